@@ -1,0 +1,345 @@
+#include "server/base/errors.h"
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/base/limits.h"
+
+namespace caresync::base {
+namespace {
+
+using absl::StatusCode;
+using absl::StrCat;
+
+constexpr absl::string_view kReasonUrl = "type.caresync/reason";
+constexpr absl::string_view kRetryUrl = "type.caresync/retry_after_us";
+
+// What callers sent is quoted in messages only this far: a message travels in a header of limited size.
+constexpr size_t kQuotedBytes = 100;
+
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  quoted.append(text.substr(0, kQuotedBytes));
+  quoted.append(text.size() <= kQuotedBytes ? "\"" : "...\"");
+  return quoted;
+}
+
+absl::Status Make(StatusCode code, absl::string_view reason, absl::string_view message) {
+  absl::Status status(code, message);
+  status.SetPayload(kReasonUrl, absl::Cord(reason));
+  return status;
+}
+
+absl::Status MakeRetryable(StatusCode code, absl::string_view reason, absl::string_view message,
+                           absl::Duration retry_after) {
+  absl::Status status = Make(code, reason, message);
+  status.SetPayload(kRetryUrl, absl::Cord(StrCat(absl::ToInt64Microseconds(retry_after))));
+  return status;
+}
+
+}  // namespace
+
+std::string Reason(const absl::Status& status) {
+  absl::optional<absl::Cord> reason = status.GetPayload(kReasonUrl);
+  return reason.has_value() ? std::string(*reason) : std::string();
+}
+
+std::optional<absl::Duration> RetryAfter(const absl::Status& status) {
+  absl::optional<absl::Cord> payload = status.GetPayload(kRetryUrl);
+  int64_t microseconds = 0;
+  if (!payload.has_value() || !absl::SimpleAtoi(std::string(*payload), &microseconds)) return std::nullopt;
+  return absl::Microseconds(microseconds);
+}
+
+absl::Status Named(const absl::Status& status) {
+  if (status.ok() || !Reason(status).empty()) return status;
+  if (absl::IsUnavailable(status)) return errors::StoreUnavailable(std::string(status.message()));
+  if (absl::IsDataLoss(status)) return errors::DamagedRow(std::string(status.message()));
+  return status;
+}
+
+namespace errors {
+
+absl::Status NoCredential() {
+  return Make(StatusCode::kUnauthenticated, "NO_CREDENTIAL",
+              "the call carries no credential; send \"authorization: Bearer <token>\"");
+}
+
+absl::Status CredentialNotValid(std::string_view what) {
+  return Make(StatusCode::kUnauthenticated, "CREDENTIAL_NOT_VALID",
+              StrCat("the credential is not valid: ", std::string(what), "; get a new one"));
+}
+
+absl::Status CredentialExpired() {
+  return Make(StatusCode::kUnauthenticated, "CREDENTIAL_EXPIRED", "the credential has expired; get a new one");
+}
+
+absl::Status RoleNotAllowed(std::string_view role, std::string_view call) {
+  return Make(
+      StatusCode::kPermissionDenied, "ROLE_NOT_ALLOWED",
+      StrCat("the role ", Quoted(role), " may not call ", std::string(call), "; use a credential of a role that may"));
+}
+
+absl::Status OtherTenant(std::string_view tenant) {
+  return Make(StatusCode::kPermissionDenied, "OTHER_TENANT",
+              StrCat("the credential is not one of the tenant ", Quoted(tenant), "; use one that is"));
+}
+
+absl::Status SourceNotYours(std::string_view source, std::string_view subject) {
+  return Make(StatusCode::kPermissionDenied, "SOURCE_NOT_YOURS",
+              StrCat("the credential is of the source ", Quoted(subject), ", so it cannot speak for ", Quoted(source),
+                     "; use that source's own credential"));
+}
+
+absl::Status InvalidArgument(std::string_view field, std::string_view what) {
+  return Make(StatusCode::kInvalidArgument, "INVALID_FIELD", StrCat(std::string(field), ": ", std::string(what)));
+}
+
+absl::Status MessageTooLarge(std::string_view what, size_t most) {
+  return Make(StatusCode::kInvalidArgument, "MESSAGE_TOO_LARGE",
+              StrCat(std::string(what), " may have at most ", most, " bytes; send less at once"));
+}
+
+absl::Status PageTokenNotValid() {
+  return Make(StatusCode::kInvalidArgument, "PAGE_TOKEN_NOT_VALID",
+              "page_token is not one that this list gave; begin again without it");
+}
+
+absl::Status InvalidTenantId(std::string_view text) {
+  return Make(StatusCode::kInvalidArgument, "INVALID_TENANT_ID",
+              StrCat(Quoted(text), " is not a tenant ID: it takes 1 to ", limits::kTenantIdBytes,
+                     " characters of a-z, 0-9 and '-', the first a letter"));
+}
+
+absl::Status TenantUnknown(std::string_view tenant) {
+  return Make(StatusCode::kNotFound, "TENANT_UNKNOWN",
+              StrCat("there is no tenant ", Quoted(tenant), "; create it first"));
+}
+
+absl::Status TenantExists(std::string_view tenant) {
+  return Make(StatusCode::kAlreadyExists, "TENANT_EXISTS",
+              StrCat("there is a tenant ", Quoted(tenant), " already; use it, or choose another ID"));
+}
+
+absl::Status InvalidExternalId(std::string_view what) {
+  return Make(StatusCode::kInvalidArgument, "INVALID_EXTERNAL_ID",
+              StrCat(std::string(what), ": it takes 1 to ", limits::kExternalIdBytes, " bytes of valid UTF-8"));
+}
+
+absl::Status RecordMissing() {
+  return Make(StatusCode::kInvalidArgument, "RECORD_MISSING", "the change has no record; set one of its kinds");
+}
+
+absl::Status RecordTooLarge(size_t bytes) {
+  return Make(StatusCode::kInvalidArgument, "RECORD_TOO_LARGE",
+              StrCat("the record has ", bytes, " bytes of at most ", limits::kRecordBytes, "; shorten its texts"));
+}
+
+absl::Status TooManyWaiting(std::string_view source) {
+  return Make(StatusCode::kResourceExhausted, "TOO_MANY_WAITING",
+              StrCat("the source ", Quoted(source), " has ", limits::kWaitingChanges,
+                     " changes that wait for records not seen yet; send those records first"));
+}
+
+absl::Status FanOutTooLarge(size_t entries) {
+  return Make(StatusCode::kFailedPrecondition, "FAN_OUT_TOO_LARGE",
+              StrCat("the change touches ", entries, " entries of what devices see, of at most ",
+                     limits::kFanOutEntries, " in one commit; split it into changes that fewer devices see"));
+}
+
+absl::Status CommitTooLarge() {
+  return Make(StatusCode::kFailedPrecondition, "COMMIT_TOO_LARGE",
+              "the message's changes together are too large for one commit; send this one again in a message of fewer");
+}
+
+absl::Status TooManyChanges(size_t count) {
+  return Make(StatusCode::kInvalidArgument, "TOO_MANY_CHANGES",
+              StrCat("the message has ", count, " changes of at most ", limits::kRosterChanges,
+                     "; send them in several messages"));
+}
+
+absl::Status DeviceUnknown(std::string_view uuid) {
+  return Make(StatusCode::kNotFound, "DEVICE_UNKNOWN",
+              StrCat("there is no device ", Quoted(uuid), "; add it before it syncs"));
+}
+
+absl::Status CarerUnknown(std::string_view carer) {
+  return Make(StatusCode::kNotFound, "CARER_UNKNOWN",
+              StrCat("there is no carer ", Quoted(carer), "; the rostering system must send the carer first"));
+}
+
+absl::Status BranchUnknown(std::string_view branch) {
+  return Make(StatusCode::kNotFound, "BRANCH_UNKNOWN",
+              StrCat("there is no branch ", Quoted(branch), "; the rostering system must send the branch first"));
+}
+
+absl::Status StartExpected() {
+  return Make(StatusCode::kFailedPrecondition, "START_EXPECTED", "the first message of a sync must be start");
+}
+
+absl::Status StartRepeated() {
+  return Make(StatusCode::kFailedPrecondition, "START_REPEATED",
+              "start was sent already; open another stream for another sync");
+}
+
+absl::Status StartTooLate() {
+  return Make(StatusCode::kDeadlineExceeded, "START_TOO_LATE",
+              StrCat("no start came within ", absl::FormatDuration(limits::kStartDeadline), "; open a new stream"));
+}
+
+absl::Status OtherDevice() {
+  return Make(StatusCode::kPermissionDenied, "OTHER_DEVICE",
+              "the credential is of another device; use the one of the device that syncs");
+}
+
+absl::Status OtherCarer() {
+  return Make(StatusCode::kPermissionDenied, "OTHER_CARER",
+              "the credential is of another carer; the carer who syncs must sign in");
+}
+
+absl::Status CarerNotAUser(std::string_view carer) {
+  return Make(StatusCode::kPermissionDenied, "CARER_NOT_A_USER",
+              StrCat("the carer ", Quoted(carer), " is no user of this device; an administrator can make them one"));
+}
+
+absl::Status CleanSyncWouldLoseWork(std::string_view what) {
+  return Make(StatusCode::kFailedPrecondition, "CLEAN_SYNC_WOULD_LOSE_WORK",
+              StrCat("a clean sync is refused while the device has ", std::string(what),
+                     "; finish that and do a standard sync first"));
+}
+
+absl::Status TokenNotValid() {
+  return Make(StatusCode::kInvalidArgument, "TOKEN_NOT_VALID",
+              "the resume token was not made here, or has been changed; sync again with an empty one");
+}
+
+absl::Status TokenOfAnotherCopy() {
+  return Make(StatusCode::kInvalidArgument, "TOKEN_OF_ANOTHER_COPY",
+              "the resume token is of another device or carer; send the one of this carer's copy on this device");
+}
+
+absl::Status AckNeverIssued() {
+  return Make(StatusCode::kInvalidArgument, "ACK_NEVER_ISSUED",
+              "the acknowledged token was not issued in this session; acknowledge only tokens of its batches");
+}
+
+absl::Status TooManyEvents(std::string_view what) {
+  return Make(StatusCode::kInvalidArgument, "TOO_MANY_EVENTS", StrCat(std::string(what), "; send the rest later"));
+}
+
+absl::Status FollowUnavailable() {
+  return MakeRetryable(StatusCode::kUnavailable, "FOLLOW_UNAVAILABLE",
+                       "live changes are not available now; sync without follow, or come back later", absl::Minutes(1));
+}
+
+absl::Status DeviceSilent() {
+  return Make(StatusCode::kDeadlineExceeded, "DEVICE_SILENT",
+              StrCat("the device sent nothing for ", absl::FormatDuration(limits::kDeviceSilence),
+                     " though it was its turn; sync again, it goes on where it was"));
+}
+
+absl::Status DeviceNotReading() {
+  return Make(StatusCode::kDeadlineExceeded, "DEVICE_NOT_READING",
+              StrCat("the device did not read for ", absl::FormatDuration(limits::kWriteDeadline),
+                     "; sync again, it goes on where it was"));
+}
+
+absl::Status LeftUnfinished() {
+  return Make(StatusCode::kAborted, "LEFT_UNFINISHED",
+              "the device ended the stream before sync_recorded; sync again, it goes on where it was");
+}
+
+absl::Status SessionTakenOver() {
+  return Make(StatusCode::kAborted, "SESSION_TAKEN_OVER", "another stream of the same device has taken over");
+}
+
+absl::Status StreamCut() {
+  return Make(StatusCode::kCancelled, "STREAM_CUT", "the connection was cut; sync again, it goes on where it was");
+}
+
+absl::Status CopyDiverged() {
+  return Make(StatusCode::kDataLoss, "COPY_DIVERGED",
+              "the device's count and sum are not those of its copy; sync again, a new copy will be made beside it");
+}
+
+absl::Status EmptyMessage() {
+  return Make(StatusCode::kInvalidArgument, "EMPTY_MESSAGE",
+              "the message has none of the contents that are known here; set one");
+}
+
+absl::Status Overloaded(absl::Duration retry_after) {
+  return MakeRetryable(StatusCode::kResourceExhausted, "OVERLOADED",
+                       StrCat("the server has too much to do; come back in ", absl::FormatDuration(retry_after)),
+                       retry_after);
+}
+
+absl::Status StoreFull() {
+  return MakeRetryable(StatusCode::kResourceExhausted, "STORE_FULL",
+                       "the server has no room to store this; nothing was changed, come back later", absl::Minutes(1));
+}
+
+absl::Status StoreUnavailable(std::string_view detail) {
+  return MakeRetryable(
+      StatusCode::kUnavailable, "STORE_UNAVAILABLE",
+      StrCat("the server cannot read or write its store now (", std::string(detail), "); come back later"),
+      absl::Seconds(5));
+}
+
+absl::Status ShuttingDown(absl::Duration retry_after) {
+  return MakeRetryable(StatusCode::kUnavailable, "SHUTTING_DOWN",
+                       StrCat("the server is shutting down; connect again in ", absl::FormatDuration(retry_after)),
+                       retry_after);
+}
+
+absl::Status DamagedRow(std::string_view what) {
+  return Make(StatusCode::kDataLoss, "DAMAGED_ROW",
+              StrCat("a stored row cannot be read (", std::string(what),
+                     "); the operator must restore the store from a backup"));
+}
+
+absl::Status CommitConflict() {
+  return MakeRetryable(
+      StatusCode::kAborted, "COMMIT_CONFLICT",
+      StrCat("other commits came first ", limits::kConflictTries, " times; nothing was changed, try again"),
+      absl::Seconds(1));
+}
+
+absl::Status SigningKeyMissing(std::string_view file) {
+  return Make(StatusCode::kNotFound, "SIGNING_KEY_MISSING",
+              StrCat("there is no signing key in ", std::string(file),
+                     "; start the server once on this data directory, or name the right one"));
+}
+
+absl::Status SigningKeyNotUsable(std::string_view file, std::string_view what) {
+  return Make(StatusCode::kFailedPrecondition, "SIGNING_KEY_NOT_USABLE",
+              StrCat(std::string(file), " is no signing key: ", std::string(what),
+                     "; put back the right file, or move this one away to have a new key made (tokens of the old one "
+                     "are refused then)"));
+}
+
+absl::Status SigningKeyUnavailable(std::string_view file, std::string_view what) {
+  return Make(StatusCode::kUnavailable, "SIGNING_KEY_UNAVAILABLE",
+              StrCat("cannot read or write the signing key ", std::string(file), ": ", std::string(what),
+                     "; check the disk and the file's owner"));
+}
+
+absl::Status DataFolderNotUsable(std::string_view folder, std::string_view what) {
+  return Make(StatusCode::kUnavailable, "DATA_FOLDER_NOT_USABLE",
+              StrCat("cannot use the data folder ", std::string(folder), ": ", std::string(what),
+                     "; name another one, or make this one and give it to the server's user"));
+}
+
+absl::Status CannotListen(std::string_view address) {
+  return Make(StatusCode::kUnavailable, "CANNOT_LISTEN",
+              StrCat("cannot listen on ", Quoted(address),
+                     "; check that the address is one of this machine's and that no other program uses the port"));
+}
+
+absl::Status MessageNotUnderstood(std::string_view type) {
+  return Make(StatusCode::kInvalidArgument, "MESSAGE_NOT_UNDERSTOOD",
+              StrCat("the message is no ", std::string(type), ", or a text in it is not valid UTF-8; correct it"));
+}
+
+}  // namespace errors
+}  // namespace caresync::base

@@ -1,0 +1,100 @@
+#include "server/base/executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/base/internal/raw_logging.h"
+
+namespace caresync::base {
+namespace {
+
+// A timer that nobody means to see fire, and that the arithmetic of clocks can still hold.
+constexpr absl::Duration kLongestDelay = absl::Hours(24 * 365);
+
+// On the monotonic scale, so that a wall clock that is set does not fire or hold up timers.
+absl::Time MonotonicNow() {
+  return absl::UnixEpoch() + absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+}  // namespace
+
+ThreadExecutor::ThreadExecutor(int threads) {
+  ABSL_RAW_CHECK(threads > 0, "an executor needs a thread");
+  threads_.reserve(threads);
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { RunThread(); });
+}
+
+ThreadExecutor::~ThreadExecutor() {
+  {
+    storage::MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.NotifyAll();
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadExecutor::Post(Work work) {
+  storage::MutexLock lock(mutex_);
+  ready_.push_back(std::move(work));
+  wake_.NotifyOne();
+}
+
+TimerId ThreadExecutor::PostAfter(absl::Duration delay, Work work) {
+  const absl::Time time = MonotonicNow() + std::clamp(delay, absl::ZeroDuration(), kLongestDelay);
+  storage::MutexLock lock(mutex_);
+  const TimerId id = next_timer_++;
+  timers_.emplace(Due{time, id}, std::move(work));
+  due_times_.emplace(id, time);
+  wake_.NotifyOne();
+  return id;
+}
+
+bool ThreadExecutor::Cancel(TimerId timer) {
+  // Destroyed after the lock is released: what the work holds may come back here when it goes.
+  Work cancelled;
+  storage::MutexLock lock(mutex_);
+  auto due = due_times_.find(timer);
+  if (due == due_times_.end()) return false;
+  auto found = timers_.find(Due{due->second, timer});
+  cancelled = std::move(found->second);
+  timers_.erase(found);
+  due_times_.erase(due);
+  return true;
+}
+
+void ThreadExecutor::MoveDueTimers(absl::Time now) {
+  while (!timers_.empty() && timers_.begin()->first.time <= now) {
+    auto first = timers_.begin();
+    due_times_.erase(first->first.id);
+    ready_.push_back(std::move(first->second));
+    timers_.erase(first);
+    // The caller takes one; a thread that waits can take another.
+    if (ready_.size() > 1) wake_.NotifyOne();
+  }
+}
+
+Work ThreadExecutor::Take() {
+  storage::MutexLock lock(mutex_);
+  while (true) {
+    const absl::Time now = MonotonicNow();
+    MoveDueTimers(now);
+    if (!ready_.empty()) {
+      Work work = std::move(ready_.front());
+      ready_.pop_front();
+      return work;
+    }
+    if (stopping_) return nullptr;
+    if (timers_.empty()) {
+      wake_.Wait(mutex_);
+    } else {
+      wake_.WaitFor(mutex_, absl::ToChronoNanoseconds(timers_.begin()->first.time - now));
+    }
+  }
+}
+
+void ThreadExecutor::RunThread() {
+  while (Work work = Take()) work();
+}
+
+}  // namespace caresync::base

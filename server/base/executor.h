@@ -1,0 +1,70 @@
+// The seam for running work: no room from commit/ to sync/ has a thread of its own.
+#ifndef CARESYNC_SERVER_BASE_EXECUTOR_H_
+#define CARESYNC_SERVER_BASE_EXECUTOR_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "storage/mutex.h"
+
+namespace caresync::base {
+
+using Work = std::function<void()>;
+// Never 0 for a timer that was set.
+using TimerId = uint64_t;
+
+// Thread-safe. Work may run on any of its threads, at the same time as other work; it may read from disk, but must not
+// wait for other work.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  virtual void Post(Work work) = 0;
+  // Runs `work` once, no sooner than `delay` from now.
+  virtual TimerId PostAfter(absl::Duration delay, Work work) = 0;
+  // Forgets a timer. False where its work has begun already, or never was.
+  virtual bool Cancel(TimerId timer) = 0;
+};
+
+// Runs work on `threads` threads of its own, in the order it was posted.
+class ThreadExecutor : public Executor {
+ public:
+  explicit ThreadExecutor(int threads);
+  // Runs what was posted, drops timers that are not due, joins. Nothing may be posted from outside any more.
+  ~ThreadExecutor() override;
+
+  void Post(Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
+  TimerId PostAfter(absl::Duration delay, Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
+  bool Cancel(TimerId timer) override ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Due {
+    absl::Time time;
+    TimerId id;
+    bool operator<(const Due& other) const { return time != other.time ? time < other.time : id < other.id; }
+  };
+  void RunThread() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits for the next work; an empty one says that the thread shall end.
+  Work Take() ABSL_LOCKS_EXCLUDED(mutex_);
+  void MoveDueTimers(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  storage::Mutex mutex_;
+  storage::CondVar wake_;
+  std::deque<Work> ready_ ABSL_GUARDED_BY(mutex_);
+  std::map<Due, Work> timers_ ABSL_GUARDED_BY(mutex_);
+  std::map<TimerId, absl::Time> due_times_ ABSL_GUARDED_BY(mutex_);
+  TimerId next_timer_ ABSL_GUARDED_BY(mutex_) = 1;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace caresync::base
+
+#endif  // CARESYNC_SERVER_BASE_EXECUTOR_H_

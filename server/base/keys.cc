@@ -1,0 +1,318 @@
+#include "server/base/keys.h"
+
+#include <limits>
+#include <utility>
+
+#include "storage/tuple.h"
+
+namespace caresync::base::keys {
+namespace {
+
+using storage::KeyRange;
+using storage::PrefixRange;
+using storage::TupleReader;
+using storage::TupleWriter;
+
+// The byte after the tenant. Unique within a space; once used, a byte keeps its meaning.
+enum class Table : uint8_t {
+  // Space::kRecords, under the empty tenant.
+  kStoreIdentity = 'i',
+  kTenantListing = 'n',
+  // Space::kRecords.
+  kTenantHead = 'h',
+  kTimeline = 'l',
+  kTask = 't',
+  kRecord = 'r',
+  kGrant = 'g',
+  kChild = 'c',
+  kEventIdentity = 'i',
+  kReviewItem = 'v',
+  kReviewOf = 'w',
+  kExternalId = 'x',
+  kWaiting = 'y',
+  kWaitingFor = 'z',
+  kSourceState = 's',
+  kTenant = 'n',
+  // Space::kFeeds.
+  kFeedEntry = 'e',
+  kFeedPlace = 'p',
+  kFeedHead = 'f',
+  // Space::kDevices.
+  kDevice = 'd',
+  kSync = 'y',
+};
+
+constexpr size_t kUuidBytes = 16;
+constexpr size_t kStringEndBytes = 2;
+
+TupleWriter KeyIn(std::string_view tenant, Table table) {
+  TupleWriter key;
+  key.String(tenant).Byte(static_cast<uint8_t>(table));
+  return key;
+}
+
+TupleWriter KeyIn(const TenantId& tenant, Table table) { return KeyIn(tenant.text(), table); }
+
+// A reader that stands behind tenant and table; false where the key is of another table.
+bool OpenKey(TupleReader& reader, Table table, std::string* tenant) {
+  uint8_t found = 0;
+  return reader.String(tenant) && reader.Byte(&found) && found == static_cast<uint8_t>(table);
+}
+
+bool OpenKey(TupleReader& reader, Table table) {
+  std::string tenant;
+  return OpenKey(reader, table, &tenant);
+}
+
+KeyRange RangeOf(TupleWriter prefix) { return PrefixRange(prefix.Take()); }
+
+// The keys of `all` that come after `key`.
+KeyRange After(KeyRange all, std::string key) {
+  key.push_back('\0');
+  all.begin = std::move(key);
+  return all;
+}
+
+// Numbers below zero sort below the others.
+uint64_t Ordered(int64_t value) { return static_cast<uint64_t>(value) ^ (uint64_t{1} << 63); }
+int64_t FromOrdered(uint64_t value) { return static_cast<int64_t>(value ^ (uint64_t{1} << 63)); }
+
+bool ReadUuid(TupleReader& reader, Uuid* uuid) {
+  std::string bytes;
+  if (!reader.Raw(kUuidBytes, &bytes)) return false;
+  *uuid = *Uuid::FromBytes(bytes);
+  return true;
+}
+
+}  // namespace
+
+std::string StoreIdentity() { return KeyIn("", Table::kStoreIdentity).Take(); }
+
+std::string TenantListing(const TenantId& tenant) {
+  return KeyIn("", Table::kTenantListing).String(tenant.text()).Take();
+}
+
+KeyRange AllTenants(std::string_view after_tenant) {
+  KeyRange all = RangeOf(KeyIn("", Table::kTenantListing));
+  if (after_tenant.empty()) return all;
+  return After(std::move(all), KeyIn("", Table::kTenantListing).String(after_tenant).Take());
+}
+
+bool ParseTenantListing(std::string_view key, std::string* tenant) {
+  TupleReader reader(key);
+  std::string nobody;
+  return OpenKey(reader, Table::kTenantListing, &nobody) && nobody.empty() && reader.String(tenant) && reader.AtEnd();
+}
+
+std::string TenantHead(const TenantId& tenant) { return KeyIn(tenant, Table::kTenantHead).Take(); }
+
+std::string Timeline(const TenantId& tenant, Revision first_revision) {
+  return KeyIn(tenant, Table::kTimeline).Uint64(first_revision).Take();
+}
+
+KeyRange Timelines(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kTimeline)); }
+
+bool ParseTimeline(std::string_view key, Revision* first_revision) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kTimeline) && reader.Uint64(first_revision) && reader.AtEnd();
+}
+
+std::string Task(const TenantId& tenant, int64_t due_us, std::string_view task_id) {
+  return KeyIn(tenant, Table::kTask).Uint64(Ordered(due_us)).String(task_id).Take();
+}
+
+KeyRange TasksDueBy(const TenantId& tenant, int64_t due_us) {
+  KeyRange range = AllTasks(tenant);
+  if (due_us == std::numeric_limits<int64_t>::max()) return range;
+  range.end = KeyIn(tenant, Table::kTask).Uint64(Ordered(due_us + 1)).Take();
+  return range;
+}
+
+KeyRange AllTasks(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kTask)); }
+
+bool ParseTask(std::string_view key, int64_t* due_us, std::string* task_id) {
+  TupleReader reader(key);
+  uint64_t ordered = 0;
+  if (!OpenKey(reader, Table::kTask) || !reader.Uint64(&ordered)) return false;
+  *due_us = FromOrdered(ordered);
+  return reader.String(task_id) && reader.AtEnd();
+}
+
+std::string FeedEntry(const TenantId& tenant, const ReceiverId& receiver, Revision revision, const RecordKey& record) {
+  return KeyIn(tenant, Table::kFeedEntry).String(receiver.bytes).Uint64(revision).String(record.bytes).Take();
+}
+
+KeyRange FeedEntriesAfter(const TenantId& tenant, const ReceiverId& receiver, Revision revision,
+                          const RecordKey& record) {
+  KeyRange range = RangeOf(KeyIn(tenant, Table::kFeedEntry).String(receiver.bytes));
+  if (!record.bytes.empty()) return After(std::move(range), FeedEntry(tenant, receiver, revision, record));
+  range.begin = KeyIn(tenant, Table::kFeedEntry).String(receiver.bytes).Uint64(revision).Take();
+  return range;
+}
+
+bool ParseFeedEntry(std::string_view key, Revision* revision, RecordKey* record) {
+  TupleReader reader(key);
+  std::string receiver;
+  return OpenKey(reader, Table::kFeedEntry) && reader.String(&receiver) && reader.Uint64(revision) &&
+         reader.String(&record->bytes) && reader.AtEnd();
+}
+
+std::string FeedPlace(const TenantId& tenant, const ReceiverId& receiver, const RecordKey& record) {
+  return KeyIn(tenant, Table::kFeedPlace).String(receiver.bytes).String(record.bytes).Take();
+}
+
+KeyRange FeedPlaces(const TenantId& tenant, const ReceiverId& receiver) {
+  return RangeOf(KeyIn(tenant, Table::kFeedPlace).String(receiver.bytes));
+}
+
+bool ParseFeedPlace(std::string_view key, RecordKey* record) {
+  TupleReader reader(key);
+  std::string receiver;
+  return OpenKey(reader, Table::kFeedPlace) && reader.String(&receiver) && reader.String(&record->bytes) &&
+         reader.AtEnd();
+}
+
+std::string FeedHead(const TenantId& tenant, const ReceiverId& receiver) {
+  return KeyIn(tenant, Table::kFeedHead).String(receiver.bytes).Take();
+}
+
+std::string Record(const TenantId& tenant, const RecordKey& record) {
+  return KeyIn(tenant, Table::kRecord).String(record.bytes).Take();
+}
+
+KeyRange Records(const TenantId& tenant, std::string_view prefix, const RecordKey& after) {
+  // Without the mark that ends a string, a written string is a prefix of those that begin with it.
+  std::string open = KeyIn(tenant, Table::kRecord).String(prefix).Take();
+  open.resize(open.size() - kStringEndBytes);
+  KeyRange all = PrefixRange(open);
+  std::string last = Record(tenant, after);
+  if (after.bytes.empty() || last < all.begin) return all;
+  return After(std::move(all), std::move(last));
+}
+
+bool ParseRecord(std::string_view key, RecordKey* record) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kRecord) && reader.String(&record->bytes) && reader.AtEnd();
+}
+
+std::string Grant(const TenantId& tenant, const RecordKey& record, const ReceiverId& receiver,
+                  std::string_view reason) {
+  return KeyIn(tenant, Table::kGrant).String(record.bytes).String(receiver.bytes).String(reason).Take();
+}
+
+KeyRange GrantsOfRecord(const TenantId& tenant, const RecordKey& record) {
+  return RangeOf(KeyIn(tenant, Table::kGrant).String(record.bytes));
+}
+
+KeyRange GrantsOfReceiver(const TenantId& tenant, const RecordKey& record, const ReceiverId& receiver) {
+  return RangeOf(KeyIn(tenant, Table::kGrant).String(record.bytes).String(receiver.bytes));
+}
+
+bool ParseGrant(std::string_view key, RecordKey* record, ReceiverId* receiver, std::string* reason) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kGrant) && reader.String(&record->bytes) && reader.String(&receiver->bytes) &&
+         reader.String(reason) && reader.AtEnd();
+}
+
+std::string Child(const TenantId& tenant, const RecordKey& parent, const RecordKey& child) {
+  return KeyIn(tenant, Table::kChild).String(parent.bytes).String(child.bytes).Take();
+}
+
+KeyRange Children(const TenantId& tenant, const RecordKey& parent) {
+  return RangeOf(KeyIn(tenant, Table::kChild).String(parent.bytes));
+}
+
+bool ParseChild(std::string_view key, RecordKey* parent, RecordKey* child) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kChild) && reader.String(&parent->bytes) && reader.String(&child->bytes) &&
+         reader.AtEnd();
+}
+
+std::string EventIdentity(const TenantId& tenant, std::string_view event_id) {
+  return KeyIn(tenant, Table::kEventIdentity).String(event_id).Take();
+}
+
+std::string ReviewItem(const TenantId& tenant, std::string_view event_id, std::string_view digest) {
+  return KeyIn(tenant, Table::kReviewItem).String(event_id).String(digest).Take();
+}
+
+KeyRange AllReviewItems(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kReviewItem)); }
+
+std::string ReviewOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent,
+                     std::string_view event_id) {
+  return KeyIn(tenant, Table::kReviewOf).String(carer.bytes).String(parent.bytes).String(event_id).Take();
+}
+
+KeyRange ReviewsOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent) {
+  return RangeOf(KeyIn(tenant, Table::kReviewOf).String(carer.bytes).String(parent.bytes));
+}
+
+std::string ExternalId(const TenantId& tenant, std::string_view source, uint8_t kind, std::string_view external_id) {
+  return KeyIn(tenant, Table::kExternalId).String(source).Byte(kind).String(external_id).Take();
+}
+
+std::string Waiting(const TenantId& tenant, const RecordKey& record) {
+  return KeyIn(tenant, Table::kWaiting).String(record.bytes).Take();
+}
+
+std::string WaitingFor(const TenantId& tenant, const RecordKey& missing, const RecordKey& waiting) {
+  return KeyIn(tenant, Table::kWaitingFor).String(missing.bytes).String(waiting.bytes).Take();
+}
+
+KeyRange AllWaitingFor(const TenantId& tenant, const RecordKey& missing) {
+  return RangeOf(KeyIn(tenant, Table::kWaitingFor).String(missing.bytes));
+}
+
+bool ParseWaitingFor(std::string_view key, RecordKey* missing, RecordKey* waiting) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kWaitingFor) && reader.String(&missing->bytes) && reader.String(&waiting->bytes) &&
+         reader.AtEnd();
+}
+
+std::string SourceState(const TenantId& tenant, std::string_view source) {
+  return KeyIn(tenant, Table::kSourceState).String(source).Take();
+}
+
+std::string DeviceRow(const TenantId& tenant, const Uuid& device, DevicePart part) {
+  return KeyIn(tenant, Table::kDevice).Raw(device.bytes()).Byte(static_cast<uint8_t>(part)).Take();
+}
+
+KeyRange DeviceRows(const TenantId& tenant, const Uuid* after) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kDevice));
+  if (after != nullptr) all.begin = OneDevice(tenant, *after).end;
+  return all;
+}
+
+KeyRange OneDevice(const TenantId& tenant, const Uuid& device) {
+  return RangeOf(KeyIn(tenant, Table::kDevice).Raw(device.bytes()));
+}
+
+bool ParseDeviceRow(std::string_view key, Uuid* device, DevicePart* part) {
+  TupleReader reader(key);
+  uint8_t number = 0;
+  if (!OpenKey(reader, Table::kDevice) || !ReadUuid(reader, device) || !reader.Byte(&number)) return false;
+  *part = static_cast<DevicePart>(number);
+  return reader.AtEnd();
+}
+
+std::string Sync(const TenantId& tenant, const Uuid& device, uint64_t number) {
+  return KeyIn(tenant, Table::kSync).Raw(device.bytes()).Uint64(~number).Take();
+}
+
+KeyRange SyncsBefore(const TenantId& tenant, const Uuid& device, uint64_t before) {
+  KeyRange range = RangeOf(KeyIn(tenant, Table::kSync).Raw(device.bytes()));
+  if (before != 0) range.begin = Sync(tenant, device, before - 1);
+  return range;
+}
+
+bool ParseSync(std::string_view key, Uuid* device, uint64_t* number) {
+  TupleReader reader(key);
+  uint64_t inverted = 0;
+  if (!OpenKey(reader, Table::kSync) || !ReadUuid(reader, device) || !reader.Uint64(&inverted)) return false;
+  *number = ~inverted;
+  return reader.AtEnd();
+}
+
+std::string Tenant(const TenantId& tenant) { return KeyIn(tenant, Table::kTenant).Take(); }
+
+}  // namespace caresync::base::keys

@@ -1,0 +1,110 @@
+// Every key layout. All keys begin with the tenant (the empty name is the store's own), then a byte that names the
+// table.
+//
+// Written as tuples (storage/tuple.h). `uuid` is 16 raw bytes, `record` a RecordKey and `receiver` a ReceiverId as
+// tuple strings.
+#ifndef CARESYNC_SERVER_BASE_KEYS_H_
+#define CARESYNC_SERVER_BASE_KEYS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/base/ids.h"
+#include "server/base/uuid.h"
+#include "storage/store.h"
+
+namespace caresync::base::keys {
+
+// ---- The store's own, in Space::kRecords, under the empty tenant
+
+std::string StoreIdentity();                        // -> StoreIdentity
+std::string TenantListing(const TenantId& tenant);  // -> empty; one for each tenant
+storage::KeyRange AllTenants(std::string_view after_tenant);
+bool ParseTenantListing(std::string_view key, std::string* tenant);
+
+// ---- commit/, in Space::kRecords
+
+std::string TenantHead(const TenantId& tenant);                         // 'h' -> TenantHead
+std::string Timeline(const TenantId& tenant, Revision first_revision);  // 'l', first revision -> timeline ID
+storage::KeyRange Timelines(const TenantId& tenant);
+bool ParseTimeline(std::string_view key, Revision* first_revision);
+std::string Task(const TenantId& tenant, int64_t due_us, std::string_view task_id);  // 't', due, ID -> Task
+storage::KeyRange TasksDueBy(const TenantId& tenant, int64_t due_us);                // due <= due_us
+storage::KeyRange AllTasks(const TenantId& tenant);
+bool ParseTask(std::string_view key, int64_t* due_us, std::string* task_id);
+
+// ---- feed/, in Space::kFeeds
+
+std::string FeedEntry(const TenantId& tenant, const ReceiverId& receiver, Revision revision,
+                      const RecordKey& record);  // 'e', receiver, revision, record -> FeedEntry
+// Entries strictly after (revision, record); an empty record means before all records of the revision.
+storage::KeyRange FeedEntriesAfter(const TenantId& tenant, const ReceiverId& receiver, Revision revision,
+                                   const RecordKey& record);
+bool ParseFeedEntry(std::string_view key, Revision* revision, RecordKey* record);
+std::string FeedPlace(const TenantId& tenant, const ReceiverId& receiver, const RecordKey& record);  // 'p' -> FeedPlace
+storage::KeyRange FeedPlaces(const TenantId& tenant, const ReceiverId& receiver);
+bool ParseFeedPlace(std::string_view key, RecordKey* record);
+std::string FeedHead(const TenantId& tenant, const ReceiverId& receiver);  // 'f', receiver -> FeedHead
+
+// ---- records/, in Space::kRecords
+
+std::string Record(const TenantId& tenant, const RecordKey& record);  // 'r', record -> Record
+// The records whose keys begin with `prefix` and come after `after` (empty: from the first).
+storage::KeyRange Records(const TenantId& tenant, std::string_view prefix, const RecordKey& after);
+bool ParseRecord(std::string_view key, RecordKey* record);
+std::string Grant(const TenantId& tenant, const RecordKey& record, const ReceiverId& receiver,
+                  std::string_view reason);  // 'g', record, receiver, reason -> empty
+storage::KeyRange GrantsOfRecord(const TenantId& tenant, const RecordKey& record);
+storage::KeyRange GrantsOfReceiver(const TenantId& tenant, const RecordKey& record, const ReceiverId& receiver);
+bool ParseGrant(std::string_view key, RecordKey* record, ReceiverId* receiver, std::string* reason);
+std::string Child(const TenantId& tenant, const RecordKey& parent, const RecordKey& child);  // 'c' -> empty
+storage::KeyRange Children(const TenantId& tenant, const RecordKey& parent);
+bool ParseChild(std::string_view key, RecordKey* parent, RecordKey* child);
+std::string EventIdentity(const TenantId& tenant, std::string_view event_id);  // 'i' -> EventIdentity
+// For review: 'v', event ID, digest -> ReviewItem
+std::string ReviewItem(const TenantId& tenant, std::string_view event_id, std::string_view digest);
+storage::KeyRange AllReviewItems(const TenantId& tenant);
+// 'w', carer, record, event ID -> empty; while a carer and visit have one for review, later ones follow it.
+std::string ReviewOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent,
+                     std::string_view event_id);
+storage::KeyRange ReviewsOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent);
+
+// ---- roster/, in Space::kRecords
+
+std::string ExternalId(const TenantId& tenant, std::string_view source, uint8_t kind,
+                       std::string_view external_id);                  // 'x' -> record key's bytes
+std::string Waiting(const TenantId& tenant, const RecordKey& record);  // 'y' -> WaitingChange
+std::string WaitingFor(const TenantId& tenant, const RecordKey& missing, const RecordKey& waiting);  // 'z' -> empty
+storage::KeyRange AllWaitingFor(const TenantId& tenant, const RecordKey& missing);
+bool ParseWaitingFor(std::string_view key, RecordKey* missing, RecordKey* waiting);
+std::string SourceState(const TenantId& tenant, std::string_view source);  // 's' -> SourceState
+
+// ---- devices/, in Space::kDevices: a device's rows lie side by side
+
+enum class DevicePart : uint8_t {
+  kDevice = 1,   // -> Device
+  kSession = 2,  // -> DeviceSession
+  kCall = 3,     // -> DeviceCall
+  kReport = 4,   // -> DeviceReport
+  // -> DeviceCall; of calls that were refused before they had a session.
+  kRefusedCall = 5,
+};
+std::string DeviceRow(const TenantId& tenant, const Uuid& device, DevicePart part);  // 'd', uuid, part
+// All parts of all devices after `after` (nullptr: from the first).
+storage::KeyRange DeviceRows(const TenantId& tenant, const Uuid* after);
+storage::KeyRange OneDevice(const TenantId& tenant, const Uuid& device);
+bool ParseDeviceRow(std::string_view key, Uuid* device, DevicePart* part);
+// 'y', uuid, ~number -> SyncRow; newest first. Numbers count the device's syncs from 1.
+std::string Sync(const TenantId& tenant, const Uuid& device, uint64_t number);
+// Syncs with numbers below `before` (0: all), newest first.
+storage::KeyRange SyncsBefore(const TenantId& tenant, const Uuid& device, uint64_t before);
+bool ParseSync(std::string_view key, Uuid* device, uint64_t* number);
+
+// ---- tenants/, in Space::kRecords
+
+std::string Tenant(const TenantId& tenant);  // 'n' -> Tenant
+
+}  // namespace caresync::base::keys
+
+#endif  // CARESYNC_SERVER_BASE_KEYS_H_

@@ -1,0 +1,193 @@
+// Every bound of the server, each with its reason. Past one, the caller gets a named error and the rest goes on.
+#ifndef CARESYNC_SERVER_BASE_LIMITS_H_
+#define CARESYNC_SERVER_BASE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace caresync::base::limits {
+
+// ---- Messages
+
+// A gRPC message in: an upload or a request of changes, plus room for its framing.
+inline constexpr size_t kMessageBytes = 1280 * 1024;
+// A record alone: a long care plan with its text; kept below what one phone can be asked to hold in memory at once.
+inline constexpr size_t kRecordBytes = 1024 * 1024;
+// A batch of changes to a device: small enough to survive a bad network, large enough to fill one frame.
+inline constexpr size_t kBatchBytes = 64 * 1024;
+// Records in a batch: bounds the point reads of one snapshot.
+inline constexpr size_t kBatchRecords = 500;
+// Batches that a device may leave unacknowledged: bounds the positions kept for each session.
+inline constexpr size_t kUnacknowledgedBatches = 64;
+
+// ---- Uploads
+
+// Events in one message: one commit.
+inline constexpr size_t kUploadEvents = 100;
+// Bytes of one message of events.
+inline constexpr size_t kUploadBytes = 1024 * 1024;
+// One event; a form with long answers.
+inline constexpr size_t kEventBytes = 256 * 1024;
+// Events that a device may declare; more come in its next sync.
+inline constexpr uint32_t kUnsentEvents = 100'000;
+// Uploads of one session that have no result yet: the stream is not read on past it.
+inline constexpr size_t kUploadsInFlight = 4;
+// Events that hang on one visit or service user.
+inline constexpr size_t kEventsOfRecord = 2'000;
+inline constexpr size_t kEventIdBytes = 64;
+
+// ---- Rotas
+
+inline constexpr size_t kRosterChanges = 100;
+inline constexpr size_t kExternalIdBytes = 128;
+inline constexpr size_t kSourceBytes = 64;
+inline constexpr size_t kNameCharacters = 200;
+inline constexpr size_t kVisitAssignments = 16;
+inline constexpr size_t kVisitActivities = 200;
+inline constexpr size_t kVisitNotesCharacters = 4'000;
+inline constexpr size_t kActivityIdCharacters = 128;
+inline constexpr size_t kActivityDescriptionCharacters = 2'000;
+inline constexpr size_t kPhoneCharacters = 32;
+inline constexpr size_t kEmailCharacters = 254;
+inline constexpr size_t kAddressCharacters = 500;
+// Longest visit: live-in care is planned by the day.
+inline constexpr absl::Duration kVisitLength = absl::Hours(48);
+// Changes of one source that wait for a record not seen yet.
+inline constexpr uint64_t kWaitingChanges = 10'000;
+// Waiting changes applied in one commit.
+inline constexpr size_t kReleasedPerCommit = 50;
+
+// ---- Commits
+
+// Feed entries that one commit may touch: what one snapshot read and one write batch carry without holding others up.
+inline constexpr size_t kFanOutEntries = 4'096;
+// Rows and bytes of one commit.
+inline constexpr size_t kCommitRows = 40'000;
+inline constexpr size_t kCommitBytes = 64 * 1024 * 1024;
+// Changes of one tenant that wait for their turn.
+inline constexpr size_t kQueuedChanges = 10'000;
+// Memory that the changes of all tenants may hold while they wait: a few hundred full messages.
+inline constexpr size_t kQueuedChangeBytes = 256 * 1024 * 1024;
+// When a caller that met a full queue comes back: about as long as such a queue takes.
+inline constexpr absl::Duration kQueueRetryAfter = absl::Seconds(5);
+// Tries of a change that meets another process's commits.
+inline constexpr int kConflictTries = 8;
+// Reads of the head after a commit of unknown outcome, and the pause between them: an engine that cannot be read for
+// half a minute does not come back by itself.
+inline constexpr int kSettleReads = 30;
+inline constexpr absl::Duration kSettlePause = absl::Seconds(1);
+// Timelines that a tenant remembers: one is added by each opening of the store that commits something.
+inline constexpr size_t kTimelines = 1'024;
+// Times that a due task may fail before it waits for an operator.
+inline constexpr uint32_t kTaskFailures = 10;
+// Due tasks of one tenant that are read at once.
+inline constexpr size_t kDueTasks = 64;
+// The pause after a task's first failure; it doubles with each further one.
+inline constexpr absl::Duration kTaskPause = absl::Seconds(1);
+// How far away a task is put that failed kTaskFailures times: out of the way of the others, but never lost.
+inline constexpr absl::Duration kTaskParked = absl::Hours(24 * 365);
+// The longest sleep before due tasks are looked for: by then a wall clock that was set forward is noticed.
+inline constexpr absl::Duration kTaskSleep = absl::Minutes(1);
+
+// ---- Feeds
+
+// Removals that a feed keeps beyond the number of its records: a device that was away for longer makes a new copy.
+inline constexpr uint64_t kFeedRemovals = 1'024;
+// Removals forgotten in one commit.
+inline constexpr size_t kCompactedPerCommit = 1'024;
+
+// ---- Devices
+
+inline constexpr size_t kDeviceNameCharacters = 200;
+inline constexpr size_t kAppVersionCharacters = 50;
+inline constexpr size_t kDeviceUsers = 50;
+// Syncs that the history of a device keeps.
+inline constexpr uint64_t kSyncHistory = 1'000;
+inline constexpr uint32_t kDataLevel = 1;
+
+// ---- Sessions
+
+// From the stream's opening to `start`.
+inline constexpr absl::Duration kStartDeadline = absl::Seconds(10);
+// While the device has something to do (send its events, ack): a phone that is silent for so long is gone.
+inline constexpr absl::Duration kDeviceSilence = absl::Seconds(60);
+// From the device's end of its side, with something left to do, to the end of the sync: a connection that breaks looks
+// like that first.
+inline constexpr absl::Duration kHalfCloseGrace = absl::Seconds(1);
+// For one message to leave: a write that takes longer is a peer that does not read.
+inline constexpr absl::Duration kWriteDeadline = absl::Seconds(30);
+// Sync streams open at once.
+inline constexpr size_t kSessions = 50'000;
+// One rebuild after a divergence a device and day.
+inline constexpr absl::Duration kDivergenceRebuildEvery = absl::Hours(24);
+
+// ---- Lists
+
+inline constexpr int kPageSize = 100;
+inline constexpr int kPageSizeMost = 1'000;
+inline constexpr size_t kSearchBytes = 200;
+
+// ---- Tenants
+
+inline constexpr size_t kTenantIdBytes = 63;
+inline constexpr absl::Duration kAutoSyncIntervalLeast = absl::Minutes(5);
+inline constexpr absl::Duration kAutoSyncIntervalMost = absl::Hours(24);
+inline constexpr absl::Duration kAutoSyncIntervalDefault = absl::Minutes(30);
+
+// ---- Credentials
+
+inline constexpr size_t kTokenBytes = 4 * 1024;
+// Verified tokens kept by hash, until they expire.
+inline constexpr size_t kVerifiedTokens = 100'000;
+inline constexpr absl::Duration kTokenLifetimeMost = absl::Hours(24 * 366);
+
+// ---- Care event streams
+
+inline constexpr size_t kDeliveredEvents = 100;
+
+// ---- What a care event may hold: what a carer types on a phone, with room
+
+inline constexpr size_t kOutcomeCommentCharacters = 4'000;
+inline constexpr size_t kNoteCharacters = 8'000;
+inline constexpr size_t kFormIdCharacters = 128;
+inline constexpr size_t kFormAnswers = 500;
+inline constexpr size_t kFormAnswerCharacters = 4'000;
+
+// ---- Searches
+
+// Rows that one page of a search looks at: a page may hold less than was asked for, and says how to go on.
+inline constexpr size_t kSearchedRows = 10'000;
+
+// ---- The gRPC server
+
+// Calls a connection may have open: a device needs one, a rostering system a few. Also bounds what one rapid reset
+// costs.
+inline constexpr int kStreamsPerConnection = 16;
+// The headers of a call: a credential of kTokenBytes and what gRPC adds.
+inline constexpr int kMetadataBytes = 8 * 1024;
+// What a stream may have under way in HTTP/2: a batch; with more, a slow device's batches would pile up here.
+inline constexpr int kStreamWindowBytes = 64 * 1024;
+// Memory of all connections together before gRPC stops reading more in.
+inline constexpr size_t kConnectionsMemoryBytes = size_t{1024} * 1024 * 1024;
+inline constexpr absl::Duration kHandshake = absl::Seconds(10);
+// A connection without calls is closed after so long: phones leave without a word.
+inline constexpr absl::Duration kConnectionIdle = absl::Minutes(10);
+// The server pings a connection with open calls that was silent for so long, and closes it if no answer comes.
+inline constexpr absl::Duration kKeepaliveEvery = absl::Seconds(60);
+inline constexpr absl::Duration kKeepaliveAnswer = absl::Seconds(20);
+// Clients may ping no more often than this; mobile networks drop idle connections after about half a minute at worst.
+inline constexpr absl::Duration kPingsAtLeastApart = absl::Seconds(20);
+// Calls of rostering systems and of people that are open at once, streams and others together.
+inline constexpr size_t kOtherCalls = 4'096;
+// Calls that end when the server goes away get so long to do so before they are cut.
+inline constexpr absl::Duration kShutdownGrace = absl::Seconds(5);
+// When to connect again to a server that goes away, or has too many calls.
+inline constexpr absl::Duration kReconnectAfter = absl::Seconds(5);
+// Names of carers and branches that one report keeps at hand.
+inline constexpr size_t kReportNames = 50'000;
+
+}  // namespace caresync::base::limits
+
+#endif  // CARESYNC_SERVER_BASE_LIMITS_H_

@@ -1,0 +1,227 @@
+#include "server/commit/sequencer.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "caresync/store/stored.pb.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/stored.h"
+#include "server/commit/timeline.h"
+
+namespace caresync::commit {
+namespace {
+
+constexpr size_t kCommitIdBytes = 16;
+
+}  // namespace
+
+struct Sequencer::Queued {
+  Change change;
+  ChangeDone done;
+  size_t held_bytes;
+};
+
+// Exists while a change of the tenant is waiting or at work.
+struct Sequencer::TenantQueue {
+  std::deque<Queued> waiting;
+};
+
+// One commit that was handed to the store.
+struct Sequencer::Proposal {
+  std::string commit_id;
+  base::CommitPoint head;
+  std::vector<base::ReceiverId> announced;
+  std::optional<absl::Time> earliest_task;
+};
+
+// A change at work, through all its tries.
+struct Sequencer::Attempt {
+  base::TenantId tenant;
+  Change change;
+  ChangeDone done;
+  size_t held_bytes = 0;
+  int tries = 0;
+  int failed_reads = 0;
+  // The head row that the last proposal builds on.
+  std::optional<std::string> head_row;
+  // Proposals of unknown outcome, and at last the one under way. All build on `head_row`, so at most one of them can
+  // take effect.
+  std::vector<Proposal> proposals;
+};
+
+Sequencer::Sequencer(storage::Store& store, base::Clock& clock, base::RandomSource& random, base::Executor& executor,
+                     Subscriptions& subscriptions, std::string timeline)
+    : store_(store),
+      clock_(clock),
+      random_(random),
+      executor_(executor),
+      subscriptions_(subscriptions),
+      timeline_(std::move(timeline)) {}
+
+Sequencer::~Sequencer() {
+  storage::MutexLock lock(mutex_);
+  while (finishing_ > 0) finished_.Wait(mutex_);
+}
+
+void Sequencer::WaitUntilIdle() {
+  storage::MutexLock lock(mutex_);
+  while (!queues_.empty() || finishing_ > 0) finished_.Wait(mutex_);
+}
+
+void Sequencer::Submit(const base::TenantId& tenant, Change change, ChangeDone done, size_t held_bytes) {
+  {
+    storage::MutexLock lock(mutex_);
+    const auto queue = queues_.find(tenant);
+    const bool idle = queue == queues_.end();
+    const bool room = (idle || queue->second->waiting.size() < base::limits::kQueuedChanges) &&
+                      held_bytes_ + held_bytes <= base::limits::kQueuedChangeBytes;
+    if (room) {
+      held_bytes_ += held_bytes;
+      TenantQueue& waiting = idle ? *(queues_[tenant] = std::make_unique<TenantQueue>()) : *queue->second;
+      waiting.waiting.push_back({std::move(change), std::move(done), held_bytes});
+      if (idle) executor_.Post([this, tenant] { RunNext(tenant); });
+      return;
+    }
+  }
+  done(base::errors::Overloaded(base::limits::kQueueRetryAfter));
+}
+
+void Sequencer::RunNext(const base::TenantId& tenant) {
+  auto attempt = std::make_shared<Attempt>();
+  attempt->tenant = tenant;
+  {
+    storage::MutexLock lock(mutex_);
+    std::deque<Queued>& waiting = queues_.at(tenant)->waiting;
+    attempt->change = std::move(waiting.front().change);
+    attempt->done = std::move(waiting.front().done);
+    attempt->held_bytes = waiting.front().held_bytes;
+    waiting.pop_front();
+  }
+  Run(std::move(attempt));
+}
+
+void Sequencer::Run(std::shared_ptr<Attempt> attempt) {
+  absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = store_.NewSnapshot();
+  if (!snapshot.ok()) return ReadFailed(std::move(attempt), snapshot.status());
+  absl::StatusOr<std::optional<std::string>> row =
+      (*snapshot)->Get(storage::Space::kRecords, base::keys::TenantHead(attempt->tenant));
+  if (!row.ok()) return ReadFailed(std::move(attempt), row.status());
+  absl::StatusOr<store::TenantHead> head = base::ParseStored<store::TenantHead>(row->value_or(""));
+  if (!head.ok()) return Finish(std::move(attempt), head.status());
+
+  if (!attempt->proposals.empty()) {
+    for (const Proposal& proposal : attempt->proposals) {
+      if (proposal.commit_id == head->commit_id()) return FinishCommitted(attempt, proposal);
+    }
+    // Another process moved the head on; whether one of ours lies below it cannot be told, so the change must not run
+    // again.
+    if (*row != attempt->head_row) return Finish(std::move(attempt), base::errors::CommitConflict());
+  }
+  attempt->head_row = *std::move(row);
+
+  Transaction transaction(**snapshot, attempt->tenant, head->revision() + 1, clock_.Now());
+  absl::Status status = attempt->change(transaction);
+  if (!status.ok()) return Finish(std::move(attempt), status);
+  if (!transaction.wrote()) {
+    return Finish(std::move(attempt), Committed{.head = {.timeline = head->timeline(), .revision = head->revision()}});
+  }
+  if (transaction.rows() > base::limits::kCommitRows || transaction.bytes() > base::limits::kCommitBytes) {
+    return Finish(std::move(attempt), base::errors::CommitTooLarge());
+  }
+  absl::StatusOr<storage::Commit> commit = Propose(*attempt, transaction, *head);
+  if (!commit.ok()) return Finish(std::move(attempt), commit.status());
+  // Released first: once the store has the commit, its `done` may be what the owner of the store waits for.
+  snapshot->reset();
+  store_.Apply(*std::move(commit), [this, attempt](storage::CommitResult result) {
+    // The store's thread has other tenants' commits to write.
+    executor_.Post([this, attempt, result = std::move(result)] { Settle(attempt, result); });
+  });
+}
+
+absl::StatusOr<storage::Commit> Sequencer::Propose(Attempt& attempt, Transaction& transaction, store::TenantHead head) {
+  if (head.timeline() != timeline_) {
+    absl::StatusOr<base::Revision> horizon = BeginTimeline(transaction, timeline_, head.timeline_horizon());
+    if (!horizon.ok()) return horizon.status();
+    head.set_timeline_horizon(*horizon);
+  }
+  head.set_revision(transaction.revision());
+  head.set_timeline(timeline_);
+  head.set_commit_id(random_.Bytes(kCommitIdBytes));
+  head.set_commit_time_us(base::ToStoredTime(transaction.now()));
+  attempt.proposals.push_back({.commit_id = head.commit_id(),
+                               .head = {.timeline = timeline_, .revision = transaction.revision()},
+                               .announced = transaction.Announced(),
+                               .earliest_task = transaction.EarliestTask()});
+
+  const std::string key = base::keys::TenantHead(attempt.tenant);
+  storage::Commit commit;
+  commit.preconditions.push_back({storage::Space::kRecords, key, attempt.head_row});
+  commit.writes = transaction.TakeWrites();
+  commit.writes.push_back({storage::Space::kRecords, key, head.SerializeAsString()});
+  return commit;
+}
+
+void Sequencer::Settle(std::shared_ptr<Attempt> attempt, const storage::CommitResult& result) {
+  switch (result.outcome) {
+    case storage::CommitOutcome::kCommitted:
+      return FinishCommitted(attempt, attempt->proposals.back());
+    case storage::CommitOutcome::kConflict:
+      attempt->proposals.pop_back();
+      return RunAgain(std::move(attempt));
+    case storage::CommitOutcome::kUnknown:
+      return RunAgain(std::move(attempt));
+    case storage::CommitOutcome::kFull:
+      return Finish(std::move(attempt), base::errors::StoreFull());
+    case storage::CommitOutcome::kUnavailable:
+      return Finish(std::move(attempt), base::errors::StoreUnavailable(result.detail));
+  }
+}
+
+void Sequencer::RunAgain(std::shared_ptr<Attempt> attempt) {
+  // The last try of all is followed by a look at the head where an outcome is open, never by another commit.
+  if (++attempt->tries < base::limits::kConflictTries) return Run(std::move(attempt));
+  if (attempt->proposals.empty()) return Finish(std::move(attempt), base::errors::CommitConflict());
+  attempt->change = [](Transaction&) { return base::errors::CommitConflict(); };
+  Run(std::move(attempt));
+}
+
+void Sequencer::ReadFailed(std::shared_ptr<Attempt> attempt, const absl::Status& status) {
+  const bool open = !attempt->proposals.empty();
+  if (!open || ++attempt->failed_reads >= base::limits::kSettleReads) return Finish(std::move(attempt), status);
+  executor_.PostAfter(base::limits::kSettlePause, [this, attempt] { Run(attempt); });
+}
+
+void Sequencer::FinishCommitted(std::shared_ptr<Attempt> attempt, const Proposal& proposal) {
+  for (const base::ReceiverId& receiver : proposal.announced) {
+    subscriptions_.Publish(attempt->tenant, receiver, proposal.head.revision);
+  }
+  if (proposal.earliest_task.has_value() && on_task_) on_task_(attempt->tenant, *proposal.earliest_task);
+  Finish(attempt, Committed{.head = proposal.head, .wrote = true});
+}
+
+void Sequencer::Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committed> outcome) {
+  {
+    storage::MutexLock lock(mutex_);
+    ++finishing_;
+  }
+  // What the change holds is released before its caller hears that it is done.
+  attempt->change = nullptr;
+  if (!outcome.ok()) outcome = base::Named(outcome.status());
+  std::exchange(attempt->done, nullptr)(std::move(outcome));
+
+  storage::MutexLock lock(mutex_);
+  held_bytes_ -= attempt->held_bytes;
+  auto queue = queues_.find(attempt->tenant);
+  if (queue->second->waiting.empty()) {
+    queues_.erase(queue);
+  } else {
+    executor_.Post([this, tenant = attempt->tenant] { RunNext(tenant); });
+  }
+  if (--finishing_ == 0) finished_.NotifyAll();
+}
+
+}  // namespace caresync::commit

@@ -1,0 +1,104 @@
+// One change of a tenant at a time: the only door through which a tenant's records, feeds and tasks are written.
+//
+// A change runs in a transaction at the tenant's head R. What it wrote commits as revision R+1, on condition that the
+// head is still R, in one durable batch with the new head; then its subscribers hear of it. A change that writes
+// nothing takes no revision. A conflict (another process on the same store) runs the change again on the new head; an
+// unknown outcome is settled by the commit ID in the head.
+#ifndef CARESYNC_SERVER_COMMIT_SEQUENCER_H_
+#define CARESYNC_SERVER_COMMIT_SEQUENCER_H_
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "caresync/store/stored.pb.h"
+#include "server/base/clock.h"
+#include "server/base/executor.h"
+#include "server/base/ids.h"
+#include "server/base/random.h"
+#include "server/commit/subscriptions.h"
+#include "server/commit/transaction.h"
+#include "storage/mutex.h"
+#include "storage/store.h"
+
+namespace caresync::commit {
+
+// Runs on an executor thread; may run more than once, so it must set its outputs anew each time. An error forgets all
+// that it wrote.
+using Change = std::function<absl::Status(Transaction&)>;
+
+struct Committed {
+  // The tenant's head after the change.
+  base::CommitPoint head;
+  // False where the change wrote nothing and so took no revision.
+  bool wrote = false;
+};
+// Called exactly once, on any thread, after the commit is durable and its subscribers were told; must not block.
+using ChangeDone = std::function<void(absl::StatusOr<Committed>)>;
+
+// Hears, after each commit that announced a task, when its earliest falls due. Must not block.
+using OnTask = std::function<void(const base::TenantId& tenant, absl::Time due)>;
+
+// Thread-safe. Everything given to the constructor must outlive it; destroy it only when every change is done, and not
+// from within a `done`.
+class Sequencer {
+ public:
+  // `timeline` is this opening of the store (NewTimeline).
+  Sequencer(storage::Store& store, base::Clock& clock, base::RandomSource& random, base::Executor& executor,
+            Subscriptions& subscriptions, std::string timeline);
+  ~Sequencer();
+
+  // Queues `change`, which keeps `held_bytes` of memory until it is done (0 where that is little). Errors that `done`
+  // gets: the change's own; OVERLOADED with a retry hint when the tenant's queue is full, or all queues together hold
+  // limits::kQueuedChangeBytes; COMMIT_TOO_LARGE; STORE_FULL; STORE_UNAVAILABLE; COMMIT_CONFLICT after
+  // limits::kConflictTries.
+  void Submit(const base::TenantId& tenant, Change change, ChangeDone done, size_t held_bytes = 0)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Waits until every change that was submitted is done. Not from work on the executor; for going away.
+  void WaitUntilIdle() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Set once, before the first Submit.
+  void SetOnTask(OnTask on_task) { on_task_ = std::move(on_task); }
+
+ private:
+  struct Queued;
+  struct TenantQueue;
+  struct Proposal;
+  struct Attempt;
+  void RunNext(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Reads the head, settles proposals of unknown outcome by it, else runs the change on it. All on executor threads.
+  void Run(std::shared_ptr<Attempt> attempt);
+  // Ends the transaction: what the store is to write on condition that `head` has not moved.
+  absl::StatusOr<storage::Commit> Propose(Attempt& attempt, Transaction& transaction, store::TenantHead head);
+  void Settle(std::shared_ptr<Attempt> attempt, const storage::CommitResult& result);
+  void RunAgain(std::shared_ptr<Attempt> attempt);
+  void ReadFailed(std::shared_ptr<Attempt> attempt, const absl::Status& status);
+  void FinishCommitted(std::shared_ptr<Attempt> attempt, const Proposal& proposal) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committed> outcome) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  storage::Store& store_;
+  base::Clock& clock_;
+  base::RandomSource& random_;
+  base::Executor& executor_;
+  Subscriptions& subscriptions_;
+  const std::string timeline_;
+  OnTask on_task_;
+
+  storage::Mutex mutex_;
+  std::map<base::TenantId, std::unique_ptr<TenantQueue>> queues_ ABSL_GUARDED_BY(mutex_);
+  // Of all changes that are waiting or at work.
+  size_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Calls of Finish that are at work: `done` may lead to the destructor on another thread, which waits for their end.
+  int finishing_ ABSL_GUARDED_BY(mutex_) = 0;
+  storage::CondVar finished_;
+};
+
+}  // namespace caresync::commit
+
+#endif  // CARESYNC_SERVER_COMMIT_SEQUENCER_H_

@@ -1,0 +1,99 @@
+// Durable due work: rows written by changes, run in due order through the sequencer like any other change.
+#ifndef CARESYNC_SERVER_COMMIT_TASKS_H_
+#define CARESYNC_SERVER_COMMIT_TASKS_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/base/executor.h"
+#include "server/base/ids.h"
+#include "server/commit/sequencer.h"
+#include "server/commit/transaction.h"
+#include "storage/mutex.h"
+#include "storage/store.h"
+
+namespace caresync::commit {
+
+// Writes a task into `transaction`, due at `due` (kept to the microsecond). One (due, task_id) is one task: writing it
+// again replaces it. `task_id` is a name of the work, such as "compact/<receiver>", so that asking twice at one time is
+// one task.
+void ScheduleTask(Transaction& transaction, absl::Time due, std::string_view task_id, std::string_view kind,
+                  std::string_view payload);
+
+// What a kind of task does: one bounded step. The task's row is deleted in the same commit; a step that leaves work
+// schedules itself again. May run more than once. An error leaves the task, which is tried again later, with growing
+// pauses; it holds no other task up. After limits::kTaskFailures it is logged as an error and put off by
+// limits::kTaskParked, where an operator finds it.
+using TaskStep = std::function<absl::Status(Transaction& transaction, const std::string& payload)>;
+
+// Thread-safe. Everything given to the constructor must outlive it. Destroy it only when the executor runs no more of
+// its work.
+class TaskRunner {
+ public:
+  TaskRunner(storage::Store& store, Sequencer& sequencer, base::Clock& clock, base::Executor& executor);
+
+  // Before Start. `kind` is stable: it is stored.
+  void Register(std::string kind, TaskStep step);
+
+  // Finds the tasks of all tenants that an earlier run of the server left, and hears of new ones from then on. Once,
+  // and before the first change is submitted. Errors are those of reading.
+  absl::Status Start();
+
+  // Begins nothing more; a step that is running ends by itself.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  // How a tenant's tasks stand with this runner; absent while there is nothing to wait for.
+  struct TenantTasks {
+    // Due tasks are being run, one after the other.
+    bool running = false;
+    // A wake came while they were: something may have been added behind what is being run.
+    bool look_again = false;
+    // When tasks are looked for next, and by which timer (0: by none, it is on its way already).
+    absl::Time wake = absl::InfiniteFuture();
+    base::TimerId timer = 0;
+  };
+  // The keys of due tasks in due order, and when the first of the others falls due.
+  struct DueTasks {
+    std::vector<std::string> keys;
+    std::optional<absl::Time> next;
+  };
+  using TaskKeys = std::shared_ptr<const std::vector<std::string>>;
+
+  void Wake(const base::TenantId& tenant, absl::Time due) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Arm(const base::TenantId& tenant, TenantTasks& tasks, absl::Time due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Look(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<DueTasks> ReadDue(const base::TenantId& tenant) const;
+  void RunRound(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndRound(const base::TenantId& tenant, std::optional<absl::Time> next) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Runs keys[place] and what follows it, each after the one before.
+  void RunFrom(const base::TenantId& tenant, TaskKeys keys, size_t place) ABSL_LOCKS_EXCLUDED(mutex_);
+  void PutOff(const base::TenantId& tenant, TaskKeys keys, size_t place, const absl::Status& why)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status RunStep(Transaction& transaction, const std::string& key) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool stopped() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  storage::Store& store_;
+  Sequencer& sequencer_;
+  base::Clock& clock_;
+  base::Executor& executor_;
+  std::map<std::string, TaskStep> steps_;
+
+  mutable storage::Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<base::TenantId, TenantTasks> tenants_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace caresync::commit
+
+#endif  // CARESYNC_SERVER_COMMIT_TASKS_H_

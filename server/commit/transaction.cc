@@ -1,0 +1,154 @@
+#include "server/commit/transaction.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/base/internal/raw_logging.h"
+#include "server/base/status_macros.h"
+
+namespace caresync::commit {
+namespace {
+
+size_t BytesOf(const std::string& key, const std::optional<std::string>& value) {
+  return key.size() + (value.has_value() ? value->size() : 0);
+}
+
+storage::Space SpaceAfter(storage::Space space) { return static_cast<storage::Space>(static_cast<uint8_t>(space) + 1); }
+
+}  // namespace
+
+Transaction::Transaction(const storage::Reader& base, base::TenantId tenant, base::Revision revision, absl::Time now)
+    : base_(base), tenant_(std::move(tenant)), revision_(revision), now_(now) {}
+
+absl::StatusOr<std::optional<std::string>> Transaction::Get(storage::Space space, std::string_view key) const {
+  auto own = writes_.find(Place(space, key));
+  if (own != writes_.end()) return own->second;
+  return base_.Get(space, key);
+}
+
+absl::StatusOr<std::vector<std::optional<std::string>>> Transaction::MultiGet(
+    storage::Space space, absl::Span<const std::string> keys) const {
+  std::vector<std::optional<std::string>> values(keys.size());
+  std::vector<std::string> base_keys;
+  std::vector<size_t> base_places;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    auto own = writes_.find(Place(space, keys[i]));
+    if (own != writes_.end()) {
+      values[i] = own->second;
+      continue;
+    }
+    base_keys.push_back(keys[i]);
+    base_places.push_back(i);
+  }
+  if (base_keys.empty()) return values;
+  ASSIGN_OR_RETURN(std::vector<std::optional<std::string>> base_values, base_.MultiGet(space, base_keys));
+  for (size_t i = 0; i < base_places.size(); ++i) values[base_places[i]] = std::move(base_values[i]);
+  return values;
+}
+
+absl::Status Transaction::Scan(storage::Space space, const storage::KeyRange& range, size_t limit,
+                               storage::RowVisitor visit) const {
+  const bool bounded = !range.end.empty();
+  if (limit == 0 || (bounded && range.end <= range.begin)) return absl::OkStatus();
+  auto own = writes_.lower_bound(Place(space, range.begin));
+  const auto own_end =
+      bounded ? writes_.lower_bound(Place(space, range.end)) : writes_.lower_bound(Place(SpaceAfter(space), ""));
+
+  bool more = true;
+  auto show = [&](std::string_view key, std::string_view value) {
+    more = visit(key, value) && --limit > 0;
+    return more;
+  };
+  auto show_own_before = [&](std::optional<std::string_view> key) {
+    for (; more && own != own_end && (!key.has_value() || own->first.second < *key); ++own) {
+      if (own->second.has_value()) show(own->first.second, *own->second);
+    }
+    return more;
+  };
+  // The base is read without a limit of rows, since it cannot know how many of its rows are deleted here; `more` ends
+  // it.
+  RETURN_IF_ERROR(
+      base_.Scan(space, range, std::numeric_limits<size_t>::max(), [&](std::string_view key, std::string_view value) {
+        if (!show_own_before(key)) return false;
+        const bool replaced = own != own_end && own->first.second == key;
+        return replaced || show(key, value);
+      }));
+  show_own_before(std::nullopt);
+  return absl::OkStatus();
+}
+
+void Transaction::Put(storage::Space space, std::string key, std::string value) {
+  Set(space, std::move(key), std::move(value));
+}
+
+void Transaction::Delete(storage::Space space, std::string key) { Set(space, std::move(key), std::nullopt); }
+
+void Transaction::Set(storage::Space space, std::string key, std::optional<std::string> value) {
+  bytes_ += BytesOf(key, value);
+  LogEntry entry{.what = LogEntry::What::kWrite, .place = Place(space, std::move(key))};
+  auto [own, added] = writes_.try_emplace(entry.place);
+  if (!added) {
+    bytes_ -= BytesOf(own->first.second, own->second);
+    entry.had = true;
+    entry.before = std::move(own->second);
+  }
+  own->second = std::move(value);
+  log_.push_back(std::move(entry));
+}
+
+void Transaction::Announce(const base::ReceiverId& receiver) {
+  announced_.push_back(receiver);
+  log_.push_back({.what = LogEntry::What::kAnnounce});
+}
+
+void Transaction::AnnounceTask(absl::Time due) {
+  tasks_.push_back(due);
+  log_.push_back({.what = LogEntry::What::kTask});
+}
+
+void Transaction::RollBackTo(size_t mark) {
+  ABSL_RAW_CHECK(mark <= log_.size(), "a transaction can only be rolled back to a mark of its past");
+  for (; log_.size() > mark; log_.pop_back()) {
+    LogEntry& entry = log_.back();
+    if (entry.what == LogEntry::What::kAnnounce) {
+      announced_.pop_back();
+      continue;
+    }
+    if (entry.what == LogEntry::What::kTask) {
+      tasks_.pop_back();
+      continue;
+    }
+    auto own = writes_.find(entry.place);
+    bytes_ -= BytesOf(own->first.second, own->second);
+    if (!entry.had) {
+      writes_.erase(own);
+      continue;
+    }
+    bytes_ += BytesOf(own->first.second, entry.before);
+    own->second = std::move(entry.before);
+  }
+}
+
+std::vector<storage::Write> Transaction::TakeWrites() {
+  std::vector<storage::Write> writes;
+  writes.reserve(writes_.size());
+  while (!writes_.empty()) {
+    auto node = writes_.extract(writes_.begin());
+    writes.push_back({node.key().first, std::move(node.key().second), std::move(node.mapped())});
+  }
+  log_.clear();
+  bytes_ = 0;
+  return writes;
+}
+
+std::vector<base::ReceiverId> Transaction::Announced() const {
+  const std::set<base::ReceiverId> once(announced_.begin(), announced_.end());
+  return {once.begin(), once.end()};
+}
+
+std::optional<absl::Time> Transaction::EarliestTask() const {
+  if (tasks_.empty()) return std::nullopt;
+  return *std::min_element(tasks_.begin(), tasks_.end());
+}
+
+}  // namespace caresync::commit

@@ -1,0 +1,101 @@
+#include "server/devices/device_rows.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+
+namespace caresync::devices {
+namespace {
+
+using base::keys::DevicePart;
+
+template <typename Message>
+absl::Status ParseInto(std::string_view value, std::optional<Message>& part) {
+  ASSIGN_OR_RETURN(part, base::ParseStored<Message>(value));
+  return absl::OkStatus();
+}
+
+absl::Status TakeLaterCall(std::string_view value, std::optional<store::DeviceCall>& call) {
+  ASSIGN_OR_RETURN(store::DeviceCall other, base::ParseStored<store::DeviceCall>(value));
+  if (!call.has_value() || other.time_us() > call->time_us()) call = std::move(other);
+  return absl::OkStatus();
+}
+
+storage::Write CallWrite(const base::TenantId& tenant, const base::Uuid& device, DevicePart part,
+                         const store::DeviceCall& call) {
+  return {storage::Space::kDevices, base::keys::DeviceRow(tenant, device, part), call.SerializeAsString()};
+}
+
+}  // namespace
+
+absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const base::TenantId& tenant,
+                                          const base::Uuid& device) {
+  DeviceRows rows;
+  absl::Status parsed;
+  RETURN_IF_ERROR(reader.Scan(storage::Space::kDevices, base::keys::OneDevice(tenant, device),
+                              std::numeric_limits<size_t>::max(), [&](std::string_view key, std::string_view value) {
+                                base::Uuid uuid;
+                                DevicePart part{};
+                                parsed = base::keys::ParseDeviceRow(key, &uuid, &part)
+                                             ? AddPart(static_cast<uint8_t>(part), value, rows)
+                                             : base::errors::DamagedRow("a device's key");
+                                return parsed.ok();
+                              }));
+  RETURN_IF_ERROR(parsed);
+  return rows;
+}
+
+absl::Status AddPart(uint8_t part, std::string_view value, DeviceRows& rows) {
+  switch (static_cast<DevicePart>(part)) {
+    case DevicePart::kDevice:
+      return ParseInto(value, rows.device);
+    case DevicePart::kSession:
+      rows.session = std::string(value);
+      return absl::OkStatus();
+    case DevicePart::kCall:
+    case DevicePart::kRefusedCall:
+      return TakeLaterCall(value, rows.call);
+    case DevicePart::kReport:
+      return ParseInto(value, rows.report);
+  }
+  return base::errors::DamagedRow("a device's row of an unknown part");
+}
+
+storage::Write CallRow(const base::TenantId& tenant, const base::Uuid& device, absl::Time time, v1::CallState state,
+                       std::string_view reason, std::string_view opening) {
+  store::DeviceCall call;
+  call.set_time_us(base::ToStoredTime(time));
+  call.set_state(state);
+  call.set_reason(std::string(reason));
+  call.set_opening(std::string(opening));
+  return CallWrite(tenant, device, DevicePart::kCall, call);
+}
+
+storage::Write RefusedCallRow(const base::TenantId& tenant, const base::Uuid& device, absl::Time time,
+                              std::string_view reason) {
+  store::DeviceCall call;
+  call.set_time_us(base::ToStoredTime(time));
+  call.set_state(v1::CALL_STATE_FAILED);
+  call.set_reason(std::string(reason));
+  return CallWrite(tenant, device, DevicePart::kRefusedCall, call);
+}
+
+bool IsUser(const store::Device& device, const base::Uuid& carer) {
+  return std::find(device.carer_ids().begin(), device.carer_ids().end(), carer.ToString()) != device.carer_ids().end();
+}
+
+const store::DeviceCopy* FindCopy(const store::DeviceReport& report, const base::Uuid& carer) {
+  const std::string id = carer.ToString();
+  for (const store::DeviceCopy& copy : report.copies()) {
+    if (copy.carer_id() == id) return &copy;
+  }
+  return nullptr;
+}
+
+}  // namespace caresync::devices

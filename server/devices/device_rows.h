@@ -1,0 +1,55 @@
+// A device's rows as they are stored, and the one way in which each is written.
+//
+//   device   what administrators say of it; written on condition of its own bytes
+//   session  which session may write the device's own rows
+//   call     the last call that had a session; written by that session
+//   refused  the last call that was refused before it had one; buffered, the last writer wins
+//   report   what the device says of itself and how it stands; written by the session in `session` only, on condition
+//   of that row
+#ifndef CARESYNC_SERVER_DEVICES_DEVICE_ROWS_H_
+#define CARESYNC_SERVER_DEVICES_DEVICE_ROWS_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "caresync/store/stored.pb.h"
+#include "server/base/ids.h"
+#include "server/base/uuid.h"
+#include "storage/store.h"
+
+namespace caresync::devices {
+
+struct DeviceRows {
+  std::optional<store::Device> device;
+  // The session row's bytes, for preconditions.
+  std::optional<std::string> session;
+  // The later of the two.
+  std::optional<store::DeviceCall> call;
+  std::optional<store::DeviceReport> report;
+};
+
+// All empty where the device is not known. Errors are those of reading.
+absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const base::TenantId& tenant,
+                                          const base::Uuid& device);
+
+// One part, parsed, into `rows`. Errors: DAMAGED_ROW.
+absl::Status AddPart(uint8_t part, std::string_view value, DeviceRows& rows);
+
+// The row that says when and how a device last called. `opening`: of the store, see DeviceCall.
+storage::Write CallRow(const base::TenantId& tenant, const base::Uuid& device, absl::Time time, v1::CallState state,
+                       std::string_view reason, std::string_view opening);
+// The same for a call that was refused before it had a session.
+storage::Write RefusedCallRow(const base::TenantId& tenant, const base::Uuid& device, absl::Time time,
+                              std::string_view reason);
+
+// Whether administrators let this carer use the device.
+bool IsUser(const store::Device& device, const base::Uuid& carer);
+
+// A carer's copy in a report; nullptr where the device holds none.
+const store::DeviceCopy* FindCopy(const store::DeviceReport& report, const base::Uuid& carer);
+
+}  // namespace caresync::devices
+
+#endif  // CARESYNC_SERVER_DEVICES_DEVICE_ROWS_H_

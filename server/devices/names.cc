@@ -1,0 +1,39 @@
+#include "server/devices/names.h"
+
+#include <optional>
+
+#include "caresync/store/stored.pb.h"
+#include "server/base/errors.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/base/uuid.h"
+#include "server/records/record_key.h"
+#include "server/records/record_store.h"
+
+namespace caresync::devices {
+
+absl::StatusOr<std::string> Names::Find(v1::RecordKind kind, const std::string& id) {
+  const auto found = known_.find({kind, id});
+  if (found != known_.end()) return found->second;
+  ASSIGN_OR_RETURN(std::string name, Read(kind, id));
+  if (known_.size() >= base::limits::kReportNames) known_.clear();
+  known_.emplace(std::pair(kind, id), name);
+  return name;
+}
+
+absl::StatusOr<std::string> Names::Read(v1::RecordKind kind, const std::string& id) const {
+  const std::optional<base::Uuid> uuid = base::Uuid::Parse(id);
+  if (!uuid.has_value()) return std::string();
+  ASSIGN_OR_RETURN(const std::optional<store::Record> record,
+                   records::GetRecord(reader_, tenant_, records::KeyOf({kind, *uuid})));
+  if (!record.has_value()) return std::string();
+  if (kind == v1::RECORD_KIND_CARER) {
+    ASSIGN_OR_RETURN(const v1::Carer carer, base::ParseStored<v1::Carer>(record->payload()));
+    return carer.name();
+  }
+  ASSIGN_OR_RETURN(const v1::Branch branch, base::ParseStored<v1::Branch>(record->payload()));
+  return branch.name();
+}
+
+}  // namespace caresync::devices

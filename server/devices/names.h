@@ -1,0 +1,37 @@
+// The names of carers and branches, each read once a request.
+#ifndef CARESYNC_SERVER_DEVICES_NAMES_H_
+#define CARESYNC_SERVER_DEVICES_NAMES_H_
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "caresync/v1/records.pb.h"
+#include "server/base/ids.h"
+#include "storage/store.h"
+
+namespace caresync::devices {
+
+// For one request and one thread. What is given to the constructor must outlive it.
+class Names {
+ public:
+  Names(const storage::Reader& reader, const base::TenantId& tenant) : reader_(reader), tenant_(tenant) {}
+
+  // Empty for an empty ID, and where there is no such record. Errors are those of
+  // reading, DAMAGED_ROW.
+  absl::StatusOr<std::string> Carer(const std::string& id) { return Find(v1::RECORD_KIND_CARER, id); }
+  absl::StatusOr<std::string> Branch(const std::string& id) { return Find(v1::RECORD_KIND_BRANCH, id); }
+
+ private:
+  absl::StatusOr<std::string> Find(v1::RecordKind kind, const std::string& id);
+  absl::StatusOr<std::string> Read(v1::RecordKind kind, const std::string& id) const;
+
+  const storage::Reader& reader_;
+  const base::TenantId& tenant_;
+  std::map<std::pair<v1::RecordKind, std::string>, std::string> known_;
+};
+
+}  // namespace caresync::devices
+
+#endif  // CARESYNC_SERVER_DEVICES_NAMES_H_

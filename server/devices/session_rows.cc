@@ -1,0 +1,162 @@
+#include "server/devices/session_rows.h"
+
+#include <utility>
+
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/proto_time.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+
+namespace caresync::devices {
+
+namespace keys = base::keys;
+namespace limits = base::limits;
+using keys::DevicePart;
+using storage::Space;
+
+absl::StatusOr<StartRows> ReadStartRows(const storage::Reader& reader, const base::TenantId& tenant,
+                                        const base::Uuid& device) {
+  StartRows start;
+  ASSIGN_OR_RETURN(start.rows, ReadDeviceRows(reader, tenant, device));
+  ASSIGN_OR_RETURN(start.device_bytes,
+                   reader.Get(Space::kDevices, keys::DeviceRow(tenant, device, DevicePart::kDevice)));
+  if (!start.rows.report.has_value()) return start;
+  ASSIGN_OR_RETURN(start.report_bytes,
+                   reader.Get(Space::kDevices, keys::DeviceRow(tenant, device, DevicePart::kReport)));
+  ASSIGN_OR_RETURN(
+      start.last_sync,
+      base::GetStored<store::SyncRow>(reader, Space::kDevices, keys::Sync(tenant, device, start.rows.report->syncs())));
+  return start;
+}
+
+SessionRows::SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& start, absl::Time now, bool displaced,
+                         std::string branch_id)
+    : owner_(std::move(owner)), loaded_(std::move(loaded)), branch_id_(std::move(branch_id)), start_time_(now) {
+  if (loaded_.rows.report.has_value()) report_ = *loaded_.rows.report;
+  if (!start.device_name().empty()) report_.set_device_name(start.device_name());
+  if (!start.app_version().empty()) report_.set_app_version(start.app_version());
+  report_.set_syncs(report_.syncs() + 1);
+  if (displaced) report_.set_take_overs(report_.take_overs() + 1);
+  const std::optional<absl::Time> next = base::FromTimestamp(start.earliest_next_sync());
+  report_.set_earliest_next_sync_us(start.has_earliest_next_sync() && next.has_value() ? base::ToStoredTime(*next) : 0);
+
+  sync_.set_session_id(owner_.session_id);
+  sync_.set_sync_type(start.sync_type());
+  sync_.set_carer_id(owner_.carer.ToString());
+  sync_.set_start_time_us(base::ToStoredTime(now));
+  sync_.set_stage(v1::SYNC_STAGE_STARTED);
+  sync_.set_outcome(v1::SYNC_OUTCOME_UNDER_WAY);
+  sync_.set_app_version(start.app_version());
+  sync_.set_opening(owner_.opening);
+  EndLastSync(start, now, displaced);
+}
+
+store::DeviceCopy& SessionRows::copy() {
+  const std::string carer = owner_.carer.ToString();
+  for (store::DeviceCopy& copy : *report_.mutable_copies()) {
+    if (copy.carer_id() == carer) return copy;
+  }
+  store::DeviceCopy& copy = *report_.add_copies();
+  copy.set_carer_id(carer);
+  return copy;
+}
+
+void SessionRows::EndLastSync(const v1::Start& start, absl::Time now, bool displaced) {
+  if (!loaded_.last_sync.has_value()) return;
+  store::SyncRow last = *loaded_.last_sync;
+  const bool under_way = last.outcome() == v1::SYNC_OUTCOME_UNDER_WAY;
+  if (under_way) {
+    last.set_outcome(displaced ? v1::SYNC_OUTCOME_TAKEN_OVER : v1::SYNC_OUTCOME_INTERRUPTED);
+    last.set_reason(base::Reason(displaced ? base::errors::SessionTakenOver() : base::errors::StreamCut()));
+    last.set_end_time_us(base::ToStoredTime(now));
+  }
+  const bool cut = last.outcome() == v1::SYNC_OUTCOME_INTERRUPTED || last.outcome() == v1::SYNC_OUTCOME_TAKEN_OVER ||
+                   last.outcome() == v1::SYNC_OUTCOME_LEFT_UNFINISHED;
+  const bool told = cut && start.last_interruption() != v1::INTERRUPTION_CAUSE_UNSPECIFIED;
+  if (told) last.set_interruption(start.last_interruption());
+  if (under_way || told) ended_last_sync_ = std::move(last);
+}
+
+void SessionRows::MarkSuccess(absl::Time now) {
+  const int64_t time = base::ToStoredTime(now);
+  copy().set_last_success_us(time);
+  copy().set_diverged(false);
+  report_.set_last_success_us(time);
+  sync_.set_stage(v1::SYNC_STAGE_RECORDED);
+  MarkEnd(v1::SYNC_OUTCOME_SUCCEEDED, "", now);
+}
+
+void SessionRows::MarkEnd(v1::SyncOutcome outcome, std::string_view reason, absl::Time now) {
+  sync_.set_outcome(outcome);
+  sync_.set_reason(std::string(reason));
+  sync_.set_end_time_us(base::ToStoredTime(now));
+}
+
+void SessionRows::CountEvent(uint64_t sequence, bool is_new) {
+  const uint64_t last = report_.last_event_sequence();
+  if (sequence > last) {
+    report_.set_missing_event_numbers(report_.missing_event_numbers() + (sequence - last - 1));
+    report_.set_last_event_sequence(sequence);
+  } else if (is_new && report_.missing_event_numbers() > 0) {
+    report_.set_missing_event_numbers(report_.missing_event_numbers() - 1);
+  }
+}
+
+storage::Commit SessionRows::Begin(storage::Durability durability) const {
+  storage::Commit commit;
+  commit.durability = durability;
+  const std::string session_key = keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kSession);
+  commit.preconditions.push_back({Space::kDevices, session_key, loaded_.rows.session});
+  commit.preconditions.push_back(
+      {Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kReport), loaded_.report_bytes});
+  const std::string device_key = keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kDevice);
+  commit.preconditions.push_back({Space::kDevices, device_key, loaded_.device_bytes});
+  if (!loaded_.rows.device.has_value()) {
+    store::Device device;
+    device.set_branch_id(branch_id_);
+    device.add_carer_ids(owner_.carer.ToString());
+    device.set_enrolled_time_us(base::ToStoredTime(start_time_));
+    commit.writes.push_back({Space::kDevices, device_key, device.SerializeAsString()});
+  }
+  store::DeviceSession session;
+  session.set_session_id(owner_.session_id);
+  commit.writes.push_back({Space::kDevices, session_key, session.SerializeAsString()});
+  if (ended_last_sync_.has_value()) {
+    commit.writes.push_back({Space::kDevices, keys::Sync(owner_.tenant, owner_.device, report_.syncs() - 1),
+                             ended_last_sync_->SerializeAsString()});
+  }
+  if (report_.syncs() > limits::kSyncHistory) {
+    commit.writes.push_back({Space::kDevices,
+                             keys::Sync(owner_.tenant, owner_.device, report_.syncs() - limits::kSyncHistory),
+                             std::nullopt});
+  }
+  AddRows(commit);
+  return commit;
+}
+
+storage::Commit SessionRows::Update(storage::Durability durability) const {
+  storage::Commit commit;
+  commit.durability = durability;
+  store::DeviceSession session;
+  session.set_session_id(owner_.session_id);
+  commit.preconditions.push_back({Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kSession),
+                                  session.SerializeAsString()});
+  AddRows(commit);
+  return commit;
+}
+
+void SessionRows::AddRows(storage::Commit& commit) const {
+  commit.writes.push_back({Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kReport),
+                           report_.SerializeAsString()});
+  commit.writes.push_back(
+      {Space::kDevices, keys::Sync(owner_.tenant, owner_.device, report_.syncs()), sync_.SerializeAsString()});
+  const v1::CallState call = sync_.outcome() == v1::SYNC_OUTCOME_UNDER_WAY   ? v1::CALL_STATE_UNDER_WAY
+                             : sync_.outcome() == v1::SYNC_OUTCOME_SUCCEEDED ? v1::CALL_STATE_SUCCEEDED
+                                                                             : v1::CALL_STATE_FAILED;
+  commit.writes.push_back(CallRow(owner_.tenant, owner_.device, start_time_, call, sync_.reason(), owner_.opening));
+}
+
+}  // namespace caresync::devices

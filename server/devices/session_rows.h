@@ -1,0 +1,93 @@
+// What one session writes of its device: its report row, its place in the history, its last call. It makes commits and
+// applies none.
+//
+// The first commit (Begin) makes the session the only writer of the device's own rows: it stands on the device's
+// rows as they were read, so that nothing another session wrote meanwhile is overwritten, and no user who was taken off
+// meanwhile syncs; later commits stand
+// on the session row holding this session's ID. For one session; not thread-safe.
+#ifndef CARESYNC_SERVER_DEVICES_SESSION_ROWS_H_
+#define CARESYNC_SERVER_DEVICES_SESSION_ROWS_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "caresync/store/stored.pb.h"
+#include "caresync/v1/device_sync.pb.h"
+#include "server/base/ids.h"
+#include "server/base/uuid.h"
+#include "server/devices/device_rows.h"
+#include "storage/store.h"
+
+namespace caresync::devices {
+
+// What is read of a device when one of its syncs starts.
+struct StartRows {
+  DeviceRows rows;
+  // The bytes of what administrators say and of the report, for the first commit's conditions.
+  std::optional<std::string> device_bytes;
+  std::optional<std::string> report_bytes;
+  // The last sync of the history, if any.
+  std::optional<store::SyncRow> last_sync;
+};
+
+absl::StatusOr<StartRows> ReadStartRows(const storage::Reader& reader, const base::TenantId& tenant,
+                                        const base::Uuid& device);
+
+// Whose rows, for which session.
+struct SessionOwner {
+  base::TenantId tenant;
+  base::Uuid device;
+  base::Uuid carer;
+  std::string session_id;
+  // The opening of the store (its timeline).
+  std::string opening;
+};
+
+class SessionRows {
+ public:
+  // `displaced`: another session of the device was open and is being ended. `branch_id` is the carer's, for a device
+  // that becomes known by this sync.
+  SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& start, absl::Time now, bool displaced,
+              std::string branch_id);
+
+  // What this sync came to so far, what the device says of itself, and the carer's copy in it: the caller's to change
+  // until the next commit is made.
+  store::SyncRow& sync() { return sync_; }
+  const store::SyncRow& sync() const { return sync_; }
+  store::DeviceReport& report() { return report_; }
+  // The first call makes the copy's row where the device holds none of this carer.
+  store::DeviceCopy& copy();
+
+  // Records that the device's carer confirmed to be caught up.
+  void MarkSuccess(absl::Time now);
+  // Sets how the sync ended; `outcome` is not UNDER_WAY.
+  void MarkEnd(v1::SyncOutcome outcome, std::string_view reason, absl::Time now);
+  // Takes up the device's running number of one event: a jump counts the numbers between as missing, and a late one
+  // fills a gap.
+  void CountEvent(uint64_t sequence, bool is_new);
+
+  // The first commit; may end the sync at once (MarkEnd before it). Ends the sync before this one in the history where
+  // it was left under way, with the cause that the app tells now. Makes the device known where it is not.
+  storage::Commit Begin(storage::Durability durability) const;
+  // A later commit of all that has changed.
+  storage::Commit Update(storage::Durability durability) const;
+
+ private:
+  void EndLastSync(const v1::Start& start, absl::Time now, bool displaced);
+  void AddRows(storage::Commit& commit) const;
+
+  const SessionOwner owner_;
+  const StartRows loaded_;
+  const std::string branch_id_;
+  const absl::Time start_time_;
+  std::optional<store::SyncRow> ended_last_sync_;
+  store::DeviceReport report_;
+  store::SyncRow sync_;
+};
+
+}  // namespace caresync::devices
+
+#endif  // CARESYNC_SERVER_DEVICES_SESSION_ROWS_H_

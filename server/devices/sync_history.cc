@@ -1,0 +1,96 @@
+#include "server/devices/sync_history.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "caresync/store/stored.pb.h"
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/page.h"
+#include "server/base/proto_time.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/base/uuid.h"
+
+namespace caresync::devices {
+namespace {
+
+v1::SyncSummary ToProto(const store::SyncRow& row, std::string_view opening) {
+  v1::SyncSummary summary;
+  summary.set_session_id(row.session_id());
+  summary.set_sync_type(row.sync_type());
+  summary.set_carer_id(row.carer_id());
+  base::SetTime(row.start_time_us(), [&] { return summary.mutable_start_time(); });
+  base::SetTime(row.end_time_us(), [&] { return summary.mutable_end_time(); });
+  summary.set_stage(row.stage());
+  const bool cut_off = row.outcome() == v1::SYNC_OUTCOME_UNDER_WAY && row.opening() != opening;
+  summary.set_outcome(cut_off ? v1::SYNC_OUTCOME_INTERRUPTED : row.outcome());
+  summary.set_reason(row.reason());
+  summary.set_interruption(row.interruption());
+  summary.set_rebuild_reason(row.rebuild_reason());
+  summary.set_upserts_sent(row.upserts_sent());
+  summary.set_removals_sent(row.removals_sent());
+  summary.set_bytes_sent(row.bytes_sent());
+  summary.set_events_received(row.events_received());
+  summary.set_events_accepted(row.events_accepted());
+  summary.set_events_for_review(row.events_for_review());
+  summary.set_start_revision(row.start_revision());
+  summary.set_end_revision(row.end_revision());
+  summary.set_app_version(row.app_version());
+  return summary;
+}
+
+// The number of the last sync of the page before; 0: there was none.
+absl::StatusOr<uint64_t> ReadPageToken(const std::string& query, const std::string& token) {
+  ASSIGN_OR_RETURN(const std::string after, base::DecodePageToken(query, token));
+  uint64_t number = 0;
+  if (!after.empty() && (!absl::SimpleAtoi(after, &number) || number == 0)) return base::errors::PageTokenNotValid();
+  return number;
+}
+
+absl::Status CheckKnown(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& device) {
+  ASSIGN_OR_RETURN(
+      const std::optional<std::string> row,
+      reader.Get(storage::Space::kDevices, base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kDevice)));
+  return row.has_value() ? absl::OkStatus() : base::errors::DeviceUnknown(device.ToString());
+}
+
+}  // namespace
+
+absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, const base::TenantId& tenant,
+                                                const v1::ListSyncsRequest& request, std::string_view opening) {
+  const std::optional<base::Uuid> device = base::Uuid::Parse(request.device_uuid());
+  if (!device.has_value()) return base::errors::InvalidArgument("device_uuid", "is no UUID");
+  ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
+  const std::string query = absl::StrCat("syncs/", device->ToString());
+  ASSIGN_OR_RETURN(const uint64_t before, ReadPageToken(query, request.page_token()));
+  RETURN_IF_ERROR(CheckKnown(reader, tenant, *device));
+
+  v1::ListSyncsResponse response;
+  absl::Status parsed;
+  uint64_t last = 0;
+  bool more = false;
+  const auto visit = [&](std::string_view key, std::string_view value) {
+    more = response.syncs_size() == page_size;
+    if (more) return false;
+    base::Uuid uuid;
+    const absl::StatusOr<store::SyncRow> row = base::ParseStored<store::SyncRow>(value);
+    if (!row.ok() || !base::keys::ParseSync(key, &uuid, &last)) {
+      parsed = base::errors::DamagedRow("a device's sync");
+      return false;
+    }
+    *response.add_syncs() = ToProto(*row, opening);
+    return true;
+  };
+  RETURN_IF_ERROR(reader.Scan(storage::Space::kDevices, base::keys::SyncsBefore(tenant, *device, before),
+                              static_cast<size_t>(page_size) + 1, visit));
+  RETURN_IF_ERROR(parsed);
+  if (more) response.set_next_page_token(base::EncodePageToken(query, absl::StrCat(last)));
+  return response;
+}
+
+}  // namespace caresync::devices

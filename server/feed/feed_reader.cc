@@ -1,0 +1,87 @@
+#include "server/feed/feed_reader.h"
+
+#include "absl/base/internal/raw_logging.h"
+#include "caresync/store/stored.pb.h"
+#include "server/base/keys.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/feed/feed_rows.h"
+
+namespace caresync::feed {
+namespace {
+
+// Rows read for each entry wanted: what a rebuild passes over costs time as well.
+constexpr size_t kRowsPerEntry = 4;
+
+// The earliest position whose removals the reader still needs.
+Position NeedsRemovalsAfter(const ReadFrom& from) {
+  return from.rebuild_began.has_value() ? Position::EndOf(*from.rebuild_began) : from.after;
+}
+
+// A copy that is being made never had what was removed before it was begun.
+bool PassedOver(const Entry& entry, const ReadFrom& from) {
+  return entry.removal && from.rebuild_began.has_value() && entry.position.revision <= *from.rebuild_began;
+}
+
+}  // namespace
+
+absl::StatusOr<FeedSummary> ReadSummary(const storage::Reader& reader, const base::TenantId& tenant,
+                                        const base::ReceiverId& receiver) {
+  ASSIGN_OR_RETURN(
+      const std::optional<store::FeedHead> head,
+      base::GetStored<store::FeedHead>(reader, storage::Space::kFeeds, base::keys::FeedHead(tenant, receiver)));
+  if (!head.has_value()) return FeedSummary{};
+  return FeedSummary{
+      .count = head->count(),
+      .sum = head->sum(),
+      .payload_bytes = head->payload_bytes(),
+      .removals = head->removals(),
+      .last_revision = head->last_revision(),
+      .horizon = {.revision = head->horizon_revision(), .record = {head->horizon_record()}},
+  };
+}
+
+absl::StatusOr<FeedBatch> ReadBatch(const storage::Reader& reader, const base::TenantId& tenant,
+                                    const base::ReceiverId& receiver, const ReadFrom& from, size_t most_entries,
+                                    size_t most_bytes, size_t entry_overhead) {
+  ABSL_RAW_CHECK(most_entries > 0, "a batch holds at least one entry");
+  FeedBatch batch;
+  batch.end = from.after;
+  ASSIGN_OR_RETURN(batch.summary, ReadSummary(reader, tenant, receiver));
+  if (batch.summary.horizon > NeedsRemovalsAfter(from)) {
+    batch.horizon_passed = true;
+    return batch;
+  }
+
+  const size_t most_rows = kRowsPerEntry * most_entries;
+  size_t rows = 0;
+  size_t bytes = 0;
+  batch.nothing_left = true;
+  absl::Status damage;
+  auto add = [&](std::string_view key, std::string_view value) {
+    absl::StatusOr<Entry> entry = ParseEntryRow(key, value);
+    damage = entry.status();
+    if (!entry.ok()) return false;
+    const bool passed_over = PassedOver(*entry, from);
+    const size_t size = entry->payload_bytes + entry_overhead;
+    const bool full = batch.entries.size() == most_entries || (!batch.entries.empty() && bytes + size > most_bytes);
+    if (rows == most_rows || (full && !passed_over)) {
+      batch.nothing_left = false;
+      return false;
+    }
+    ++rows;
+    batch.end = entry->position;
+    if (passed_over) return true;
+    bytes += size;
+    batch.entries.push_back(*std::move(entry));
+    return true;
+  };
+  // One row more than are used shows whether anything is left.
+  RETURN_IF_ERROR(reader.Scan(storage::Space::kFeeds,
+                              base::keys::FeedEntriesAfter(tenant, receiver, from.after.revision, from.after.record),
+                              most_rows + 1, add));
+  RETURN_IF_ERROR(damage);
+  return batch;
+}
+
+}  // namespace caresync::feed

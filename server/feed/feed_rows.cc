@@ -1,0 +1,81 @@
+#include "server/feed/feed_rows.h"
+
+#include "caresync/store/stored.pb.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+
+namespace caresync::feed {
+namespace {
+
+constexpr storage::Space kSpace = storage::Space::kFeeds;
+
+Entry FromStored(Position position, const store::FeedEntry& stored) {
+  return {.position = std::move(position),
+          .removal = stored.removal(),
+          .version = stored.version(),
+          .fingerprint = stored.fingerprint(),
+          .payload_bytes = stored.payload_bytes()};
+}
+
+store::FeedEntry ToStored(const Entry& entry) {
+  store::FeedEntry stored;
+  stored.set_removal(entry.removal);
+  stored.set_version(entry.version);
+  stored.set_fingerprint(entry.fingerprint);
+  stored.set_payload_bytes(entry.payload_bytes);
+  return stored;
+}
+
+}  // namespace
+
+absl::StatusOr<Entry> ParseEntryRow(std::string_view key, std::string_view value) {
+  Position position;
+  if (!base::keys::ParseFeedEntry(key, &position.revision, &position.record)) {
+    return base::errors::DamagedRow("a feed entry's key");
+  }
+  ASSIGN_OR_RETURN(const store::FeedEntry stored, base::ParseStored<store::FeedEntry>(value));
+  return FromStored(std::move(position), stored);
+}
+
+absl::StatusOr<std::optional<Entry>> ReadEntryOf(const storage::Reader& reader, const base::TenantId& tenant,
+                                                 const base::ReceiverId& receiver, const base::RecordKey& record) {
+  ASSIGN_OR_RETURN(const std::optional<store::FeedPlace> place,
+                   base::GetStored<store::FeedPlace>(reader, kSpace, base::keys::FeedPlace(tenant, receiver, record)));
+  if (!place.has_value()) return std::nullopt;
+  return FromStored({.revision = place->revision(), .record = record}, place->entry());
+}
+
+void PutEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Entry& entry) {
+  const auto& [revision, record] = entry.position;
+  store::FeedPlace place;
+  place.set_revision(revision);
+  *place.mutable_entry() = ToStored(entry);
+  transaction.Put(kSpace, base::keys::FeedEntry(transaction.tenant(), receiver, revision, record),
+                  place.entry().SerializeAsString());
+  transaction.Put(kSpace, base::keys::FeedPlace(transaction.tenant(), receiver, record), place.SerializeAsString());
+}
+
+void DeleteEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Position& position) {
+  transaction.Delete(kSpace, base::keys::FeedEntry(transaction.tenant(), receiver, position.revision, position.record));
+}
+
+void ForgetEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Position& position) {
+  DeleteEntry(transaction, receiver, position);
+  transaction.Delete(kSpace, base::keys::FeedPlace(transaction.tenant(), receiver, position.record));
+}
+
+void PutSummary(commit::Transaction& transaction, const base::ReceiverId& receiver, const FeedSummary& summary) {
+  store::FeedHead head;
+  head.set_count(summary.count);
+  head.set_sum(summary.sum);
+  head.set_payload_bytes(summary.payload_bytes);
+  head.set_removals(summary.removals);
+  head.set_last_revision(summary.last_revision);
+  head.set_horizon_revision(summary.horizon.revision);
+  head.set_horizon_record(summary.horizon.record.bytes);
+  transaction.Put(kSpace, base::keys::FeedHead(transaction.tenant(), receiver), head.SerializeAsString());
+}
+
+}  // namespace caresync::feed

@@ -1,0 +1,49 @@
+// Moves a record's entry to the end of a receiver's feed, and keeps the feed's head row.
+#ifndef CARESYNC_SERVER_FEED_FEED_WRITER_H_
+#define CARESYNC_SERVER_FEED_FEED_WRITER_H_
+
+#include <cstddef>
+
+#include "absl/status/statusor.h"
+#include "server/base/ids.h"
+#include "server/commit/transaction.h"
+#include "server/feed/feed_entry.h"
+
+namespace caresync::feed {
+
+enum class Moved {
+  kNot,          // The entry was right already, and stays where it is.
+  kAgain,        // The receiver had the record; the entry is now at the end.
+  kAppeared,     // The receiver did not have the record, and does now.
+  kDisappeared,  // The receiver had the record, and does no more.
+};
+
+// The name of the task that compacts a feed; its payload is the receiver's bytes. Scheduled by the writer when a feed
+// keeps more removals than limits::kFeedRemovals beyond its records.
+inline constexpr char kCompactionTask[] = "feed/compact";
+
+// For one transaction and one thread. Announces every receiver whose feed it moves. Errors are those of reading.
+class FeedWriter {
+ public:
+  explicit FeedWriter(commit::Transaction& transaction) : transaction_(transaction) {}
+
+  // The receiver may see this version of the record.
+  absl::StatusOr<Moved> Upsert(const base::ReceiverId& receiver, const RecordVersion& version);
+  // The receiver may not see the record. Nothing where it never had it.
+  absl::StatusOr<Moved> Remove(const base::ReceiverId& receiver, const base::RecordKey& record);
+
+  commit::Transaction& transaction() { return transaction_; }
+
+  // Entries moved in this transaction, for the bound on one commit. A caller that rolls the transaction back sets it
+  // back.
+  size_t moved() const { return moved_; }
+  void set_moved(size_t moved) { moved_ = moved; }
+
+ private:
+  commit::Transaction& transaction_;
+  size_t moved_ = 0;
+};
+
+}  // namespace caresync::feed
+
+#endif  // CARESYNC_SERVER_FEED_FEED_WRITER_H_

@@ -1,0 +1,275 @@
+// caresyncd: the server. The one place that names an engine, a port, a thread count.
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <future>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "observability/log.h"
+#include "server/access/signing_key.h"
+#include "server/access/token_verifier.h"
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/base/executor.h"
+#include "server/base/limits.h"
+#include "server/base/random.h"
+#include "server/base/sealed_token.h"
+#include "server/base/status_macros.h"
+#include "server/commit/sequencer.h"
+#include "server/commit/store_identity.h"
+#include "server/commit/subscriptions.h"
+#include "server/commit/tasks.h"
+#include "server/commit/timeline.h"
+#include "server/devices/device_registry.h"
+#include "server/feed/feed_compaction.h"
+#include "server/feed/feed_writer.h"
+#include "server/roster/apply_changes.h"
+#include "server/rpc/edge.h"
+#include "server/rpc/server.h"
+#include "server/sync/live_sessions.h"
+#include "server/sync/session_driver.h"
+#include "storage/rocks_store.h"
+
+namespace caresync {
+namespace {
+
+using observability::Level;
+using observability::Log;
+
+constexpr int kBadOptions = 2;
+constexpr int kCannotStart = 1;
+constexpr int kStoreFailed = 1;
+constexpr int kMostThreads = 1'024;
+constexpr size_t kLeastBatchBytes = 1'024;
+constexpr timespec kHealthCheckEvery = {.tv_sec = 1, .tv_nsec = 0};
+
+struct Options {
+  std::string data_dir = "./data";
+  std::string grpc_listen = "127.0.0.1:7443";
+  // Work waits for the disk now and then: on one core, too, two pieces should be able to.
+  int threads = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
+  size_t batch_bytes = base::limits::kBatchBytes;
+  std::string log_level = "info";
+};
+
+std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
+
+// What CLI11 shows where it is not empty.
+std::string CheckAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  uint32_t port = 0;
+  const bool ok =
+      colon != std::string::npos && colon > 0 && absl::SimpleAtoi(address.substr(colon + 1), &port) && port <= 65'535;
+  return ok ? "" : absl::StrCat("\"", address, "\" is not HOST:PORT with a port of 0 to 65535");
+}
+
+// An exit code where the process ends at once.
+std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
+  CLI::App app("caresyncd: the sync server of caresync");
+  app.set_version_flag("--version", "caresyncd 0.1.0");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.set_config("--config", "", "A file of options, as name=value lines")
+      ->envname("CARESYNC_CONFIG")
+      ->check(CLI::ExistingFile);
+  app.add_option("--data-dir", options.data_dir, "Where everything is kept; made if absent")
+      ->envname("CARESYNC_DATA_DIR")
+      ->capture_default_str();
+  app.add_option("--grpc-listen", options.grpc_listen, "HOST:PORT for gRPC; port 0: any free one")
+      ->envname("CARESYNC_GRPC_LISTEN")
+      ->check(CLI::Validator(CheckAddress, "HOST:PORT"))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads that do the work")
+      ->envname("CARESYNC_THREADS")
+      ->check(CLI::Range(1, kMostThreads))
+      ->capture_default_str();
+  app.add_option("--batch-bytes", options.batch_bytes, "Bytes of one batch to a device; smaller for bad networks")
+      ->envname("CARESYNC_BATCH_BYTES")
+      ->check(CLI::Range(kLeastBatchBytes, base::limits::kBatchBytes))
+      ->capture_default_str();
+  app.add_option("--log-level", options.log_level, "The least level that is logged")
+      ->envname("CARESYNC_LOG_LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    return app.exit(asked);
+  } catch (const CLI::Error& error) {
+    std::cerr << "caresyncd: " << error.what() << " (see caresyncd --help)" << std::endl;
+    return kBadOptions;
+  }
+  return std::nullopt;
+}
+
+Level LevelFrom(const std::string& name) {
+  if (name == "debug") return Level::kDebug;
+  if (name == "warning") return Level::kWarning;
+  if (name == "error") return Level::kError;
+  return Level::kInfo;
+}
+
+absl::Status MakeFolder(const std::filesystem::path& folder, mode_t mode) {
+  std::error_code error;
+  std::filesystem::create_directories(folder.parent_path(), error);
+  if (!error && mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) error.assign(errno, std::generic_category());
+  if (!error && !std::filesystem::is_directory(folder, error)) error = std::make_error_code(std::errc::not_a_directory);
+  return error ? base::errors::DataFolderNotUsable(folder.string(), error.message()) : absl::OkStatus();
+}
+
+// The parts of a running server, in the order in which they stand on each other.
+class Node {
+ public:
+  static absl::StatusOr<std::unique_ptr<Node>> Start(const Options& options) {
+    const std::filesystem::path data = std::filesystem::absolute(options.data_dir).lexically_normal() / "";
+    const std::filesystem::path folder = data.parent_path();
+    RETURN_IF_ERROR(MakeFolder(folder, S_IRWXU | S_IRGRP | S_IXGRP));
+    RETURN_IF_ERROR(MakeFolder(folder / "keys", S_IRWXU));
+    // The store first: it is what a second process on the same folder is refused by.
+    ASSIGN_OR_RETURN(std::unique_ptr<storage::RocksStore> store,
+                     storage::RocksStore::Open((folder / "store").string()));
+    ASSIGN_OR_RETURN(std::shared_ptr<const access::SigningKey> key,
+                     access::SigningKey::OpenOrCreate((folder / "keys" / "signing_key.json").string()));
+    base::SystemClock clock;
+    base::SystemRandom random;
+    ASSIGN_OR_RETURN(const store::StoreIdentity identity, commit::LoadOrCreateIdentity(*store, random, clock));
+    std::unique_ptr<Node> node(new Node(options, std::move(store), std::move(key), identity.token_key()));
+    RETURN_IF_ERROR(node->Begin(options));
+    return node;
+  }
+
+  ~Node() {
+    server_.reset();
+    tasks_.Stop();
+    sequencer_.WaitUntilIdle();
+    WaitForCommits();
+    executor_.reset();
+  }
+
+  int port() const { return server_->port(); }
+  absl::Status Health() const { return store_->Health(); }
+
+ private:
+  Node(const Options& options, std::unique_ptr<storage::Store> store, std::shared_ptr<const access::SigningKey> key,
+       std::string token_key)
+      : store_(std::move(store)),
+        sealer_(std::move(token_key)),
+        executor_(std::make_unique<base::ThreadExecutor>(options.threads)),
+        opening_(commit::NewTimeline(random_)),
+        sequencer_(*store_, clock_, random_, *executor_, subscriptions_, opening_),
+        tasks_(*store_, sequencer_, clock_, *executor_),
+        registry_(*store_, clock_, *executor_),
+        verifier_(std::move(key), clock_),
+        edge_{.store = *store_,
+              .clock = clock_,
+              .executor = *executor_,
+              .sequencer = sequencer_,
+              .subscriptions = subscriptions_,
+              .sealer = sealer_,
+              .verifier = verifier_,
+              .devices = registry_,
+              .sync = {.store = *store_,
+                       .sequencer = sequencer_,
+                       .clock = clock_,
+                       .executor = *executor_,
+                       .random = random_,
+                       .sealer = sealer_,
+                       .live = live_,
+                       .opening = opening_,
+                       .batch_bytes = options.batch_bytes}} {}
+
+  absl::Status Begin(const Options& options) {
+    roster::RegisterTasks(tasks_);
+    tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
+    RETURN_IF_ERROR(tasks_.Start());
+    ASSIGN_OR_RETURN(server_, rpc::Server::Start(options.grpc_listen, edge_));
+    return absl::OkStatus();
+  }
+
+  // A session that was taken over ends while a commit of its own may still be under way: it must be told before the
+  // executor goes. Commits are done in the order in which they came.
+  void WaitForCommits() {
+    std::promise<void> done;
+    store_->Apply({.preconditions = {}, .writes = {}, .durability = storage::Durability::kBuffered},
+                  [&done](const storage::CommitResult&) { done.set_value(); });
+    done.get_future().wait();
+  }
+
+  base::SystemClock clock_;
+  base::SystemRandom random_;
+  std::unique_ptr<storage::Store> store_;
+  const base::TokenSealer sealer_;
+  std::unique_ptr<base::ThreadExecutor> executor_;
+  // This opening of the store: its timeline.
+  const std::string opening_;
+  commit::Subscriptions subscriptions_;
+  commit::Sequencer sequencer_;
+  commit::TaskRunner tasks_;
+  devices::DeviceRegistry registry_;
+  sync::LiveSessions live_;
+  access::TokenVerifier verifier_;
+  rpc::Edge edge_;
+  std::unique_ptr<rpc::Server> server_;
+};
+
+// Before any thread is made: all inherit it, so that only WaitForTheEnd hears these signals.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  // Whoever read our output may be gone; that is no reason to stop serving.
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+// Returns the exit code when somebody asks the server to stop, or its store has failed for good.
+int WaitForTheEnd(const Node& node, const sigset_t& signals) {
+  while (true) {
+    const int signal = sigtimedwait(&signals, nullptr, &kHealthCheckEvery);
+    if (signal > 0) {
+      Log(Level::kInfo, "stopping", {{"signal", strsignal(signal)}});
+      return 0;
+    }
+    if (const absl::Status health = node.Health(); !health.ok()) {
+      Log(Level::kError, "store_failed", {{"error", health.message()}});
+      return kStoreFailed;
+    }
+  }
+}
+
+int Run(int argc, char** argv) {
+  Options options;
+  if (const std::optional<int> code = ParseOptions(argc, argv, options); code.has_value()) return *code;
+  observability::SetLevel(LevelFrom(options.log_level));
+  const sigset_t signals = BlockSignals();
+  absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(options);
+  if (!node.ok()) {
+    std::cerr << "caresyncd: " << node.status().message() << std::endl;
+    return kCannotStart;
+  }
+  std::cout << "caresyncd listening on " << HostOf(options.grpc_listen) << ":" << (*node)->port() << std::endl;
+  const int code = WaitForTheEnd(**node, signals);
+  node->reset();
+  Log(Level::kInfo, "stopped");
+  return code;
+}
+
+}  // namespace
+}  // namespace caresync
+
+int main(int argc, char** argv) { return caresync::Run(argc, argv); }

@@ -1,0 +1,60 @@
+#include "server/records/record_key.h"
+
+#include "storage/tuple.h"
+
+namespace caresync::records {
+namespace {
+
+constexpr char kCarerReceiver = 'c';
+constexpr char kSourceReceiver = 's';
+constexpr size_t kUuidBytes = 16;
+
+// The name space of integrated records' IDs: stored IDs derive from it, so it never changes.
+constexpr char kIntegratedRecords[] = "7d1f7c52-52a3-4b0e-9a55-6c2f3c1e9b84";
+
+}  // namespace
+
+base::RecordKey KeyOf(const RecordName& name) { return {KeyPrefix(name.kind).append(name.id.bytes())}; }
+
+std::optional<RecordName> NameOf(const base::RecordKey& key) {
+  if (key.bytes.size() != 1 + kUuidBytes) return std::nullopt;
+  const int kind = static_cast<unsigned char>(key.bytes[0]);
+  if (kind == v1::RECORD_KIND_UNSPECIFIED || !v1::RecordKind_IsValid(kind)) return std::nullopt;
+  const std::optional<base::Uuid> id = base::Uuid::FromBytes(std::string_view(key.bytes).substr(1));
+  if (!id.has_value()) return std::nullopt;
+  return RecordName{static_cast<v1::RecordKind>(kind), *id};
+}
+
+std::string KeyPrefix(v1::RecordKind kind) { return std::string(1, static_cast<char>(kind)); }
+
+base::ReceiverId CarerReceiver(const base::Uuid& carer) {
+  return {std::string(1, kCarerReceiver).append(carer.bytes())};
+}
+
+base::ReceiverId SourceReceiver(std::string_view source) { return {std::string(1, kSourceReceiver).append(source)}; }
+
+bool IsCarer(const base::ReceiverId& receiver) {
+  return !receiver.bytes.empty() && receiver.bytes.front() == kCarerReceiver;
+}
+
+std::optional<RecordName> ParentOf(const v1::CareEvent& event) {
+  if (event.visit_id().empty() == event.service_user_id().empty()) return std::nullopt;
+  const bool of_visit = !event.visit_id().empty();
+  const std::optional<base::Uuid> id = base::Uuid::Parse(of_visit ? event.visit_id() : event.service_user_id());
+  if (!id.has_value()) return std::nullopt;
+  return RecordName{of_visit ? v1::RECORD_KIND_VISIT : v1::RECORD_KIND_SERVICE_USER, *id};
+}
+
+base::Uuid IntegratedId(const base::TenantId& tenant, std::string_view source, v1::RecordKind kind,
+                        std::string_view external_id) {
+  static const base::Uuid kSpace = *base::Uuid::Parse(kIntegratedRecords);
+  const std::string name = storage::TupleWriter()
+                               .String(tenant.text())
+                               .String(source)
+                               .Byte(static_cast<uint8_t>(kind))
+                               .String(external_id)
+                               .Take();
+  return base::Uuid::Derived(kSpace, name);
+}
+
+}  // namespace caresync::records

@@ -1,0 +1,209 @@
+#include "server/roster/apply_changes.h"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "observability/log.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/records/record_key.h"
+#include "server/records/record_store.h"
+#include "server/roster/change_record.h"
+#include "server/roster/matching.h"
+#include "server/roster/validation.h"
+#include "server/roster/waiting.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::roster {
+namespace {
+
+namespace errors = base::errors;
+namespace limits = base::limits;
+using base::RecordKey;
+using records::PutOutcome;
+using records::RecordStore;
+
+// What a change refers to, as records.
+struct Resolved {
+  std::map<Reference, base::Uuid> ids;
+  // Those that are not stored yet, in the order of the change's fields.
+  std::vector<Reference> missing;
+  std::set<RecordKey> missing_keys;
+};
+
+// Whether an error is the store's, and so of the whole message, rather than of one change.
+bool IsOfStore(const absl::Status& status) { return absl::IsUnavailable(status) || absl::IsDataLoss(status); }
+
+bool IsOlder(const v1::RosterChange& change, uint64_t than) {
+  return change.source_version() != 0 && change.source_version() < than;
+}
+
+absl::StatusOr<Resolved> Resolve(const commit::Transaction& transaction, const v1::RosterChange& change) {
+  const base::TenantId& tenant = transaction.tenant();
+  Resolved resolved;
+  for (const Reference& reference : ReferencesOf(change)) {
+    ASSIGN_OR_RETURN(const base::Uuid id,
+                     MeantBy(transaction, tenant, change.source(), reference.kind, reference.external_id));
+    resolved.ids[reference] = id;
+    const RecordKey key = records::KeyOf({reference.kind, id});
+    ASSIGN_OR_RETURN(const std::optional<std::string> row,
+                     transaction.Get(storage::Space::kRecords, base::keys::Record(tenant, key)));
+    if (row.has_value()) continue;
+    resolved.missing.push_back(reference);
+    resolved.missing_keys.insert(key);
+  }
+  return resolved;
+}
+
+v1::ChangeOutcome ToOutcome(PutOutcome outcome) {
+  switch (outcome) {
+    case PutOutcome::kCreated:
+      return v1::CHANGE_OUTCOME_CREATED;
+    case PutOutcome::kUpdated:
+      return v1::CHANGE_OUTCOME_UPDATED;
+    case PutOutcome::kUnchanged:
+      return v1::CHANGE_OUTCOME_UNCHANGED;
+  }
+  return v1::CHANGE_OUTCOME_UNSPECIFIED;
+}
+
+v1::ChangeResult Rejected(const absl::Status& status) {
+  v1::ChangeResult result;
+  result.set_outcome(v1::CHANGE_OUTCOME_REJECTED);
+  result.mutable_error()->set_reason(base::Reason(status));
+  result.mutable_error()->set_message(std::string(status.message()));
+  return result;
+}
+
+// Stores `record`, which a change asks for, in the place of `stored`.
+absl::StatusOr<PutOutcome> StoreRecord(RecordStore& records, store::Record record, const base::Uuid& id,
+                                       const std::optional<store::Record>& stored) {
+  const v1::RecordKind kind = record.kind();
+  const store::Origin origin = record.origin();
+  // A version that is not given must not make room for an older one.
+  if (stored.has_value() && origin.source_version() == 0) {
+    record.mutable_origin()->set_source_version(stored->origin().source_version());
+  }
+  ASSIGN_OR_RETURN(const PutOutcome outcome, records.Put(std::move(record)));
+  if (outcome != PutOutcome::kCreated) return outcome;
+  SetMatch(records.transaction(), origin.source(), kind, origin.external_id(), id);
+  RETURN_IF_ERROR(ScheduleRelease(records.transaction(), records::KeyOf({kind, id})));
+  return outcome;
+}
+
+// Applies a valid change, or keeps it waiting. Errors leave traces, which the caller rolls back.
+absl::StatusOr<v1::ChangeResult> ApplyValid(RecordStore& records, const v1::RosterChange& change) {
+  commit::Transaction& transaction = records.transaction();
+  const base::TenantId& tenant = transaction.tenant();
+  const v1::RecordKind kind = KindOf(change);
+  ASSIGN_OR_RETURN(const base::Uuid id, MeantBy(transaction, tenant, change.source(), kind, change.external_id()));
+  const RecordKey key = records::KeyOf({kind, id});
+  ASSIGN_OR_RETURN(const std::optional<store::Record> stored, records::GetRecord(transaction, tenant, key));
+  ASSIGN_OR_RETURN(const std::optional<store::WaitingChange> waiting, GetWaiting(transaction, tenant, key));
+  v1::ChangeResult result;
+  result.set_record_id(id.ToString());
+
+  const bool superseded = (stored.has_value() && IsOlder(change, stored->origin().source_version())) ||
+                          (waiting.has_value() && IsOlder(change, waiting->change().source_version()));
+  if (superseded) {
+    result.set_outcome(v1::CHANGE_OUTCOME_SUPERSEDED);
+    return result;
+  }
+
+  ASSIGN_OR_RETURN(const Resolved resolved, Resolve(transaction, change));
+  store::Record record = BuildRecord(change, id, resolved.ids);
+  if (record.payload().size() > limits::kRecordBytes) return errors::RecordTooLarge(record.payload().size());
+  if (!resolved.missing.empty()) {
+    RETURN_IF_ERROR(KeepWaiting(transaction, change, key, resolved.missing_keys));
+    result.set_outcome(v1::CHANGE_OUTCOME_WAITING);
+    for (const Reference& reference : resolved.missing) {
+      v1::MissingReference& missing = *result.add_missing();
+      missing.set_kind(reference.kind);
+      missing.set_external_id(reference.external_id);
+    }
+    return result;
+  }
+
+  RETURN_IF_ERROR(DropWaiting(transaction, key));
+  ASSIGN_OR_RETURN(const PutOutcome outcome, StoreRecord(records, std::move(record), id, stored));
+  // What waited for the record's next state was dropped: that is a change, though the record is as it was.
+  const bool only_dropped = waiting.has_value() && outcome == PutOutcome::kUnchanged;
+  result.set_outcome(only_dropped ? v1::CHANGE_OUTCOME_UPDATED : ToOutcome(outcome));
+  return result;
+}
+
+absl::StatusOr<v1::ChangeResult> ApplyOne(RecordStore& records, const std::string& source,
+                                          const v1::RosterChange& change) {
+  if (change.source() != source) return Rejected(errors::SourceNotYours(change.source(), source));
+  if (const absl::Status valid = Validate(change); !valid.ok()) return Rejected(valid);
+  const RecordStore::Mark mark = records.SetMark();
+  absl::StatusOr<v1::ChangeResult> result = ApplyValid(records, change);
+  if (result.ok() || IsOfStore(result.status())) return result;
+  records.RollBackTo(mark);
+  return Rejected(result.status());
+}
+
+// Applies what waits to write `waiter`, or keeps it waiting for what is still missing. Not OK where it does not fit
+// into this commit any more, and for errors of the store.
+absl::Status Release(RecordStore& records, const RecordKey& waiter) {
+  commit::Transaction& transaction = records.transaction();
+  ASSIGN_OR_RETURN(const std::optional<store::WaitingChange> waiting,
+                   GetWaiting(transaction, transaction.tenant(), waiter));
+  if (!waiting.has_value()) return errors::DamagedRow("a change that is said to wait");
+  const RecordStore::Mark mark = records.SetMark();
+  const absl::StatusOr<v1::ChangeResult> result = ApplyValid(records, waiting->change());
+  if (result.ok() && result->outcome() != v1::CHANGE_OUTCOME_SUPERSEDED) return absl::OkStatus();
+  if (!result.ok()) {
+    records.RollBackTo(mark);
+    if (IsOfStore(result.status()) || base::Reason(result.status()) == base::Reason(errors::CommitTooLarge())) {
+      return result.status();
+    }
+    observability::Log(observability::Level::kError, "waiting_change_refused",
+                       {{"tenant", transaction.tenant().text()},
+                        {"source", waiting->change().source()},
+                        {"reason", base::Reason(result.status())}});
+  }
+  // It was superseded, or can never be applied.
+  return DropWaiting(transaction, waiter);
+}
+
+// One step of kReleaseTask.
+absl::Status ReleaseStep(commit::Transaction& transaction, const std::string& payload) {
+  const RecordKey record{payload};
+  ASSIGN_OR_RETURN(const std::vector<RecordKey> waiters,
+                   WaitersFor(transaction, transaction.tenant(), record, limits::kReleasedPerCommit));
+  RecordStore records(transaction);
+  for (const RecordKey& waiter : waiters) {
+    const absl::Status released = Release(records, waiter);
+    if (IsOfStore(released)) return released;
+    // The commit is full. The first waiter always fits, so each step gets on.
+    if (!released.ok()) break;
+  }
+  return ScheduleRelease(transaction, record);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<v1::ChangeResult>> ApplyMessage(commit::Transaction& transaction, const std::string& source,
+                                                           const v1::ApplyChangesRequest& request) {
+  const size_t count = static_cast<size_t>(request.changes_size());
+  if (count > limits::kRosterChanges) return errors::TooManyChanges(count);
+  RETURN_IF_ERROR(tenants::GetTenant(transaction, transaction.tenant()).status());
+  RecordStore records(transaction);
+  std::vector<v1::ChangeResult> results;
+  results.reserve(count);
+  for (const v1::RosterChange& change : request.changes()) {
+    ASSIGN_OR_RETURN(v1::ChangeResult result, ApplyOne(records, source, change));
+    result.set_index(static_cast<uint32_t>(results.size()));
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+void RegisterTasks(commit::TaskRunner& tasks) { tasks.Register(kReleaseTask, ReleaseStep); }
+
+}  // namespace caresync::roster

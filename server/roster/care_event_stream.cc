@@ -1,0 +1,128 @@
+#include "server/roster/care_event_stream.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/commit/timeline.h"
+#include "server/feed/feed_reader.h"
+#include "server/records/record_key.h"
+#include "server/records/record_store.h"
+
+namespace caresync::roster {
+namespace {
+
+namespace errors = base::errors;
+namespace limits = base::limits;
+using base::RecordKey;
+
+constexpr char kTokenPurpose[] = "care-events";
+// A delivery besides the event's bytes: IDs and framing.
+constexpr size_t kDeliveryBytes = 512;
+
+struct Beginning {
+  feed::Position after;
+  bool restarted = false;
+};
+
+absl::StatusOr<Beginning> WhereToBegin(const storage::Reader& reader, const base::TenantId& tenant,
+                                       const std::string& source, std::string_view resume_token,
+                                       const base::TokenSealer& sealer) {
+  if (resume_token.empty()) return Beginning{};
+  const std::optional<std::string> content = sealer.Open(kTokenPurpose, tenant.text(), resume_token);
+  store::CareEventToken token;
+  if (!content.has_value() || !token.ParseFromString(*content) || token.source() != source) {
+    return errors::TokenNotValid();
+  }
+  ASSIGN_OR_RETURN(const commit::CursorStanding standing,
+                   commit::Standing(reader, tenant, {token.timeline(), token.revision()}));
+  if (standing != commit::CursorStanding::kKnown) return Beginning{{}, true};
+  return Beginning{{token.position_revision(), {token.position_record()}}, false};
+}
+
+std::string SealToken(const base::TenantId& tenant, const std::string& source, const base::CommitPoint& head,
+                      const feed::Position& position, const base::TokenSealer& sealer) {
+  store::CareEventToken token;
+  token.set_source(source);
+  token.set_timeline(head.timeline);
+  token.set_revision(head.revision);
+  token.set_position_revision(position.revision);
+  token.set_position_record(position.record.bytes);
+  return sealer.Seal(kTokenPurpose, tenant.text(), token.SerializeAsString());
+}
+
+// The records under `keys`, each of which must be there.
+absl::StatusOr<std::vector<store::Record>> ReadRecords(const storage::Reader& reader, const base::TenantId& tenant,
+                                                       const std::vector<RecordKey>& keys) {
+  std::vector<std::string> rows;
+  rows.reserve(keys.size());
+  for (const RecordKey& key : keys) rows.push_back(base::keys::Record(tenant, key));
+  ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> values,
+                   reader.MultiGet(storage::Space::kRecords, rows));
+  std::vector<store::Record> records;
+  records.reserve(values.size());
+  for (const std::optional<std::string>& value : values) {
+    if (!value.has_value()) return errors::DamagedRow("a record that a care event refers to");
+    ASSIGN_OR_RETURN(store::Record record, base::ParseStored<store::Record>(*value));
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+// The ID that `source` itself gave the record.
+std::string ExternalIdIn(const std::string& source, const store::Record& record) {
+  return record.origin().source() == source ? record.origin().external_id() : "";
+}
+
+absl::StatusOr<v1::CareEventDelivery> Deliver(const storage::Reader& reader, const base::TenantId& tenant,
+                                              const std::string& source, const store::Record& record) {
+  ASSIGN_OR_RETURN(const v1::CareEvent event, base::ParseStored<v1::CareEvent>(record.payload()));
+  const std::optional<records::RecordName> parent = records::ParentOf(event);
+  const std::optional<base::Uuid> carer = base::Uuid::Parse(event.carer_id());
+  if (!parent.has_value() || !carer.has_value()) return errors::DamagedRow("a care event without its carer or visit");
+  ASSIGN_OR_RETURN(
+      const std::vector<store::Record> of,
+      ReadRecords(reader, tenant, {records::KeyOf(*parent), records::KeyOf({v1::RECORD_KIND_CARER, *carer})}));
+  v1::CareEventDelivery delivery;
+  delivery.set_event_id(record.record_id());
+  delivery.set_event(record.payload());
+  delivery.set_parent_kind(parent->kind);
+  delivery.set_parent_external_id(ExternalIdIn(source, of[0]));
+  delivery.set_carer_external_id(ExternalIdIn(source, of[1]));
+  delivery.set_device_uuid(record.device_uuid());
+  delivery.set_sequence(record.event_sequence());
+  return delivery;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::StreamCareEventsResponse> ReadCareEvents(const storage::Reader& reader, const base::TenantId& tenant,
+                                                            const std::string& source, std::string_view resume_token,
+                                                            const base::TokenSealer& sealer) {
+  ASSIGN_OR_RETURN(const Beginning beginning, WhereToBegin(reader, tenant, source, resume_token, sealer));
+  ASSIGN_OR_RETURN(const base::CommitPoint head, commit::ReadHead(reader, tenant));
+  // A source is told what was recorded and keeps it: it needs no removals, so none that is forgotten can be missed.
+  const feed::ReadFrom from{.after = beginning.after, .rebuild_began = head.revision};
+  ASSIGN_OR_RETURN(const feed::FeedBatch batch,
+                   feed::ReadBatch(reader, tenant, records::SourceReceiver(source), from, limits::kDeliveredEvents,
+                                   limits::kUploadBytes, kDeliveryBytes));
+  std::vector<RecordKey> keys;
+  for (const feed::Entry& entry : batch.entries) keys.push_back(entry.position.record);
+  ASSIGN_OR_RETURN(const std::vector<store::Record> events, ReadRecords(reader, tenant, keys));
+
+  v1::StreamCareEventsResponse response;
+  for (const store::Record& event : events) {
+    ASSIGN_OR_RETURN(*response.add_events(), Deliver(reader, tenant, source, event));
+  }
+  response.set_resume_token(SealToken(tenant, source, head, batch.end, sealer));
+  response.set_caught_up(batch.nothing_left);
+  response.set_restarted(beginning.restarted);
+  return response;
+}
+
+}  // namespace caresync::roster

@@ -1,0 +1,36 @@
+// What every call shares.
+#ifndef CARESYNC_SERVER_RPC_EDGE_H_
+#define CARESYNC_SERVER_RPC_EDGE_H_
+
+#include "server/access/token_verifier.h"
+#include "server/base/clock.h"
+#include "server/base/executor.h"
+#include "server/base/limits.h"
+#include "server/base/sealed_token.h"
+#include "server/commit/sequencer.h"
+#include "server/commit/subscriptions.h"
+#include "server/devices/device_registry.h"
+#include "server/rpc/open_calls.h"
+#include "server/sync/session_driver.h"
+#include "storage/store.h"
+
+namespace caresync::rpc {
+
+// All that it refers to must outlive it, and it must outlive the server and the work that calls left with the executor.
+struct Edge {
+  storage::Store& store;
+  base::Clock& clock;
+  base::Executor& executor;
+  commit::Sequencer& sequencer;
+  commit::Subscriptions& subscriptions;
+  const base::TokenSealer& sealer;
+  access::TokenVerifier& verifier;
+  devices::DeviceRegistry& devices;
+  sync::SyncParts sync;
+  OpenCalls sessions{base::limits::kSessions};
+  OpenCalls other_calls{base::limits::kOtherCalls};
+};
+
+}  // namespace caresync::rpc
+
+#endif  // CARESYNC_SERVER_RPC_EDGE_H_

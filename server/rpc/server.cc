@@ -1,0 +1,102 @@
+#include "server/rpc/server.h"
+
+#include <chrono>
+#include <string>
+
+#include "absl/base/internal/raw_logging.h"
+#include "absl/time/time.h"
+#include "google/protobuf/stubs/logging.h"
+#include "grpc/support/log.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server_builder.h"
+#include "observability/log.h"
+#include "server/base/errors.h"
+#include "server/base/limits.h"
+
+namespace caresync::rpc {
+namespace {
+
+namespace limits = base::limits;
+
+int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
+
+// What gRPC has to say goes where everything else is logged.
+void LogOfGrpc(gpr_log_func_args* args) {
+  const auto level =
+      args->severity == GPR_LOG_SEVERITY_ERROR ? observability::Level::kWarning : observability::Level::kDebug;
+  observability::Log(level, "grpc", {{"message", args->message}});
+}
+
+void LogOfProtobuf(google::protobuf::LogLevel severity, const char*, int, const std::string& message) {
+  // What a caller sent wrong is answered and logged with its call.
+  if (severity == google::protobuf::LOGLEVEL_FATAL) ABSL_RAW_LOG(FATAL, "protobuf: %s", message.c_str());
+  observability::Log(observability::Level::kDebug, "protobuf", {{"message", message}});
+}
+
+void SetBounds(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kStreamsPerConnection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits::kMetadataBytes);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(limits::kHandshake));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, Milliseconds(limits::kConnectionIdle));
+  // Windows stay as they are set: the probe would let them grow to megabytes for a slow device.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, limits::kStreamWindowBytes);
+  // Phones ping to keep their network's path open; by default a ping a second time within five minutes is answered with
+  // GOAWAY.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Milliseconds(limits::kPingsAtLeastApart));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits::kKeepaliveEvery));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(limits::kKeepaliveAnswer));
+  // A second server on the port fails to start, instead of taking half of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  grpc::ResourceQuota quota("caresync");
+  quota.Resize(limits::kConnectionsMemoryBytes);
+  builder.SetResourceQuota(quota);
+  // Only reflection is served by threads of gRPC's own.
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+}
+
+}  // namespace
+
+Server::Server(Edge& edge) : edge_(edge), tenants_(edge), devices_(edge), roster_(edge), device_sync_(edge) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, Edge& edge) {
+  // All four are of the whole process.
+  google::protobuf::SetLogHandler(LogOfProtobuf);
+  gpr_set_log_function(LogOfGrpc);
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  std::unique_ptr<Server> server(new Server(edge));
+  grpc::ServerBuilder builder;
+  SetBounds(builder);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &server->port_);
+  builder.RegisterService(&server->tenants_);
+  builder.RegisterService(&server->devices_);
+  builder.RegisterService(&server->roster_);
+  builder.RegisterService(&server->device_sync_);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr || server->port_ == 0) return base::errors::CannotListen(address);
+  return server;
+}
+
+Server::~Server() { Shutdown(); }
+
+void Server::Shutdown() {
+  if (server_ == nullptr) return;
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  const absl::Status away = base::errors::ShuttingDown(limits::kReconnectAfter);
+  edge_.sessions.EndAll(away);
+  edge_.other_calls.EndAll(away);
+  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(limits::kShutdownGrace));
+  server_.reset();
+}
+
+}  // namespace caresync::rpc

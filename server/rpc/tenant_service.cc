@@ -1,0 +1,110 @@
+#include "server/rpc/tenant_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "caresync/store/stored.pb.h"
+#include "server/base/status_macros.h"
+#include "server/rpc/unary.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::rpc {
+namespace {
+
+using access::Role;
+
+constexpr RoleSet kOperatorOnly = {Role::kOperator};
+constexpr RoleSet kReaders = {Role::kOperator, Role::kAdministrator, Role::kCoordinator, Role::kSupport};
+constexpr RoleSet kWriters = {Role::kOperator, Role::kAdministrator};
+
+using TenantAnswer = Answer<v1::Tenant>;
+using StoredTenant = absl::StatusOr<store::Tenant>;
+
+// Runs a change of the tenant and answers with what the tenant is then.
+void SubmitChange(Edge& edge, const base::TenantId& tenant, std::function<StoredTenant(commit::Transaction&)> change,
+                  TenantAnswer answer) {
+  auto changed = std::make_shared<store::Tenant>();
+  edge.sequencer.Submit(
+      tenant,
+      [changed, change = std::move(change)](commit::Transaction& transaction) -> absl::Status {
+        ASSIGN_OR_RETURN(*changed, change(transaction));
+        return absl::OkStatus();
+      },
+      [changed, tenant, answer = std::move(answer)](const absl::StatusOr<commit::Committed>& committed) {
+        if (!committed.ok()) return answer(committed.status());
+        answer(tenants::ToProto(tenant, *changed));
+      });
+}
+
+void Create(Edge& edge, const v1::CreateTenantRequest& request, TenantAnswer answer) {
+  const absl::StatusOr<base::TenantId> tenant = base::TenantId::Parse(request.tenant().tenant_id());
+  if (!tenant.ok()) return answer(tenant.status());
+  SubmitChange(
+      edge, *tenant,
+      [wanted = request.tenant()](commit::Transaction& transaction) {
+        return tenants::CreateTenant(transaction, wanted);
+      },
+      std::move(answer));
+}
+
+void Update(Edge& edge, const access::Identity& caller, const v1::UpdateTenantRequest& request, TenantAnswer answer) {
+  const absl::StatusOr<base::TenantId> tenant = base::TenantId::Parse(request.tenant_id());
+  if (!tenant.ok()) return answer(tenant.status());
+  if (const absl::Status own = CheckTenant(caller, *tenant); !own.ok()) return answer(own);
+  SubmitChange(
+      edge, *tenant,
+      [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request); },
+      std::move(answer));
+}
+
+absl::StatusOr<v1::Tenant> Get(const Edge& edge, const access::Identity& caller, const v1::GetTenantRequest& request) {
+  ASSIGN_OR_RETURN(const base::TenantId tenant, base::TenantId::Parse(request.tenant_id()));
+  RETURN_IF_ERROR(CheckTenant(caller, tenant));
+  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
+  ASSIGN_OR_RETURN(const store::Tenant stored, tenants::GetTenant(*snapshot, tenant));
+  return tenants::ToProto(tenant, stored);
+}
+
+absl::StatusOr<v1::ListTenantsResponse> List(const Edge& edge, const v1::ListTenantsRequest& request) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
+  return tenants::ListTenants(*snapshot, request);
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* TenantService::CreateTenant(grpc::CallbackServerContext* context,
+                                                      const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ServeUnary<v1::CreateTenantRequest, v1::Tenant>(
+      edge_, context, request, response, "TenantService.CreateTenant", kOperatorOnly,
+      [this](const access::Identity&, const v1::CreateTenantRequest& create, TenantAnswer answer) {
+        Create(edge_, create, std::move(answer));
+      });
+}
+
+grpc::ServerUnaryReactor* TenantService::GetTenant(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ServeUnary<v1::GetTenantRequest, v1::Tenant>(
+      edge_, context, request, response, "TenantService.GetTenant", kReaders,
+      [this](const access::Identity& caller, const v1::GetTenantRequest& get, const TenantAnswer& answer) {
+        answer(Get(edge_, caller, get));
+      });
+}
+
+grpc::ServerUnaryReactor* TenantService::UpdateTenant(grpc::CallbackServerContext* context,
+                                                      const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ServeUnary<v1::UpdateTenantRequest, v1::Tenant>(
+      edge_, context, request, response, "TenantService.UpdateTenant", kWriters,
+      [this](const access::Identity& caller, const v1::UpdateTenantRequest& update, TenantAnswer answer) {
+        Update(edge_, caller, update, std::move(answer));
+      });
+}
+
+grpc::ServerUnaryReactor* TenantService::ListTenants(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ServeUnary<v1::ListTenantsRequest, v1::ListTenantsResponse>(
+      edge_, context, request, response, "TenantService.ListTenants", kOperatorOnly,
+      [this](const access::Identity&, const v1::ListTenantsRequest& list,
+             const Answer<v1::ListTenantsResponse>& answer) { answer(List(edge_, list)); });
+}
+
+}  // namespace caresync::rpc

@@ -1,0 +1,78 @@
+#include "server/sync/download.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "caresync/store/stored.pb.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/commit/timeline.h"
+#include "server/devices/device_rows.h"
+#include "server/records/record_key.h"
+
+namespace caresync::sync {
+namespace {
+
+// Of an upsert beside its payload: kind, ID, and the fields' framing.
+constexpr size_t kUpsertOverhead = 48;
+
+absl::StatusOr<records::RecordName> NameOfEntry(const feed::Entry& entry) {
+  const std::optional<records::RecordName> name = records::NameOf(entry.position.record);
+  if (!name.has_value()) return base::errors::DamagedRow("a feed entry's record key");
+  return *name;
+}
+
+absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& tenant, DownloadBatch& batch) {
+  std::vector<std::string> keys;
+  for (const feed::Entry& entry : batch.feed.entries) {
+    if (!entry.removal) keys.push_back(base::keys::Record(tenant, entry.position.record));
+  }
+  ASSIGN_OR_RETURN(std::vector<std::optional<std::string>> rows, reader.MultiGet(storage::Space::kRecords, keys));
+  size_t next = 0;
+  for (const feed::Entry& entry : batch.feed.entries) {
+    ASSIGN_OR_RETURN(records::RecordName name, NameOfEntry(entry));
+    if (entry.removal) {
+      v1::Removal* removal = batch.changes.add_removals();
+      removal->set_kind(name.kind);
+      removal->set_record_id(name.id.ToString());
+      continue;
+    }
+    const std::optional<std::string>& row = rows[next++];
+    if (!row.has_value()) return base::errors::DamagedRow("a feed entry without its record");
+    ASSIGN_OR_RETURN(store::Record record, base::ParseStored<store::Record>(*row));
+    // Feeds and records change in one commit: in one snapshot they cannot differ.
+    if (record.version() != entry.version)
+      return base::errors::DamagedRow("a feed entry of another version than its record");
+    v1::Upsert* upsert = batch.changes.add_upserts();
+    upsert->set_kind(name.kind);
+    upsert->set_record_id(name.id.ToString());
+    upsert->set_revision(record.version());
+    upsert->set_allocated_payload(record.release_payload());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const base::TenantId& tenant,
+                                           const base::Uuid& device, const base::Uuid& carer,
+                                           const feed::ReadFrom& from, size_t batch_bytes) {
+  DownloadBatch batch;
+  ASSIGN_OR_RETURN(
+      std::optional<store::Device> device_row,
+      base::GetStored<store::Device>(reader, storage::Space::kDevices,
+                                     base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kDevice)));
+  batch.permitted = !device_row.has_value() || devices::IsUser(*device_row, carer);
+  if (!batch.permitted) return batch;
+  ASSIGN_OR_RETURN(batch.head, commit::ReadHead(reader, tenant));
+  ASSIGN_OR_RETURN(batch.feed, feed::ReadBatch(reader, tenant, records::CarerReceiver(carer), from,
+                                               base::limits::kBatchRecords, batch_bytes, kUpsertOverhead));
+  RETURN_IF_ERROR(FillChanges(reader, tenant, batch));
+  return batch;
+}
+
+}  // namespace caresync::sync

@@ -1,0 +1,36 @@
+// A batch of a carer's feed with the records' payloads, all from one snapshot.
+#ifndef CARESYNC_SERVER_SYNC_DOWNLOAD_H_
+#define CARESYNC_SERVER_SYNC_DOWNLOAD_H_
+
+#include <cstddef>
+
+#include "absl/status/statusor.h"
+#include "caresync/v1/device_sync.pb.h"
+#include "server/base/ids.h"
+#include "server/base/uuid.h"
+#include "server/feed/feed_reader.h"
+#include "storage/store.h"
+
+namespace caresync::sync {
+
+struct DownloadBatch {
+  // Upserts and removals; token, numbers and progress are the session's to set.
+  v1::Changes changes;
+  // Of the feed: where the batch ends, whether anything is left, count and sum.
+  feed::FeedBatch feed;
+  // The head in the snapshot.
+  base::CommitPoint head;
+  // The carer is a user of the device in this snapshot; where not, nothing else is filled in.
+  bool permitted = false;
+};
+
+// A device that is not known yet is being made known by this carer's sync, which permits it. `batch_bytes`: the most
+// that the batch's payloads come to, unless one record alone is larger. Errors: DAMAGED_ROW where an entry has no
+// record; those of reading.
+absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const base::TenantId& tenant,
+                                           const base::Uuid& device, const base::Uuid& carer,
+                                           const feed::ReadFrom& from, size_t batch_bytes);
+
+}  // namespace caresync::sync
+
+#endif  // CARESYNC_SERVER_SYNC_DOWNLOAD_H_

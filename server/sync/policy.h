@@ -1,0 +1,18 @@
+// What the tenant wants of its devices, as `started` carries it.
+#ifndef CARESYNC_SERVER_SYNC_POLICY_H_
+#define CARESYNC_SERVER_SYNC_POLICY_H_
+
+#include "absl/time/time.h"
+#include "caresync/store/stored.pb.h"
+#include "caresync/v1/device_sync.pb.h"
+#include "server/base/uuid.h"
+
+namespace caresync::sync {
+
+// The device's next auto sync is the first time after `now` that lies at its own place in the interval, so that a fleet
+// spreads evenly over it and each device keeps its place.
+v1::Policy PolicyFor(const store::Tenant& tenant, const base::Uuid& device, absl::Time now);
+
+}  // namespace caresync::sync
+
+#endif  // CARESYNC_SERVER_SYNC_POLICY_H_

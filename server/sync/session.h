@@ -1,0 +1,268 @@
+// One sync as a state machine: events in, actions out; no I/O, no clock, no thread of its own.
+//
+// The way of a sync: `start` is checked and recorded; declared events are taken; the feed is read batch by batch, each
+// batch sent, then acknowledged; `caught_up` closes the copy; the device's ack of it, with the right count and sum, is
+// recorded as the sync's success; `sync_recorded` tells it. Where a token shows that the device is caught up and it has
+// nothing to upload, the start itself is that ack: one message each way.
+//
+// Not thread-safe. Broken protocol, refusals, silence, cuts and failures of the store each end it by name, recorded in
+// the history.
+#ifndef CARESYNC_SERVER_SYNC_SESSION_H_
+#define CARESYNC_SERVER_SYNC_SESSION_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "caresync/v1/device_sync.pb.h"
+#include "caresync/v1/devices.pb.h"
+#include "server/base/sealed_token.h"
+#include "server/devices/session_rows.h"
+#include "server/feed/feed_reader.h"
+#include "server/sync/download.h"
+#include "server/sync/resume_token.h"
+#include "server/sync/start_check.h"
+#include "storage/store.h"
+
+namespace caresync::sync {
+
+enum class SessionTimer {
+  kStart,    // `start` has not come.
+  kSilence,  // The device is silent while it has something to do.
+  kWrite,    // A message does not leave.
+};
+
+// ---- Events in
+
+struct OpenedEvent {};
+struct MessageEvent {
+  v1::SyncRequest request;
+};
+struct HalfClosedEvent {};
+struct SentEvent {
+  bool ok;
+};
+struct CancelledEvent {};
+// What the device sent is no message that is understood here.
+struct BadMessageEvent {
+  absl::Status status;
+};
+// Told to end: taken over, or the server goes away.
+struct StopEvent {
+  absl::Status status;
+};
+// Answers LoadAction. `another_open`: another session of the device is open.
+struct LoadedEvent {
+  absl::StatusOr<StartFacts> facts;
+  bool another_open;
+};
+struct BatchReadEvent {
+  absl::StatusOr<DownloadBatch> batch;
+};
+struct RowsWrittenEvent {
+  storage::CommitResult result;
+};
+// Answers TakeEventsAction.
+struct EventsTakenEvent {
+  absl::StatusOr<v1::UploadResult> result;
+};
+struct TimerEvent {
+  SessionTimer timer;
+  // Which setting of the timer fired, by the driver's count.
+  uint64_t setting;
+};
+using SessionEvent =
+    std::variant<OpenedEvent, MessageEvent, HalfClosedEvent, SentEvent, CancelledEvent, BadMessageEvent, StopEvent,
+                 LoadedEvent, BatchReadEvent, RowsWrittenEvent, EventsTakenEvent, TimerEvent>;
+
+// ---- Actions out
+
+struct SendAction {
+  v1::SyncResponse response;
+};
+struct ReadNextAction {};
+// Read what the start is judged by.
+struct LoadAction {
+  std::optional<ResumeToken> token;
+};
+// List the session among the live ones; another one of the device is ended.
+struct EnterAction {};
+struct ReadBatchAction {
+  feed::ReadFrom from;
+};
+struct WriteRowsAction {
+  storage::Commit commit;
+};
+struct TakeEventsAction {
+  v1::Upload upload;
+};
+// nullopt: forget the timer.
+struct SetTimerAction {
+  SessionTimer timer;
+  std::optional<absl::Duration> after;
+};
+struct EndAction {
+  absl::Status status;
+  // Do not wait for the message under way: the device does not read.
+  bool abandon;
+};
+using SessionAction = std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, ReadBatchAction,
+                                   WriteRowsAction, TakeEventsAction, SetTimerAction, EndAction>;
+
+class Session {
+ public:
+  // `opening` is that of the store (its timeline). `sealer` must outlive the session.
+  Session(SessionIdentity identity, std::string session_id, std::string opening, const base::TokenSealer& sealer);
+
+  // What is to be done next, in this order. After an EndAction every event is ignored.
+  std::vector<SessionAction> Handle(SessionEvent event, absl::Time now);
+
+  const SessionIdentity& identity() const { return identity_; }
+  const std::string& session_id() const { return session_id_; }
+  bool ended() const { return phase_ == Phase::kEnded; }
+  // How the sync ended, for the log; meaningful when ended.
+  v1::SyncOutcome outcome() const { return outcome_; }
+
+ private:
+  enum class Phase {
+    kAwaitingStart,
+    kLoading,
+    kFirstBatch,  // Nothing to upload: the first batch is read before anything is recorded, since it may end the sync
+                  // at once.
+    kBeginning,   // The first commit is under way.
+    kRunning,
+    kEnding,  // The last commit is under way, or waited for.
+    kEnded,
+  };
+  // How acks are ordered: by rebuild number, then position.
+  using Place = std::pair<uint64_t, feed::Position>;
+  static Place PlaceOf(const ResumeToken& token) { return {token.rebuild_number, token.position}; }
+  // A batch or `caught_up` that was sent and is not acknowledged.
+  struct Issued {
+    ResumeToken token;
+    // Set for a `caught_up`.
+    std::optional<v1::CopySum> caught_up;
+  };
+
+  void On(OpenedEvent event);
+  void On(MessageEvent event);
+  void On(HalfClosedEvent event);
+  void On(SentEvent event);
+  void On(CancelledEvent event);
+  void On(BadMessageEvent event);
+  void On(StopEvent event);
+  void On(LoadedEvent event);
+  void On(BatchReadEvent event);
+  void On(RowsWrittenEvent event);
+  void On(EventsTakenEvent event);
+  void On(TimerEvent event);
+
+  void OnFirstMessage(v1::SyncRequest request);
+  // Ends a sync that had not begun.
+  void Refuse(absl::Status status);
+  void OnUpload(v1::Upload upload);
+  void OnAck(const v1::Ack& ack);
+  void OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
+  void OnFirstBatch(DownloadBatch batch);
+  void OnBegun(const storage::CommitResult& result);
+  void OnEvents(const v1::Upload& upload, const v1::UploadResult& result);
+
+  void MakeRows(const v1::Start& start);
+  // Makes the rows of this session, and takes the plan up in the device's copy: the token in `start` replaces what is
+  // recorded, downwards too.
+  void PrepareRows();
+  void BeginCopyAnew(base::Revision began, v1::RebuildReason reason);
+  void WriteBegin(storage::Durability durability);
+  void FinishAtOnce(const DownloadBatch& batch);
+  v1::SyncResponse StartedResponse() const;
+  // Adds the batch to `response`, and `caught_up` where it shows nothing left.
+  void AddBatch(DownloadBatch batch, v1::SyncResponse& response);
+  void AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response);
+  // The token at `position` in the copy that is being read now.
+  ResumeToken TokenAt(const base::CommitPoint& head, const feed::Position& position) const;
+  void SetCursor(const ResumeToken& token);
+
+  // Goes on with whatever can be done now: sends, records, reads on, or waits for the device.
+  void Continue();
+  bool MayReadBatch() const;
+  // Something is under way on this side: the device is not waited for.
+  bool AtWork() const;
+  void WriteRows(storage::Durability durability);
+
+  // Ends the sync with `status`, recorded as `outcome` as soon as what is under way allows.
+  void Fail(absl::Status status, v1::SyncOutcome outcome, bool abandon = false);
+  // Records the end of a sync that had not begun; the call alone where it was none.
+  void RecordUnbegunEnd();
+  void WriteLastRows();
+  void End(absl::Status status);
+
+  const SessionIdentity identity_;
+  const std::string session_id_;
+  const std::string opening_;
+  const base::TokenSealer& sealer_;
+
+  Phase phase_ = Phase::kAwaitingStart;
+  absl::Time now_;
+  std::vector<SessionAction> actions_;
+
+  // What the sync began with.
+  v1::Start start_;
+  std::optional<ResumeToken> start_token_;
+  std::optional<StartFacts> facts_;
+  StartPlan plan_;
+  // Nothing may be downloaded, for this reason; declared events are taken first.
+  std::optional<absl::Status> refusal_;
+  bool another_open_ = false;
+  bool entered_ = false;
+  int begin_tries_ = 0;
+  // The first batch, where it was read before the first commit.
+  std::optional<DownloadBatch> first_batch_;
+
+  // The download: where reading goes on, and what is on its way.
+  feed::ReadFrom from_;
+  uint64_t rebuild_number_ = 0;
+  // A new copy is to be announced with the next message.
+  std::optional<v1::RebuildReason> announce_rebuild_;
+  uint64_t records_done_ = 0;
+  uint64_t records_total_ = 0;
+  std::deque<Issued> issued_;
+  // The last acknowledged, by (rebuild number, position).
+  Place acknowledged_;
+  bool caught_up_sent_ = false;
+  bool reading_batch_ = false;
+
+  // The upload.
+  uint64_t events_settled_ = 0;
+  // The first is being taken: one at a time, so that a device's events keep their order.
+  std::deque<v1::Upload> uploads_;
+  bool next_message_held_ = false;
+
+  // The stream.
+  std::deque<v1::SyncResponse> outbox_;
+  bool sending_ = false;
+  bool half_closed_ = false;
+
+  // The device's rows.
+  std::optional<devices::SessionRows> rows_;
+  bool writing_rows_ = false;
+  bool rows_changed_ = false;
+
+  // Success: the device confirmed, it is being recorded, it is recorded.
+  enum class Success { kNotYet, kConfirmed, kBeingRecorded, kRecorded } success_ = Success::kNotYet;
+
+  // The end.
+  std::optional<absl::Status> failure_;
+  bool abandon_ = false;
+  v1::SyncOutcome outcome_ = v1::SYNC_OUTCOME_UNDER_WAY;
+};
+
+}  // namespace caresync::sync
+
+#endif  // CARESYNC_SERVER_SYNC_SESSION_H_

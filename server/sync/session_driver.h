@@ -1,0 +1,120 @@
+// Carries out what a session asks for: reads, commits, timers, sends. The same in production and in simulation; what
+// differs is the peer, the store, the clock and the executor.
+#ifndef CARESYNC_SERVER_SYNC_SESSION_DRIVER_H_
+#define CARESYNC_SERVER_SYNC_SESSION_DRIVER_H_
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "caresync/v1/device_sync.pb.h"
+#include "server/base/clock.h"
+#include "server/base/executor.h"
+#include "server/base/random.h"
+#include "server/base/sealed_token.h"
+#include "server/commit/sequencer.h"
+#include "server/sync/live_sessions.h"
+#include "server/sync/session.h"
+#include "storage/mutex.h"
+#include "storage/store.h"
+
+namespace caresync::sync {
+
+// The stream to the device, as the driver sees it. Its calls come one at a time, never after End. It must not call back
+// into the driver from within a call.
+class SyncPeer {
+ public:
+  virtual ~SyncPeer() = default;
+  // Sends one message; OnSent answers it. One is under way at a time.
+  virtual void Send(v1::SyncResponse response) = 0;
+  // Takes the next message of the device; OnMessage or OnHalfClose answers it. One is under way at a time.
+  virtual void ReadNext() = 0;
+  // Ends the stream with `status`; the last call. A message under way is given up where `abandon` is true (the device
+  // does not read), else sent first.
+  virtual void End(absl::Status status, bool abandon) = 0;
+};
+
+// What every session shares. All must outlive every driver.
+struct SyncParts {
+  storage::Store& store;
+  commit::Sequencer& sequencer;
+  base::Clock& clock;
+  base::Executor& executor;
+  base::RandomSource& random;
+  const base::TokenSealer& sealer;
+  LiveSessions& live;
+  // The opening of the store (its timeline).
+  std::string opening;
+  // The most that a batch's payloads come to; limits::kBatchBytes but in tests.
+  size_t batch_bytes;
+};
+
+// Thread-safe; runs its session on the executor, one event at a time. It keeps itself alive until it has ended.
+class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
+ public:
+  // `peer` must live until its End was called.
+  static std::shared_ptr<SessionDriver> Create(const SyncParts& parts, SessionIdentity identity, SyncPeer& peer);
+  ~SessionDriver();
+
+  // The stream is open: asks for the first message.
+  void Open();
+  void OnMessage(v1::SyncRequest request);
+  // What the device sent instead of a message.
+  void OnBadMessage(absl::Status status);
+  // The device has ended its side.
+  void OnHalfClose();
+  // The message given to Send has left (`ok`), or the stream is broken.
+  void OnSent(bool ok);
+  // The stream is gone: nothing can be sent any more. End still follows.
+  void OnCancelled();
+  // The server is going away: the session ends with `status` unless it is done.
+  void Stop(absl::Status status);
+
+ private:
+  SessionDriver(const SyncParts& parts, SessionIdentity identity, SyncPeer& peer);
+
+  // Session, timers and peer are touched only while draining. Queues an event and runs what is queued, on the executor,
+  // one at a time.
+  void Enqueue(SessionEvent event) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+  // A timer that fired just before it was set anew or forgotten.
+  bool IsStale(const SessionEvent& event) const;
+  absl::StatusOr<StartFacts> ReadFacts(const std::optional<ResumeToken>& token) const;
+  absl::StatusOr<DownloadBatch> ReadFeed(const feed::ReadFrom& from) const;
+  void CarryOut(SessionAction action);
+  void Perform(SendAction action);
+  void Perform(ReadNextAction action);
+  void Perform(LoadAction action);
+  void Perform(EnterAction action);
+  void Perform(ReadBatchAction action);
+  void Perform(WriteRowsAction action);
+  void Perform(TakeEventsAction action);
+  // An upload that may take several commits.
+  struct Taking;
+  void TakeFrom(int first, std::shared_ptr<Taking> taking);
+  void Perform(SetTimerAction action);
+  void Perform(EndAction action);
+
+  SyncParts parts_;
+  SyncPeer& peer_;
+  Session session_;
+  struct SetTimer {
+    base::TimerId id;
+    // Tells this setting of the timer from earlier ones.
+    uint64_t setting;
+  };
+  std::map<SessionTimer, SetTimer> timers_;
+  uint64_t timer_settings_ = 0;
+  LiveSessions::Handle live_;
+
+  storage::Mutex mutex_;
+  std::deque<SessionEvent> events_ ABSL_GUARDED_BY(mutex_);
+  bool running_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace caresync::sync
+
+#endif  // CARESYNC_SERVER_SYNC_SESSION_DRIVER_H_

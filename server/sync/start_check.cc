@@ -1,0 +1,148 @@
+#include "server/sync/start_check.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/base/text.h"
+#include "server/feed/feed_reader.h"
+#include "server/records/record_key.h"
+#include "server/records/record_store.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::sync {
+
+namespace errors = base::errors;
+namespace limits = base::limits;
+
+absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,
+                                          const std::optional<ResumeToken>& token) {
+  StartFacts facts;
+  ASSIGN_OR_RETURN(facts.tenant, tenants::GetTenant(reader, identity.tenant));
+  ASSIGN_OR_RETURN(facts.head, commit::ReadHead(reader, identity.tenant));
+  const base::RecordKey carer_key = records::KeyOf({v1::RECORD_KIND_CARER, identity.carer});
+  ASSIGN_OR_RETURN(std::optional<store::Record> carer, records::GetRecord(reader, identity.tenant, carer_key));
+  if (carer.has_value()) {
+    ASSIGN_OR_RETURN(v1::Carer payload, base::ParseStored<v1::Carer>(carer->payload()));
+    facts.carer_branch_id = payload.branch_id();
+  }
+  ASSIGN_OR_RETURN(facts.rows, devices::ReadStartRows(reader, identity.tenant, identity.device));
+  ASSIGN_OR_RETURN(facts.summary, feed::ReadSummary(reader, identity.tenant, records::CarerReceiver(identity.carer)));
+  if (token.has_value()) {
+    ASSIGN_OR_RETURN(facts.token_standing, commit::Standing(reader, identity.tenant, token->cursor));
+  }
+  return facts;
+}
+
+namespace {
+
+absl::Status CheckLength(std::string_view field, std::string_view text, size_t most) {
+  if (base::CountCharacters(text).value_or(most + 1) <= most) return absl::OkStatus();
+  return errors::InvalidArgument(field, absl::StrCat("has more than ", most, " characters, or is not UTF-8"));
+}
+
+absl::Status CheckFields(const v1::Start& start) {
+  if (!v1::SyncType_IsValid(start.sync_type()) || start.sync_type() == v1::SYNC_TYPE_UNSPECIFIED) {
+    return errors::InvalidArgument("start.sync_type", "is not one of STANDARD, CLEAN and AUTO");
+  }
+  if (start.data_level() == 0) return errors::InvalidArgument("start.data_level", "is 0; the first level is 1");
+  RETURN_IF_ERROR(CheckLength("start.device_name", start.device_name(), limits::kDeviceNameCharacters));
+  RETURN_IF_ERROR(CheckLength("start.app_version", start.app_version(), limits::kAppVersionCharacters));
+  if (!v1::InterruptionCause_IsValid(start.last_interruption())) {
+    return errors::InvalidArgument("start.last_interruption", "is no cause that this server knows");
+  }
+  if (start.unsent_events() > limits::kUnsentEvents) {
+    return errors::TooManyEvents(absl::StrCat("`unsent_events` is ", start.unsent_events(), "; declare at most ",
+                                              limits::kUnsentEvents, " and send the rest in the next sync"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCleanLosesNothing(const v1::Start& start) {
+  if (start.sync_type() != v1::SYNC_TYPE_CLEAN) return absl::OkStatus();
+  if (start.unsent_events() > 0) {
+    return errors::CleanSyncWouldLoseWork(
+        absl::StrCat(start.unsent_events(), " events are not uploaded yet; run a standard sync first"));
+  }
+  if (!start.open_visit_id().empty()) {
+    return errors::CleanSyncWouldLoseWork("a visit is open; finish it and run a standard sync first");
+  }
+  if (start.form_in_progress()) {
+    return errors::CleanSyncWouldLoseWork("a form is being filled in; submit it and run a standard sync first");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckStart(const SessionIdentity& identity, const v1::Start& start) {
+  const std::optional<base::Uuid> device = base::Uuid::Parse(start.device_uuid());
+  if (!device.has_value()) return errors::InvalidArgument("start.device_uuid", "is no UUID");
+  if (*device != identity.device) return errors::OtherDevice();
+  const std::optional<base::Uuid> carer = base::Uuid::Parse(start.carer_id());
+  if (!carer.has_value()) return errors::InvalidArgument("start.carer_id", "is no UUID");
+  if (*carer != identity.carer) return errors::OtherCarer();
+  RETURN_IF_ERROR(CheckFields(start));
+  if (start.follow()) return errors::FollowUnavailable();
+  return CheckCleanLosesNothing(start);
+}
+
+absl::Status CheckDownload(const SessionIdentity& identity, const std::optional<ResumeToken>& token,
+                           const StartFacts& facts) {
+  const std::optional<store::Device>& device = facts.rows.rows.device;
+  if (device.has_value() && !devices::IsUser(*device, identity.carer)) {
+    return errors::CarerNotAUser(identity.carer.ToString());
+  }
+  if (token.has_value() && (token->device != identity.device || token->carer != identity.carer)) {
+    return errors::TokenOfAnotherCopy();
+  }
+  return absl::OkStatus();
+}
+
+namespace {
+
+// Why the copy that the token stands for cannot be gone on with; nullopt where it can.
+std::optional<v1::RebuildReason> WhyNewCopy(const v1::Start& start, const std::optional<ResumeToken>& token,
+                                            const StartFacts& facts, const store::DeviceCopy* copy, absl::Time now) {
+  if (!token.has_value()) return v1::REBUILD_REASON_NEW_COPY;
+  if (facts.token_standing == commit::CursorStanding::kForeign) return v1::REBUILD_REASON_FOREIGN;
+  if (facts.token_standing == commit::CursorStanding::kExpired) return v1::REBUILD_REASON_EXPIRED;
+  if (token->data_level != start.data_level()) return v1::REBUILD_REASON_DATA_LEVEL;
+  const bool unfinished = token->rebuild_began.has_value();
+  if (unfinished) return std::nullopt;
+  if (start.sync_type() == v1::SYNC_TYPE_CLEAN) return v1::REBUILD_REASON_CLEAN_SYNC;
+  if (copy != nullptr && copy->diverged() &&
+      now - base::FromStoredTime(copy->last_divergence_rebuild_us()) >= limits::kDivergenceRebuildEvery) {
+    return v1::REBUILD_REASON_DIVERGED;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+StartPlan PlanStart(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts,
+                    absl::Time now) {
+  const std::optional<store::DeviceReport>& report = facts.rows.rows.report;
+  std::optional<base::Uuid> carer = base::Uuid::Parse(start.carer_id());
+  const store::DeviceCopy* copy =
+      report.has_value() && carer.has_value() ? devices::FindCopy(*report, *carer) : nullptr;
+  StartPlan plan;
+  plan.new_copy = WhyNewCopy(start, token, facts, copy, now);
+  if (!plan.new_copy.has_value()) {
+    plan.after = token->position;
+    plan.rebuild_began = token->rebuild_began;
+    plan.rebuild_number = token->rebuild_number;
+    return plan;
+  }
+  plan.rebuild_began = facts.head.revision;
+  // Past every number that was ever used for this copy, the device's own after a restore included.
+  plan.rebuild_number =
+      std::max(copy == nullptr ? 0 : copy->rebuild_number(), token.has_value() ? token->rebuild_number : 0) + 1;
+  return plan;
+}
+
+}  // namespace caresync::sync

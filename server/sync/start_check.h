@@ -1,0 +1,71 @@
+// Whether a sync may begin, and from where. Pure functions over what was read.
+#ifndef CARESYNC_SERVER_SYNC_START_CHECK_H_
+#define CARESYNC_SERVER_SYNC_START_CHECK_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "caresync/store/stored.pb.h"
+#include "caresync/v1/device_sync.pb.h"
+#include "server/base/ids.h"
+#include "server/base/uuid.h"
+#include "server/commit/timeline.h"
+#include "server/devices/session_rows.h"
+#include "server/feed/feed_entry.h"
+#include "server/sync/resume_token.h"
+#include "storage/store.h"
+
+namespace caresync::sync {
+
+// Whose stream it is, as its credential proves.
+struct SessionIdentity {
+  base::TenantId tenant;
+  base::Uuid device;
+  base::Uuid carer;
+};
+
+// What a start is judged by, read from one snapshot.
+struct StartFacts {
+  store::Tenant tenant;
+  // nullopt: no such carer is known.
+  std::optional<std::string> carer_branch_id;
+  devices::StartRows rows;
+  base::CommitPoint head;
+  feed::FeedSummary summary;
+  // Of the token in `start`, where it has one.
+  commit::CursorStanding token_standing = commit::CursorStanding::kForeign;
+};
+
+// Errors: TENANT_UNKNOWN; those of reading.
+absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,
+                                          const std::optional<ResumeToken>& token);
+
+// How a sync goes on from what the device holds.
+struct StartPlan {
+  // Where reading begins.
+  feed::Position after;
+  // During a rebuild: the revision S at which it began.
+  std::optional<base::Revision> rebuild_began;
+  uint64_t rebuild_number = 0;
+  // Set where a new copy is begun.
+  std::optional<v1::RebuildReason> new_copy;
+};
+
+// What can be said of `start` alone. Errors: INVALID_FIELD, OTHER_DEVICE, OTHER_CARER, CLEAN_SYNC_WOULD_LOSE_WORK,
+// FOLLOW_UNAVAILABLE, TOO_MANY_EVENTS.
+absl::Status CheckStart(const SessionIdentity& identity, const v1::Start& start);
+
+// Whether the carer may download on this device. Errors: CARER_NOT_A_USER, TOKEN_OF_ANOTHER_COPY.
+absl::Status CheckDownload(const SessionIdentity& identity, const std::optional<ResumeToken>& token,
+                           const StartFacts& facts);
+
+// Delta from the token's position; resuming the token's unfinished rebuild; or a new copy, with the reason.
+StartPlan PlanStart(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts,
+                    absl::Time now);
+
+}  // namespace caresync::sync
+
+#endif  // CARESYNC_SERVER_SYNC_START_CHECK_H_

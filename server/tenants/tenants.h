@@ -1,0 +1,33 @@
+// Tenants and their preferences.
+#ifndef CARESYNC_SERVER_TENANTS_TENANTS_H_
+#define CARESYNC_SERVER_TENANTS_TENANTS_H_
+
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "caresync/store/stored.pb.h"
+#include "caresync/v1/tenants.pb.h"
+#include "server/base/ids.h"
+#include "server/commit/transaction.h"
+#include "storage/store.h"
+
+namespace caresync::tenants {
+
+// Errors: TENANT_UNKNOWN; those of reading.
+absl::StatusOr<store::Tenant> GetTenant(const storage::Reader& reader, const base::TenantId& tenant);
+
+v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored);
+
+// Inside a change of the tenant itself. Errors: TENANT_EXISTS, INVALID_FIELD, those of reading.
+absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, const v1::Tenant& tenant);
+// Errors: TENANT_UNKNOWN, INVALID_FIELD, those of reading. Writes nothing where nothing changes.
+absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, const v1::UpdateTenantRequest& request);
+
+// One page, by ID. Errors: INVALID_FIELD, PAGE_TOKEN_NOT_VALID, those of reading.
+absl::StatusOr<v1::ListTenantsResponse> ListTenants(const storage::Reader& reader,
+                                                    const v1::ListTenantsRequest& request);
+
+}  // namespace caresync::tenants
+
+#endif  // CARESYNC_SERVER_TENANTS_TENANTS_H_

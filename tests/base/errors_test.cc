@@ -1,0 +1,120 @@
+#include "server/base/errors.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <vector>
+
+namespace caresync::base {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
+
+std::vector<absl::Status> EveryError() {
+  using namespace errors;  // NOLINT(google-build-using-namespace): the list names nothing else.
+  return {
+      NoCredential(),
+      CredentialNotValid("x"),
+      CredentialExpired(),
+      RoleNotAllowed("x", "y"),
+      OtherTenant("x"),
+      SourceNotYours("x", "y"),
+      InvalidArgument("page_size", "must not be negative"),
+      MessageTooLarge("x", 1),
+      PageTokenNotValid(),
+      InvalidTenantId("x"),
+      TenantUnknown("x"),
+      TenantExists("x"),
+      InvalidExternalId("x"),
+      RecordMissing(),
+      RecordTooLarge(1),
+      TooManyWaiting("x"),
+      FanOutTooLarge(1),
+      CommitTooLarge(),
+      TooManyChanges(1),
+      DeviceUnknown("x"),
+      CarerUnknown("x"),
+      BranchUnknown("x"),
+      StartExpected(),
+      StartRepeated(),
+      StartTooLate(),
+      OtherDevice(),
+      OtherCarer(),
+      CarerNotAUser("x"),
+      CleanSyncWouldLoseWork("x"),
+      TokenNotValid(),
+      TokenOfAnotherCopy(),
+      AckNeverIssued(),
+      TooManyEvents("x"),
+      FollowUnavailable(),
+      DeviceSilent(),
+      DeviceNotReading(),
+      LeftUnfinished(),
+      SessionTakenOver(),
+      StreamCut(),
+      CopyDiverged(),
+      EmptyMessage(),
+      Overloaded(absl::Seconds(1)),
+      StoreFull(),
+      StoreUnavailable("x"),
+      ShuttingDown(absl::Seconds(1)),
+      DamagedRow("x"),
+      CommitConflict(),
+      SigningKeyMissing("x"),
+      SigningKeyNotUsable("x", "y"),
+      SigningKeyUnavailable("x", "y"),
+      CannotListen("x"),
+      MessageNotUnderstood("x"),
+  };
+}
+
+TEST(Errors, EachHasAReasonOfItsOwnAndAMessage) {
+  std::set<std::string> reasons;
+  for (const absl::Status& error : EveryError()) {
+    EXPECT_FALSE(error.ok());
+    EXPECT_THAT(Reason(error), ::testing::MatchesRegex("[A-Z][A-Z_]+"));
+    EXPECT_TRUE(reasons.insert(Reason(error)).second) << Reason(error);
+    EXPECT_GE(error.message().size(), 20u) << error;
+  }
+}
+
+TEST(Errors, ReasonAndRetrySurviveACopy) {
+  const absl::Status copy = errors::Overloaded(absl::Milliseconds(1'500));
+  EXPECT_EQ(Reason(copy), "OVERLOADED");
+  EXPECT_EQ(RetryAfter(copy), absl::Milliseconds(1'500));
+  EXPECT_EQ(copy.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(Errors, OtherStatusesHaveNoReason) {
+  EXPECT_EQ(Reason(absl::OkStatus()), "");
+  EXPECT_EQ(Reason(absl::InternalError("x")), "");
+  EXPECT_EQ(RetryAfter(absl::InternalError("x")), std::nullopt);
+}
+
+TEST(Errors, ComingBackIsOfferedOnlyWhereItHelps) {
+  EXPECT_TRUE(RetryAfter(errors::StoreFull()).has_value());
+  EXPECT_TRUE(RetryAfter(errors::ShuttingDown(absl::Seconds(3))).has_value());
+  EXPECT_FALSE(RetryAfter(errors::TokenNotValid()).has_value());
+  EXPECT_FALSE(RetryAfter(errors::TenantUnknown("x")).has_value());
+}
+
+TEST(Errors, SayWhatWasWrong) {
+  EXPECT_THAT(MessageOf(errors::InvalidArgument("visit.start_time", "must be before end_time")),
+              HasSubstr("visit.start_time: must be before end_time"));
+  EXPECT_THAT(MessageOf(errors::TooManyChanges(101)), HasSubstr("101"));
+  EXPECT_EQ(Reason(errors::InvalidArgument("a", "b")), "INVALID_FIELD");
+}
+
+TEST(Errors, WhatACallerSentIsQuotedOnlySoFar) {
+  const std::string long_name(5'000, 'x');
+  EXPECT_LT(errors::TenantUnknown(long_name).message().size(), 300u);
+  EXPECT_THAT(MessageOf(errors::TenantUnknown("short")), HasSubstr("\"short\""));
+  EXPECT_THAT(MessageOf(errors::TenantUnknown("short")), Not(HasSubstr("...")));
+}
+
+}  // namespace
+}  // namespace caresync::base

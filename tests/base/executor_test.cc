@@ -1,0 +1,113 @@
+#include "server/base/executor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+
+namespace caresync::base {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(ThreadExecutor, OneThreadRunsWorkInTheOrderItWasPosted) {
+  std::vector<int> ran;
+  {
+    ThreadExecutor executor(1);
+    for (int i = 0; i < 4; ++i) executor.Post([&ran, i] { ran.push_back(i); });
+  }
+  EXPECT_THAT(ran, ElementsAre(0, 1, 2, 3));
+}
+
+TEST(ThreadExecutor, ItsThreadsRunWorkAtTheSameTime) {
+  ThreadExecutor executor(2);
+  std::promise<void> first, second;
+  std::promise<bool> met;
+  executor.Post([&] {
+    first.set_value();
+    met.set_value(second.get_future().wait_for(std::chrono::seconds(60)) == std::future_status::ready);
+  });
+  executor.Post([&] {
+    first.get_future().wait();
+    second.set_value();
+  });
+  EXPECT_TRUE(met.get_future().get());
+}
+
+TEST(ThreadExecutor, TimersFireInTheOrderOfTheirTimes) {
+  ThreadExecutor executor(1);
+  std::vector<int> ran;
+  std::promise<void> finished;
+  // All are set before the thread is free to fire any.
+  std::promise<void> begin;
+  executor.Post([&] { begin.get_future().wait(); });
+  executor.PostAfter(absl::Milliseconds(30), [&] {
+    ran.push_back(3);
+    finished.set_value();
+  });
+  executor.PostAfter(absl::Milliseconds(10), [&] { ran.push_back(1); });
+  executor.PostAfter(absl::Milliseconds(20), [&] { ran.push_back(2); });
+  executor.PostAfter(-absl::Seconds(1), [&] { ran.push_back(0); });
+  begin.set_value();
+  finished.get_future().wait();
+  EXPECT_THAT(ran, ElementsAre(0, 1, 2, 3));
+}
+
+TEST(ThreadExecutor, ATimerFiresNoSoonerThanItsDelay) {
+  ThreadExecutor executor(1);
+  std::promise<std::chrono::steady_clock::time_point> fired;
+  const auto set = std::chrono::steady_clock::now();
+  executor.PostAfter(absl::Milliseconds(20), [&] { fired.set_value(std::chrono::steady_clock::now()); });
+  EXPECT_GE(fired.get_future().get() - set, std::chrono::milliseconds(20));
+}
+
+TEST(ThreadExecutor, ACancelledTimerDoesNotFire) {
+  std::atomic<bool> fired = false;
+  ThreadExecutor executor(1);
+  const TimerId timer = executor.PostAfter(absl::Milliseconds(5), [&] { fired = true; });
+  const bool cancelled = executor.Cancel(timer);
+  std::promise<void> later;
+  executor.PostAfter(absl::Milliseconds(20), [&] { later.set_value(); });
+  later.get_future().wait();
+  // Where the machine was so slow that it fired first, Cancel said so.
+  EXPECT_EQ(fired, !cancelled);
+  EXPECT_FALSE(executor.Cancel(timer));
+}
+
+TEST(ThreadExecutor, CancellingWhatIsNoTimerSaysSo) {
+  ThreadExecutor executor(1);
+  EXPECT_FALSE(executor.Cancel(0));
+  EXPECT_FALSE(executor.Cancel(17));
+}
+
+TEST(ThreadExecutor, CancellingReleasesWhatTheWorkHolds) {
+  ThreadExecutor executor(1);
+  auto held = std::make_shared<int>(1);
+  const TimerId timer = executor.PostAfter(absl::InfiniteDuration(), [held] {});
+  EXPECT_EQ(held.use_count(), 2);
+  EXPECT_TRUE(executor.Cancel(timer));
+  EXPECT_EQ(held.use_count(), 1);
+}
+
+TEST(ThreadExecutor, DestroyingItRunsWhatWasPostedAndDropsTimers) {
+  std::atomic<int> ran = 0;
+  bool fired = false;
+  {
+    ThreadExecutor executor(2);
+    executor.PostAfter(absl::Hours(1), [&] { fired = true; });
+    for (int i = 0; i < 500; ++i) {
+      executor.Post([&] {
+        ++ran;
+        executor.Post([&] { ++ran; });
+      });
+    }
+  }
+  EXPECT_EQ(ran, 1'000);
+  EXPECT_FALSE(fired);
+}
+
+}  // namespace
+}  // namespace caresync::base

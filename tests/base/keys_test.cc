@@ -1,0 +1,291 @@
+#include "server/base/keys.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <set>
+#include <vector>
+
+namespace caresync::base::keys {
+namespace {
+
+using namespace std::string_literals;
+using storage::KeyRange;
+
+const TenantId kTenant = *TenantId::Parse("a");
+// Its name begins with the other's.
+const TenantId kLonger = *TenantId::Parse("ab");
+const ReceiverId kReceiver{"r"};
+const RecordKey kVisit{"\0visit\xFF"s};
+const RecordKey kOther{"other"};
+const Uuid kDevice = *Uuid::Parse("6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+const Uuid kLastDevice = *Uuid::Parse("ffffffff-ffff-ffff-ffff-ffffffffffff");
+
+bool In(const KeyRange& range, std::string_view key) {
+  return key >= range.begin && (range.end.empty() || key < range.end);
+}
+
+// A key of every layout of a space.
+std::vector<std::string> RecordsKeys(const TenantId& tenant) {
+  return {TenantHead(tenant),
+          Timeline(tenant, 1),
+          Task(tenant, 5, "task"),
+          Record(tenant, kVisit),
+          Grant(tenant, kVisit, kReceiver, "assigned"),
+          Child(tenant, kVisit, kOther),
+          EventIdentity(tenant, "event"),
+          ReviewItem(tenant, "event", "digest"),
+          ReviewOf(tenant, kOther, kVisit, "event"),
+          ExternalId(tenant, "source", 3, "external"),
+          Waiting(tenant, kVisit),
+          WaitingFor(tenant, kOther, kVisit),
+          SourceState(tenant, "source"),
+          Tenant(tenant)};
+}
+
+std::vector<std::string> FeedsKeys(const TenantId& tenant) {
+  return {FeedEntry(tenant, kReceiver, 7, kVisit), FeedPlace(tenant, kReceiver, kVisit), FeedHead(tenant, kReceiver)};
+}
+
+std::vector<std::string> DevicesKeys(const TenantId& tenant) {
+  return {DeviceRow(tenant, kDevice, DevicePart::kDevice), DeviceRow(tenant, kDevice, DevicePart::kReport),
+          Sync(tenant, kDevice, 1)};
+}
+
+// Every range of a tenant over kRecords.
+std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
+  return {Timelines(tenant),
+          TasksDueBy(tenant, 10),
+          AllTasks(tenant),
+          Records(tenant, "", RecordKey()),
+          GrantsOfRecord(tenant, kVisit),
+          GrantsOfReceiver(tenant, kVisit, kReceiver),
+          Children(tenant, kVisit),
+          AllReviewItems(tenant),
+          ReviewsOf(tenant, kOther, kVisit),
+          AllWaitingFor(tenant, kOther)};
+}
+
+TEST(Keys, NoTwoLayoutsOfASpaceShareAKey) {
+  for (auto keys_of : {&RecordsKeys, &FeedsKeys, &DevicesKeys}) {
+    std::set<std::string> keys = {StoreIdentity(), TenantListing(kTenant), TenantListing(kLonger)};
+    size_t expected = keys.size();
+    for (const TenantId& tenant : {kTenant, kLonger}) {
+      for (const std::string& key : keys_of(tenant)) keys.insert(key);
+      expected += keys_of(tenant).size();
+    }
+    EXPECT_EQ(keys.size(), expected);
+  }
+}
+
+TEST(Keys, RangesHoldTheirOwnTenantOnly) {
+  for (const KeyRange& range : RecordsRanges(kTenant)) {
+    for (const std::string& key : RecordsKeys(kLonger)) EXPECT_FALSE(In(range, key));
+    EXPECT_FALSE(In(range, StoreIdentity()));
+    EXPECT_FALSE(In(range, TenantListing(kTenant)));
+  }
+  for (const std::string& key : FeedsKeys(kLonger)) {
+    EXPECT_FALSE(In(FeedEntriesAfter(kTenant, kReceiver, 0, RecordKey()), key));
+    EXPECT_FALSE(In(FeedPlaces(kTenant, kReceiver), key));
+  }
+  for (const std::string& key : DevicesKeys(kLonger)) {
+    EXPECT_FALSE(In(DeviceRows(kTenant, nullptr), key));
+    EXPECT_FALSE(In(OneDevice(kTenant, kDevice), key));
+    EXPECT_FALSE(In(SyncsBefore(kTenant, kDevice, 0), key));
+  }
+}
+
+TEST(Keys, EachRangeHoldsKeysOfOneLayoutOnly) {
+  for (const KeyRange& range : RecordsRanges(kTenant)) {
+    int held = 0;
+    for (const std::string& key : RecordsKeys(kTenant)) held += In(range, key) ? 1 : 0;
+    EXPECT_EQ(held, 1);
+  }
+}
+
+TEST(Keys, TenantsAreListedInOrderAndPaged) {
+  EXPECT_TRUE(In(AllTenants(""), TenantListing(kTenant)));
+  EXPECT_FALSE(In(AllTenants(""), StoreIdentity()));
+  EXPECT_FALSE(In(AllTenants("a"), TenantListing(kTenant)));
+  EXPECT_TRUE(In(AllTenants("a"), TenantListing(kLonger)));
+  for (const std::string& key : RecordsKeys(kTenant)) EXPECT_FALSE(In(AllTenants(""), key));
+  std::string tenant;
+  ASSERT_TRUE(ParseTenantListing(TenantListing(kLonger), &tenant));
+  EXPECT_EQ(tenant, "ab");
+  EXPECT_FALSE(ParseTenantListing(StoreIdentity(), &tenant));
+  EXPECT_FALSE(ParseTenantListing(Tenant(kTenant), &tenant));
+}
+
+TEST(Keys, TimelinesComeBackInTheOrderOfTheirRevisions) {
+  EXPECT_LT(Timeline(kTenant, 255), Timeline(kTenant, 256));
+  EXPECT_TRUE(In(Timelines(kTenant), Timeline(kTenant, std::numeric_limits<Revision>::max())));
+  Revision revision = 0;
+  ASSERT_TRUE(ParseTimeline(Timeline(kTenant, 256), &revision));
+  EXPECT_EQ(revision, 256u);
+  EXPECT_FALSE(ParseTimeline(TenantHead(kTenant), &revision));
+}
+
+TEST(Keys, TasksAreInDueOrderTimesBeforeTheEpochIncluded) {
+  constexpr int64_t kTimes[] = {std::numeric_limits<int64_t>::min(), -1, 0, 1, 1'772'431'200'000'000};
+  for (size_t i = 0; i + 1 < std::size(kTimes); ++i) {
+    EXPECT_LT(Task(kTenant, kTimes[i], "z"), Task(kTenant, kTimes[i + 1], "a"));
+    EXPECT_TRUE(In(TasksDueBy(kTenant, kTimes[i]), Task(kTenant, kTimes[i], "\xFF\xFF")));
+    EXPECT_FALSE(In(TasksDueBy(kTenant, kTimes[i]), Task(kTenant, kTimes[i + 1], "")));
+  }
+  constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
+  EXPECT_TRUE(In(TasksDueBy(kTenant, kLast), Task(kTenant, kLast, "x")));
+  int64_t due = 0;
+  std::string id;
+  ASSERT_TRUE(ParseTask(Task(kTenant, -7, "an\0id"s), &due, &id));
+  EXPECT_EQ(due, -7);
+  EXPECT_EQ(id, "an\0id"s);
+}
+
+TEST(Keys, FeedEntriesAreInTheOrderOfRevisionAndRecord) {
+  EXPECT_LT(FeedEntry(kTenant, kReceiver, 255, kOther), FeedEntry(kTenant, kReceiver, 256, kVisit));
+  EXPECT_LT(FeedEntry(kTenant, kReceiver, 256, kVisit), FeedEntry(kTenant, kReceiver, 256, kOther));
+  Revision revision = 0;
+  RecordKey record;
+  ASSERT_TRUE(ParseFeedEntry(FeedEntry(kTenant, kReceiver, 300, kVisit), &revision, &record));
+  EXPECT_EQ(revision, 300u);
+  EXPECT_EQ(record, kVisit);
+  EXPECT_FALSE(ParseFeedEntry(FeedHead(kTenant, kReceiver), &revision, &record));
+}
+
+TEST(Keys, FeedEntriesAfterAPositionAreStrictlyAfterIt) {
+  const RecordKey a{"a"}, a_zero{"a\0"s}, b{"b"};
+  const KeyRange after = FeedEntriesAfter(kTenant, kReceiver, 7, a);
+  EXPECT_FALSE(In(after, FeedEntry(kTenant, kReceiver, 6, b)));
+  EXPECT_FALSE(In(after, FeedEntry(kTenant, kReceiver, 7, a)));
+  EXPECT_TRUE(In(after, FeedEntry(kTenant, kReceiver, 7, a_zero)));
+  EXPECT_TRUE(In(after, FeedEntry(kTenant, kReceiver, 7, b)));
+  EXPECT_TRUE(In(after, FeedEntry(kTenant, kReceiver, std::numeric_limits<Revision>::max(), a)));
+  EXPECT_FALSE(In(after, FeedEntry(kTenant, ReceiverId{"r2"}, 8, a)));
+  EXPECT_FALSE(In(after, FeedEntry(kTenant, ReceiverId{"r\0"s}, 8, a)));
+}
+
+TEST(Keys, AnEmptyRecordIsBeforeAllRecordsOfItsRevision) {
+  const KeyRange from = FeedEntriesAfter(kTenant, kReceiver, 7, RecordKey());
+  EXPECT_FALSE(In(from, FeedEntry(kTenant, kReceiver, 6, RecordKey{"\xFF"})));
+  EXPECT_TRUE(In(from, FeedEntry(kTenant, kReceiver, 7, RecordKey{"\0"s})));
+  EXPECT_TRUE(In(from, FeedEntry(kTenant, kReceiver, 8, kVisit)));
+}
+
+TEST(Keys, FeedPlacesComeBack) {
+  RecordKey record;
+  ASSERT_TRUE(ParseFeedPlace(FeedPlace(kTenant, kReceiver, kVisit), &record));
+  EXPECT_EQ(record, kVisit);
+  EXPECT_TRUE(In(FeedPlaces(kTenant, kReceiver), FeedPlace(kTenant, kReceiver, kVisit)));
+  EXPECT_FALSE(In(FeedPlaces(kTenant, kReceiver), FeedPlace(kTenant, ReceiverId{"rr"}, kVisit)));
+  EXPECT_FALSE(In(FeedPlaces(kTenant, kReceiver), FeedHead(kTenant, kReceiver)));
+}
+
+TEST(Keys, RecordsOfAPrefixComeAfterTheOneNamed) {
+  const KeyRange visits = Records(kTenant, "v", RecordKey());
+  EXPECT_TRUE(In(visits, Record(kTenant, RecordKey{"v"})));
+  EXPECT_TRUE(In(visits, Record(kTenant, RecordKey{"v\0"s})));
+  EXPECT_TRUE(In(visits, Record(kTenant, RecordKey{"v\xFF\xFF"})));
+  EXPECT_FALSE(In(visits, Record(kTenant, RecordKey{"u\xFF"})));
+  EXPECT_FALSE(In(visits, Record(kTenant, RecordKey{"w"})));
+  EXPECT_FALSE(In(visits, Record(kTenant, RecordKey{""})));
+
+  const KeyRange rest = Records(kTenant, "v", RecordKey{"v5"});
+  EXPECT_FALSE(In(rest, Record(kTenant, RecordKey{"v5"})));
+  EXPECT_TRUE(In(rest, Record(kTenant, RecordKey{"v5\0"s})));
+  EXPECT_FALSE(In(rest, Record(kTenant, RecordKey{"v4"})));
+  EXPECT_FALSE(In(rest, Record(kTenant, RecordKey{"w"})));
+  EXPECT_FALSE(In(Records(kTenant, "v", RecordKey{"a"}), Record(kTenant, RecordKey{"b"})));
+
+  const KeyRange zeros = Records(kTenant, "\0"s, RecordKey());
+  EXPECT_TRUE(In(zeros, Record(kTenant, RecordKey{"\0x"s})));
+  EXPECT_FALSE(In(zeros, Record(kTenant, RecordKey{""})));
+  EXPECT_FALSE(In(zeros, Record(kTenant, RecordKey{"\1"s})));
+  RecordKey record;
+  ASSERT_TRUE(ParseRecord(Record(kTenant, kVisit), &record));
+  EXPECT_EQ(record, kVisit);
+}
+
+TEST(Keys, GrantsComeBack) {
+  const std::string key = Grant(kTenant, kVisit, kReceiver, "assigned");
+  RecordKey record;
+  ReceiverId receiver;
+  std::string reason;
+  ASSERT_TRUE(ParseGrant(key, &record, &receiver, &reason));
+  EXPECT_EQ(record, kVisit);
+  EXPECT_EQ(receiver, kReceiver);
+  EXPECT_EQ(reason, "assigned");
+  EXPECT_FALSE(In(GrantsOfRecord(kTenant, RecordKey{"\0visit"s}), key));
+  EXPECT_FALSE(In(GrantsOfReceiver(kTenant, kVisit, ReceiverId{""}), key));
+  EXPECT_FALSE(ParseGrant(Record(kTenant, kVisit), &record, &receiver, &reason));
+}
+
+TEST(Keys, ChildrenAndWaitingComeBack) {
+  RecordKey first, second;
+  ASSERT_TRUE(ParseChild(Child(kTenant, kVisit, kOther), &first, &second));
+  EXPECT_EQ(first, kVisit);
+  EXPECT_EQ(second, kOther);
+  ASSERT_TRUE(ParseWaitingFor(WaitingFor(kTenant, kOther, kVisit), &first, &second));
+  EXPECT_EQ(first, kOther);
+  EXPECT_EQ(second, kVisit);
+  EXPECT_FALSE(ParseChild(WaitingFor(kTenant, kOther, kVisit), &first, &second));
+}
+
+TEST(Keys, ExternalIdsDifferBySourceAndKind) {
+  EXPECT_NE(ExternalId(kTenant, "s", 1, "x"), ExternalId(kTenant, "s", 2, "x"));
+  EXPECT_NE(ExternalId(kTenant, "s", 1, "x"), ExternalId(kTenant, "t", 1, "x"));
+  EXPECT_NE(ExternalId(kTenant, "s", 1, "x"), ExternalId(kTenant, "s\1x", 1, ""));
+}
+
+TEST(Keys, ADevicesRowsLieSideBySide) {
+  EXPECT_TRUE(In(OneDevice(kTenant, kDevice), DeviceRow(kTenant, kDevice, DevicePart::kDevice)));
+  EXPECT_TRUE(In(OneDevice(kTenant, kDevice), DeviceRow(kTenant, kDevice, DevicePart::kReport)));
+  EXPECT_FALSE(In(OneDevice(kTenant, kDevice), DeviceRow(kTenant, kLastDevice, DevicePart::kDevice)));
+  EXPECT_FALSE(In(OneDevice(kTenant, kDevice), Sync(kTenant, kDevice, 1)));
+  Uuid device;
+  DevicePart part = DevicePart::kDevice;
+  ASSERT_TRUE(ParseDeviceRow(DeviceRow(kTenant, kDevice, DevicePart::kCall), &device, &part));
+  EXPECT_EQ(device, kDevice);
+  EXPECT_EQ(part, DevicePart::kCall);
+  EXPECT_FALSE(ParseDeviceRow(Sync(kTenant, kDevice, 1), &device, &part));
+}
+
+TEST(Keys, DevicesAreListedAfterTheOneNamed) {
+  const std::string row = DeviceRow(kTenant, kDevice, DevicePart::kReport);
+  const std::string last = DeviceRow(kTenant, kLastDevice, DevicePart::kDevice);
+  EXPECT_TRUE(In(DeviceRows(kTenant, nullptr), row));
+  EXPECT_TRUE(In(DeviceRows(kTenant, nullptr), last));
+  EXPECT_FALSE(In(DeviceRows(kTenant, &kDevice), row));
+  EXPECT_TRUE(In(DeviceRows(kTenant, &kDevice), last));
+  EXPECT_FALSE(In(DeviceRows(kTenant, &kLastDevice), last));
+  EXPECT_FALSE(In(DeviceRows(kTenant, &kLastDevice), Sync(kTenant, kDevice, 1)));
+}
+
+TEST(Keys, SyncsAreNewestFirst) {
+  EXPECT_LT(Sync(kTenant, kDevice, 256), Sync(kTenant, kDevice, 255));
+  EXPECT_TRUE(In(SyncsBefore(kTenant, kDevice, 0), Sync(kTenant, kDevice, 1)));
+  EXPECT_TRUE(In(SyncsBefore(kTenant, kDevice, 0), Sync(kTenant, kDevice, ~uint64_t{0})));
+  EXPECT_FALSE(In(SyncsBefore(kTenant, kDevice, 5), Sync(kTenant, kDevice, 5)));
+  EXPECT_TRUE(In(SyncsBefore(kTenant, kDevice, 5), Sync(kTenant, kDevice, 4)));
+  EXPECT_FALSE(In(SyncsBefore(kTenant, kDevice, 1), Sync(kTenant, kDevice, 1)));
+  EXPECT_FALSE(In(SyncsBefore(kTenant, kDevice, 0), Sync(kTenant, kLastDevice, 1)));
+  Uuid device;
+  uint64_t number = 0;
+  ASSERT_TRUE(ParseSync(Sync(kTenant, kDevice, 256), &device, &number));
+  EXPECT_EQ(device, kDevice);
+  EXPECT_EQ(number, 256u);
+}
+
+TEST(Keys, BytesThatFollowAKeyAreNotOverlooked) {
+  Revision revision = 0;
+  RecordKey record;
+  Uuid device;
+  uint64_t number = 0;
+  EXPECT_FALSE(ParseFeedEntry(FeedEntry(kTenant, kReceiver, 1, kVisit) + "x", &revision, &record));
+  EXPECT_FALSE(ParseRecord(Record(kTenant, kVisit) + "x", &record));
+  EXPECT_FALSE(ParseSync(Sync(kTenant, kDevice, 1) + "x", &device, &number));
+  EXPECT_FALSE(ParseTimeline("", &revision));
+}
+
+}  // namespace
+}  // namespace caresync::base::keys

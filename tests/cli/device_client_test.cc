@@ -1,0 +1,188 @@
+#include "tools/caresync/device_client.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/cli/held_copy.h"
+#include "tools/caresync/errors.h"
+
+namespace caresync::cli {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr absl::Time kNow = absl::FromUnixSeconds(1'795'244'520);
+
+SyncPlan Plan() { return {"22222222-2222-4222-8222-222222222222", "Pixel 6", "1.0", kCarer, v1::SYNC_TYPE_STANDARD}; }
+
+v1::SyncResponse Response(const v1::Changes& changes) {
+  v1::SyncResponse response;
+  *response.mutable_changes() = changes;
+  return response;
+}
+
+v1::SyncResponse RebuildResponse(uint64_t number) {
+  v1::SyncResponse response;
+  response.mutable_rebuild()->set_rebuild_number(number);
+  response.mutable_rebuild()->set_reason(v1::REBUILD_REASON_NEW_COPY);
+  return response;
+}
+
+// The token in the `start` of the next sync.
+std::string StartToken(const DeviceStore& store) {
+  const auto requests = DeviceClient(store, Plan()).Begin(kNow);
+  EXPECT_TRUE(requests.ok()) << requests.status();
+  return requests->front().start().resume_token();
+}
+
+// A store that holds the visit `a`, with the token t2.
+void HoldOneVisit(const DeviceStore& store) {
+  ASSERT_TRUE(store.BeginCopy(kCarer, 1).ok());
+  ASSERT_TRUE(store.Apply(kCarer, Batch(1, "t1", {{"a", "A"}})).ok());
+  ASSERT_TRUE(store.CaughtUp(kCarer, CaughtUpAt(1, "t2", 3)).ok());
+}
+
+TEST(DeviceClient, ANewInstallStartsWithoutAToken) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  EXPECT_EQ(StartToken(store), "");
+}
+
+TEST(DeviceClient, StartsWithTheTokenOfTheUnfinishedCopyElseOfTheOneInUse) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  HoldOneVisit(store);
+  EXPECT_EQ(StartToken(store), "t2");
+  ASSERT_TRUE(store.BeginCopy(kCarer, 2).ok());
+  ASSERT_TRUE(store.Apply(kCarer, Batch(2, "t3", {{"b", "B"}})).ok());
+  EXPECT_EQ(StartToken(store), "t3");
+}
+
+TEST(DeviceClient, AnUnfinishedCopyWithoutABatchIsDropped) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  HoldOneVisit(store);
+  ASSERT_TRUE(store.BeginCopy(kCarer, 2).ok());
+  EXPECT_EQ(StartToken(store), "t2");
+  EXPECT_FALSE(store.BeingMade(kCarer)->has_value());
+}
+
+TEST(DeviceClient, AcksABatchWithItsTokenOnceItIsStored) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  DeviceClient client(store, Plan());
+  ASSERT_TRUE(client.Begin(kNow).ok());
+  const auto none = client.Handle(RebuildResponse(1), kNow);
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_FALSE(none->has_value());
+  const auto ack = client.Handle(Response(Batch(1, "t1", {{"a", "A"}})), kNow);
+  ASSERT_TRUE(ack.ok() && ack->has_value());
+  EXPECT_EQ((*ack)->ack().resume_token(), "t1");
+  EXPECT_FALSE((*ack)->ack().has_holds());
+  EXPECT_EQ((*store.BeingMade(kCarer))->token, "t1");
+}
+
+TEST(DeviceClient, AcksCaughtUpWithItsOwnCountAndSum) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  DeviceClient client(store, Plan());
+  ASSERT_TRUE(client.Begin(kNow).ok());
+  v1::SyncResponse response = RebuildResponse(1);
+  *response.mutable_changes() = Batch(1, "t1", {{"a", "A"}});
+  *response.mutable_caught_up() = CaughtUpAt(1, "t2", 3);
+  const auto ack = client.Handle(response, kNow);
+  ASSERT_TRUE(ack.ok() && ack->has_value());
+  EXPECT_EQ((*ack)->ack().resume_token(), "t2");
+  EXPECT_EQ((*ack)->ack().holds().count(), 1u);
+  EXPECT_EQ((*ack)->ack().holds().sum(), Fingerprint(v1::RECORD_KIND_VISIT, "a", "A"));
+  EXPECT_THAT(HeldIds(store), ElementsAre("a"));
+  EXPECT_FALSE(client.done());
+}
+
+TEST(DeviceClient, ARebuildKeepsTheOldCopyUntilCaughtUp) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  HoldOneVisit(store);
+  DeviceClient client(store, Plan());
+  ASSERT_TRUE(client.Begin(kNow).ok());
+  v1::SyncResponse response = RebuildResponse(2);
+  *response.mutable_changes() = Batch(2, "t3", {{"b", "B"}});
+  ASSERT_TRUE(client.Handle(response, kNow).ok());
+  EXPECT_THAT(HeldIds(store), ElementsAre("a"));
+  v1::SyncResponse end;
+  *end.mutable_caught_up() = CaughtUpAt(2, "t4", 5);
+  ASSERT_TRUE(client.Handle(end, kNow).ok());
+  EXPECT_THAT(HeldIds(store), ElementsAre("b"));
+}
+
+TEST(DeviceClient, AnEmptySyncIsDoneWithOneMessageAndNoAck) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  HoldOneVisit(store);
+  DeviceClient client(store, Plan());
+  ASSERT_TRUE(client.Begin(kNow).ok());
+  v1::SyncResponse response;
+  response.mutable_started()->mutable_policy()->set_time_zone("Europe/Rome");
+  *response.mutable_caught_up() = CaughtUpAt(0, "t5", 9);
+  *response.mutable_caught_up()->mutable_holds() = *store.Holds(kCarer);
+  response.mutable_sync_recorded();
+  const auto ack = client.Handle(response, kNow);
+  ASSERT_TRUE(ack.ok()) << ack.status();
+  EXPECT_FALSE(ack->has_value());
+  EXPECT_TRUE(client.done());
+  EXPECT_EQ(StartToken(store), "t5");
+  EXPECT_EQ(*store.Setting("time_zone"), "Europe/Rome");
+}
+
+TEST(DeviceClient, StartsWithTheCountAndSumOfTheCopyInUse) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  HoldOneVisit(store);
+  const auto requests = DeviceClient(store, Plan()).Begin(kNow);
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  EXPECT_EQ(requests->front().start().holds().count(), 1u);
+  EXPECT_EQ(requests->front().start().holds().sum(), Fingerprint(v1::RECORD_KIND_VISIT, "a", "A"));
+}
+
+TEST(DeviceClient, DeclaresAndSendsItsEventsAHundredAMessage) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  for (int i = 0; i < 101; ++i) ASSERT_TRUE(store.AddEvent(kCarer, "e" + std::to_string(i), "event").ok());
+  ASSERT_TRUE(store.AddVisitEvent(kCarer, "last", "event", "v1").ok());
+  const auto requests = DeviceClient(store, Plan()).Begin(kNow);
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  ASSERT_EQ(requests->size(), 3u);
+  EXPECT_EQ((*requests)[0].start().unsent_events(), 102u);
+  EXPECT_EQ((*requests)[0].start().open_visit_id(), "v1");
+  EXPECT_EQ((*requests)[1].upload().events_size(), 100);
+  EXPECT_EQ((*requests)[2].upload().events_size(), 2);
+  EXPECT_EQ((*requests)[2].upload().events(1).sequence(), 102u);
+}
+
+TEST(DeviceClient, AnUploadMessageStaysBelowItsBound) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  const std::string form(200 * 1024, 'x');
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(store.AddEvent(kCarer, "e" + std::to_string(i), form).ok());
+  const auto requests = DeviceClient(store, Plan()).Begin(kNow);
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  ASSERT_EQ(requests->size(), 3u);
+  for (const v1::SyncRequest& request : *requests) EXPECT_LT(request.ByteSizeLong(), 1024u * 1024u);
+}
+
+TEST(DeviceClient, ALastInterruptionIsToldUntilTheServerHasHeardIt) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  ASSERT_TRUE(store.BeginSync(kCarer).ok());
+  DeviceClient client(store, Plan());
+  const auto requests = client.Begin(kNow);
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  EXPECT_EQ(requests->front().start().last_interruption(), v1::INTERRUPTION_CAUSE_UNKNOWN);
+  v1::SyncResponse response;
+  response.mutable_started();
+  ASSERT_TRUE(client.Handle(response, kNow).ok());
+  ASSERT_TRUE(store.EndSync(kCarer, v1::INTERRUPTION_CAUSE_UNSPECIFIED).ok());
+  EXPECT_EQ(*store.BeginSync(kCarer), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
+}
+
+}  // namespace
+}  // namespace caresync::cli

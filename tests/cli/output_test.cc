@@ -1,0 +1,37 @@
+#include "tools/caresync/output.h"
+
+#include "gtest/gtest.h"
+
+namespace caresync::cli {
+namespace {
+
+TEST(FormatTable, AlignsColumnsByTheirWidestCellWithoutTrailingSpaces) {
+  EXPECT_EQ(FormatTable({"A", "Name"}, {{"long cell", "x"}, {"y", "Ann"}}, false),
+            "A          Name\n"
+            "long cell  x\n"
+            "y          Ann\n");
+}
+
+TEST(FormatTable, CountsCharactersAndNotBytes) {
+  EXPECT_EQ(FormatTable({"Name", "B"}, {{"Renée", "1"}, {"Anna!", "2"}}, false),
+            "Name   B\n"
+            "Renée  1\n"
+            "Anna!  2\n");
+}
+
+TEST(FormatTable, ColoursOnlyWhereAsked) {
+  EXPECT_EQ(FormatTable({"A"}, {{Cell("x", Colour::kGreen)}}, false), "A\nx\n");
+  EXPECT_EQ(FormatTable({"A"}, {{Cell("x", Colour::kGreen)}}, true), "\x1b[1mA\x1b[0m\n\x1b[32mx\x1b[0m\n");
+}
+
+TEST(FormatTable, ControlCharactersOfNamesDoNotReachTheTerminal) {
+  EXPECT_EQ(FormatTable({"A"}, {{"\x1b[2Jx\n"}}, false), "A\n?[2Jx?\n");
+}
+
+TEST(IsoTime, KeepsAFractionOnlyWhereThereIsOne) {
+  EXPECT_EQ(IsoTime(absl::FromUnixSeconds(1'795'244'520)), "2026-11-21T07:02:00Z");
+  EXPECT_EQ(IsoTime(absl::FromUnixMillis(1'795'244'520'500)), "2026-11-21T07:02:00.5Z");
+}
+
+}  // namespace
+}  // namespace caresync::cli

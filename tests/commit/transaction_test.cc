@@ -1,0 +1,221 @@
+#include "server/commit/transaction.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "storage/memory_store.h"
+#include "tests/commit/commit_bench.h"
+
+namespace caresync::commit {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Eq;
+using ::testing::Optional;
+using ::testing::Pair;
+using Rows = std::vector<std::pair<std::string, std::string>>;
+
+class TransactionTest : public ::testing::Test {
+ protected:
+  TransactionTest() {
+    storage::Commit commit;
+    for (const char* key : {"a", "c", "e", "g"}) commit.writes.push_back({kRecords, key, std::string("base-") + key});
+    commit.writes.push_back({storage::Space::kFeeds, "d", "of another space"});
+    store_.Apply(std::move(commit), [](storage::CommitResult) {});
+    snapshot_ = store_.NewSnapshot().value();
+    transaction_.emplace(*snapshot_, TenantNamed("acme"), 7, absl::UnixEpoch());
+  }
+
+  Rows Scan(const storage::KeyRange& range, size_t limit = 100) {
+    Rows rows;
+    EXPECT_TRUE(transaction_
+                    ->Scan(kRecords, range, limit,
+                           [&](std::string_view key, std::string_view value) {
+                             rows.emplace_back(key, value);
+                             return true;
+                           })
+                    .ok());
+    return rows;
+  }
+
+  storage::MemoryStore store_;
+  std::unique_ptr<storage::Snapshot> snapshot_;
+  std::optional<Transaction> transaction_;
+};
+
+TEST_F(TransactionTest, ReadsItsOwnWritesAndElseTheBase) {
+  transaction_->Put(kRecords, "c", "new");
+  transaction_->Delete(kRecords, "e");
+  EXPECT_THAT(transaction_->Get(kRecords, "a").value(), Optional(Eq("base-a")));
+  EXPECT_THAT(transaction_->Get(kRecords, "c").value(), Optional(Eq("new")));
+  EXPECT_EQ(transaction_->Get(kRecords, "e").value(), std::nullopt);
+  EXPECT_EQ(transaction_->Get(kRecords, "x").value(), std::nullopt);
+  EXPECT_THAT(transaction_->MultiGet(kRecords, {"x", "c", "a", "e"}).value(),
+              ElementsAre(std::nullopt, Optional(Eq("new")), Optional(Eq("base-a")), std::nullopt));
+}
+
+TEST_F(TransactionTest, ScansMergeItsWritesInKeyOrder) {
+  transaction_->Put(kRecords, "b", "new-b");
+  transaction_->Put(kRecords, "c", "new-c");
+  transaction_->Delete(kRecords, "e");
+  transaction_->Put(kRecords, "z", "new-z");
+  transaction_->Put(storage::Space::kDevices, "f", "of another space");
+  EXPECT_THAT(Scan({}), ElementsAre(Pair("a", "base-a"), Pair("b", "new-b"), Pair("c", "new-c"), Pair("g", "base-g"),
+                                    Pair("z", "new-z")));
+  EXPECT_THAT(Scan({"b", "g"}), ElementsAre(Pair("b", "new-b"), Pair("c", "new-c")));
+  EXPECT_THAT(Scan({"c", "c"}), ElementsAre());
+}
+
+TEST_F(TransactionTest, ScansStopAtTheLimitWhateverWasDeleted) {
+  transaction_->Delete(kRecords, "a");
+  transaction_->Delete(kRecords, "c");
+  transaction_->Put(kRecords, "d", "new-d");
+  EXPECT_THAT(Scan({}, 0), ElementsAre());
+  EXPECT_THAT(Scan({}, 1), ElementsAre(Pair("d", "new-d")));
+  EXPECT_THAT(Scan({}, 2), ElementsAre(Pair("d", "new-d"), Pair("e", "base-e")));
+}
+
+TEST_F(TransactionTest, AVisitorThatHasEnoughEndsTheScan) {
+  transaction_->Put(kRecords, "h", "new-h");
+  transaction_->Put(kRecords, "i", "new-i");
+  for (int enough = 1; enough <= 6; ++enough) {
+    int visited = 0;
+    ASSERT_TRUE(
+        transaction_->Scan(kRecords, {}, 100, [&](std::string_view, std::string_view) { return ++visited < enough; })
+            .ok());
+    EXPECT_EQ(visited, enough);
+  }
+}
+
+TEST_F(TransactionTest, RollingBackForgetsExactlyWhatCameAfterTheMark) {
+  transaction_->Put(kRecords, "a", "kept");
+  transaction_->Announce({"carer-1"});
+  transaction_->AnnounceTask(absl::UnixEpoch() + absl::Hours(2));
+  const size_t rows = transaction_->rows();
+  const size_t bytes = transaction_->bytes();
+  const size_t mark = transaction_->Mark();
+
+  transaction_->Put(kRecords, "a", "forgotten");
+  transaction_->Put(kRecords, "new", "forgotten as well");
+  transaction_->Delete(kRecords, "a");
+  const size_t inner = transaction_->Mark();
+  transaction_->Delete(kRecords, "g");
+  transaction_->Announce({"carer-2"});
+  transaction_->AnnounceTask(absl::UnixEpoch());
+  transaction_->RollBackTo(inner);
+  EXPECT_THAT(Scan({}), ElementsAre(Pair("c", "base-c"), Pair("e", "base-e"), Pair("g", "base-g"),
+                                    Pair("new", "forgotten as well")));
+  transaction_->RollBackTo(mark);
+
+  EXPECT_THAT(Scan({}), ElementsAre(Pair("a", "kept"), Pair("c", "base-c"), Pair("e", "base-e"), Pair("g", "base-g")));
+  EXPECT_EQ(transaction_->rows(), rows);
+  EXPECT_EQ(transaction_->bytes(), bytes);
+  EXPECT_THAT(transaction_->Announced(), ElementsAre(base::ReceiverId{"carer-1"}));
+  EXPECT_THAT(transaction_->EarliestTask(), Optional(absl::UnixEpoch() + absl::Hours(2)));
+}
+
+TEST_F(TransactionTest, RollingBackToTheBeginningLeavesNothingWritten) {
+  transaction_->Put(kRecords, "a", "x");
+  transaction_->Delete(kRecords, "b");
+  EXPECT_TRUE(transaction_->wrote());
+  transaction_->RollBackTo(0);
+  EXPECT_FALSE(transaction_->wrote());
+  EXPECT_EQ(transaction_->bytes(), 0u);
+}
+
+TEST_F(TransactionTest, CountsTheBytesOfWhatWillBeCommitted) {
+  transaction_->Put(kRecords, "key", "0123456789");
+  EXPECT_EQ(transaction_->bytes(), 13u);
+  transaction_->Put(kRecords, "key", "01");
+  EXPECT_EQ(transaction_->bytes(), 5u);
+  transaction_->Delete(kRecords, "key");
+  EXPECT_EQ(transaction_->bytes(), 3u);
+  EXPECT_EQ(transaction_->rows(), 1u);
+}
+
+TEST_F(TransactionTest, TellsEachReceiverOnceAndTheEarliestTask) {
+  transaction_->Announce({"b"});
+  transaction_->Announce({"a"});
+  transaction_->Announce({"b"});
+  transaction_->AnnounceTask(absl::UnixEpoch() + absl::Seconds(5));
+  transaction_->AnnounceTask(absl::UnixEpoch() + absl::Seconds(3));
+  EXPECT_THAT(transaction_->Announced(), ElementsAre(base::ReceiverId{"a"}, base::ReceiverId{"b"}));
+  EXPECT_THAT(transaction_->EarliestTask(), Optional(absl::UnixEpoch() + absl::Seconds(3)));
+}
+
+TEST_F(TransactionTest, HandsOverItsWritesInKeyOrder) {
+  transaction_->Put(kRecords, "c", "new");
+  transaction_->Delete(kRecords, "a");
+  std::vector<storage::Write> writes = transaction_->TakeWrites();
+  ASSERT_EQ(writes.size(), 2u);
+  EXPECT_EQ(writes[0].key, "a");
+  EXPECT_EQ(writes[0].value, std::nullopt);
+  EXPECT_EQ(writes[1].key, "c");
+  EXPECT_THAT(writes[1].value, Optional(Eq("new")));
+}
+
+// Random writes, marks and rollbacks against a plain map.
+TEST(TransactionModel, BehavesAsAMapOfTheBaseWithTheWritesOnTop) {
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    std::mt19937_64 random(seed);
+    auto any_key = [&] { return std::string(1, static_cast<char>('a' + random() % 12)); };
+    storage::MemoryStore store;
+    std::map<std::string, std::string> model;
+    storage::Commit commit;
+    for (int i = 0; i < 6; ++i) {
+      const std::string key = any_key();
+      model[key] = "base";
+      commit.writes.push_back({kRecords, key, "base"});
+    }
+    store.Apply(std::move(commit), [](storage::CommitResult) {});
+    auto snapshot = store.NewSnapshot().value();
+    Transaction transaction(*snapshot, TenantNamed("acme"), 1, absl::UnixEpoch());
+    std::vector<std::pair<size_t, std::map<std::string, std::string>>> marks;
+    for (int step = 0; step < 300; ++step) {
+      const std::string key = any_key();
+      switch (random() % 6) {
+        case 0:
+        case 1:
+          model[key] = std::to_string(step);
+          transaction.Put(kRecords, key, model[key]);
+          break;
+        case 2:
+          model.erase(key);
+          transaction.Delete(kRecords, key);
+          break;
+        case 3:
+          marks.emplace_back(transaction.Mark(), model);
+          break;
+        case 4:
+          if (marks.empty()) break;
+          transaction.RollBackTo(marks.back().first);
+          model = marks.back().second;
+          marks.pop_back();
+          break;
+        default: {
+          const std::string end = any_key();
+          const size_t limit = random() % 8;
+          Rows expected;
+          for (const auto& [k, v] : model) {
+            if (k >= key && k < end && expected.size() < limit) expected.emplace_back(k, v);
+          }
+          Rows rows;
+          ASSERT_TRUE(transaction
+                          .Scan(kRecords, {key, end}, limit,
+                                [&](std::string_view k, std::string_view v) {
+                                  rows.emplace_back(k, v);
+                                  return true;
+                                })
+                          .ok());
+          ASSERT_EQ(rows, expected) << "seed " << seed << " step " << step;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace caresync::commit

@@ -1,0 +1,88 @@
+#include "tests/fakes/engine.h"
+
+#include <utility>
+
+#include "absl/base/internal/raw_logging.h"
+#include "caresync/v1/tenants.pb.h"
+#include "server/commit/timeline.h"
+#include "server/feed/feed_compaction.h"
+#include "server/feed/feed_writer.h"
+#include "server/roster/apply_changes.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::fakes {
+
+base::TenantId Tenant(std::string_view text) {
+  absl::StatusOr<base::TenantId> tenant = base::TenantId::Parse(text);
+  ABSL_RAW_CHECK(tenant.ok(), "a test's tenant has no valid name");
+  return *std::move(tenant);
+}
+
+Engine::Engine(uint64_t seed) : Engine(std::make_unique<storage::MemoryStore>(), seed) {}
+
+Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed)
+    : memory_(std::move(memory)),
+      store_(*memory_),
+      executor_(clock_),
+      random_(seed),
+      sequencer_(std::make_unique<commit::Sequencer>(store_, clock_, random_, executor_, subscriptions_,
+                                                     commit::NewTimeline(random_))),
+      tasks_(std::make_unique<commit::TaskRunner>(store_, *sequencer_, clock_, executor_)) {
+  tasks_->Register(feed::kCompactionTask, feed::CompactionStep);
+  roster::RegisterTasks(*tasks_);
+  ABSL_RAW_CHECK(tasks_->Start().ok(), "the tasks of the store cannot be read");
+  executor_.RunAll();
+}
+
+Engine::~Engine() {
+  tasks_->Stop();
+  executor_.RunAll();
+}
+
+absl::StatusOr<commit::Committed> Engine::Run(const base::TenantId& tenant, commit::Change change) {
+  std::optional<absl::StatusOr<commit::Committed>> outcome;
+  sequencer_->Submit(tenant, std::move(change),
+                     [&outcome](absl::StatusOr<commit::Committed> committed) { outcome = std::move(committed); });
+  executor_.RunAll();
+  ABSL_RAW_CHECK(outcome.has_value(), "a change has no end");
+  return *std::move(outcome);
+}
+
+void Engine::CreateTenant(const base::TenantId& tenant) {
+  const absl::StatusOr<commit::Committed> committed = Run(tenant, [&tenant](commit::Transaction& transaction) {
+    v1::Tenant request;
+    request.set_tenant_id(tenant.text());
+    return tenants::CreateTenant(transaction, request).status();
+  });
+  ABSL_RAW_CHECK(committed.ok(), "a test's tenant cannot be made");
+}
+
+std::vector<v1::ChangeResult> Engine::ApplyChanges(const base::TenantId& tenant, const std::string& source,
+                                                   std::vector<v1::RosterChange> changes) {
+  v1::ApplyChangesRequest request;
+  for (v1::RosterChange& change : changes) {
+    change.set_source(source);
+    *request.add_changes() = std::move(change);
+  }
+  absl::StatusOr<std::vector<v1::ChangeResult>> results;
+  const absl::StatusOr<commit::Committed> committed = Run(tenant, [&](commit::Transaction& transaction) {
+    results = roster::ApplyMessage(transaction, source, request);
+    return results.status();
+  });
+  ABSL_RAW_CHECK(committed.ok(), "a test's changes cannot be committed");
+  return *std::move(results);
+}
+
+std::unique_ptr<storage::Snapshot> Engine::Snapshot() const {
+  absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = memory_->NewSnapshot();
+  ABSL_RAW_CHECK(snapshot.ok(), "the store in memory cannot be read");
+  return *std::move(snapshot);
+}
+
+base::Revision Engine::Head(const base::TenantId& tenant) const {
+  const absl::StatusOr<base::CommitPoint> head = commit::ReadHead(*Snapshot(), tenant);
+  ABSL_RAW_CHECK(head.ok(), "a tenant's head cannot be read");
+  return head->revision;
+}
+
+}  // namespace caresync::fakes

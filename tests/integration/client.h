@@ -1,0 +1,70 @@
+// Calls to a server under test, each with a credential that the test chooses.
+#ifndef CARESYNC_TESTS_INTEGRATION_CLIENT_H_
+#define CARESYNC_TESTS_INTEGRATION_CLIENT_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "caresync/v1/device_sync.grpc.pb.h"
+#include "caresync/v1/devices.grpc.pb.h"
+#include "caresync/v1/roster.grpc.pb.h"
+#include "caresync/v1/tenants.grpc.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "server/access/identity.h"
+#include "server/access/signing_key.h"
+#include "tests/integration/server_process.h"
+
+namespace caresync::integration {
+
+// The stable reason of an error; empty where it has none.
+std::string ReasonOf(const grpc::Status& status);
+
+// Who calls; valid for an hour unless it says otherwise.
+access::Identity As(access::Role role, std::string_view tenant, std::string_view subject = "test");
+access::Identity AsOperator();
+access::Identity AsDevice(std::string_view tenant, std::string_view carer, std::string_view device);
+
+// Used by one thread; its streams by one each.
+class Client {
+ public:
+  explicit Client(const ServerProcess& server);
+
+  v1::TenantService::Stub& tenants() { return *tenants_; }
+  v1::DeviceService::Stub& devices() { return *devices_; }
+  v1::RosterService::Stub& roster() { return *roster_; }
+  v1::DeviceSyncService::Stub& sync() { return *sync_; }
+  const std::shared_ptr<grpc::Channel>& channel() { return channel_; }
+
+  std::string Mint(const access::Identity& caller) const;
+  // With a deadline that only a hanging server meets.
+  std::unique_ptr<grpc::ClientContext> Context(const access::Identity& caller) const;
+  std::unique_ptr<grpc::ClientContext> ContextWith(const std::string& authorization) const;
+
+  // One unary call.
+  template <typename Stub, typename Request, typename Response>
+  grpc::Status Call(Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                    const access::Identity& caller, const Request& request, Response* response) const {
+    const std::unique_ptr<grpc::ClientContext> context = Context(caller);
+    return (stub.*method)(context.get(), request, response);
+  }
+
+  void CreateTenant(const std::string& tenant);
+  // One message of changes of `source`.
+  v1::ApplyChangesResponse Apply(const std::string& tenant, const std::string& source,
+                                 std::vector<v1::RosterChange> changes);
+
+ private:
+  std::shared_ptr<const access::SigningKey> key_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::TenantService::Stub> tenants_;
+  std::unique_ptr<v1::DeviceService::Stub> devices_;
+  std::unique_ptr<v1::RosterService::Stub> roster_;
+  std::unique_ptr<v1::DeviceSyncService::Stub> sync_;
+};
+
+}  // namespace caresync::integration
+
+#endif  // CARESYNC_TESTS_INTEGRATION_CLIENT_H_

@@ -1,0 +1,203 @@
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "tests/fakes/rota.h"
+#include "tests/fakes/temporary_directory.h"
+#include "tests/integration/client.h"
+#include "tests/integration/server_process.h"
+
+namespace caresync::integration {
+namespace {
+
+using access::Role;
+using SyncStream = grpc::ClientReaderWriter<v1::SyncRequest, v1::SyncResponse>;
+
+constexpr char kDevice[] = "3f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e5f";
+
+class DeviceSyncTest : public testing::Test {
+ protected:
+  DeviceSyncTest() {
+    client_.CreateTenant("acme");
+    const auto applied =
+        client_.Apply("acme", "rota",
+                      {fakes::CarerChange("ann"), fakes::CarerChange("bob"), fakes::ServiceUserChange("su"),
+                       fakes::VisitChange("mine", "su", {"ann"}), fakes::VisitChange("not-mine", "su", {"bob"})});
+    carer_ = applied.results(0).record_id();
+    visit_ = applied.results(3).record_id();
+    v1::UpdateDeviceRequest request;
+    request.set_device_uuid(kDevice);
+    request.set_allow_missing(true);
+    request.set_set_users(true);
+    request.add_carer_ids(carer_);
+    v1::Device device;
+    EXPECT_TRUE(client_
+                    .Call(client_.devices(), &v1::DeviceService::Stub::UpdateDevice, As(Role::kAdministrator, "acme"),
+                          request, &device)
+                    .ok());
+  }
+
+  v1::SyncRequest StartMessage() const {
+    v1::SyncRequest request;
+    v1::Start& start = *request.mutable_start();
+    start.set_device_uuid(kDevice);
+    start.set_device_name("Pixel 6");
+    start.set_app_version("1.0");
+    start.set_data_level(1);
+    start.set_carer_id(carer_);
+    start.set_sync_type(v1::SYNC_TYPE_STANDARD);
+    start.set_resume_token(token_);
+    if (!token_.empty()) *start.mutable_holds() = holds_;
+    return request;
+  }
+
+  // Takes what a message brings, and acknowledges it. True where the sync is recorded.
+  bool Take(const v1::SyncResponse& response, SyncStream& stream) {
+    if (response.has_rebuild()) held_.clear();
+    for (const v1::Upsert& upsert : response.changes().upserts()) held_[upsert.record_id()] = upsert.kind();
+    for (const v1::Removal& removal : response.changes().removals()) held_.erase(removal.record_id());
+    v1::SyncRequest ack;
+    if (response.has_changes()) ack.mutable_ack()->set_resume_token(response.changes().resume_token());
+    if (response.has_caught_up()) {
+      ack.mutable_ack()->set_resume_token(response.caught_up().resume_token());
+      holds_ = response.caught_up().holds();
+      *ack.mutable_ack()->mutable_holds() = holds_;
+    }
+    if (ack.has_ack()) {
+      token_ = ack.ack().resume_token();
+      if (!response.has_sync_recorded()) stream.Write(ack);
+    }
+    return response.has_sync_recorded();
+  }
+
+  // A whole sync; returns how often the server spoke, 0 where it was not recorded.
+  int Sync() {
+    const auto context = client_.Context(AsDevice("acme", carer_, kDevice));
+    const auto stream = client_.sync().Sync(context.get());
+    stream->Write(StartMessage());
+    v1::SyncResponse response;
+    int messages = 0;
+    bool recorded = false;
+    while (!recorded && stream->Read(&response)) {
+      ++messages;
+      recorded = Take(response, *stream);
+    }
+    stream->WritesDone();
+    const grpc::Status status = stream->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return recorded ? messages : 0;
+  }
+
+  // The reason with which a sync ends in which the device does this.
+  std::string ReasonFor(const std::function<void(SyncStream&)>& device) {
+    const auto context = client_.Context(AsDevice("acme", carer_, kDevice));
+    const auto stream = client_.sync().Sync(context.get());
+    device(*stream);
+    v1::SyncResponse response;
+    while (stream->Read(&response)) continue;
+    return ReasonOf(stream->Finish());
+  }
+
+  v1::Device Report() {
+    v1::GetDeviceRequest request;
+    request.set_device_uuid(kDevice);
+    v1::Device device;
+    EXPECT_TRUE(
+        client_
+            .Call(client_.devices(), &v1::DeviceService::Stub::GetDevice, As(Role::kSupport, "acme"), request, &device)
+            .ok());
+    return device;
+  }
+
+  fakes::TemporaryDirectory folder_;
+  ServerProcess server_{folder_.path()};
+  Client client_{server_};
+  std::string carer_;
+  std::string visit_;
+  // What an app keeps beside its copy.
+  std::string token_;
+  v1::CopySum holds_;
+  std::map<std::string, v1::RecordKind> held_;
+};
+
+TEST_F(DeviceSyncTest, GivesADeviceItsCarersRecordsAndShowsItInTheReport) {
+  ASSERT_GT(Sync(), 0);
+  // The carer, the service user, the one visit.
+  EXPECT_EQ(held_.size(), 3u);
+  EXPECT_EQ(held_[visit_], v1::RECORD_KIND_VISIT);
+  const v1::Device device = Report();
+  EXPECT_EQ(device.device_name(), "Pixel 6");
+  EXPECT_EQ(device.last_api_call(), v1::CALL_STATE_SUCCEEDED);
+  EXPECT_TRUE(device.has_last_successful_sync_time());
+}
+
+TEST_F(DeviceSyncTest, NeedsOneMessageEachWayWhereNothingIsNew) {
+  ASSERT_GT(Sync(), 0);
+  EXPECT_EQ(Sync(), 1);
+}
+
+TEST_F(DeviceSyncTest, SendsOnlyWhatChangedAfterARestartToo) {
+  ASSERT_GT(Sync(), 0);
+  server_.Kill();
+  ServerProcess again(folder_.path());
+  client_ = Client(again);
+  v1::RosterChange cancelled = fakes::VisitChange("mine", "su", {"ann"});
+  cancelled.mutable_visit()->set_cancelled(true);
+  client_.Apply("acme", "rota", {cancelled});
+  ASSERT_GT(Sync(), 0);
+  EXPECT_EQ(held_.count(visit_), 0u);
+}
+
+TEST_F(DeviceSyncTest, NamesWhatADeviceDidWrong) {
+  v1::SyncRequest ack;
+  ack.mutable_ack()->set_resume_token("x");
+  EXPECT_EQ(ReasonFor([&](SyncStream& stream) { stream.Write(ack); }), "START_EXPECTED");
+  EXPECT_EQ(ReasonFor([&](SyncStream& stream) {
+              stream.Write(StartMessage());
+              stream.Write(StartMessage());
+            }),
+            "START_REPEATED");
+  EXPECT_EQ(ReasonFor([&](SyncStream& stream) {
+              v1::SyncRequest start = StartMessage();
+              start.mutable_start()->set_device_name("\xff");
+              stream.Write(start);
+            }),
+            "MESSAGE_NOT_UNDERSTOOD");
+  EXPECT_EQ(ReasonFor([&](SyncStream& stream) { stream.WritesDone(); }), "START_EXPECTED");
+  EXPECT_EQ(ReasonFor([&](SyncStream& stream) {
+              v1::SyncRequest start = StartMessage();
+              start.mutable_start()->set_carer_id(visit_);
+              stream.Write(start);
+            }),
+            "OTHER_CARER");
+  EXPECT_EQ(Report().last_api_call(), v1::CALL_STATE_FAILED);
+  EXPECT_GT(Sync(), 0);
+}
+
+TEST_F(DeviceSyncTest, EndsTheFirstStreamWhenASecondTakesOver) {
+  const auto context = client_.Context(AsDevice("acme", carer_, kDevice));
+  const auto first = client_.sync().Sync(context.get());
+  first->Write(StartMessage());
+  v1::SyncResponse response;
+  ASSERT_TRUE(first->Read(&response));
+  ASSERT_GT(Sync(), 0);
+  while (first->Read(&response)) continue;
+  EXPECT_EQ(ReasonOf(first->Finish()), "SESSION_TAKEN_OVER");
+  EXPECT_EQ(Report().take_overs(), 1u);
+}
+
+TEST_F(DeviceSyncTest, TellsAnOpenSessionThatTheServerGoesAway) {
+  const auto context = client_.Context(AsDevice("acme", carer_, kDevice));
+  const auto stream = client_.sync().Sync(context.get());
+  stream->Write(StartMessage());
+  v1::SyncResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(server_.Stop(), 0);
+  while (stream->Read(&response)) continue;
+  EXPECT_EQ(ReasonOf(stream->Finish()), "SHUTTING_DOWN");
+}
+
+}  // namespace
+}  // namespace caresync::integration

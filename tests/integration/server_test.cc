@@ -1,0 +1,106 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/access/identity.h"
+#include "tests/fakes/temporary_directory.h"
+#include "tests/integration/client.h"
+#include "tests/integration/server_process.h"
+
+namespace caresync::integration {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Caresyncd, RefusesBadOptionsWithOneClearLine) {
+  const std::vector<std::vector<std::string>> bad = {{"--nonsense"},
+                                                     {"--grpc-listen", "here"},
+                                                     {"--grpc-listen", "127.0.0.1:70000"},
+                                                     {"--threads", "0"},
+                                                     {"--threads", "many"},
+                                                     {"--batch-bytes", "1023"},
+                                                     {"--batch-bytes", "65537"},
+                                                     {"--log-level", "loud"},
+                                                     {"--config", "/nonexistent/file"}};
+  for (const std::vector<std::string>& arguments : bad) {
+    const Ended ended = RunToItsEnd(arguments);
+    EXPECT_EQ(ended.exit_code, 2) << arguments[0];
+    EXPECT_EQ(ended.error_output.find('\n'), ended.error_output.size() - 1) << ended.error_output;
+    EXPECT_THAT(ended.error_output, HasSubstr("caresyncd: "));
+  }
+}
+
+TEST(Caresyncd, RefusesASecondProcessOnItsData) {
+  const fakes::TemporaryDirectory folder;
+  const ServerProcess server(folder.path());
+  const Ended second = RunToItsEnd({"--data-dir", folder.path(), "--grpc-listen", "127.0.0.1:0"});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.error_output, HasSubstr(folder.path()));
+}
+
+TEST(Caresyncd, RefusesAPortThatIsTaken) {
+  const fakes::TemporaryDirectory folder;
+  const fakes::TemporaryDirectory other;
+  const ServerProcess server(folder.path());
+  const Ended second = RunToItsEnd({"--data-dir", other.path(), "--grpc-listen", server.address()});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.error_output, HasSubstr("cannot listen on"));
+}
+
+TEST(Caresyncd, RefusesADataFolderThatIsAFile) {
+  const Ended ended = RunToItsEnd({"--data-dir", "/dev/null", "--grpc-listen", "127.0.0.1:0"});
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(ended.error_output, HasSubstr("/dev/null"));
+}
+
+TEST(Caresyncd, GoesOnWhereItWasAfterAStopAndAfterACrash) {
+  const fakes::TemporaryDirectory folder;
+  {
+    ServerProcess server(folder.path());
+    Client(server).CreateTenant("first");
+    EXPECT_EQ(server.Stop(), 0);
+  }
+  {
+    ServerProcess server(folder.path());
+    Client(server).CreateTenant("second");
+    server.Kill();
+  }
+  ServerProcess server(folder.path());
+  Client client(server);
+  v1::ListTenantsResponse response;
+  const grpc::Status status = client.Call(client.tenants(), &v1::TenantService::Stub::ListTenants, AsOperator(),
+                                          v1::ListTenantsRequest(), &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.tenants_size(), 2);
+  EXPECT_EQ(response.tenants(0).tenant_id(), "first");
+  EXPECT_EQ(response.tenants(1).tenant_id(), "second");
+}
+
+TEST(Caresyncd, TellsOpenStreamsThatItGoesAway) {
+  const fakes::TemporaryDirectory folder;
+  ServerProcess server(folder.path());
+  Client client(server);
+  client.CreateTenant("acme");
+  const auto context = client.Context(As(access::Role::kRostering, "acme", "rota"));
+  v1::StreamCareEventsRequest request;
+  request.set_follow(true);
+  const auto stream = client.roster().StreamCareEvents(context.get(), request);
+  v1::StreamCareEventsResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(response.caught_up());
+  const auto changes_context = client.Context(As(access::Role::kRostering, "acme", "rota"));
+  const auto changes = client.roster().ApplyChanges(changes_context.get());
+  ASSERT_TRUE(changes->Write(v1::ApplyChangesRequest()));
+  v1::ApplyChangesResponse applied;
+  ASSERT_TRUE(changes->Read(&applied));
+
+  EXPECT_EQ(server.Stop(), 0);
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(ReasonOf(stream->Finish()), "SHUTTING_DOWN");
+  EXPECT_EQ(ReasonOf(changes->Finish()), "SHUTTING_DOWN");
+}
+
+}  // namespace
+}  // namespace caresync::integration

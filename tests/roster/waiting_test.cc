@@ -1,0 +1,250 @@
+#include "server/roster/waiting.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/records/grants.h"
+#include "server/records/record_store.h"
+#include "server/roster/matching.h"
+#include "tests/fakes/engine.h"
+#include "tests/fakes/feeds.h"
+#include "tests/fakes/rota.h"
+
+namespace caresync::roster {
+namespace {
+
+using fakes::BranchChange;
+using fakes::CarerChange;
+using fakes::CareServiceChange;
+using fakes::ServiceUserChange;
+using fakes::VisitChange;
+using records::RecordName;
+
+class WaitingTest : public testing::Test {
+ protected:
+  void SetUp() override { engine_.CreateTenant(tenant_); }
+
+  std::vector<v1::ChangeResult> Apply(std::vector<v1::RosterChange> changes) {
+    return engine_.ApplyChanges(tenant_, "planner", std::move(changes));
+  }
+  v1::ChangeOutcome ApplyOne(const v1::RosterChange& change) { return Apply({change}).at(0).outcome(); }
+
+  RecordName Named(v1::RecordKind kind, const std::string& external_id) const {
+    return {kind, *MeantBy(*engine_.Snapshot(), tenant_, "planner", kind, external_id)};
+  }
+  std::optional<store::Record> Stored(v1::RecordKind kind, const std::string& external_id) const {
+    return *records::GetRecord(*engine_.Snapshot(), tenant_, records::KeyOf(Named(kind, external_id)));
+  }
+  bool IsStored(v1::RecordKind kind, const std::string& external_id) const {
+    return Stored(kind, external_id).has_value();
+  }
+  std::string NotesOf(const std::string& visit) const {
+    v1::Visit stored;
+    EXPECT_TRUE(stored.ParseFromString(Stored(v1::RECORD_KIND_VISIT, visit)->payload()));
+    return stored.notes();
+  }
+  std::optional<store::WaitingChange> WaitingFor(v1::RecordKind kind, const std::string& external_id) const {
+    return *GetWaiting(*engine_.Snapshot(), tenant_, records::KeyOf(Named(kind, external_id)));
+  }
+  uint64_t WaitingCount() const {
+    const auto state = base::GetStored<store::SourceState>(*engine_.Snapshot(), storage::Space::kRecords,
+                                                           base::keys::SourceState(tenant_, "planner"));
+    return state->has_value() ? (*state)->waiting() : 0;
+  }
+  bool AnyWaitFor(v1::RecordKind kind, const std::string& missing) const {
+    return !WaitersFor(*engine_.Snapshot(), tenant_, records::KeyOf(Named(kind, missing)), 1)->empty();
+  }
+
+  fakes::Engine engine_;
+  const base::TenantId tenant_ = fakes::Tenant("acme");
+};
+
+TEST_F(WaitingTest, TheSenderIsToldWhatIsMissing) {
+  Apply({CarerChange("c1")});
+  const v1::ChangeResult result = Apply({VisitChange("v1", "u1", {"c1", "c2"})}).at(0);
+  EXPECT_EQ(result.outcome(), v1::CHANGE_OUTCOME_WAITING);
+  EXPECT_EQ(result.record_id(), Named(v1::RECORD_KIND_VISIT, "v1").id.ToString());
+  ASSERT_EQ(result.missing_size(), 2);
+  EXPECT_EQ(result.missing(0).kind(), v1::RECORD_KIND_SERVICE_USER);
+  EXPECT_EQ(result.missing(0).external_id(), "u1");
+  EXPECT_EQ(result.missing(1).kind(), v1::RECORD_KIND_CARER);
+  EXPECT_EQ(result.missing(1).external_id(), "c2");
+  EXPECT_FALSE(IsStored(v1::RECORD_KIND_VISIT, "v1"));
+  EXPECT_EQ(WaitingCount(), 1u);
+}
+
+TEST_F(WaitingTest, AMessageInReverseOrderEndsAsOneInOrder) {
+  std::vector<v1::RosterChange> message = {CareServiceChange("s1"), BranchChange("b1", "s1"), CarerChange("c1", "b1"),
+                                           ServiceUserChange("u1", "b1"), VisitChange("v1", "u1", {"c1"})};
+  std::reverse(message.begin(), message.end());
+  const std::vector<v1::ChangeResult> results = Apply(message);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(results.at(static_cast<size_t>(i)).outcome(), v1::CHANGE_OUTCOME_WAITING) << i;
+  EXPECT_EQ(results.at(4).outcome(), v1::CHANGE_OUTCOME_CREATED);
+  // The chain of releases has run as tasks.
+  EXPECT_TRUE(IsStored(v1::RECORD_KIND_VISIT, "v1"));
+  EXPECT_EQ(WaitingCount(), 0u);
+  EXPECT_EQ(
+      fakes::SeenBy(*engine_.Snapshot(), tenant_, records::CarerReceiver(Named(v1::RECORD_KIND_CARER, "c1").id)).size(),
+      3u);
+  for (const v1::ChangeResult& result : Apply(message)) EXPECT_EQ(result.outcome(), v1::CHANGE_OUTCOME_UNCHANGED);
+}
+
+TEST_F(WaitingTest, AVisitIsAppliedWhenTheLastMissingRecordCame) {
+  Apply({VisitChange("v1", "u1", {"c1", "c2"})});
+  Apply({CarerChange("c2")});
+  EXPECT_FALSE(IsStored(v1::RECORD_KIND_VISIT, "v1"));
+  Apply({ServiceUserChange("u1")});
+  EXPECT_FALSE(IsStored(v1::RECORD_KIND_VISIT, "v1"));
+  Apply({CarerChange("c1")});
+  EXPECT_TRUE(IsStored(v1::RECORD_KIND_VISIT, "v1"));
+  EXPECT_EQ(WaitingCount(), 0u);
+  EXPECT_FALSE(WaitingFor(v1::RECORD_KIND_VISIT, "v1").has_value());
+  for (const char* carer : {"c1", "c2"}) EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_CARER, carer));
+}
+
+TEST_F(WaitingTest, AReplayOfWhatWaitsTakesNoRevision) {
+  v1::RosterChange change = VisitChange("v1", "u1", {"c1"});
+  Apply({change});
+  const base::Revision before = engine_.Head(tenant_);
+  *change.mutable_changed_time() = fakes::AtHour(7);
+  EXPECT_EQ(ApplyOne(change), v1::CHANGE_OUTCOME_WAITING);
+  EXPECT_EQ(engine_.Head(tenant_), before);
+}
+
+TEST_F(WaitingTest, ANewerChangeReplacesTheOneThatWaits) {
+  v1::RosterChange change = VisitChange("v1", "u1", {"c1"});
+  change.mutable_visit()->set_notes("old");
+  Apply({change});
+  v1::RosterChange newer = VisitChange("v1", "u1", {"c2"});
+  newer.mutable_visit()->set_notes("new");
+  EXPECT_EQ(ApplyOne(newer), v1::CHANGE_OUTCOME_WAITING);
+  EXPECT_EQ(WaitingCount(), 1u);
+  EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_CARER, "c1"));
+  Apply({CarerChange("c1"), ServiceUserChange("u1")});
+  EXPECT_FALSE(IsStored(v1::RECORD_KIND_VISIT, "v1"));
+  Apply({CarerChange("c2")});
+  EXPECT_EQ(NotesOf("v1"), "new");
+}
+
+TEST_F(WaitingTest, AnOlderChangeDoesNotReplaceTheOneThatWaits) {
+  v1::RosterChange change = VisitChange("v1", "u1", {"c1"});
+  change.set_source_version(5);
+  Apply({change});
+  v1::RosterChange older = VisitChange("v1", "u1", {"c2"});
+  older.set_source_version(4);
+  EXPECT_EQ(ApplyOne(older), v1::CHANGE_OUTCOME_SUPERSEDED);
+  EXPECT_EQ(WaitingFor(v1::RECORD_KIND_VISIT, "v1")->change().source_version(), 5u);
+}
+
+TEST_F(WaitingTest, AChangeThatMissesNothingDropsTheOneThatWaits) {
+  Apply({CarerChange("c1"), ServiceUserChange("u1"), VisitChange("v1", "u1", {"c1"})});
+  v1::RosterChange to_missing = VisitChange("v1", "u1", {"c2"});
+  to_missing.mutable_visit()->set_notes("for c2");
+  EXPECT_EQ(ApplyOne(to_missing), v1::CHANGE_OUTCOME_WAITING);
+  v1::RosterChange latest = VisitChange("v1", "u1", {"c1"});
+  latest.mutable_visit()->set_notes("latest");
+  EXPECT_EQ(ApplyOne(latest), v1::CHANGE_OUTCOME_UPDATED);
+  EXPECT_EQ(WaitingCount(), 0u);
+  Apply({CarerChange("c2")});
+  EXPECT_EQ(NotesOf("v1"), "latest");
+}
+
+TEST_F(WaitingTest, GoingBackToWhatIsStoredDropsWhatWaits) {
+  const v1::RosterChange first = VisitChange("v1", "u1", {"c1"});
+  Apply({CarerChange("c1"), ServiceUserChange("u1"), first});
+  Apply({VisitChange("v1", "u1", {"c2"})});
+  EXPECT_EQ(ApplyOne(first), v1::CHANGE_OUTCOME_UPDATED);
+  EXPECT_EQ(WaitingCount(), 0u);
+  EXPECT_EQ(ApplyOne(first), v1::CHANGE_OUTCOME_UNCHANGED);
+}
+
+TEST_F(WaitingTest, MoreWaitersThanOneCommitTakesAreAllReleased) {
+  Apply({CarerChange("c1")});
+  const size_t count = 2 * base::limits::kReleasedPerCommit + 7;
+  std::vector<v1::RosterChange> changes;
+  for (size_t i = 0; i < count; ++i) {
+    changes.push_back(VisitChange("v" + std::to_string(i), "u1", {"c1"}));
+    if (changes.size() < base::limits::kRosterChanges) continue;
+    Apply(std::move(changes));
+    changes.clear();
+  }
+  Apply(std::move(changes));
+  EXPECT_EQ(WaitingCount(), count);
+  const base::Revision before = engine_.Head(tenant_);
+  Apply({ServiceUserChange("u1")});
+  EXPECT_EQ(WaitingCount(), 0u);
+  for (size_t i = 0; i < count; ++i) EXPECT_TRUE(IsStored(v1::RECORD_KIND_VISIT, "v" + std::to_string(i)));
+  EXPECT_EQ(engine_.Head(tenant_), before + 4);
+}
+
+TEST_F(WaitingTest, ReleasesGoOnAfterARestart) {
+  Apply({CarerChange("c1"), VisitChange("v1", "u1", {"c1"})});
+  // The service user's commit is durable, but the server is gone before the task runs.
+  bool committed = false;
+  engine_.sequencer().Submit(
+      tenant_,
+      [this](commit::Transaction& transaction) {
+        records::RecordStore records(transaction);
+        store::Record user;
+        user.set_kind(v1::RECORD_KIND_SERVICE_USER);
+        user.set_record_id(Named(v1::RECORD_KIND_SERVICE_USER, "u1").id.ToString());
+        RETURN_IF_ERROR(records.Put(user).status());
+        return ScheduleRelease(transaction, records::KeyOf(Named(v1::RECORD_KIND_SERVICE_USER, "u1")));
+      },
+      [&](absl::StatusOr<commit::Committed> done) { committed = done.ok(); });
+  while (!committed && engine_.executor().RunOne()) {
+  }
+  fakes::Engine restarted(engine_.memory().Copy(), 2);
+  EXPECT_TRUE((*records::GetRecord(*restarted.Snapshot(), tenant_, records::KeyOf(Named(v1::RECORD_KIND_VISIT, "v1"))))
+                  .has_value());
+}
+
+TEST_F(WaitingTest, AChangeThatCanNoLongerBeAppliedIsForgotten) {
+  Apply({ServiceUserChange("u1")});
+  v1::RosterChange change = ServiceUserChange("u1", "b1");
+  EXPECT_EQ(ApplyOne(change), v1::CHANGE_OUTCOME_WAITING);
+  // Meanwhile more carers see the service user than one commit may touch.
+  const base::RecordKey user = records::KeyOf(Named(v1::RECORD_KIND_SERVICE_USER, "u1"));
+  const absl::StatusOr<commit::Committed> granted = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
+    for (size_t i = 0; i <= base::limits::kFanOutEntries; ++i) {
+      const base::Uuid carer = base::Uuid::Random(engine_.random());
+      records::AddGrant(transaction, {user, records::CarerReceiver(carer), "a visit"});
+    }
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(granted.ok());
+  Apply({BranchChange("b1")});
+  EXPECT_EQ(WaitingCount(), 0u);
+  EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_BRANCH, "b1"));
+  v1::ServiceUser stored;
+  ASSERT_TRUE(stored.ParseFromString(Stored(v1::RECORD_KIND_SERVICE_USER, "u1")->payload()));
+  EXPECT_TRUE(stored.branch_id().empty());
+}
+
+TEST_F(WaitingTest, ASourceMayKeepOnlySoManyWaiting) {
+  const absl::StatusOr<commit::Committed> filled = engine_.Run(tenant_, [this](commit::Transaction& transaction) {
+    store::SourceState state;
+    state.set_waiting(base::limits::kWaitingChanges - 1);
+    transaction.Put(storage::Space::kRecords, base::keys::SourceState(tenant_, "planner"), state.SerializeAsString());
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(filled.ok());
+  EXPECT_EQ(ApplyOne(VisitChange("v1", "u1", {"c1"})), v1::CHANGE_OUTCOME_WAITING);
+  const v1::ChangeResult refused = Apply({VisitChange("v2", "u1", {"c1"})}).at(0);
+  EXPECT_EQ(refused.outcome(), v1::CHANGE_OUTCOME_REJECTED);
+  EXPECT_EQ(refused.error().reason(), base::Reason(base::errors::TooManyWaiting("planner")));
+  EXPECT_FALSE(WaitingFor(v1::RECORD_KIND_VISIT, "v2").has_value());
+  // One that waits already may still be replaced.
+  EXPECT_EQ(ApplyOne(VisitChange("v1", "u2", {"c1"})), v1::CHANGE_OUTCOME_WAITING);
+}
+
+}  // namespace
+}  // namespace caresync::roster

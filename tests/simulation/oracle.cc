@@ -1,0 +1,182 @@
+#include "tests/simulation/oracle.h"
+
+#include <openssl/sha.h>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/keys.h"
+#include "server/records/record_key.h"
+
+namespace caresync::simulation {
+namespace {
+
+namespace keys = base::keys;
+
+std::string Sha256(const std::string& bytes) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
+  return digest;
+}
+
+base::ReceiverId ReceiverOf(const std::string& carer) { return records::CarerReceiver(*base::Uuid::Parse(carer)); }
+
+}  // namespace
+
+void Oracle::AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers) {
+  truth_.models.emplace(tenant, NaiveModel(tenant, carers));
+  head_keys_[keys::TenantHead(tenant)] = tenant;
+}
+
+void Oracle::AddDevice(const base::TenantId& tenant, const base::Uuid& device) {
+  report_keys_[keys::DeviceRow(tenant, device, keys::DevicePart::kReport)] = {tenant, device};
+}
+
+void Oracle::AddEvent(const base::TenantId& tenant, const SentEvent& event) {
+  events_[keys::EventIdentity(tenant, event.event_id)].push_back({tenant, event});
+  review_keys_[keys::ReviewItem(tenant, event.event_id, Sha256(event.bytes))] = {tenant, event};
+}
+
+void Oracle::GoBackTo(const Truth& truth) {
+  truth_ = truth;
+  proposed_.clear();
+}
+
+void Oracle::Propose(const base::TenantId& tenant, State state) {
+  Withdraw(tenant);
+  proposed_.emplace(tenant, std::move(state));
+}
+
+void Oracle::OnApplied(const std::vector<storage::Write>& writes) {
+  Rows rows;
+  for (const storage::Write& write : writes) rows[write.key] = write.value;
+  for (const auto& [key, tenant] : head_keys_) {
+    const auto row = rows.find(key);
+    if (row == rows.end()) continue;
+    store::TenantHead head;
+    Expect(row->second.has_value() && head.ParseFromString(*row->second), "a head row cannot be read");
+    OnTenantCommit(model(tenant), head, rows);
+  }
+  CheckReports(rows);
+}
+
+void Oracle::OnTenantCommit(NaiveModel& model, const store::TenantHead& head, const Rows& rows) {
+  Expect(head.revision() == model.head().revision + 1,
+         absl::StrCat("revision ", head.revision(), " follows ", model.head().revision));
+  State state;
+  const auto proposed = proposed_.find(model.tenant());
+  if (proposed != proposed_.end() && proposed->second.revision == head.revision()) {
+    state = std::move(proposed->second);
+  } else {
+    state = StateAfter(model, rows);
+  }
+  Withdraw(model.tenant());
+  TakeHorizons(model, rows, state);
+  model.Commit(std::move(state), head.timeline());
+}
+
+// What a commit that is no message of a source must have made: it released what waited, or took events.
+State Oracle::StateAfter(const NaiveModel& model, const Rows& rows) {
+  State state = model.NextState();
+  std::vector<Name> released;
+  for (const auto& [name, change] : state.waiting) {
+    const auto row = rows.find(keys::Waiting(model.tenant(), KeyOf(name)));
+    if (row != rows.end() && !row->second.has_value()) released.push_back(name);
+  }
+  for (const Name& name : released) {
+    model.Release(state, name);
+    Expect(!state.waiting.contains(name), "a change was released before what it waits for came");
+  }
+  TakeEvents(model, rows, state);
+  return state;
+}
+
+void Oracle::TakeEvents(const NaiveModel& model, const Rows& rows, State& state) {
+  for (const auto& [key, row] : rows) {
+    const auto review = review_keys_.find(key);
+    if (review == review_keys_.end()) continue;
+    const SentEvent& event = review->second.event;
+    const bool is_new = state.for_review.insert({event.event_id, event.bytes}).second;
+    Expect(is_new, absl::StrCat("event ", event.event_id, " is kept for review twice"));
+    state.held_up.insert({event.carer, event.parent});
+  }
+  for (const auto& [key, row] : rows) {
+    const auto known = events_.find(key);
+    if (known == events_.end()) continue;
+    store::EventIdentity identity;
+    Expect(row.has_value() && identity.ParseFromString(*row), "an event's identity cannot be read");
+    for (const KnownEvent& candidate : known->second) {
+      const SentEvent& event = candidate.event;
+      if (Sha256(event.bytes) != identity.digest()) continue;
+      if (identity.outcome() == v1::EVENT_OUTCOME_ACCEPTED) {
+        CheckAccepted(model, event, state);
+        if (state.records.contains(event.parent)) model.Accept(state, event);
+      } else {
+        CheckForReview(model, event, state);
+      }
+    }
+  }
+}
+
+void Oracle::CheckAccepted(const NaiveModel& model, const SentEvent& event, const State& state) {
+  const State& before = model.head();
+  Expect(!before.accepted.contains(event.event_id), absl::StrCat("event ", event.event_id, " takes effect twice"));
+  Expect(!state.for_review.contains({event.event_id, event.bytes}),
+         absl::StrCat("event ", event.event_id, " is accepted and for review"));
+  Expect(before.ViewOf(event.carer).records.contains(event.parent),
+         absl::StrCat("event ", event.event_id, " is accepted on what its carer may not see"));
+  Expect(!before.held_up.contains({event.carer, event.parent}),
+         absl::StrCat("event ", event.event_id, " overtakes one that is for review"));
+}
+
+void Oracle::CheckForReview(const NaiveModel& model, const SentEvent& event, const State& state) {
+  Expect(state.for_review.contains({event.event_id, event.bytes}),
+         absl::StrCat("event ", event.event_id, " is for review but not kept"));
+  // With it, others of the same upload may hold it up.
+  size_t others = 0;
+  for (const auto& [key, known] : review_keys_) {
+    const SentEvent& other = known.event;
+    const bool same_parent = known.tenant == model.tenant() && other.carer == event.carer &&
+                             other.parent == event.parent &&
+                             other.event_id + other.bytes != event.event_id + event.bytes;
+    if (same_parent && state.for_review.contains({other.event_id, other.bytes})) ++others;
+  }
+  const bool may_see = model.head().ViewOf(event.carer).records.contains(event.parent);
+  Expect(!may_see || others > 0, absl::StrCat("event ", event.event_id, " is for review without a reason"));
+}
+
+void Oracle::TakeHorizons(const NaiveModel& model, const Rows& rows, State& state) {
+  for (auto& [carer, horizon] : state.horizons) {
+    const auto row = rows.find(keys::FeedHead(model.tenant(), ReceiverOf(carer)));
+    if (row == rows.end()) continue;
+    store::FeedHead head;
+    Expect(row->second.has_value() && head.ParseFromString(*row->second), "a feed's head row cannot be read");
+    const feed::Position moved{head.horizon_revision(), {head.horizon_record()}};
+    Expect(moved >= horizon, "a horizon goes back");
+    horizon = moved;
+  }
+}
+
+void Oracle::CheckReports(const Rows& rows) {
+  for (const auto& [key, row] : rows) {
+    const auto known = report_keys_.find(key);
+    if (known == report_keys_.end()) continue;
+    store::DeviceReport report;
+    Expect(row.has_value() && report.ParseFromString(*row), "a device's report row cannot be read");
+    int64_t& last = truth_.last_success_us[key];
+    if (report.last_success_us() == last) continue;
+    last = report.last_success_us();
+    Expect(may_record_(known->second.first, known->second.second),
+           "a sync is recorded that no device of the session confirmed");
+  }
+}
+
+bool Oracle::HeldAll(const StreamFacts& facts) const {
+  if (!facts.head_at_start.has_value() || !facts.start_token.has_value()) return false;
+  const NaiveModel& model = truth_.models.at(facts.identity.tenant);
+  for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
+    if (model.At(at)->ViewOf(facts.carer).records == facts.held_at_start) return true;
+  }
+  return false;
+}
+
+}  // namespace caresync::simulation

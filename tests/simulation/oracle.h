@@ -1,0 +1,106 @@
+// Judges all that the server commits and sends against the naive model.
+#ifndef CARESYNC_TESTS_SIMULATION_ORACLE_H_
+#define CARESYNC_TESTS_SIMULATION_ORACLE_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "caresync/store/stored.pb.h"
+#include "server/base/sealed_token.h"
+#include "storage/store.h"
+#include "tests/simulation/naive_model.h"
+#include "tests/simulation/simulated_stream.h"
+
+namespace caresync::simulation {
+
+// What the oracle takes for true; a copy goes with a copy of the store.
+struct Truth {
+  std::map<base::TenantId, NaiveModel> models;
+  // By device row's key.
+  std::map<std::string, int64_t> last_success_us;
+};
+
+// Used by one thread. It learns of commits by the rows they write: that one took effect, and at which revision; what
+// it must have done is worked out here.
+class Oracle {
+ public:
+  using OnFault = std::function<void(const std::string&)>;
+  // Whether a device may be recorded as synced now: one of its sessions was told so by it.
+  using MayRecord = std::function<bool(const base::TenantId&, const base::Uuid& device)>;
+
+  Oracle(OnFault on_fault, MayRecord may_record) : on_fault_(std::move(on_fault)), may_record_(std::move(may_record)) {}
+
+  // Before anything happens to them.
+  void AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers);
+  void AddDevice(const base::TenantId& tenant, const base::Uuid& device);
+  void AddEvent(const base::TenantId& tenant, const SentEvent& event);
+
+  NaiveModel& model(const base::TenantId& tenant) { return truth_.models.at(tenant); }
+  const Truth& truth() const { return truth_; }
+  void GoBackTo(const Truth& truth);
+
+  // A change of the tenant has run, and makes `state` if it commits next; until it is withdrawn.
+  void Propose(const base::TenantId& tenant, State state);
+  void Withdraw(const base::TenantId& tenant) { proposed_.erase(tenant); }
+
+  void OnApplied(const std::vector<storage::Write>& writes);
+
+  // Whether the device held, when it said `start`, all that its carer may see at some revision since then: such a start
+  // is the ack of an empty sync.
+  bool HeldAll(const StreamFacts& facts) const;
+
+  // Judges a message as it is sent. Returns what the device must hold once it has applied a `caught_up` in it.
+  std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response,
+                                     const base::TokenSealer& sealer, size_t batch_bytes);
+
+ private:
+  using Rows = std::map<std::string, std::optional<std::string>>;
+  struct KnownEvent {
+    base::TenantId tenant;
+    SentEvent event;
+  };
+
+  void OnTenantCommit(NaiveModel& model, const store::TenantHead& head, const Rows& rows);
+  State StateAfter(const NaiveModel& model, const Rows& rows);
+  void TakeEvents(const NaiveModel& model, const Rows& rows, State& state);
+  void CheckAccepted(const NaiveModel& model, const SentEvent& event, const State& state);
+  void CheckForReview(const NaiveModel& model, const SentEvent& event, const State& state);
+  void TakeHorizons(const NaiveModel& model, const Rows& rows, State& state);
+  void CheckReports(const Rows& rows);
+
+  void CheckResults(StreamFacts& facts, const v1::UploadResult& result);
+  void CheckRebuild(StreamFacts& facts, const v1::Rebuild& rebuild);
+  void CheckChanges(StreamFacts& facts, const v1::Changes& changes, const base::TokenSealer& sealer,
+                    size_t batch_bytes);
+  void CheckUpserts(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token);
+  void CheckRemovals(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token);
+  std::shared_ptr<const View> CheckCaughtUp(StreamFacts& facts, const v1::CaughtUp& caught_up,
+                                            const base::TokenSealer& sealer);
+  void CheckRecorded(StreamFacts& facts);
+  // The token of a batch or `caught_up`, checked for what both have in common.
+  std::optional<sync::ResumeToken> OpenIssued(const StreamFacts& facts, const std::string& sealed, uint64_t number,
+                                              const base::TokenSealer& sealer);
+
+  void Expect(bool holds, const std::string& fault) {
+    if (!holds) on_fault_(fault);
+  }
+
+  const OnFault on_fault_;
+  const MayRecord may_record_;
+  Truth truth_;
+  std::map<base::TenantId, State> proposed_;
+  std::map<std::string, base::TenantId> head_keys_;
+  std::map<std::string, std::pair<base::TenantId, base::Uuid>> report_keys_;
+  // By the key of an event's identity; by that of its place among what is for review.
+  std::map<std::string, std::vector<KnownEvent>> events_;
+  std::map<std::string, KnownEvent> review_keys_;
+};
+
+}  // namespace caresync::simulation
+
+#endif  // CARESYNC_TESTS_SIMULATION_ORACLE_H_

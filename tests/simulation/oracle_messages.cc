@@ -1,0 +1,191 @@
+// What the oracle says of messages to devices.
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "tests/simulation/oracle.h"
+
+namespace caresync::simulation {
+namespace {
+
+bool IsBuilding(const sync::ResumeToken& token) { return token.rebuild_began.has_value(); }
+
+std::string Say(const feed::Position& position) {
+  return absl::StrCat("(", position.revision, ", ", position.record.bytes.size(), " bytes)");
+}
+
+}  // namespace
+
+std::shared_ptr<const View> Oracle::OnSend(StreamFacts& facts, const v1::SyncResponse& response,
+                                           const base::TokenSealer& sealer, size_t batch_bytes) {
+  Expect(!facts.recorded, "something is sent after sync_recorded");
+  Expect(facts.head_at_start.has_value(), "something is sent before start");
+  std::shared_ptr<const View> expected;
+  if (response.has_upload_result()) CheckResults(facts, response.upload_result());
+  if (response.has_rebuild()) CheckRebuild(facts, response.rebuild());
+  if (response.has_changes()) CheckChanges(facts, response.changes(), sealer, batch_bytes);
+  if (response.has_caught_up()) expected = CheckCaughtUp(facts, response.caught_up(), sealer);
+  if (response.has_sync_recorded()) CheckRecorded(facts);
+  return expected;
+}
+
+void Oracle::CheckResults(StreamFacts& facts, const v1::UploadResult& result) {
+  Expect(!facts.unanswered.empty(), "results come without an upload");
+  if (facts.unanswered.empty()) return;
+  const v1::Upload upload = std::move(facts.unanswered.front());
+  facts.unanswered.pop_front();
+  Expect(upload.events_size() == result.results_size(), "an upload and its results differ in number");
+  const State& head = model(facts.identity.tenant).head();
+  for (int i = 0; i < std::min(upload.events_size(), result.results_size()); ++i) {
+    const v1::UploadedEvent& event = upload.events(i);
+    const v1::EventResult& answer = result.results(i);
+    Expect(event.event_id() == answer.event_id(), "a result names another event");
+    const auto record = head.records.find({v1::RECORD_KIND_CARE_EVENT, event.event_id()});
+    const bool stored = record != head.records.end() && record->second->payload == event.event();
+    const bool kept = head.for_review.contains({event.event_id(), event.event()});
+    Expect(stored || kept, absl::StrCat("event ", event.event_id(), " is answered but not stored"));
+    if (answer.outcome() == v1::EVENT_OUTCOME_ACCEPTED) Expect(stored, "an accepted event is not stored as a record");
+    if (answer.outcome() == v1::EVENT_OUTCOME_FOR_REVIEW) Expect(kept, "an event for review is not kept");
+    Expect(answer.outcome() != v1::EVENT_OUTCOME_UNSPECIFIED, "a result has no outcome");
+  }
+  facts.events_answered += static_cast<size_t>(result.results_size());
+}
+
+void Oracle::CheckRebuild(StreamFacts& facts, const v1::Rebuild& rebuild) {
+  const NaiveModel& model = this->model(facts.identity.tenant);
+  const std::optional<sync::ResumeToken>& token = facts.start_token;
+  const bool at_start = facts.position == (token.has_value() ? token->position : feed::Position{}) &&
+                        facts.rebuild_number == (token.has_value() ? token->rebuild_number : 0);
+  const bool known = token.has_value() && model.IsKnown(token->cursor);
+  Expect(rebuild.rebuild_number() > facts.rebuild_number, "a rebuild's number does not rise");
+  switch (rebuild.reason()) {
+    case v1::REBUILD_REASON_NEW_COPY:
+      Expect(at_start && !token.has_value(), "NEW_COPY though there is a token");
+      break;
+    case v1::REBUILD_REASON_FOREIGN:
+      Expect(at_start && token.has_value() && !known, "FOREIGN though the cursor is known");
+      break;
+    case v1::REBUILD_REASON_CLEAN_SYNC:
+      Expect(at_start && known && !IsBuilding(*token) && facts.start.sync_type() == v1::SYNC_TYPE_CLEAN,
+             "CLEAN_SYNC though none was asked for, or a rebuild could go on");
+      break;
+    case v1::REBUILD_REASON_EXPIRED: {
+      const feed::Position needed =
+          facts.rebuild_began.has_value() ? feed::Position::EndOf(*facts.rebuild_began) : facts.position;
+      Expect(model.head().horizons.at(facts.carer) > needed, "EXPIRED though no removal that matters was forgotten");
+      break;
+    }
+    default:
+      Expect(false, absl::StrCat("a rebuild without cause: ", rebuild.reason()));
+  }
+  facts.rebuild_number = rebuild.rebuild_number();
+  facts.position = {};
+  facts.rebuild_began = std::nullopt;
+}
+
+std::optional<sync::ResumeToken> Oracle::OpenIssued(const StreamFacts& facts, const std::string& sealed,
+                                                    uint64_t number, const base::TokenSealer& sealer) {
+  absl::StatusOr<sync::ResumeToken> token = sync::OpenToken(sealer, facts.identity.tenant, sealed);
+  Expect(token.ok(), "an issued token is not valid");
+  if (!token.ok()) return std::nullopt;
+  const NaiveModel& model = this->model(facts.identity.tenant);
+  Expect(token->device == facts.identity.device && token->carer == facts.identity.carer, "a token of another copy");
+  Expect(model.IsKnown(token->cursor), "an issued cursor is not known");
+  Expect(token->rebuild_number == facts.rebuild_number, "a token of another rebuild");
+  Expect(number == 0 || number == facts.rebuild_number, "a batch of another rebuild");
+  const bool goes_on = facts.start_token.has_value() && token->rebuild_number == facts.start_token->rebuild_number;
+  Expect(!goes_on || model.IsKnown(facts.start_token->cursor), "a copy from a foreign store is gone on with");
+  Expect(token->position >= facts.position,
+         absl::StrCat("the position goes back from ", Say(facts.position), " to ", Say(token->position)));
+  Expect(facts.events_answered >= facts.start.unsent_events(), "a download begins before the uploads have results");
+  if (!model.IsKnown(token->cursor)) return std::nullopt;
+  return *std::move(token);
+}
+
+void Oracle::CheckChanges(StreamFacts& facts, const v1::Changes& changes, const base::TokenSealer& sealer,
+                          size_t batch_bytes) {
+  const std::optional<sync::ResumeToken> token =
+      OpenIssued(facts, changes.resume_token(), changes.rebuild_number(), sealer);
+  if (!token.has_value()) return;
+  Expect(IsBuilding(*token) == (changes.rebuild_number() != 0), "a batch's copy and its token's differ");
+  if (facts.rebuild_began.has_value()) {
+    Expect(token->rebuild_began == facts.rebuild_began, "a rebuild's beginning moves");
+  }
+  CheckUpserts(facts, changes, *token);
+  CheckRemovals(facts, changes, *token);
+  size_t bytes = 0;
+  for (const v1::Upsert& upsert : changes.upserts()) bytes += upsert.payload().size();
+  Expect(bytes <= batch_bytes || changes.upserts_size() == 1, "a batch is too large");
+  facts.position = token->position;
+  facts.rebuild_began = token->rebuild_began;
+}
+
+// What the carer may see and was moved to between the last position and this one: all of it, and nothing else.
+void Oracle::CheckUpserts(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token) {
+  const View& view = model(facts.identity.tenant).At(token.cursor.revision)->ViewOf(facts.carer);
+  std::set<Name> sent;
+  for (const v1::Upsert& upsert : changes.upserts()) {
+    const Name name(upsert.kind(), upsert.record_id());
+    Expect(sent.insert(name).second, "a record is twice in a batch");
+    const auto seen = view.records.find(name);
+    Expect(seen != view.records.end(),
+           absl::StrCat("record ", name.second, " of kind ", name.first, " is sent, which the carer may not see"));
+    if (seen == view.records.end()) continue;
+    Expect(seen->second == upsert.payload(),
+           absl::StrCat("record ", name.second, " of kind ", name.first, " is sent with other bytes at revision ",
+                        token.cursor.revision));
+    const feed::Position position = view.PositionOf(name);
+    Expect(position > facts.position && position <= token.position, "a record is sent again, or too early");
+  }
+  for (const auto& [name, payload] : view.records) {
+    const feed::Position position = view.PositionOf(name);
+    const bool due = position > facts.position && position <= token.position;
+    Expect(!due || sent.contains(name), absl::StrCat("record ", name.second, " is left out"));
+  }
+}
+
+void Oracle::CheckRemovals(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token) {
+  const NaiveModel& model = this->model(facts.identity.tenant);
+  const base::Revision from = token.rebuild_began.value_or(std::max<base::Revision>(facts.position.revision, 1) - 1);
+  for (const v1::Removal& removal : changes.removals()) {
+    const Name name(removal.kind(), removal.record_id());
+    Expect(!model.At(token.cursor.revision)->ViewOf(facts.carer).records.contains(name),
+           "a record is removed that the carer may see");
+    bool was_seen = false;
+    for (base::Revision at = from; at <= token.cursor.revision && !was_seen; ++at) {
+      was_seen = model.At(at)->ViewOf(facts.carer).records.contains(name);
+    }
+    Expect(was_seen, "a removal tells of a record that the copy never held");
+  }
+}
+
+std::shared_ptr<const View> Oracle::CheckCaughtUp(StreamFacts& facts, const v1::CaughtUp& caught_up,
+                                                  const base::TokenSealer& sealer) {
+  const std::optional<sync::ResumeToken> token =
+      OpenIssued(facts, caught_up.resume_token(), caught_up.rebuild_number(), sealer);
+  if (!token.has_value()) return nullptr;
+  Expect(!IsBuilding(*token), "the token of a caught_up is of an unfinished rebuild");
+  Expect(token->cursor.revision == caught_up.revision(), "the revision of a caught_up and its token's differ");
+  const State* state = model(facts.identity.tenant).At(caught_up.revision());
+  Expect(state != nullptr, "caught_up at a revision that is not there");
+  if (state == nullptr) return nullptr;
+  const std::shared_ptr<const View>& view = state->views.at(facts.carer);
+  for (const auto& [name, payload] : view->records) {
+    Expect(view->PositionOf(name) <= token->position, "caught_up though something is left");
+  }
+  const v1::CopySum holds = fakes::SumOf(view->records);
+  Expect(holds.count() == caught_up.holds().count() && holds.sum() == caught_up.holds().sum(),
+         "count and sum of a caught_up are wrong");
+  facts.position = token->position;
+  facts.rebuild_began = std::nullopt;
+  facts.caught_up = caught_up;
+  return view;
+}
+
+void Oracle::CheckRecorded(StreamFacts& facts) {
+  Expect(facts.events_answered >= facts.start.unsent_events(), "sync_recorded though events have no result");
+  Expect(facts.confirmed || HeldAll(facts), "sync_recorded though the device did not confirm");
+  facts.recorded = true;
+}
+
+}  // namespace caresync::simulation

@@ -1,0 +1,154 @@
+#include "tests/simulation/rota_maker.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "tests/fakes/rota.h"
+
+namespace caresync::simulation {
+namespace {
+
+constexpr size_t kVisits = 9;
+constexpr size_t kServiceUsers = 5;
+constexpr size_t kBranches = 3;
+
+// All of a source's carers; the last one has no device and comes late.
+std::vector<std::string> CarersOf(const std::string& source) {
+  std::vector<std::string> carers = RotaMaker::CarersWithDevices(source);
+  carers.push_back("late");
+  return carers;
+}
+
+}  // namespace
+
+const std::vector<std::string>& RotaMaker::Sources() {
+  static const std::vector<std::string>& sources = *new std::vector<std::string>{"north", "south"};
+  return sources;
+}
+
+std::vector<std::string> RotaMaker::CarersWithDevices(const std::string& source) {
+  if (source == "north") return {"ann", "ben"};
+  return {"cid"};
+}
+
+std::string RotaMaker::Text(size_t most) {
+  std::string text(1 + Below(most), ' ');
+  for (char& c : text) c = static_cast<char>('a' + Below(26));
+  return text;
+}
+
+v1::ApplyChangesRequest RotaMaker::FirstMessage(const std::string& source) {
+  v1::ApplyChangesRequest request;
+  for (const std::string& carer : CarersWithDevices(source)) {
+    v1::RosterChange& change = *request.add_changes();
+    change = fakes::CarerChange(carer);
+    change.set_source(source);
+    sent_[{source, carer}] = change;
+  }
+  return request;
+}
+
+v1::ApplyChangesRequest RotaMaker::NextMessage(const std::string& source) {
+  v1::ApplyChangesRequest request;
+  std::set<std::string> named;
+  const size_t wanted = OneIn(3) ? 1 + Below(4) : 1;
+  for (size_t i = 0; i < wanted; ++i) {
+    v1::RosterChange change = Change(source);
+    change.set_source(source);
+    if (!named.insert(change.external_id()).second) continue;
+    sent_[{source, change.external_id()}] = change;
+    *request.add_changes() = std::move(change);
+  }
+  return request;
+}
+
+v1::RosterChange RotaMaker::Change(const std::string& source) {
+  const size_t kind = Below(20);
+  if (kind == 0 && !sent_.empty()) {
+    const auto& [place, change] = *std::next(sent_.begin(), static_cast<ptrdiff_t>(Below(sent_.size())));
+    if (place.first == source) return change;
+  }
+  const std::string branch = OneIn(2) ? "" : absl::StrCat("branch", Below(kBranches));
+  if (kind <= 1) {
+    v1::RosterChange change = fakes::CareServiceChange("service");
+    change.mutable_care_service()->set_name(Text(10));
+    return change;
+  }
+  if (kind == 2) {
+    v1::RosterChange change = fakes::BranchChange(absl::StrCat("branch", Below(kBranches)), OneIn(3) ? "service" : "");
+    change.mutable_branch()->set_name(Text(10));
+    return change;
+  }
+  if (kind <= 4) {
+    const std::vector<std::string> carers = CarersOf(source);
+    v1::RosterChange change = fakes::CarerChange(carers[Below(carers.size())], branch);
+    change.mutable_carer()->set_name(Text(30));
+    return change;
+  }
+  if (kind <= 8) {
+    v1::RosterChange change = fakes::ServiceUserChange(absl::StrCat("person", Below(kServiceUsers)), branch);
+    change.mutable_service_user()->set_name(Text(30));
+    change.mutable_service_user()->set_address(Text(200));
+    return change;
+  }
+  return VisitChange(source);
+}
+
+v1::RosterChange RotaMaker::VisitChange(const std::string& source) {
+  const std::string id = absl::StrCat("visit", Below(kVisits));
+  const auto before = sent_.find({source, id});
+  v1::RosterChange change = before != sent_.end() ? before->second : fakes::VisitChange(id, "", {});
+  v1::RosterVisit& visit = *change.mutable_visit();
+  if (before == sent_.end()) {
+    SetPeople(source, visit);
+    return change;
+  }
+  switch (Below(8)) {
+    case 0:
+      visit.set_cancelled(!visit.cancelled());
+      break;
+    case 1:
+      visit.set_published(!visit.published());
+      break;
+    case 2:
+    case 3:
+      Assign(source, visit);
+      break;
+    case 4:
+      SetPeople(source, visit);
+      break;
+    case 5:
+      visit.set_notes(Text(400));
+      break;
+    case 6:
+      visit.set_branch(OneIn(2) ? "" : absl::StrCat("branch", Below(kBranches)));
+      break;
+    default: {
+      int hour = static_cast<int>(Below(20));
+      for (v1::RosterAssignment& part : *visit.mutable_assignments()) {
+        *part.mutable_start_time() = fakes::AtHour(hour);
+        *part.mutable_end_time() = fakes::AtHour(++hour);
+      }
+    }
+  }
+  return change;
+}
+
+void RotaMaker::Assign(const std::string& source, v1::RosterVisit& visit) {
+  visit.clear_assignments();
+  const std::vector<std::string> carers = CarersOf(source);
+  const size_t parts = 1 + Below(2);
+  for (size_t i = 0; i < parts; ++i) {
+    v1::RosterAssignment& part = *visit.add_assignments();
+    part.set_carer(OneIn(6) ? carers.back() : carers[Below(carers.size() - 1)]);
+    *part.mutable_start_time() = fakes::AtHour(9 + static_cast<int>(i));
+    *part.mutable_end_time() = fakes::AtHour(10 + static_cast<int>(i));
+  }
+}
+
+void RotaMaker::SetPeople(const std::string& source, v1::RosterVisit& visit) {
+  visit.set_service_user(absl::StrCat("person", Below(kServiceUsers)));
+  Assign(source, visit);
+}
+
+}  // namespace caresync::simulation

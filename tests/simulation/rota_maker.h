@@ -1,0 +1,46 @@
+// Random rota changes: new, moved, reassigned, cancelled, withdrawn visits; new names; references not seen yet.
+#ifndef CARESYNC_TESTS_SIMULATION_ROTA_MAKER_H_
+#define CARESYNC_TESTS_SIMULATION_ROTA_MAKER_H_
+
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "caresync/v1/roster.pb.h"
+
+namespace caresync::simulation {
+
+// Used by one thread.
+class RotaMaker {
+ public:
+  // `random` must outlive it.
+  explicit RotaMaker(std::mt19937_64& random) : random_(random) {}
+
+  static const std::vector<std::string>& Sources();
+  // The external IDs of a source's carers who have devices.
+  static std::vector<std::string> CarersWithDevices(const std::string& source);
+
+  // The carers with devices, to begin with.
+  v1::ApplyChangesRequest FirstMessage(const std::string& source);
+  // One to four changes, each of another record.
+  v1::ApplyChangesRequest NextMessage(const std::string& source);
+
+ private:
+  size_t Below(size_t bound) { return random_() % bound; }
+  bool OneIn(size_t bound) { return Below(bound) == 0; }
+  std::string Text(size_t most);
+  v1::RosterChange Change(const std::string& source);
+  v1::RosterChange VisitChange(const std::string& source);
+  void Assign(const std::string& source, v1::RosterVisit& visit);
+  void SetPeople(const std::string& source, v1::RosterVisit& visit);
+
+  std::mt19937_64& random_;
+  // By source and external ID: what was last sent.
+  std::map<std::pair<std::string, std::string>, v1::RosterChange> sent_;
+};
+
+}  // namespace caresync::simulation
+
+#endif  // CARESYNC_TESTS_SIMULATION_ROTA_MAKER_H_

@@ -1,0 +1,48 @@
+#include "tests/simulation/simulated_server.h"
+
+#include <utility>
+
+#include "absl/base/internal/raw_logging.h"
+#include "server/base/limits.h"
+#include "server/commit/timeline.h"
+#include "server/feed/feed_compaction.h"
+#include "server/feed/feed_writer.h"
+#include "server/roster/apply_changes.h"
+
+namespace caresync::simulation {
+
+SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
+                                 size_t batch_bytes, OnApplied on_applied)
+    : memory_(std::move(memory)),
+      observed_(*memory_, std::move(on_applied)),
+      store_(observed_),
+      executor_(clock, seed),
+      random_(seed),
+      opening_(commit::NewTimeline(random_)),
+      sequencer_(store_, clock, random_, executor_, subscriptions_, opening_),
+      tasks_(store_, sequencer_, clock, executor_),
+      registry_(store_, clock, executor_),
+      // Every server of a seed has the store's key, which copies of the store share.
+      sealer_(std::string(32, 'k')),
+      parts_{store_, sequencer_, clock, executor_, random_, sealer_, live_, opening_, batch_bytes} {
+  tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
+  roster::RegisterTasks(tasks_);
+  ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
+}
+
+SimulatedServer::~SimulatedServer() {
+  tasks_.Stop();
+  executor_.RunAll();
+}
+
+void SimulatedServer::RunOut() {
+  observed_.StopTelling();
+  tasks_.Stop();
+  store_.FailReads(false);
+  store_.HoldBackDone(false);
+  store_.ReleaseAll();
+  // Reads that failed while a commit's outcome was unknown are tried again after a pause.
+  executor_.Advance(2 * base::limits::kSettlePause);
+}
+
+}  // namespace caresync::simulation

@@ -1,0 +1,68 @@
+// One run of the server without gRPC: everything from the store to the live sessions, in one thread.
+#ifndef CARESYNC_TESTS_SIMULATION_SIMULATED_SERVER_H_
+#define CARESYNC_TESTS_SIMULATION_SIMULATED_SERVER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "server/base/sealed_token.h"
+#include "server/commit/sequencer.h"
+#include "server/commit/subscriptions.h"
+#include "server/commit/tasks.h"
+#include "server/devices/device_registry.h"
+#include "server/sync/live_sessions.h"
+#include "server/sync/session_driver.h"
+#include "storage/memory_store.h"
+#include "tests/fakes/faulty_store.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/manual_executor.h"
+#include "tests/fakes/seeded_random.h"
+#include "tests/simulation/observed_store.h"
+
+namespace caresync::simulation {
+
+// Used by one thread. What is random, the order of ready work included, repeats with the seed.
+class SimulatedServer {
+ public:
+  // Opens `memory` on a timeline of its own. `clock` must outlive it.
+  SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
+                  size_t batch_bytes, OnApplied on_applied);
+  // All sessions must have ended.
+  ~SimulatedServer();
+
+  // Goes on until nothing is under way, with no fault any more. Nobody hears of its commits: for a server that has
+  // crashed, so that what it still does leads nowhere.
+  void RunOut();
+
+  storage::MemoryStore& memory() { return *memory_; }
+  fakes::FaultyStore& store() { return store_; }
+  fakes::ManualExecutor& executor() { return executor_; }
+  commit::Sequencer& sequencer() { return sequencer_; }
+  devices::DeviceRegistry& registry() { return registry_; }
+  sync::LiveSessions& live() { return live_; }
+  const base::TokenSealer& sealer() const { return sealer_; }
+  const sync::SyncParts& parts() const { return parts_; }
+  // This opening of the store: its timeline.
+  const std::string& opening() const { return opening_; }
+
+ private:
+  std::unique_ptr<storage::MemoryStore> memory_;
+  ObservedStore observed_;
+  fakes::FaultyStore store_;
+  fakes::ManualExecutor executor_;
+  fakes::SeededRandom random_;
+  const std::string opening_;
+  commit::Subscriptions subscriptions_;
+  commit::Sequencer sequencer_;
+  commit::TaskRunner tasks_;
+  devices::DeviceRegistry registry_;
+  base::TokenSealer sealer_;
+  sync::LiveSessions live_;
+  sync::SyncParts parts_;
+};
+
+}  // namespace caresync::simulation
+
+#endif  // CARESYNC_TESTS_SIMULATION_SIMULATED_SERVER_H_

@@ -1,0 +1,82 @@
+#include "tests/simulation/simulated_stream.h"
+
+#include <utility>
+
+#include "absl/base/internal/raw_logging.h"
+
+namespace caresync::simulation {
+
+void SimulatedStream::Open(const sync::SyncParts& parts) {
+  driver_ = sync::SessionDriver::Create(parts, facts_.identity, *this);
+  driver_->Open();
+}
+
+void SimulatedStream::Flush() {
+  if (!network_broken_) to_server_.push_back(std::move(outbox_.front()));
+  outbox_.pop_front();
+}
+
+void SimulatedStream::FinishWrite(bool ok) {
+  Delivery delivery = *std::exchange(under_way_, std::nullopt);
+  if (!network_broken_) to_device_.push_back(std::move(delivery));
+  driver_->OnSent(ok || !network_broken_);
+}
+
+bool SimulatedStream::CanReachServer() const {
+  if (!server_open() || told_server_ || !read_wanted_) return false;
+  return !to_server_.empty() || (half_closed_ && outbox_.empty() && !network_broken_);
+}
+
+void SimulatedStream::ReachServer() {
+  read_wanted_ = false;
+  if (to_server_.empty()) return driver_->OnHalfClose();
+  v1::SyncRequest request = std::move(to_server_.front());
+  to_server_.pop_front();
+  on_taken_(facts_, request);
+  driver_->OnMessage(std::move(request));
+}
+
+Delivery SimulatedStream::TakeAtDevice() {
+  Delivery delivery = std::move(to_device_.front());
+  to_device_.pop_front();
+  return delivery;
+}
+
+bool SimulatedStream::CanEndAtDevice() const {
+  return device_open_ && to_device_.empty() && (network_broken_ || !server_open());
+}
+
+void SimulatedStream::TellServer() {
+  told_server_ = true;
+  driver_->OnCancelled();
+}
+
+void SimulatedStream::Cut(size_t to_device, size_t to_server) {
+  if (network_broken_) return;
+  network_broken_ = true;
+  outbox_.clear();
+  if (to_device < to_device_.size()) to_device_.resize(to_device);
+  if (to_server < to_server_.size()) to_server_.resize(to_server);
+}
+
+void SimulatedStream::Send(v1::SyncResponse response) {
+  ABSL_RAW_CHECK(server_open() && !under_way_.has_value(), "a second message is sent while one is under way");
+  std::shared_ptr<const View> expected = on_send_(facts_, response);
+  under_way_ = Delivery{std::move(response), std::move(expected)};
+}
+
+void SimulatedStream::ReadNext() {
+  ABSL_RAW_CHECK(server_open() && !read_wanted_, "a second message is asked for while one is");
+  read_wanted_ = true;
+}
+
+void SimulatedStream::End(absl::Status status, bool abandon) {
+  ABSL_RAW_CHECK(!end_.has_value(), "a session ends twice");
+  end_ = std::move(status);
+  if (under_way_.has_value() && !abandon && !network_broken_) to_device_.push_back(*std::move(under_way_));
+  under_way_.reset();
+  // What was read ahead dies with the stream; the session holds itself until it is done with this call.
+  driver_.reset();
+}
+
+}  // namespace caresync::simulation

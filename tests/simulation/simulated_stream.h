@@ -1,0 +1,128 @@
+// One sync stream over a network that loses things: what each side has said waits until the schedule moves it.
+#ifndef CARESYNC_TESTS_SIMULATION_SIMULATED_STREAM_H_
+#define CARESYNC_TESTS_SIMULATION_SIMULATED_STREAM_H_
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "caresync/v1/device_sync.pb.h"
+#include "server/sync/resume_token.h"
+#include "server/sync/session_driver.h"
+#include "tests/fakes/test_device.h"
+#include "tests/simulation/naive_model.h"
+
+namespace caresync::simulation {
+
+// What the oracle knows of a sync, from what went over the stream.
+struct StreamFacts {
+  sync::SessionIdentity identity;
+  std::string carer;
+  v1::Start start;
+  std::optional<sync::ResumeToken> start_token;
+  // The copy in use on the device when it said `start`.
+  fakes::HeldRecords held_at_start;
+  // The head when the server got `start`; nullopt before.
+  std::optional<base::Revision> head_at_start;
+  // Uploads that the server got and has not answered.
+  std::deque<v1::Upload> unanswered;
+  size_t events_answered = 0;
+  // The copy that is read, the last position sent of it, and that rebuild's beginning.
+  uint64_t rebuild_number = 0;
+  feed::Position position;
+  std::optional<base::Revision> rebuild_began;
+  // The last `caught_up` that was sent.
+  std::optional<v1::CaughtUp> caught_up;
+  // The server got the ack of it, with the right count and sum.
+  bool confirmed = false;
+  bool recorded = false;
+};
+
+// A message on its way to the device, with what its copy must be once a `caught_up` in it is applied.
+struct Delivery {
+  v1::SyncResponse response;
+  std::shared_ptr<const View> expected;
+};
+
+// Used by one thread. The schedule moves it by the calls below; each may be made only where the question beside it says
+// so.
+class SimulatedStream : public sync::SyncPeer {
+ public:
+  // Judges a message when it is sent: what the device must hold once it has applied it, if that is complete then.
+  using OnSend = std::function<std::shared_ptr<const View>(StreamFacts&, const v1::SyncResponse&)>;
+  // Told of each message that the server gets.
+  using OnTaken = std::function<void(StreamFacts&, const v1::SyncRequest&)>;
+
+  SimulatedStream(StreamFacts facts, size_t device, OnSend on_send, OnTaken on_taken)
+      : facts_(std::move(facts)), device_(device), on_send_(std::move(on_send)), on_taken_(std::move(on_taken)) {}
+
+  void Open(const sync::SyncParts& parts);
+
+  StreamFacts& facts() { return facts_; }
+  const StreamFacts& facts() const { return facts_; }
+  size_t device() const { return device_; }
+  bool device_open() const { return device_open_; }
+  bool server_open() const { return driver_ != nullptr; }
+  bool network_broken() const { return network_broken_; }
+  bool done() const { return !device_open_ && !server_open(); }
+  const std::optional<absl::Status>& end() const { return end_; }
+
+  // The device says something; it leaves with a later Flush.
+  void Say(v1::SyncRequest request) { outbox_.push_back(std::move(request)); }
+  void HalfClose() { half_closed_ = true; }
+  bool half_closed() const { return half_closed_; }
+  bool CanFlush() const { return device_open_ && !outbox_.empty(); }
+  void Flush();
+
+  // A message under way to the device leaves the server; over a broken network it is lost, and the server hears so or
+  // does not.
+  bool CanFinishWrite() const { return server_open() && under_way_.has_value(); }
+  void FinishWrite(bool ok);
+  // The server gets the device's next message, or its end.
+  bool CanReachServer() const;
+  void ReachServer();
+  // The device gets the next message.
+  bool CanReachDevice() const { return device_open_ && !to_device_.empty(); }
+  Delivery TakeAtDevice();
+  // The device sees that the stream is over.
+  bool CanEndAtDevice() const;
+  void CloseAtDevice() { device_open_ = false; }
+  // The server sees that the stream is cut.
+  bool CanTellServer() const { return server_open() && network_broken_ && !told_server_; }
+  void TellServer();
+
+  // The connection is gone: only the first `to_device` and `to_server` messages under way still arrive.
+  void Cut(size_t to_device, size_t to_server);
+  size_t under_way_to_device() const { return to_device_.size(); }
+  size_t under_way_to_server() const { return to_server_.size(); }
+
+ private:
+  void Send(v1::SyncResponse response) override;
+  void ReadNext() override;
+  void End(absl::Status status, bool abandon) override;
+
+  StreamFacts facts_;
+  const size_t device_;
+  const OnSend on_send_;
+  const OnTaken on_taken_;
+  std::shared_ptr<sync::SessionDriver> driver_;
+  std::deque<v1::SyncRequest> outbox_;
+  std::deque<v1::SyncRequest> to_server_;
+  std::deque<Delivery> to_device_;
+  std::optional<Delivery> under_way_;
+  std::optional<absl::Status> end_;
+  bool half_closed_ = false;
+  bool read_wanted_ = false;
+  bool device_open_ = true;
+  bool network_broken_ = false;
+  bool told_server_ = false;
+};
+
+}  // namespace caresync::simulation
+
+#endif  // CARESYNC_TESTS_SIMULATION_SIMULATED_STREAM_H_

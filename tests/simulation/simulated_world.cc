@@ -1,0 +1,232 @@
+#include "tests/simulation/simulated_world.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "absl/base/internal/raw_logging.h"
+#include "absl/strings/str_cat.h"
+#include "caresync/v1/devices.pb.h"
+#include "caresync/v1/tenants.pb.h"
+#include "server/base/errors.h"
+#include "server/records/record_key.h"
+#include "server/roster/apply_changes.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::simulation {
+namespace {
+
+base::Uuid CarerId(const base::TenantId& tenant, const std::string& source, const std::string& carer) {
+  return records::IntegratedId(tenant, source, v1::RECORD_KIND_CARER, carer);
+}
+
+}  // namespace
+
+SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
+    : echo_(echo),
+      counts_(counts),
+      random_(seed),
+      seed_(seed),
+      ids_(seed + 1'000'000'000),
+      rota_(random_),
+      oracle_([this](const std::string& fault) { Fail(fault); },
+              [this](const base::TenantId& tenant, const base::Uuid& device) { return MayRecord(tenant, device); }) {
+  AddTenant("alpha");
+  AddTenant("beta");
+  OpenServer(std::make_unique<storage::MemoryStore>());
+  for (const base::TenantId& tenant : tenants_) {
+    server_->sequencer().Submit(
+        tenant,
+        [tenant](commit::Transaction& transaction) {
+          v1::Tenant request;
+          request.set_tenant_id(tenant.text());
+          return tenants::CreateTenant(transaction, request).status();
+        },
+        [](const absl::StatusOr<commit::Committed>& done) { ABSL_RAW_CHECK(done.ok(), "no tenant"); });
+    for (const std::string& source : RotaMaker::Sources()) SubmitRota(tenant, source, rota_.FirstMessage(source));
+  }
+  server_->executor().RunAll();
+  // One carer with two devices, one device with two carers, one UUID in two tenants.
+  const std::string shared = "11111111-1111-4111-8111-111111111111";
+  AddDevice(tenants_[0], shared, {{"north", "ann"}});
+  AddDevice(tenants_[0], "22222222-2222-4222-8222-222222222222", {{"north", "ann"}});
+  AddDevice(tenants_[0], "33333333-3333-4333-8333-333333333333", {{"north", "ben"}, {"south", "cid"}});
+  AddDevice(tenants_[0], "44444444-4444-4444-8444-444444444444", {{"south", "cid"}});
+  AddDevice(tenants_[1], shared, {{"north", "ann"}});
+}
+
+SimulatedWorld::~SimulatedWorld() { RetireServer(); }
+
+void SimulatedWorld::Fail(const std::string& fault) {
+  if (!fault_.empty()) return;
+  fault_ = absl::StrCat("step ", step_, ": ", fault);
+  if (echo_) std::fprintf(stderr, "FAULT %s\n", fault_.c_str());
+}
+
+void SimulatedWorld::Mix(std::string_view bytes) {
+  for (const char c : bytes) trace_hash_ = (trace_hash_ ^ static_cast<uint8_t>(c)) * 1099511628211u;
+}
+
+void SimulatedWorld::Trace(std::string_view what) {
+  Mix(what);
+  if (echo_) std::fprintf(stderr, "%lu %.*s\n", step_, static_cast<int>(what.size()), what.data());
+}
+
+void SimulatedWorld::AddTenant(const std::string& name) {
+  const base::TenantId tenant = *base::TenantId::Parse(name);
+  tenants_.push_back(tenant);
+  std::vector<std::string> carers;
+  for (const std::string& source : RotaMaker::Sources()) {
+    readers_[{tenant, source}] = {};
+    for (const std::string& carer : RotaMaker::CarersWithDevices(source)) {
+      carers.push_back(CarerId(tenant, source, carer).ToString());
+    }
+  }
+  oracle_.AddTenant(tenant, carers);
+}
+
+void SimulatedWorld::AddDevice(const base::TenantId& tenant, const std::string& uuid,
+                               const std::vector<std::pair<std::string, std::string>>& carers) {
+  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}};
+  for (const auto& [source, carer] : carers) device.carers.push_back(CarerId(tenant, source, carer));
+  oracle_.AddDevice(tenant, device.app.uuid());
+  // A device of one carer becomes known by its first sync.
+  if (carers.size() > 1) Enrol(device);
+  devices_.push_back(std::move(device));
+}
+
+void SimulatedWorld::Enrol(const Device& device) {
+  v1::UpdateDeviceRequest request;
+  request.set_device_uuid(device.app.uuid().ToString());
+  request.set_allow_missing(true);
+  request.set_set_users(true);
+  for (const base::Uuid& carer : device.carers) request.add_carer_ids(carer.ToString());
+  server_->registry().Update(device.tenant, request,
+                             [](const absl::Status& done) { ABSL_RAW_CHECK(done.ok(), "no device"); });
+  server_->executor().RunAll();
+}
+
+void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
+  batch_bytes_ = 200 + Below(1'800);
+  const uint64_t seed = seed_ * 1'000 + ++servers_;
+  server_ = std::make_unique<SimulatedServer>(
+      std::move(memory), clock_, seed, batch_bytes_,
+      [this](const std::vector<storage::Write>& writes) { oracle_.OnApplied(writes); });
+}
+
+void SimulatedWorld::RetireServer() {
+  retiring_ = true;
+  for (const auto& stream : streams_) CutAtRandom(*stream);
+  server_->RunOut();
+  bool moved = true;
+  while (moved) {
+    moved = false;
+    for (const auto& stream : streams_) {
+      if (!stream->CanTellServer() && !stream->CanFinishWrite()) continue;
+      moved = true;
+      if (stream->CanTellServer()) stream->TellServer();
+      if (stream->CanFinishWrite()) stream->FinishWrite(false);
+    }
+    server_->RunOut();
+  }
+  for (const auto& stream : streams_) {
+    ABSL_RAW_CHECK(!stream->server_open(), "a session does not end after its stream was cut");
+  }
+  if (server_->live().count() != 0) Fail("a session is listed as live after its end");
+  Reap();
+  server_.reset();
+  retiring_ = false;
+}
+
+std::string SimulatedWorld::Run(int steps) {
+  for (int i = 0; i < steps && fault_.empty(); ++i) Step();
+  Quieten();
+  for (int round = 1; round <= 3 && fault_.empty(); ++round) SyncAll(round);
+  if (fault_.empty()) CompareDevices();
+  if (fault_.empty()) CompareEvents();
+  if (fault_.empty()) CompareReaders();
+  if (fault_.empty()) CompareReports();
+  return fault_;
+}
+
+void SimulatedWorld::Step() {
+  static constexpr Kind kKinds[] = {
+      {"rota", 50, &SimulatedWorld::SendRota},
+      {"event", 25, &SimulatedWorld::RecordEvent},
+      {"sync", 50, &SimulatedWorld::StartSync},
+      {"stream", 500, &SimulatedWorld::MoveStream},
+      {"work", 150, &SimulatedWorld::RunWork},
+      {"all work", 60, &SimulatedWorld::RunAllWork},
+      {"cut", 10, &SimulatedWorld::CutStream},
+      {"kill", 4, &SimulatedWorld::KillDevice},
+      {"half-close", 3, &SimulatedWorld::HalfCloseEarly},
+      {"compact", 12, &SimulatedWorld::CompactFeed},
+      {"fail commits", 8, &SimulatedWorld::FailCommits},
+      {"hold commits", 10, &SimulatedWorld::HoldCommits},
+      {"fail reads", 2, &SimulatedWorld::FailReads},
+      {"time", 8, &SimulatedWorld::PassTime},
+      {"clock", 2, &SimulatedWorld::JumpClock},
+      {"read events", 5, &SimulatedWorld::ReadCareEvents},
+      {"again", 4, &SimulatedWorld::SendAgain},
+      {"other bytes", 3, &SimulatedWorld::SendOtherBytes},
+      {"crash", 3, &SimulatedWorld::Crash},
+      {"backup", 4, &SimulatedWorld::TakeBackup},
+      {"restore", 2, &SimulatedWorld::Restore},
+  };
+  static const size_t total = [] {
+    size_t sum = 0;
+    for (const Kind& kind : kKinds) sum += kind.weight;
+    return sum;
+  }();
+  ++step_;
+  size_t chosen = Below(total);
+  for (const Kind& kind : kKinds) {
+    if (chosen < kind.weight) {
+      Trace(kind.name);
+      return (this->*kind.take)();
+    }
+    chosen -= kind.weight;
+  }
+}
+
+void SimulatedWorld::SendRota() {
+  const base::TenantId& tenant = tenants_[OneIn(4) ? 1 : 0];
+  const std::string& source = RotaMaker::Sources()[Below(RotaMaker::Sources().size())];
+  SubmitRota(tenant, source, rota_.NextMessage(source));
+}
+
+void SimulatedWorld::SubmitRota(const base::TenantId& tenant, const std::string& source,
+                                v1::ApplyChangesRequest request) {
+  server_->sequencer().Submit(
+      tenant,
+      [this, tenant, source, request](commit::Transaction& transaction) {
+        absl::StatusOr<std::vector<v1::ChangeResult>> results = roster::ApplyMessage(transaction, source, request);
+        if (results.ok() && !retiring_) Predict(tenant, request, *results, transaction.revision());
+        return results.status();
+      },
+      [this, tenant](const absl::StatusOr<commit::Committed>& done) {
+        if (retiring_) return;
+        oracle_.Withdraw(tenant);
+        Count(done.ok() ? "rota message taken" : absl::StrCat("rota message failed ", base::Reason(done.status())));
+      });
+}
+
+void SimulatedWorld::Predict(const base::TenantId& tenant, const v1::ApplyChangesRequest& request,
+                             const std::vector<v1::ChangeResult>& results, base::Revision revision) {
+  const NaiveModel& model = oracle_.model(tenant);
+  State state = model.NextState();
+  if (state.revision != revision) Fail("a change runs at another revision than the next one");
+  for (int i = 0; i < request.changes_size(); ++i) {
+    const v1::ChangeOutcome expected = model.Apply(state, request.changes(i));
+    const v1::ChangeResult& result = results[static_cast<size_t>(i)];
+    Count(absl::StrCat("change ", v1::ChangeOutcome_Name(expected)));
+    if (result.outcome() != expected) {
+      Fail(absl::StrCat("a change is ", v1::ChangeOutcome_Name(result.outcome()), " instead of ",
+                        v1::ChangeOutcome_Name(expected), ": ", request.changes(i).ShortDebugString()));
+    }
+    if (result.record_id() != model.NameOf(request.changes(i)).second) Fail("a change makes another record");
+  }
+  oracle_.Propose(tenant, std::move(state));
+}
+
+}  // namespace caresync::simulation

@@ -1,0 +1,179 @@
+// One seed: a server, devices, rostering systems, a network that loses things and a store that fails, all moved by one
+// random schedule.
+#ifndef CARESYNC_TESTS_SIMULATION_SIMULATED_WORLD_H_
+#define CARESYNC_TESTS_SIMULATION_SIMULATED_WORLD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "caresync/v1/roster.pb.h"
+#include "server/base/uuid.h"
+#include "server/commit/transaction.h"
+#include "storage/memory_store.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/seeded_random.h"
+#include "tests/fakes/test_device.h"
+#include "tests/simulation/oracle.h"
+#include "tests/simulation/rota_maker.h"
+#include "tests/simulation/simulated_server.h"
+#include "tests/simulation/simulated_stream.h"
+
+namespace caresync::simulation {
+
+// How often each fault and transition came about.
+using Counts = std::map<std::string, uint64_t>;
+
+// Used by one thread. Everything that is random comes from the seed: the same seed gives the same trace.
+class SimulatedWorld {
+ public:
+  // `counts` must outlive it and is added to. `echo`: each step is printed.
+  SimulatedWorld(uint64_t seed, Counts& counts, bool echo);
+  ~SimulatedWorld();
+
+  // Takes `steps` steps, or fewer where a rule is broken; then ends all faults, lets every device sync, and compares
+  // everything with the naive model. Returns the first rule that was broken; empty: none.
+  std::string Run(int steps);
+
+  // Over all that was committed and sent.
+  uint64_t trace_hash() const { return trace_hash_; }
+
+ private:
+  struct Device {
+    base::TenantId tenant;
+    fakes::TestDevice app;
+    std::vector<base::Uuid> carers;
+    // Recorded while a sync is open: declared by the next one.
+    std::map<base::Uuid, std::vector<v1::UploadedEvent>> offline;
+    // Answered, and kept to be sent again.
+    std::map<base::Uuid, std::vector<v1::UploadedEvent>> kept;
+    bool send_kept_again = false;
+  };
+  // A source's reader of its care events.
+  struct Reader {
+    std::string token;
+    std::map<std::string, std::string> events;
+    bool restored = false;
+  };
+  struct Backup {
+    std::unique_ptr<storage::MemoryStore> memory;
+    Truth truth;
+  };
+  struct Answered {
+    base::TenantId tenant;
+    v1::UploadedEvent event;
+  };
+  struct Kind {
+    const char* name;
+    unsigned weight;
+    void (SimulatedWorld::*take)();
+  };
+
+  size_t Below(size_t bound) { return random_() % bound; }
+  bool OneIn(size_t bound) { return Below(bound) == 0; }
+  void Count(std::string_view what) { ++counts_[std::string(what)]; }
+  void Fail(const std::string& fault);
+  // Adds to the trace; `what` is printed as well where steps are.
+  void Trace(std::string_view what);
+  void Mix(std::string_view bytes);
+
+  // Setting up.
+  void AddTenant(const std::string& name);
+  void AddDevice(const base::TenantId& tenant, const std::string& uuid,
+                 const std::vector<std::pair<std::string, std::string>>& carers);
+  void Enrol(const Device& device);
+  void OpenServer(std::unique_ptr<storage::MemoryStore> memory);
+  // Cuts every stream and lets the server run to its end, unheard. All sessions must end.
+  void RetireServer();
+
+  // What a step may do.
+  void Step();
+  void SendRota();
+  void SubmitRota(const base::TenantId& tenant, const std::string& source, v1::ApplyChangesRequest request);
+  void Predict(const base::TenantId& tenant, const v1::ApplyChangesRequest& request,
+               const std::vector<v1::ChangeResult>& results, base::Revision revision);
+  void RecordEvent();
+  void StartSync();
+  void MoveStream();
+  void RunWork();
+  void RunAllWork();
+  void CutStream();
+  void KillDevice();
+  void HalfCloseEarly();
+  void CompactFeed();
+  void FailCommits();
+  void HoldCommits();
+  void FailReads();
+  void PassTime();
+  void JumpClock();
+  void ReadCareEvents();
+  void SendAgain();
+  void SendOtherBytes();
+  void Crash();
+  void TakeBackup();
+  void Restore();
+
+  // Parts of steps.
+  v1::CareEvent MakeEvent(const Device& device, const base::Uuid& carer);
+  Name ChooseParent(const Device& device, const base::Uuid& carer);
+  void Declare(const base::TenantId& tenant, const base::Uuid& carer, const v1::UploadedEvent& event);
+  // Readies what the app sends in its next sync.
+  void Prepare(Device& device, const base::Uuid& carer);
+  SimulatedStream& OpenStream(size_t device, const base::Uuid& carer, v1::SyncType type);
+  bool HasOpenStream(size_t device) const;
+  void CutAtRandom(SimulatedStream& stream);
+  // One thing that can happen on the stream now; false where there is none.
+  bool MoveOne(SimulatedStream& stream, bool faults);
+  void ReceiveAtDevice(SimulatedStream& stream, bool faults);
+  void TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result);
+  void OnTaken(StreamFacts& facts, const v1::SyncRequest& request);
+  std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response);
+  bool MayRecord(const base::TenantId& tenant, const base::Uuid& device) const;
+  void Reap();
+  void ReadOne(const base::TenantId& tenant, const std::string& source, Reader& reader);
+
+  // The end.
+  void Quieten();
+  void SyncAll(int round);
+  void SyncToTheEnd(size_t device, const base::Uuid& carer, bool nothing_new);
+  void CompareDevices();
+  void CompareEvents();
+  void CompareReaders();
+  void CompareReports();
+
+  const bool echo_;
+  Counts& counts_;
+  std::mt19937_64 random_;
+  const uint64_t seed_;
+  uint64_t servers_ = 0;
+  std::string fault_;
+  uint64_t trace_hash_ = 14695981039346656037u;
+  uint64_t step_ = 0;
+
+  fakes::ManualClock clock_;
+  // The latest wall time that the clock was set back from.
+  absl::Time latest_ = absl::InfinitePast();
+  fakes::SeededRandom ids_;
+  RotaMaker rota_;
+  Oracle oracle_;
+  std::vector<base::TenantId> tenants_;
+  std::vector<Device> devices_;
+  std::map<std::pair<base::TenantId, std::string>, Reader> readers_;
+  std::vector<Backup> backups_;
+  std::vector<Answered> answered_;
+  size_t batch_bytes_ = 0;
+  bool retiring_ = false;
+  std::vector<std::unique_ptr<SimulatedStream>> streams_;
+  std::unique_ptr<SimulatedServer> server_;
+};
+
+}  // namespace caresync::simulation
+
+#endif  // CARESYNC_TESTS_SIMULATION_SIMULATED_WORLD_H_

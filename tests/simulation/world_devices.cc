@@ -1,0 +1,322 @@
+// What the devices of the simulated world do, and what becomes of their streams.
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/errors.h"
+#include "tests/simulation/simulated_world.h"
+
+namespace caresync::simulation {
+namespace {
+
+// What a message holds, in one line.
+std::string Describe(const v1::SyncResponse& response) {
+  std::string text = "  sent:";
+  if (response.has_started()) absl::StrAppend(&text, " started");
+  if (response.has_upload_result()) absl::StrAppend(&text, " results=", response.upload_result().results_size());
+  if (response.has_rebuild()) {
+    absl::StrAppend(&text, " rebuild ", response.rebuild().rebuild_number(), " ",
+                    v1::RebuildReason_Name(response.rebuild().reason()));
+  }
+  if (response.has_changes()) {
+    absl::StrAppend(&text, " changes rebuild=", response.changes().rebuild_number(),
+                    " upserts=", response.changes().upserts_size(), " removals=", response.changes().removals_size());
+  }
+  if (response.has_caught_up()) {
+    absl::StrAppend(&text, " caught_up revision=", response.caught_up().revision(),
+                    " count=", response.caught_up().holds().count());
+  }
+  if (response.has_sync_recorded()) absl::StrAppend(&text, " sync_recorded");
+  return text;
+}
+
+template <typename Map>
+const typename Map::value_type& At(const Map& map, size_t index) {
+  return *std::next(map.begin(), static_cast<ptrdiff_t>(index));
+}
+
+}  // namespace
+
+// ---- What carers record
+
+Name SimulatedWorld::ChooseParent(const Device& device, const base::Uuid& carer) {
+  const State& head = oracle_.model(device.tenant).head();
+  std::vector<Name> held;
+  for (const auto& [name, payload] : const_cast<fakes::TestDevice&>(device.app).of(carer).in_use) {
+    if (name.first == v1::RECORD_KIND_VISIT || name.first == v1::RECORD_KIND_SERVICE_USER) held.push_back(name);
+  }
+  if (!held.empty() && !OneIn(6)) return held[Below(held.size())];
+  std::vector<Name> any;
+  for (const auto& [name, record] : head.records) {
+    if (name.first == v1::RECORD_KIND_VISIT || name.first == v1::RECORD_KIND_SERVICE_USER) any.push_back(name);
+  }
+  if (!any.empty() && !OneIn(4)) return any[Below(any.size())];
+  return {v1::RECORD_KIND_VISIT, base::Uuid::Random(ids_).ToString()};
+}
+
+v1::CareEvent SimulatedWorld::MakeEvent(const Device& device, const base::Uuid& carer) {
+  v1::CareEvent event;
+  event.set_carer_id(carer.ToString());
+  event.mutable_occurred_time()->set_seconds(absl::ToUnixSeconds(clock_.Now()));
+  const Name parent = ChooseParent(device, carer);
+  if (parent.first == v1::RECORD_KIND_VISIT) {
+    event.set_visit_id(parent.second);
+  } else {
+    event.set_service_user_id(parent.second);
+  }
+  event.mutable_note()->set_text(std::string(1 + Below(150), 'n'));
+  return event;
+}
+
+void SimulatedWorld::Declare(const base::TenantId& tenant, const base::Uuid& carer, const v1::UploadedEvent& event) {
+  v1::CareEvent content;
+  if (!content.ParseFromString(event.event())) Fail("the simulation made an event that cannot be read");
+  const Name parent = content.visit_id().empty() ? Name(v1::RECORD_KIND_SERVICE_USER, content.service_user_id())
+                                                 : Name(v1::RECORD_KIND_VISIT, content.visit_id());
+  oracle_.AddEvent(tenant, {event.event_id(), event.event(), carer.ToString(), parent});
+}
+
+void SimulatedWorld::RecordEvent() {
+  Device& device = devices_[Below(devices_.size())];
+  const base::Uuid carer = device.carers[Below(device.carers.size())];
+  // Kept aside: the sync that may be open has declared its number of events.
+  const v1::UploadedEvent event = device.app.Record(carer, MakeEvent(device, carer), ids_);
+  device.app.of(carer).unsent.pop_back();
+  Declare(device.tenant, carer, event);
+  device.offline[carer].push_back(event);
+}
+
+// An app that did not get the result, or is asked for what it keeps.
+void SimulatedWorld::SendAgain() {
+  Device& device = devices_[Below(devices_.size())];
+  const base::Uuid carer = device.carers[Below(device.carers.size())];
+  const std::vector<v1::UploadedEvent>& kept = device.kept[carer];
+  if (kept.empty()) return;
+  Count("event sent again");
+  device.offline[carer].push_back(kept[Below(kept.size())]);
+}
+
+void SimulatedWorld::SendOtherBytes() {
+  Device& device = devices_[Below(devices_.size())];
+  const base::Uuid carer = device.carers[Below(device.carers.size())];
+  const std::vector<v1::UploadedEvent>& kept = device.kept[carer];
+  if (kept.empty()) return;
+  Count("event with other bytes");
+  v1::UploadedEvent event = kept[Below(kept.size())];
+  v1::CareEvent content;
+  content.ParseFromString(event.event());
+  content.mutable_note()->set_text(absl::StrCat("other ", step_));
+  event.set_event(content.SerializeAsString());
+  Declare(device.tenant, carer, event);
+  device.offline[carer].push_back(event);
+}
+
+// ---- Syncs
+
+bool SimulatedWorld::HasOpenStream(size_t device) const {
+  return std::any_of(streams_.begin(), streams_.end(),
+                     [device](const auto& stream) { return stream->device() == device && stream->device_open(); });
+}
+
+void SimulatedWorld::Prepare(Device& device, const base::Uuid& carer) {
+  fakes::TestDevice::CarerData& data = device.app.of(carer);
+  // A copy of which nothing is durable is begun anew.
+  if (data.making.has_value() && data.making->token.empty()) data.making.reset();
+  if (std::exchange(device.send_kept_again, false)) {
+    for (auto& [of, kept] : device.kept) {
+      std::vector<v1::UploadedEvent>& offline = device.offline[of];
+      offline.insert(offline.begin(), kept.begin(), kept.end());
+    }
+  }
+  for (v1::UploadedEvent& event : device.offline[carer]) data.unsent.push_back(std::move(event));
+  device.offline[carer].clear();
+}
+
+SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uuid& carer, v1::SyncType type) {
+  Device& device = devices_[device_index];
+  Prepare(device, carer);
+  v1::SyncRequest start = device.app.Start(carer, type);
+  StreamFacts facts;
+  facts.identity = {device.tenant, device.app.uuid(), carer};
+  facts.carer = carer.ToString();
+  facts.start = start.start();
+  facts.held_at_start = device.app.of(carer).in_use;
+  if (!start.start().resume_token().empty()) {
+    absl::StatusOr<sync::ResumeToken> token =
+        sync::OpenToken(server_->sealer(), device.tenant, start.start().resume_token());
+    if (!token.ok()) Fail("a device holds a token that is not valid");
+    facts.start_token = *token;
+    facts.rebuild_number = token->rebuild_number;
+    facts.position = token->position;
+    facts.rebuild_began = token->rebuild_began;
+    if (token->rebuild_began.has_value()) Count("unfinished rebuild at start");
+  }
+  streams_.push_back(std::make_unique<SimulatedStream>(
+      std::move(facts), device_index,
+      [this](StreamFacts& of, const v1::SyncResponse& response) { return OnSend(of, response); },
+      [this](StreamFacts& of, const v1::SyncRequest& request) { OnTaken(of, request); }));
+  SimulatedStream& stream = *streams_.back();
+  stream.Open(server_->parts());
+  stream.Say(std::move(start));
+  for (v1::SyncRequest& upload : device.app.Uploads(carer, 1 + Below(3))) stream.Say(std::move(upload));
+  return stream;
+}
+
+void SimulatedWorld::StartSync() {
+  const size_t index = Below(devices_.size());
+  Device& device = devices_[index];
+  const base::Uuid carer = device.carers[Below(device.carers.size())];
+  if (HasOpenStream(index)) {
+    if (!OneIn(6)) return;
+    Count("second stream");
+    for (const auto& stream : streams_) {
+      if (stream->device() != index || !stream->device_open()) continue;
+      stream->CloseAtDevice();
+      CutAtRandom(*stream);
+    }
+  }
+  const size_t roll = Below(8);
+  v1::SyncType type = roll < 3 ? v1::SYNC_TYPE_STANDARD : roll < 6 ? v1::SYNC_TYPE_AUTO : v1::SYNC_TYPE_CLEAN;
+  const bool unsent = !device.offline[carer].empty() || !device.app.of(carer).unsent.empty();
+  if (type == v1::SYNC_TYPE_CLEAN && unsent && !OneIn(4)) type = v1::SYNC_TYPE_STANDARD;
+  Count(absl::StrCat("sync ", v1::SyncType_Name(type)));
+  OpenStream(index, carer, type);
+}
+
+void SimulatedWorld::MoveStream() {
+  if (streams_.empty()) return;
+  const size_t first = Below(streams_.size());
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    if (MoveOne(*streams_[(first + i) % streams_.size()], true)) break;
+  }
+  Reap();
+}
+
+bool SimulatedWorld::MoveOne(SimulatedStream& stream, bool faults) {
+  std::vector<int> possible;
+  if (stream.CanFlush()) possible.push_back(0);
+  if (stream.CanFinishWrite()) possible.push_back(1);
+  if (stream.CanReachServer()) possible.push_back(2);
+  if (stream.CanReachDevice()) possible.push_back(3);
+  if (stream.CanEndAtDevice()) possible.push_back(4);
+  // A server may not hear of a cut for long.
+  if (stream.CanTellServer() && (!faults || OneIn(4))) possible.push_back(5);
+  if (possible.empty()) return false;
+  switch (possible[Below(possible.size())]) {
+    case 0:
+      stream.Flush();
+      break;
+    case 1:
+      stream.FinishWrite(OneIn(2));
+      break;
+    case 2:
+      stream.ReachServer();
+      break;
+    case 3:
+      ReceiveAtDevice(stream, faults);
+      break;
+    case 4:
+      stream.CloseAtDevice();
+      break;
+    default:
+      stream.TellServer();
+  }
+  return true;
+}
+
+void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
+  Device& device = devices_[stream.device()];
+  const base::Uuid carer = stream.facts().identity.carer;
+  const Delivery delivery = stream.TakeAtDevice();
+  if (faults && OneIn(40)) {
+    Count("killed before it was durable");
+    stream.CloseAtDevice();
+    return CutAtRandom(stream);
+  }
+  const v1::SyncResponse& response = delivery.response;
+  if (response.has_upload_result()) TakeResults(device, carer, response.upload_result());
+  const fakes::HeldRecords before = device.app.of(carer).in_use;
+  std::optional<v1::SyncRequest> ack = device.app.Apply(carer, response);
+  const fakes::HeldRecords& held = device.app.of(carer).in_use;
+  for (const std::string& fault : device.app.faults()) Fail(fault);
+  if (delivery.expected != nullptr && held != delivery.expected->records) {
+    Fail("a device is caught up and does not hold what its carer may see");
+  }
+  const bool of_new_copy = response.has_changes() && response.changes().rebuild_number() != 0;
+  if (of_new_copy && !response.has_caught_up() && held != before) Fail("a rebuild touches the copy in use");
+  if (faults && OneIn(40)) {
+    Count("killed before its ack");
+    stream.CloseAtDevice();
+    return CutAtRandom(stream);
+  }
+  if (response.has_sync_recorded()) {
+    Count("sync recorded");
+    return stream.HalfClose();
+  }
+  if (!ack.has_value()) return;
+  if (faults && !response.has_caught_up() && OneIn(5)) return Count("ack left out");
+  stream.Say(*std::move(ack));
+}
+
+void SimulatedWorld::TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result) {
+  std::deque<v1::UploadedEvent> unsent = device.app.of(carer).unsent;
+  for (const v1::EventResult& named : result.results()) {
+    const auto event = std::find_if(unsent.begin(), unsent.end(),
+                                    [&named](const auto& one) { return one.event_id() == named.event_id(); });
+    if (event == unsent.end()) continue;
+    Count(absl::StrCat("event ", v1::EventOutcome_Name(named.outcome())));
+    if (named.outcome() == v1::EVENT_OUTCOME_FOR_REVIEW) Count(v1::ReviewReason_Name(named.review_reason()));
+    device.kept[carer].push_back(*event);
+    answered_.push_back({device.tenant, *event});
+    unsent.erase(event);
+  }
+}
+
+// ---- What the oracle is told
+
+void SimulatedWorld::OnTaken(StreamFacts& facts, const v1::SyncRequest& request) {
+  if (request.has_start()) facts.head_at_start = oracle_.model(facts.identity.tenant).head().revision;
+  if (request.has_upload()) facts.unanswered.push_back(request.upload());
+  if (!request.has_ack() || !facts.caught_up.has_value()) return;
+  const v1::Ack& ack = request.ack();
+  const v1::CopySum& holds = facts.caught_up->holds();
+  const bool same = ack.holds().count() == holds.count() && ack.holds().sum() == holds.sum();
+  if (ack.has_holds() && same && ack.resume_token() == facts.caught_up->resume_token()) facts.confirmed = true;
+}
+
+std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1::SyncResponse& response) {
+  if (retiring_) return nullptr;
+  Mix(response.SerializeAsString());
+  if (echo_) Trace(Describe(response));
+  if (response.has_rebuild()) {
+    Count(v1::RebuildReason_Name(response.rebuild().reason()));
+    if (!facts.start_token.has_value() || response.rebuild().rebuild_number() > facts.start_token->rebuild_number + 1) {
+      Count("rebuild after another");
+    }
+  } else if (response.has_started() && facts.start_token.has_value() && facts.start_token->rebuild_began.has_value() &&
+             response.has_changes()) {
+    Count("rebuild resumed");
+  }
+  if (response.has_sync_recorded() && response.has_started()) Count("one message each way");
+  if (response.changes().removals_size() > 0) Count("removals sent");
+  return oracle_.OnSend(facts, response, server_->sealer(), batch_bytes_);
+}
+
+bool SimulatedWorld::MayRecord(const base::TenantId& tenant, const base::Uuid& device) const {
+  return std::any_of(streams_.begin(), streams_.end(), [&](const auto& stream) {
+    const StreamFacts& facts = stream->facts();
+    if (facts.identity.tenant != tenant || facts.identity.device != device) return false;
+    return facts.confirmed || oracle_.HeldAll(facts);
+  });
+}
+
+void SimulatedWorld::Reap() {
+  std::erase_if(streams_, [this](const std::unique_ptr<SimulatedStream>& stream) {
+    if (!stream->done()) return false;
+    const absl::Status& end = *stream->end();
+    Count(absl::StrCat("ended ", end.ok() ? "OK" : base::Reason(end)));
+    return true;
+  });
+}
+
+}  // namespace caresync::simulation

@@ -1,0 +1,174 @@
+// What goes wrong in the simulated world, and what else comes from outside.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/errors.h"
+#include "server/feed/feed_compaction.h"
+#include "server/records/record_key.h"
+#include "server/roster/care_event_stream.h"
+#include "tests/simulation/simulated_world.h"
+
+namespace caresync::simulation {
+
+// ---- Work
+
+void SimulatedWorld::RunWork() { server_->executor().RunOne(); }
+
+void SimulatedWorld::RunAllWork() { server_->executor().RunAll(); }
+
+// ---- The network and the devices
+
+void SimulatedWorld::CutAtRandom(SimulatedStream& stream) {
+  stream.Cut(Below(stream.under_way_to_device() + 1), Below(stream.under_way_to_server() + 1));
+}
+
+void SimulatedWorld::CutStream() {
+  if (streams_.empty()) return;
+  SimulatedStream& stream = *streams_[Below(streams_.size())];
+  if (stream.network_broken()) return;
+  Count("cut");
+  CutAtRandom(stream);
+}
+
+void SimulatedWorld::KillDevice() {
+  if (streams_.empty()) return;
+  SimulatedStream& stream = *streams_[Below(streams_.size())];
+  if (!stream.device_open()) return;
+  Count("device killed");
+  stream.CloseAtDevice();
+  CutAtRandom(stream);
+}
+
+void SimulatedWorld::HalfCloseEarly() {
+  if (streams_.empty()) return;
+  SimulatedStream& stream = *streams_[Below(streams_.size())];
+  if (!stream.device_open() || stream.half_closed() || stream.CanFlush()) return;
+  Count("half-closed early");
+  stream.HalfClose();
+}
+
+// ---- The store
+
+void SimulatedWorld::CompactFeed() {
+  const base::TenantId tenant = tenants_[OneIn(4) ? 1 : 0];
+  const State& head = oracle_.model(tenant).head();
+  const auto view = std::next(head.views.begin(), static_cast<ptrdiff_t>(Below(head.views.size())));
+  const base::ReceiverId receiver = records::CarerReceiver(*base::Uuid::Parse(view->first));
+  feed::Position up_to = feed::Position::EndOf(Below(head.revision + 1));
+  if (OneIn(3) && !head.records.empty()) {
+    const auto record = std::next(head.records.begin(), static_cast<ptrdiff_t>(Below(head.records.size())));
+    up_to.record = KeyOf(record->first);
+  }
+  const size_t most = 1 + Below(5);
+  server_->sequencer().Submit(
+      tenant,
+      [this, receiver, up_to, most](commit::Transaction& transaction) {
+        const absl::StatusOr<size_t> forgotten = feed::Compact(transaction, receiver, up_to, most);
+        if (forgotten.ok() && *forgotten > 0 && !retiring_) Count("removals forgotten");
+        return forgotten.status();
+      },
+      [](const absl::StatusOr<commit::Committed>&) {});
+}
+
+void SimulatedWorld::FailCommits() {
+  static constexpr std::pair<fakes::Fault, const char*> kFaults[] = {
+      {fakes::Fault::kConflict, "commit conflicts"},
+      {fakes::Fault::kUnknownApplied, "commit unknown, applied"},
+      {fakes::Fault::kUnknownNotApplied, "commit unknown, not applied"},
+      {fakes::Fault::kFull, "store full"},
+      {fakes::Fault::kUnavailable, "store unavailable"},
+  };
+  const auto& [fault, name] = kFaults[Below(std::size(kFaults))];
+  Count(name);
+  server_->store().FailNext(fault, OneIn(6) ? 9 : 1 + static_cast<int>(Below(3)));
+}
+
+void SimulatedWorld::HoldCommits() {
+  const size_t roll = Below(4);
+  if (roll == 0) {
+    Count("commits held back");
+    server_->store().HoldBackDone(true);
+  } else if (roll == 1) {
+    server_->store().ReleaseOne();
+  } else {
+    server_->store().HoldBackDone(false);
+    server_->store().ReleaseAll();
+  }
+}
+
+void SimulatedWorld::FailReads() {
+  Count("reads fail");
+  server_->store().FailReads(true);
+  for (size_t i = 1 + Below(4); i > 0; --i) server_->executor().RunOne();
+  server_->store().FailReads(false);
+}
+
+void SimulatedWorld::TakeBackup() {
+  Count("backup");
+  if (backups_.size() == 3) backups_.erase(backups_.begin());
+  backups_.push_back({server_->memory().Copy(), oracle_.truth()});
+}
+
+// The server dies at any moment and comes back on what was committed.
+void SimulatedWorld::Crash() {
+  Count("crash");
+  std::unique_ptr<storage::MemoryStore> memory = server_->memory().Copy();
+  const Truth truth = oracle_.truth();
+  RetireServer();
+  oracle_.GoBackTo(truth);
+  OpenServer(std::move(memory));
+}
+
+// An older copy of the store takes the place of the one in use.
+void SimulatedWorld::Restore() {
+  if (backups_.empty()) return;
+  Count("restore");
+  const Backup& backup = backups_[Below(backups_.size())];
+  RetireServer();
+  oracle_.GoBackTo(backup.truth);
+  OpenServer(backup.memory->Copy());
+  for (Device& device : devices_) device.send_kept_again = true;
+  for (auto& [of, reader] : readers_) reader.restored = true;
+}
+
+// ---- Time
+
+void SimulatedWorld::PassTime() {
+  if (OneIn(3)) Count("silence");
+  server_->executor().Advance(OneIn(3) ? absl::Seconds(61) : absl::Seconds(1 + static_cast<int>(Below(12))));
+}
+
+void SimulatedWorld::JumpClock() {
+  Count("clock jump");
+  latest_ = std::max(latest_, clock_.Now());
+  clock_.SetNow(clock_.Now() + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
+}
+
+// ---- A source's reader
+
+void SimulatedWorld::ReadCareEvents() {
+  const auto reader = std::next(readers_.begin(), static_cast<ptrdiff_t>(Below(readers_.size())));
+  ReadOne(reader->first.first, reader->first.second, reader->second);
+}
+
+void SimulatedWorld::ReadOne(const base::TenantId& tenant, const std::string& source, Reader& reader) {
+  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
+  if (!snapshot.ok()) return Fail("no snapshot");
+  const absl::StatusOr<v1::StreamCareEventsResponse> read =
+      roster::ReadCareEvents(**snapshot, tenant, source, reader.token, server_->sealer());
+  if (!read.ok()) return Fail(absl::StrCat("a source cannot read its events: ", read.status().ToString()));
+  if (read->restarted()) {
+    Count("source reads anew");
+    if (!reader.restored) Fail("a source's events come from the beginning without a restore");
+    reader.events.clear();
+  }
+  for (const v1::CareEventDelivery& delivery : read->events()) {
+    const bool is_new = reader.events.emplace(delivery.event_id(), delivery.event()).second;
+    if (!is_new && !reader.restored) Fail(absl::StrCat("event ", delivery.event_id(), " is delivered twice"));
+    reader.events[delivery.event_id()] = delivery.event();
+    if (delivery.parent_external_id().empty()) Fail("a source's event does not name the source's record");
+  }
+  reader.token = read->resume_token();
+}
+
+}  // namespace caresync::simulation

@@ -1,0 +1,125 @@
+#include "tests/spec/render.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "server/base/errors.h"
+
+namespace caresync::spec {
+namespace {
+
+using absl::StrCat;
+
+std::string NameOf(const std::string& id, const NamesById& names) {
+  const auto name = names.find(id);
+  return name == names.end() ? id : name->second;
+}
+
+// An enum's value without its type's prefix.
+template <typename Name>
+std::string Short(const Name& name, absl::string_view prefix) {
+  return std::string(absl::StripPrefix(name, prefix));
+}
+
+std::string ReasonOf(v1::RebuildReason reason) { return Short(v1::RebuildReason_Name(reason), "REBUILD_REASON_"); }
+
+std::string Render(const v1::UploadResult& result, const NamesById& names) {
+  std::string text = "results";
+  for (const v1::EventResult& event : result.results()) {
+    absl::StrAppend(&text, " ", NameOf(event.event_id(), names), "=",
+                    Short(v1::EventOutcome_Name(event.outcome()), "EVENT_OUTCOME_"));
+    if (event.review_reason() != v1::REVIEW_REASON_UNSPECIFIED) {
+      absl::StrAppend(&text, ":", Short(v1::ReviewReason_Name(event.review_reason()), "REVIEW_REASON_"));
+    }
+  }
+  return text;
+}
+
+std::string Render(const v1::Changes& changes, const NamesById& names) {
+  std::vector<std::string> words;
+  for (const v1::Upsert& upsert : changes.upserts()) words.push_back(StrCat("+", NameOf(upsert.record_id(), names)));
+  for (const v1::Removal& removal : changes.removals())
+    words.push_back(StrCat("-", NameOf(removal.record_id(), names)));
+  std::sort(words.begin(), words.end());
+  words.insert(words.begin(), "changes");
+  return absl::StrJoin(words, " ");
+}
+
+template <typename Message>
+std::string TimeOf(bool present, const Message& time) {
+  if (!present) return "never";
+  return absl::FormatTime("%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()), absl::UTCTimeZone());
+}
+
+std::string OrNone(const std::string& text) { return text.empty() ? "none" : text; }
+
+}  // namespace
+
+std::string Render(const v1::SyncResponse& response, const NamesById& names) {
+  std::vector<std::string> parts;
+  if (response.has_started()) parts.push_back("started");
+  if (response.has_upload_result()) parts.push_back(Render(response.upload_result(), names));
+  if (response.has_rebuild()) parts.push_back(StrCat("rebuild ", ReasonOf(response.rebuild().reason())));
+  if (response.has_changes()) parts.push_back(Render(response.changes(), names));
+  if (response.has_caught_up()) parts.push_back(StrCat("caught_up ", response.caught_up().holds().count()));
+  if (response.has_sync_recorded()) parts.push_back("sync_recorded");
+  return absl::StrJoin(parts, ", ");
+}
+
+std::string Render(const fakes::HeldRecords& records, const NamesById& names) {
+  std::vector<std::string> words;
+  for (const auto& [name, payload] : records) words.push_back(NameOf(name.second, names));
+  std::sort(words.begin(), words.end());
+  return words.empty() ? "nothing" : absl::StrJoin(words, " ");
+}
+
+std::string Render(const absl::Status& status) {
+  if (status.ok()) return "OK";
+  const std::string reason = base::Reason(status);
+  return reason.empty() ? StrCat("no reason: ", std::string(status.message())) : reason;
+}
+
+std::vector<std::string> Facts(const v1::SyncSummary& sync, const NamesById& names) {
+  return {
+      StrCat("type ", Short(v1::SyncType_Name(sync.sync_type()), "SYNC_TYPE_")),
+      StrCat("carer ", NameOf(sync.carer_id(), names)),
+      StrCat("began ", TimeOf(sync.has_start_time(), sync.start_time())),
+      StrCat("ended ", TimeOf(sync.has_end_time(), sync.end_time())),
+      StrCat("stage ", Short(v1::SyncStage_Name(sync.stage()), "SYNC_STAGE_")),
+      StrCat("outcome ", Short(v1::SyncOutcome_Name(sync.outcome()), "SYNC_OUTCOME_")),
+      StrCat("reason ", OrNone(sync.reason())),
+      StrCat("interruption ", Short(v1::InterruptionCause_Name(sync.interruption()), "INTERRUPTION_CAUSE_")),
+      StrCat("rebuild ", ReasonOf(sync.rebuild_reason())),
+      StrCat("upserts ", sync.upserts_sent()),
+      StrCat("removals ", sync.removals_sent()),
+      StrCat("events ", sync.events_received()),
+      StrCat("accepted ", sync.events_accepted()),
+      StrCat("for review ", sync.events_for_review()),
+      StrCat("app ", sync.app_version()),
+  };
+}
+
+std::vector<std::string> Facts(const v1::Device& device, const NamesById& names) {
+  std::vector<std::string> facts = {
+      StrCat("name ", device.device_name()),
+      StrCat("app ", device.app_version()),
+      StrCat("branch ", OrNone(device.branch_name())),
+      StrCat("called ", TimeOf(device.has_last_api_call_time(), device.last_api_call_time())),
+      StrCat("call ", Short(v1::CallState_Name(device.last_api_call()), "CALL_STATE_")),
+      StrCat("reason ", OrNone(device.last_api_call_reason())),
+      StrCat("synced ", TimeOf(device.has_last_successful_sync_time(), device.last_successful_sync_time())),
+      StrCat("missing events ", device.missing_event_numbers()),
+      StrCat("take-overs ", device.take_overs()),
+  };
+  for (const v1::DeviceUser& user : device.users()) {
+    facts.push_back(StrCat("user ", NameOf(user.carer_id(), names), " synced ",
+                           TimeOf(user.has_last_successful_sync_time(), user.last_successful_sync_time())));
+    facts.push_back(StrCat("user ", NameOf(user.carer_id(), names), " at ", user.acknowledged_revision()));
+  }
+  return facts;
+}
+
+}  // namespace caresync::spec

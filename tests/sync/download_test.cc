@@ -1,0 +1,102 @@
+#include "server/sync/download.h"
+
+#include "caresync/store/stored.pb.h"
+#include "gtest/gtest.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/records/record_key.h"
+#include "tests/fakes/commits.h"
+#include "tests/fakes/engine.h"
+#include "tests/fakes/rota.h"
+#include "tests/fakes/test_device.h"
+
+namespace caresync::sync {
+namespace {
+
+const base::TenantId kTenant = fakes::Tenant("agency");
+const base::Uuid kDevice = *base::Uuid::Parse("11111111-1111-4111-8111-111111111111");
+
+class DownloadTest : public testing::Test {
+ protected:
+  DownloadTest() {
+    engine_.CreateTenant(kTenant);
+    engine_.ApplyChanges(kTenant, "rota", {fakes::CarerChange("c1"), fakes::ServiceUserChange("p1")});
+    engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange("v1", "p1", {"c1"})});
+  }
+
+  absl::StatusOr<DownloadBatch> Read(const feed::ReadFrom& from, size_t batch_bytes = 64 * 1024) {
+    return ReadDownload(*engine_.Snapshot(), kTenant, kDevice, carer_, from, batch_bytes);
+  }
+
+  fakes::Engine engine_;
+  const base::Uuid carer_ = records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_CARER, "c1");
+};
+
+TEST_F(DownloadTest, HoldsThePayloadsAndTheSumThatADeviceWorksOutFromThem) {
+  const absl::StatusOr<DownloadBatch> batch = Read({});
+  ASSERT_TRUE(batch.ok());
+  EXPECT_TRUE(batch->permitted);
+  EXPECT_TRUE(batch->feed.nothing_left);
+  ASSERT_EQ(batch->changes.upserts_size(), 3);
+  fakes::HeldRecords held;
+  for (const v1::Upsert& upsert : batch->changes.upserts())
+    held[{upsert.kind(), upsert.record_id()}] = upsert.payload();
+  const v1::CopySum sum = fakes::SumOf(held);
+  EXPECT_EQ(sum.count(), batch->feed.summary.count);
+  EXPECT_EQ(sum.sum(), batch->feed.summary.sum);
+}
+
+TEST_F(DownloadTest, SmallBatchesTogetherAreTheWholeAndEndWhereNothingIsLeft) {
+  feed::ReadFrom from;
+  int upserts = 0;
+  for (int batches = 1; batches <= 3; ++batches) {
+    const absl::StatusOr<DownloadBatch> batch = Read(from, 1);
+    ASSERT_TRUE(batch.ok());
+    EXPECT_EQ(batch->changes.upserts_size(), 1);
+    EXPECT_EQ(batch->feed.nothing_left, batches == 3);
+    upserts += batch->changes.upserts_size();
+    from.after = batch->feed.end;
+  }
+  EXPECT_EQ(upserts, 3);
+}
+
+TEST_F(DownloadTest, IsReadAtTheHeadOfItsSnapshot) {
+  const std::unique_ptr<storage::Snapshot> before = engine_.Snapshot();
+  const base::Revision head = engine_.Head(kTenant);
+  engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange("v2", "p1", {"c1"})});
+  const absl::StatusOr<DownloadBatch> batch = ReadDownload(*before, kTenant, kDevice, carer_, {}, 64 * 1024);
+  ASSERT_TRUE(batch.ok());
+  EXPECT_EQ(batch->head.revision, head);
+  EXPECT_EQ(batch->changes.upserts_size(), 3);
+}
+
+TEST_F(DownloadTest, AnEntryWithoutItsRecordIsDamage) {
+  const base::Uuid visit = records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_VISIT, "v1");
+  const base::RecordKey key = records::KeyOf({v1::RECORD_KIND_VISIT, visit});
+  fakes::CommitAndWait(engine_.memory(), fakes::DeleteOf(storage::Space::kRecords, base::keys::Record(kTenant, key)));
+  const absl::StatusOr<DownloadBatch> batch = Read({});
+  ASSERT_FALSE(batch.ok());
+  EXPECT_EQ(base::Reason(batch.status()), "DAMAGED_ROW");
+}
+
+TEST_F(DownloadTest, OfACarerWhoIsNoUserHoldsNothing) {
+  store::Device device;
+  device.add_carer_ids(base::Uuid::Random(engine_.random()).ToString());
+  const std::string key = base::keys::DeviceRow(kTenant, kDevice, base::keys::DevicePart::kDevice);
+  fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kDevices, key, device.SerializeAsString()));
+  const absl::StatusOr<DownloadBatch> batch = Read({});
+  ASSERT_TRUE(batch.ok());
+  EXPECT_FALSE(batch->permitted);
+  EXPECT_EQ(batch->changes.upserts_size(), 0);
+}
+
+TEST_F(DownloadTest, OfACarerWithoutAFeedIsEmptyAndAtAnEnd) {
+  const absl::StatusOr<DownloadBatch> batch =
+      ReadDownload(*engine_.Snapshot(), kTenant, kDevice, base::Uuid::Random(engine_.random()), {}, 64 * 1024);
+  ASSERT_TRUE(batch.ok());
+  EXPECT_EQ(batch->changes.upserts_size(), 0);
+  EXPECT_TRUE(batch->feed.nothing_left);
+}
+
+}  // namespace
+}  // namespace caresync::sync

@@ -1,0 +1,88 @@
+#include "server/sync/live_sessions.h"
+
+#include <optional>
+
+#include "gtest/gtest.h"
+#include "server/base/errors.h"
+#include "tests/fakes/engine.h"
+
+namespace caresync::sync {
+namespace {
+
+const base::TenantId kTenant = fakes::Tenant("agency");
+const base::Uuid kDevice = *base::Uuid::Parse("11111111-1111-4111-8111-111111111111");
+const base::Uuid kOtherDevice = *base::Uuid::Parse("22222222-2222-4222-8222-222222222222");
+
+// How often a session was told to end, and how.
+struct Told {
+  int times = 0;
+  std::string reason;
+  LiveSessions::EndSession AsEnd() {
+    return [this](const absl::Status& status) {
+      ++times;
+      reason = base::Reason(status);
+    };
+  }
+};
+
+TEST(LiveSessions, ASecondSessionOfADeviceEndsTheFirst) {
+  LiveSessions live;
+  Told first;
+  Told second;
+  const LiveSessions::Handle one = live.Enter(kTenant, kDevice, first.AsEnd());
+  EXPECT_TRUE(live.IsOpen(kTenant, kDevice));
+  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd());
+  EXPECT_EQ(first.times, 1);
+  EXPECT_EQ(first.reason, "SESSION_TAKEN_OVER");
+  EXPECT_EQ(second.times, 0);
+  EXPECT_EQ(live.count(), 2u);
+}
+
+TEST(LiveSessions, DevicesOfOneUuidInTwoTenantsLeaveEachOtherAlone) {
+  LiveSessions live;
+  Told first;
+  Told second;
+  const LiveSessions::Handle one = live.Enter(kTenant, kDevice, first.AsEnd());
+  const LiveSessions::Handle two = live.Enter(fakes::Tenant("other"), kDevice, second.AsEnd());
+  EXPECT_EQ(first.times, 0);
+  EXPECT_FALSE(live.IsOpen(kTenant, kOtherDevice));
+}
+
+TEST(LiveSessions, ASessionThatLeftIsNotTold) {
+  LiveSessions live;
+  Told first;
+  Told second;
+  std::optional<LiveSessions::Handle> one = live.Enter(kTenant, kDevice, first.AsEnd());
+  one.reset();
+  EXPECT_EQ(live.count(), 0u);
+  EXPECT_FALSE(live.IsOpen(kTenant, kDevice));
+  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd());
+  EXPECT_EQ(first.times, 0);
+}
+
+TEST(LiveSessions, OneThatWasDisplacedAndLeavesDoesNotHideTheOneThatCame) {
+  LiveSessions live;
+  Told first;
+  Told second;
+  Told third;
+  std::optional<LiveSessions::Handle> one = live.Enter(kTenant, kDevice, first.AsEnd());
+  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd());
+  one.reset();
+  EXPECT_TRUE(live.IsOpen(kTenant, kDevice));
+  const LiveSessions::Handle three = live.Enter(kTenant, kDevice, third.AsEnd());
+  EXPECT_EQ(second.times, 1);
+  EXPECT_EQ(first.times, 1);
+}
+
+TEST(LiveSessions, AMovedHandleLeavesOnce) {
+  LiveSessions live;
+  Told told;
+  LiveSessions::Handle entrance = live.Enter(kTenant, kDevice, told.AsEnd());
+  LiveSessions::Handle moved = std::move(entrance);
+  EXPECT_EQ(live.count(), 1u);
+  moved = LiveSessions::Handle();
+  EXPECT_EQ(live.count(), 0u);
+}
+
+}  // namespace
+}  // namespace caresync::sync

@@ -1,0 +1,64 @@
+#include "server/sync/policy.h"
+
+#include <cstdint>
+#include <set>
+
+#include "gtest/gtest.h"
+#include "tests/fakes/seeded_random.h"
+
+namespace caresync::sync {
+namespace {
+
+store::Tenant TenantWith(int64_t interval_s) {
+  store::Tenant tenant;
+  tenant.set_time_zone("Europe/London");
+  tenant.set_auto_sync_interval_s(interval_s);
+  return tenant;
+}
+
+constexpr int64_t kNow = 1'772'431'200;
+
+int64_t NextOf(const base::Uuid& device, int64_t interval_s, int64_t now) {
+  return PolicyFor(TenantWith(interval_s), device, absl::FromUnixSeconds(now)).next_auto_sync_time().seconds();
+}
+
+// Requirement: S7
+TEST(Policy, CarriesTheTenantsIntervalAndTimeZone) {
+  const v1::Policy policy = PolicyFor(TenantWith(1'800), base::Uuid(), absl::FromUnixSeconds(kNow));
+  EXPECT_EQ(policy.auto_sync_interval().seconds(), 1'800);
+  EXPECT_EQ(policy.time_zone(), "Europe/London");
+}
+
+TEST(Policy, HasNoNextTimeWhereAutoSyncIsOff) {
+  const v1::Policy policy = PolicyFor(TenantWith(0), base::Uuid(), absl::FromUnixSeconds(kNow));
+  EXPECT_EQ(policy.auto_sync_interval().seconds(), 0);
+  EXPECT_FALSE(policy.has_next_auto_sync_time());
+}
+
+TEST(Policy, NextTimeIsAfterNowAndWithinOneInterval) {
+  fakes::SeededRandom random(1);
+  for (int i = 0; i < 1'000; ++i) {
+    const int64_t next = NextOf(base::Uuid::Random(random), 1'800, kNow + i);
+    EXPECT_GT(next, kNow + i);
+    EXPECT_LE(next, kNow + i + 1'800);
+  }
+}
+
+TEST(Policy, ADeviceKeepsItsPlaceInTheInterval) {
+  fakes::SeededRandom random(2);
+  const base::Uuid device = base::Uuid::Random(random);
+  const int64_t next = NextOf(device, 1'800, kNow);
+  EXPECT_EQ(NextOf(device, 1'800, next - 1), next);
+  EXPECT_EQ(NextOf(device, 1'800, next), next + 1'800);
+  EXPECT_EQ(NextOf(device, 1'800, next + 900), next + 1'800);
+}
+
+TEST(Policy, AFleetIsSpreadOverTheInterval) {
+  fakes::SeededRandom random(3);
+  std::set<int64_t> minutes;
+  for (int i = 0; i < 1'000; ++i) minutes.insert((NextOf(base::Uuid::Random(random), 1'800, kNow) - kNow - 1) / 60);
+  EXPECT_EQ(minutes.size(), 30u);
+}
+
+}  // namespace
+}  // namespace caresync::sync

@@ -1,0 +1,182 @@
+#include "server/tenants/tenants.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "server/base/errors.h"
+#include "server/base/limits.h"
+#include "tests/fakes/engine.h"
+
+namespace caresync::tenants {
+namespace {
+
+class TenantsTest : public testing::Test {
+ protected:
+  absl::StatusOr<store::Tenant> Create(const v1::Tenant& request) {
+    return Run(request.tenant_id(), [&](commit::Transaction& t) { return CreateTenant(t, request); });
+  }
+  absl::StatusOr<store::Tenant> Create(const std::string& id) {
+    v1::Tenant request;
+    request.set_tenant_id(id);
+    return Create(request);
+  }
+  absl::StatusOr<store::Tenant> Update(const v1::UpdateTenantRequest& request) {
+    return Run(request.tenant_id(), [&](commit::Transaction& t) { return UpdateTenant(t, request); });
+  }
+
+  absl::StatusOr<store::Tenant> Run(const std::string& id,
+                                    const std::function<absl::StatusOr<store::Tenant>(commit::Transaction&)>& change) {
+    absl::StatusOr<store::Tenant> stored;
+    const absl::StatusOr<commit::Committed> committed =
+        engine_.Run(fakes::Tenant(id), [&](commit::Transaction& transaction) {
+          stored = change(transaction);
+          return stored.status();
+        });
+    if (!committed.ok()) return committed.status();
+    return stored;
+  }
+
+  v1::Tenant Get(const std::string& id) const {
+    const base::TenantId tenant = fakes::Tenant(id);
+    return ToProto(tenant, *GetTenant(*engine_.Snapshot(), tenant));
+  }
+
+  fakes::Engine engine_;
+};
+
+v1::UpdateTenantRequest UpdateOf(const std::string& id) {
+  v1::UpdateTenantRequest request;
+  request.set_tenant_id(id);
+  return request;
+}
+
+TEST_F(TenantsTest, ATenantIsMadeWithDefaults) {
+  ASSERT_TRUE(Create("acme").ok());
+  const v1::Tenant tenant = Get("acme");
+  EXPECT_EQ(tenant.tenant_id(), "acme");
+  EXPECT_EQ(tenant.display_name(), "acme");
+  EXPECT_EQ(tenant.time_zone(), "UTC");
+  EXPECT_EQ(tenant.auto_sync_interval().seconds(), absl::ToInt64Seconds(base::limits::kAutoSyncIntervalDefault));
+  EXPECT_EQ(tenant.create_time().seconds(), absl::ToUnixSeconds(engine_.clock().Now()));
+}
+
+TEST_F(TenantsTest, ATenantIsMadeAsAsked) {
+  v1::Tenant request;
+  request.set_tenant_id("acme");
+  request.set_display_name("Acme Care");
+  request.set_time_zone("Europe/London");
+  request.mutable_auto_sync_interval()->set_seconds(0);
+  ASSERT_TRUE(Create(request).ok());
+  EXPECT_EQ(Get("acme").display_name(), "Acme Care");
+  EXPECT_EQ(Get("acme").time_zone(), "Europe/London");
+  EXPECT_EQ(Get("acme").auto_sync_interval().seconds(), 0);
+}
+
+TEST_F(TenantsTest, ATenantIsMadeOnce) {
+  ASSERT_TRUE(Create("acme").ok());
+  EXPECT_EQ(base::Reason(Create("acme").status()), base::Reason(base::errors::TenantExists("acme")));
+}
+
+TEST_F(TenantsTest, AnUnknownTenantIsSaidToBeSo) {
+  const std::string unknown = base::Reason(base::errors::TenantUnknown("acme"));
+  EXPECT_EQ(base::Reason(GetTenant(*engine_.Snapshot(), fakes::Tenant("acme")).status()), unknown);
+  EXPECT_EQ(base::Reason(Update(UpdateOf("acme")).status()), unknown);
+}
+
+TEST_F(TenantsTest, AnUpdateChangesWhatItNames) {
+  ASSERT_TRUE(Create("acme").ok());
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  request.set_time_zone("America/Argentina/Buenos_Aires");
+  ASSERT_TRUE(Update(request).ok());
+  EXPECT_EQ(Get("acme").time_zone(), "America/Argentina/Buenos_Aires");
+  EXPECT_EQ(Get("acme").display_name(), "acme");
+  request = UpdateOf("acme");
+  request.set_display_name("Acme Care");
+  request.mutable_auto_sync_interval()->set_seconds(300);
+  ASSERT_TRUE(Update(request).ok());
+  EXPECT_EQ(Get("acme").time_zone(), "America/Argentina/Buenos_Aires");
+  EXPECT_EQ(Get("acme").display_name(), "Acme Care");
+  EXPECT_EQ(Get("acme").auto_sync_interval().seconds(), 300);
+}
+
+TEST_F(TenantsTest, AnUpdateThatChangesNothingTakesNoRevision) {
+  ASSERT_TRUE(Create("acme").ok());
+  const base::Revision before = engine_.Head(fakes::Tenant("acme"));
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  request.set_time_zone("UTC");
+  ASSERT_TRUE(Update(request).ok());
+  EXPECT_EQ(engine_.Head(fakes::Tenant("acme")), before);
+}
+
+TEST_F(TenantsTest, OnlyIanaTimeZonesAreTaken) {
+  ASSERT_TRUE(Create("acme").ok());
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  for (const char* zone : {"Europe/London", "Etc/GMT+1", "America/Port-au-Prince", "UTC"}) {
+    request.set_time_zone(zone);
+    EXPECT_TRUE(Update(request).ok()) << zone;
+  }
+  for (const char* zone :
+       {"", "London", "europe/london", "Fixed/UTC+01:00:00", "localtime", "/etc/localtime", "Europe/../Europe/London",
+        "Europe/", "right/Europe/London", "file:Europe/London", "Europe/Lon don"}) {
+    request.set_time_zone(zone);
+    EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD") << zone;
+  }
+}
+
+TEST_F(TenantsTest, TheAutoSyncIntervalKeepsItsBounds) {
+  ASSERT_TRUE(Create("acme").ok());
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  google::protobuf::Duration& interval = *request.mutable_auto_sync_interval();
+  for (int64_t seconds : {0, 300, 301, 24 * 3600}) {
+    interval.set_seconds(seconds);
+    EXPECT_TRUE(Update(request).ok()) << seconds;
+  }
+  for (int64_t seconds : {-300, 1, 299, 24 * 3600 + 1}) {
+    interval.set_seconds(seconds);
+    EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD") << seconds;
+  }
+  interval.set_seconds(600);
+  interval.set_nanos(1);
+  EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD");
+}
+
+TEST_F(TenantsTest, ANameIsAtMostSoLong) {
+  v1::Tenant request;
+  request.set_tenant_id("acme");
+  request.set_display_name(std::string(base::limits::kNameCharacters + 1, 'x'));
+  EXPECT_EQ(base::Reason(Create(request).status()), "INVALID_FIELD");
+  request.set_display_name(std::string(base::limits::kNameCharacters, 'x'));
+  EXPECT_TRUE(Create(request).ok());
+}
+
+TEST_F(TenantsTest, TenantsAreListedInPagesByTheirIds) {
+  for (const char* id : {"delta", "alpha", "charlie", "bravo", "echo"}) ASSERT_TRUE(Create(id).ok());
+  v1::ListTenantsRequest request;
+  request.set_page_size(2);
+  std::vector<std::string> ids;
+  int pages = 0;
+  do {
+    const v1::ListTenantsResponse response = *ListTenants(*engine_.Snapshot(), request);
+    for (const v1::Tenant& tenant : response.tenants()) ids.push_back(tenant.tenant_id());
+    request.set_page_token(response.next_page_token());
+    ++pages;
+  } while (!request.page_token().empty());
+  EXPECT_EQ(ids, (std::vector<std::string>{"alpha", "bravo", "charlie", "delta", "echo"}));
+  EXPECT_EQ(pages, 3);
+}
+
+TEST_F(TenantsTest, AWrongPageIsRefused) {
+  v1::ListTenantsRequest request;
+  request.set_page_size(base::limits::kPageSizeMost + 1);
+  EXPECT_EQ(base::Reason(ListTenants(*engine_.Snapshot(), request).status()), "INVALID_FIELD");
+  request.set_page_size(1);
+  request.set_page_token("%%%");
+  EXPECT_EQ(base::Reason(ListTenants(*engine_.Snapshot(), request).status()),
+            base::Reason(base::errors::PageTokenNotValid()));
+}
+
+}  // namespace
+}  // namespace caresync::tenants

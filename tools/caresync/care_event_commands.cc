@@ -1,0 +1,127 @@
+#include <unistd.h>
+
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "caresync/v1/roster.grpc.pb.h"
+#include "server/base/status_macros.h"
+#include "tools/caresync/commands.h"
+#include "tools/caresync/errors.h"
+#include "tools/caresync/json_form.h"
+#include "tools/caresync/output.h"
+
+namespace caresync::cli {
+namespace {
+
+struct EventsWish {
+  std::string source = "rota-import";
+  std::string token_file;
+  bool follow = false;
+};
+
+std::string WhatHappened(const v1::CareEvent& event) {
+  switch (event.what_case()) {
+    case v1::CareEvent::kVisitStarted:
+      return "visit started";
+    case v1::CareEvent::kVisitFinished:
+      return "visit finished";
+    case v1::CareEvent::kActivityOutcome:
+      return absl::StrCat("activity ", event.activity_outcome().activity_id(), " ",
+                          EnumText(v1::ActivityOutcome::Outcome_Name(event.activity_outcome().outcome()), "OUTCOME_"));
+    case v1::CareEvent::kFormSubmitted:
+      return absl::StrCat("form ", event.form_submitted().form_id(), " submitted");
+    case v1::CareEvent::kNote:
+      return absl::StrCat("note: ", event.note().text());
+    case v1::CareEvent::kRotaChangeSeen:
+      return "rota change seen";
+    case v1::CareEvent::WHAT_NOT_SET:
+      return "nothing that this caresync knows";
+  }
+  return "";
+}
+
+void PrintDelivery(const Options& options, const v1::CareEventDelivery& delivery) {
+  v1::CareEvent event;
+  const bool understood = event.ParseFromString(delivery.event());
+  if (options.json) {
+    PrintJson({{"event_id", delivery.event_id()},
+               {"parent_kind", v1::RecordKind_Name(delivery.parent_kind())},
+               {"parent_external_id", delivery.parent_external_id()},
+               {"carer_external_id", delivery.carer_external_id()},
+               {"event", understood ? ToJson(event) : nlohmann::ordered_json()}});
+    return;
+  }
+  std::cout << PeopleTime(ToTime(event.occurred_time()), absl::LocalTimeZone()) << "  "
+            << Printable(delivery.carer_external_id()) << "  " << Printable(delivery.parent_external_id()) << "  "
+            << Printable(WhatHappened(event)) << "\n"
+            << std::flush;
+}
+
+std::string ReadToken(const std::string& file) {
+  // No file yet: from the beginning.
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream token;
+  token << stream.rdbuf();
+  return stream ? std::move(token).str() : "";
+}
+
+// Replaced as a whole, so that a kill leaves the old token or the new one.
+absl::Status WriteToken(const std::string& file, const std::string& token) {
+  const std::string fresh = file + ".new";
+  {
+    std::ofstream stream(fresh, std::ios::binary | std::ios::trunc);
+    stream << token << std::flush;
+    if (!stream) return errors::FileNotWritable(fresh);
+  }
+  if (std::rename(fresh.c_str(), file.c_str()) != 0) return errors::FileNotWritable(file);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& wish) {
+  const Connection connection(options);
+  grpc::ClientContext context;
+  const Caller caller{access::Role::kRostering, wish.source, std::nullopt};
+  RETURN_IF_ERROR(connection.Prepare(caller, wish.follow ? absl::InfiniteDuration() : absl::Minutes(10), context));
+  v1::StreamCareEventsRequest request;
+  request.set_follow(wish.follow);
+  if (!wish.token_file.empty()) request.set_resume_token(ReadToken(wish.token_file));
+
+  const auto stub = v1::RosterService::NewStub(connection.channel());
+  const auto stream = stub->StreamCareEvents(&context, request);
+  v1::StreamCareEventsResponse response;
+  size_t events = 0;
+  while (stream->Read(&response)) {
+    if (response.restarted()) std::cerr << "The token is too old or of another store: all events come again\n";
+    for (const v1::CareEventDelivery& delivery : response.events()) PrintDelivery(options, delivery);
+    events += response.events_size();
+    if (wish.token_file.empty() || response.resume_token().empty()) continue;
+    if (absl::Status status = WriteToken(wish.token_file, response.resume_token()); !status.ok()) {
+      context.TryCancel();
+      stream->Finish();
+      return status;
+    }
+  }
+  RETURN_IF_ERROR(connection.Result(stream->Finish()));
+  if (!options.json) std::cout << events << (events == 1 ? " event\n" : " events\n");
+  return 0;
+}
+
+}  // namespace
+
+void AddCareEventsCommand(CLI::App& app, CommandLine& line) {
+  CLI::App* command = app.add_subcommand("care-events", "What carers recorded, as a rostering system reads it");
+  command->footer(
+      "Example:\n  caresync care-events --tenant demo --follow\n"
+      "With --token-file the next run goes on where this one ended.");
+  const auto wish = std::make_shared<EventsWish>();
+  command->add_option("--source", wish->source, "The rostering system whose visits they are of")->capture_default_str();
+  command->add_option("--token-file", wish->token_file, "Keeps the place in the stream");
+  command->add_flag("--follow", wish->follow, "Go on with events as they come, until Ctrl-C");
+  command->callback([&line, wish] { line.run = [&line, wish] { return StreamEvents(line.options, *wish); }; });
+}
+
+}  // namespace caresync::cli

@@ -1,0 +1,74 @@
+// The way to the server: where it is, which credential a call carries, and how an error comes back.
+#ifndef CARESYNC_TOOLS_CARESYNC_CONNECTION_H_
+#define CARESYNC_TOOLS_CARESYNC_CONNECTION_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grpcpp/grpcpp.h"
+#include "server/access/identity.h"
+#include "server/access/signing_key.h"
+#include "server/base/uuid.h"
+#include "tools/caresync/errors.h"
+
+namespace caresync::cli {
+
+// What every command takes.
+struct Options {
+  std::string server;
+  std::string data_dir;
+  std::string tenant;
+  // Empty: tokens are made with the signing key in the data directory.
+  std::string token;
+  bool json = false;
+};
+
+// Whom a call is made as. Without effect where --token was given.
+struct Caller {
+  access::Role role = access::Role::kAdministrator;
+  // Empty: caresync-cli.
+  std::string subject;
+  std::optional<base::Uuid> device;
+};
+
+// Calls the server. Not thread-safe, but for channel().
+class Connection {
+ public:
+  explicit Connection(const Options& options);
+
+  // Connects at the first call.
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  const Options& options() const { return options_; }
+
+  // Puts the credential and the deadline on a call.
+  absl::Status Prepare(const Caller& caller, absl::Duration timeout, grpc::ClientContext& context) const;
+  // As errors::FromCall.
+  absl::Status Result(const grpc::Status& status) const { return errors::FromCall(status, options_.server); }
+  // A token for `caller`, made with the signing key in the data directory.
+  absl::StatusOr<std::string> Mint(const Caller& caller, absl::Duration lifetime) const;
+
+  // One unary call, such as Call(caller, &v1::DeviceService::Stub::GetDevice, request).
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(const Caller& caller,
+                                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                const Request& request) const {
+    grpc::ClientContext context;
+    if (absl::Status status = Prepare(caller, absl::Seconds(30), context); !status.ok()) return status;
+    Stub stub(channel_);
+    Response response;
+    if (absl::Status status = Result((stub.*method)(&context, request, &response)); !status.ok()) return status;
+    return response;
+  }
+
+ private:
+  const Options& options_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+}  // namespace caresync::cli
+
+#endif  // CARESYNC_TOOLS_CARESYNC_CONNECTION_H_

@@ -1,0 +1,103 @@
+#include "tools/caresync/device_client.h"
+
+#include <algorithm>
+
+#include "server/base/limits.h"
+#include "server/base/proto_time.h"
+#include "server/base/status_macros.h"
+#include "tools/caresync/errors.h"
+
+namespace caresync::cli {
+namespace {
+
+// Room for what wraps the events in a message.
+constexpr size_t kUploadBytes = base::limits::kUploadBytes - 16 * 1024;
+
+void AppendUploads(const std::vector<v1::UploadedEvent>& events, std::vector<v1::SyncRequest>& requests) {
+  v1::Upload* upload = nullptr;
+  size_t bytes = 0;
+  for (const v1::UploadedEvent& event : events) {
+    const size_t size = event.ByteSizeLong();
+    if (upload == nullptr || upload->events_size() == static_cast<int>(base::limits::kUploadEvents) ||
+        bytes + size > kUploadBytes) {
+      upload = requests.emplace_back().mutable_upload();
+      bytes = 0;
+    }
+    *upload->add_events() = event;
+    bytes += size;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Start> DeviceClient::MakeStart(absl::Time now, size_t unsent_events) {
+  v1::Start start;
+  start.set_device_uuid(plan_.device_uuid);
+  start.set_device_name(plan_.device_name);
+  start.set_app_version(plan_.app_version);
+  start.set_data_level(base::limits::kDataLevel);
+  start.set_carer_id(plan_.carer_id);
+  start.set_sync_type(plan_.type);
+  start.set_unsent_events(static_cast<uint32_t>(unsent_events));
+  *start.mutable_device_time() = base::ToTimestamp(now);
+  ASSIGN_OR_RETURN(*start.mutable_open_visit_id(), store_.OpenVisit(plan_.carer_id));
+  ASSIGN_OR_RETURN(const v1::InterruptionCause cause, store_.BeginSync(plan_.carer_id));
+  start.set_last_interruption(cause);
+
+  ASSIGN_OR_RETURN(const std::optional<HeldCopy> unfinished, store_.BeingMade(plan_.carer_id));
+  if (unfinished && !unfinished->token.empty()) {
+    start.set_resume_token(unfinished->token);
+    return start;
+  }
+  // An unfinished copy without a batch holds nothing that could be gone on with.
+  RETURN_IF_ERROR(store_.DropUnfinished(plan_.carer_id));
+  ASSIGN_OR_RETURN(const std::optional<HeldCopy> in_use, store_.InUse(plan_.carer_id));
+  if (!in_use) return start;
+  start.set_resume_token(in_use->token);
+  ASSIGN_OR_RETURN(*start.mutable_holds(), store_.Holds(plan_.carer_id));
+  return start;
+}
+
+absl::StatusOr<std::vector<v1::SyncRequest>> DeviceClient::Begin(absl::Time now) {
+  RETURN_IF_ERROR(store_.ForgetOldEvents(now));
+  ASSIGN_OR_RETURN(std::vector<v1::UploadedEvent> events, store_.UnsentEvents(plan_.carer_id));
+  events.resize(std::min<size_t>(events.size(), base::limits::kUnsentEvents));
+  std::vector<v1::SyncRequest> requests(1);
+  ASSIGN_OR_RETURN(*requests.front().mutable_start(), MakeStart(now, events.size()));
+  AppendUploads(events, requests);
+  return requests;
+}
+
+absl::Status DeviceClient::HandleStarted(const v1::Started& started) {
+  RETURN_IF_ERROR(store_.InterruptionTold(plan_.carer_id));
+  return store_.SetSetting("time_zone", started.policy().time_zone());
+}
+
+absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::AckOf(const v1::SyncResponse& response) {
+  // Recorded already: the server took `start` for the ack.
+  if (response.has_sync_recorded()) return std::nullopt;
+  v1::SyncRequest request;
+  if (response.has_caught_up()) {
+    ASSIGN_OR_RETURN(const v1::CopySum holds, store_.Holds(plan_.carer_id));
+    request.mutable_ack()->set_resume_token(response.caught_up().resume_token());
+    *request.mutable_ack()->mutable_holds() = holds;
+    return request;
+  }
+  if (!response.has_changes()) return std::nullopt;
+  request.mutable_ack()->set_resume_token(response.changes().resume_token());
+  return request;
+}
+
+absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::Handle(const v1::SyncResponse& response, absl::Time now) {
+  const std::string& carer = plan_.carer_id;
+  if (response.has_started()) RETURN_IF_ERROR(HandleStarted(response.started()));
+  if (response.has_upload_result()) RETURN_IF_ERROR(store_.SetResults(response.upload_result(), now));
+  if (response.has_rebuild()) RETURN_IF_ERROR(store_.BeginCopy(carer, response.rebuild().rebuild_number()));
+  if (response.has_changes()) RETURN_IF_ERROR(store_.Apply(carer, response.changes()));
+  if (response.has_caught_up()) RETURN_IF_ERROR(store_.CaughtUp(carer, response.caught_up()));
+  ASSIGN_OR_RETURN(std::optional<v1::SyncRequest> ack, AckOf(response));
+  if (response.has_sync_recorded()) done_ = true;
+  return ack;
+}
+
+}  // namespace caresync::cli

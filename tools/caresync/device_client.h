@@ -1,0 +1,53 @@
+// The device's side of a sync without a network: what it sends, and what it does with each message that it gets.
+#ifndef CARESYNC_TOOLS_CARESYNC_DEVICE_CLIENT_H_
+#define CARESYNC_TOOLS_CARESYNC_DEVICE_CLIENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "caresync/v1/device_sync.pb.h"
+#include "tools/caresync/device_store.h"
+
+namespace caresync::cli {
+
+struct SyncPlan {
+  std::string device_uuid;
+  std::string device_name;
+  std::string app_version;
+  std::string carer_id;
+  v1::SyncType type = v1::SYNC_TYPE_STANDARD;
+};
+
+// One sync. Whatever it was given is durable when Handle returns. Not thread-safe.
+class DeviceClient {
+ public:
+  // `store` must outlive it.
+  DeviceClient(const DeviceStore& store, SyncPlan plan) : store_(store), plan_(std::move(plan)) {}
+
+  // What to send before anything is received: `start`, then the uploads. Called once.
+  absl::StatusOr<std::vector<v1::SyncRequest>> Begin(absl::Time now);
+  // Applies a message; what it is answered with, if anything. Errors: SERVER_BROKE_PROTOCOL, those of
+  // the store.
+  absl::StatusOr<std::optional<v1::SyncRequest>> Handle(const v1::SyncResponse& response, absl::Time now);
+
+  // The sync is recorded: nothing is left to do.
+  bool done() const { return done_; }
+
+ private:
+  absl::StatusOr<v1::Start> MakeStart(absl::Time now, size_t unsent_events);
+  absl::Status HandleStarted(const v1::Started& started);
+  // The ack of what `response` brought.
+  absl::StatusOr<std::optional<v1::SyncRequest>> AckOf(const v1::SyncResponse& response);
+
+  const DeviceStore& store_;
+  const SyncPlan plan_;
+  bool done_ = false;
+};
+
+}  // namespace caresync::cli
+
+#endif  // CARESYNC_TOOLS_CARESYNC_DEVICE_CLIENT_H_

@@ -1,0 +1,305 @@
+#include "tools/caresync/device_store.h"
+
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "server/base/status_macros.h"
+#include "tools/caresync/errors.h"
+
+namespace caresync::cli {
+namespace {
+
+constexpr int64_t kFormat = 1;
+constexpr absl::Duration kAcceptedEventsKept = absl::Hours(24 * 14);
+
+constexpr char kTables[] = R"sql(
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS copies (
+  copy_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  carer_id TEXT NOT NULL,
+  in_use INTEGER NOT NULL,
+  rebuild_number INTEGER NOT NULL,
+  token BLOB NOT NULL,
+  revision INTEGER NOT NULL,
+  UNIQUE (carer_id, in_use));
+CREATE TABLE IF NOT EXISTS records (
+  copy_id INTEGER NOT NULL REFERENCES copies ON DELETE CASCADE,
+  kind INTEGER NOT NULL,
+  record_id TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  PRIMARY KEY (copy_id, kind, record_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+  event_id TEXT PRIMARY KEY,
+  sequence INTEGER NOT NULL UNIQUE,
+  carer_id TEXT NOT NULL,
+  event BLOB NOT NULL,
+  outcome INTEGER NOT NULL,
+  review_reason INTEGER NOT NULL,
+  result_time INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS carers (
+  carer_id TEXT PRIMARY KEY,
+  open_visit_id TEXT NOT NULL DEFAULT '',
+  syncing INTEGER NOT NULL DEFAULT 0,
+  interruption INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+PRAGMA user_version = 1;
+)sql";
+
+std::string BigEndian(uint32_t value) {
+  std::string bytes(4, '\0');
+  for (int i = 0; i < 4; ++i) bytes[i] = static_cast<char>(value >> (24 - 8 * i));
+  return bytes;
+}
+
+}  // namespace
+
+uint64_t Fingerprint(v1::RecordKind kind, std::string_view record_id, std::string_view payload) {
+  std::string input = BigEndian(static_cast<uint32_t>(kind)) + BigEndian(static_cast<uint32_t>(record_id.size()));
+  input.append(record_id).append(payload);
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(input.data()), input.size(), digest);
+  uint64_t fingerprint = 0;
+  for (int i = 0; i < 8; ++i) fingerprint = fingerprint << 8 | digest[i];
+  return fingerprint;
+}
+
+SyncLock::~SyncLock() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+DeviceStore::DeviceStore(std::string file, Database database)
+    : file_(std::move(file)), database_(std::move(database)) {}
+
+absl::StatusOr<DeviceStore> DeviceStore::Open(const std::string& file, std::string_view tenant) {
+  std::error_code failed;
+  std::filesystem::create_directories(std::filesystem::path(file).parent_path(), failed);
+  if (failed) return errors::FileNotWritable(file);
+  ASSIGN_OR_RETURN(Database database, Database::Open(file));
+  int64_t format = 0;
+  RETURN_IF_ERROR(database.Query("PRAGMA user_version", {}, [&](const Row& row) { format = row.Int(0); }));
+  if (format > kFormat) return errors::DeviceStoreTooNew(file);
+  if (format == 0) {
+    ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database));
+    RETURN_IF_ERROR(database.RunScript(kTables));
+    RETURN_IF_ERROR(transaction.Commit());
+  }
+  DeviceStore store(file, std::move(database));
+  ASSIGN_OR_RETURN(const std::string known, store.Setting("tenant"));
+  if (known.empty()) {
+    RETURN_IF_ERROR(store.SetSetting("tenant", tenant));
+  } else if (known != tenant) {
+    return errors::DeviceOfOtherTenant(file, known);
+  }
+  return store;
+}
+
+absl::StatusOr<SyncLock> DeviceStore::LockForSync() const {
+  // A file of its own: closing any descriptor of the database's file would drop SQLite's own locks.
+  const std::string lock_file = file_ + ".lock";
+  SyncLock lock(open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (lock.descriptor_ < 0) return errors::FileNotWritable(lock_file);
+  if (flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) return errors::SyncRunsAlready(file_);
+  return lock;
+}
+
+absl::StatusOr<std::optional<HeldCopy>> DeviceStore::FindCopy(std::string_view carer, bool in_use) const {
+  std::optional<HeldCopy> copy;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT copy_id, rebuild_number, token, revision FROM copies WHERE carer_id = ? AND in_use = ?",
+      {carer, int64_t{in_use}}, [&](const Row& row) {
+        copy = HeldCopy{row.Int(0), static_cast<uint64_t>(row.Int(1)), row.Bytes(2), static_cast<uint64_t>(row.Int(3))};
+      }));
+  return copy;
+}
+
+absl::StatusOr<std::optional<HeldCopy>> DeviceStore::InUse(std::string_view carer) const {
+  return FindCopy(carer, true);
+}
+
+absl::StatusOr<std::optional<HeldCopy>> DeviceStore::BeingMade(std::string_view carer) const {
+  return FindCopy(carer, false);
+}
+
+absl::StatusOr<HeldCopy> DeviceStore::NamedCopy(std::string_view carer, uint64_t rebuild_number) const {
+  ASSIGN_OR_RETURN(const std::optional<HeldCopy> copy, FindCopy(carer, rebuild_number == 0));
+  if (!copy) return errors::ServerBrokeProtocol("changes for a copy that this device does not hold");
+  if (rebuild_number != 0 && copy->rebuild_number != rebuild_number) {
+    return errors::ServerBrokeProtocol("changes for another copy than the one being made");
+  }
+  return *copy;
+}
+
+absl::Status DeviceStore::DropUnfinished(std::string_view carer) const {
+  return database_.Run("DELETE FROM copies WHERE carer_id = ? AND in_use = 0", {carer});
+}
+
+absl::Status DeviceStore::BeginCopy(std::string_view carer, uint64_t rebuild_number) const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  RETURN_IF_ERROR(DropUnfinished(carer));
+  RETURN_IF_ERROR(
+      database_.Run("INSERT INTO copies (carer_id, in_use, rebuild_number, token, revision) VALUES (?, 0, ?, x'', 0)",
+                    {carer, static_cast<int64_t>(rebuild_number)}));
+  return transaction.Commit();
+}
+
+absl::Status DeviceStore::Apply(std::string_view carer, const v1::Changes& changes) const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  ASSIGN_OR_RETURN(const HeldCopy copy, NamedCopy(carer, changes.rebuild_number()));
+  for (const v1::Upsert& upsert : changes.upserts()) {
+    RETURN_IF_ERROR(
+        database_.Run("INSERT OR REPLACE INTO records (copy_id, kind, record_id, payload) VALUES (?, ?, ?, ?)",
+                      {copy.id, int64_t{upsert.kind()}, upsert.record_id(), Blob{upsert.payload()}}));
+  }
+  for (const v1::Removal& removal : changes.removals()) {
+    RETURN_IF_ERROR(database_.Run("DELETE FROM records WHERE copy_id = ? AND kind = ? AND record_id = ?",
+                                  {copy.id, int64_t{removal.kind()}, removal.record_id()}));
+  }
+  RETURN_IF_ERROR(
+      database_.Run("UPDATE copies SET token = ? WHERE copy_id = ?", {Blob{changes.resume_token()}, copy.id}));
+  return transaction.Commit();
+}
+
+absl::Status DeviceStore::CaughtUp(std::string_view carer, const v1::CaughtUp& caught_up) const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  ASSIGN_OR_RETURN(const HeldCopy copy, NamedCopy(carer, caught_up.rebuild_number()));
+  if (caught_up.rebuild_number() != 0) {
+    RETURN_IF_ERROR(database_.Run("DELETE FROM copies WHERE carer_id = ? AND in_use = 1", {carer}));
+  }
+  RETURN_IF_ERROR(database_.Run("UPDATE copies SET in_use = 1, token = ?, revision = ? WHERE copy_id = ?",
+                                {Blob{caught_up.resume_token()}, static_cast<int64_t>(caught_up.revision()), copy.id}));
+  return transaction.Commit();
+}
+
+absl::StatusOr<v1::CopySum> DeviceStore::Holds(std::string_view carer) const {
+  ASSIGN_OR_RETURN(const std::vector<HeldRecord> records, Records(carer));
+  v1::CopySum sum;
+  sum.set_count(records.size());
+  uint64_t total = 0;
+  for (const HeldRecord& record : records) total += Fingerprint(record.kind, record.id, record.payload);
+  sum.set_sum(total);
+  return sum;
+}
+
+absl::StatusOr<std::vector<HeldRecord>> DeviceStore::Records(std::string_view carer) const {
+  std::vector<HeldRecord> records;
+  RETURN_IF_ERROR(
+      database_.Query("SELECT kind, record_id, payload FROM records JOIN copies USING (copy_id) "
+                      "WHERE carer_id = ? AND in_use = 1 ORDER BY kind, record_id",
+                      {carer}, [&](const Row& row) {
+                        records.push_back({static_cast<v1::RecordKind>(row.Int(0)), row.Bytes(1), row.Bytes(2)});
+                      }));
+  return records;
+}
+
+absl::Status DeviceStore::PutEvent(std::string_view carer, std::string_view event_id, std::string_view event) const {
+  // The running number outlives the events that it was given to: a number used again would hide a lost event.
+  RETURN_IF_ERROR(
+      database_.Run("INSERT INTO settings (name, value) VALUES ('last_sequence', '1') "
+                    "ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"));
+  return database_.Run(
+      "INSERT INTO events (event_id, sequence, carer_id, event, outcome, review_reason, result_time) "
+      "SELECT ?, CAST(value AS INTEGER), ?, ?, 0, 0, 0 FROM settings WHERE name = 'last_sequence'",
+      {event_id, carer, Blob{event}});
+}
+
+absl::Status DeviceStore::AddEvent(std::string_view carer, std::string_view event_id, std::string_view event) const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  RETURN_IF_ERROR(PutEvent(carer, event_id, event));
+  return transaction.Commit();
+}
+
+absl::Status DeviceStore::AddVisitEvent(std::string_view carer, std::string_view event_id, std::string_view event,
+                                        std::string_view open_visit) const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  RETURN_IF_ERROR(PutEvent(carer, event_id, event));
+  RETURN_IF_ERROR(
+      database_.Run("INSERT INTO carers (carer_id, open_visit_id) VALUES (?1, ?2) "
+                    "ON CONFLICT (carer_id) DO UPDATE SET open_visit_id = ?2",
+                    {carer, open_visit}));
+  return transaction.Commit();
+}
+
+absl::StatusOr<std::vector<v1::UploadedEvent>> DeviceStore::Events(std::string_view carer, bool unsent_only) const {
+  std::vector<v1::UploadedEvent> events;
+  RETURN_IF_ERROR(
+      database_.Query("SELECT sequence, event_id, event FROM events WHERE carer_id = ? AND (outcome = 0 OR ? = 0) "
+                      "ORDER BY sequence",
+                      {carer, int64_t{unsent_only}}, [&](const Row& row) {
+                        v1::UploadedEvent& event = events.emplace_back();
+                        event.set_sequence(static_cast<uint64_t>(row.Int(0)));
+                        event.set_event_id(row.Bytes(1));
+                        event.set_event(row.Bytes(2));
+                      }));
+  return events;
+}
+
+absl::StatusOr<std::vector<v1::UploadedEvent>> DeviceStore::UnsentEvents(std::string_view carer) const {
+  return Events(carer, true);
+}
+
+absl::StatusOr<std::vector<v1::UploadedEvent>> DeviceStore::KeptEvents(std::string_view carer) const {
+  return Events(carer, false);
+}
+
+absl::Status DeviceStore::SetResults(const v1::UploadResult& results, absl::Time now) const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  for (const v1::EventResult& result : results.results()) {
+    // An outcome that this app does not know is none: the event is sent again.
+    if (!v1::EventOutcome_IsValid(result.outcome())) continue;
+    RETURN_IF_ERROR(database_.Run(
+        "UPDATE events SET outcome = ?, review_reason = ?, result_time = ? WHERE event_id = ?",
+        {int64_t{result.outcome()}, int64_t{result.review_reason()}, absl::ToUnixSeconds(now), result.event_id()}));
+  }
+  return transaction.Commit();
+}
+
+absl::Status DeviceStore::ForgetOldEvents(absl::Time now) const {
+  return database_.Run("DELETE FROM events WHERE outcome != 0 AND result_time < ?",
+                       {absl::ToUnixSeconds(now - kAcceptedEventsKept)});
+}
+
+absl::StatusOr<std::string> DeviceStore::OpenVisit(std::string_view carer) const {
+  std::string visit;
+  RETURN_IF_ERROR(database_.Query("SELECT open_visit_id FROM carers WHERE carer_id = ?", {carer},
+                                  [&](const Row& row) { visit = row.Bytes(0); }));
+  return visit;
+}
+
+absl::StatusOr<v1::InterruptionCause> DeviceStore::BeginSync(std::string_view carer) const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  // Still marked as syncing: the process of that sync never came to its end.
+  RETURN_IF_ERROR(
+      database_.Run("INSERT INTO carers (carer_id, syncing) VALUES (?1, 1) ON CONFLICT (carer_id) DO UPDATE SET "
+                    "interruption = CASE WHEN syncing THEN ?2 ELSE interruption END, syncing = 1",
+                    {carer, int64_t{v1::INTERRUPTION_CAUSE_UNKNOWN}}));
+  int64_t cause = 0;
+  RETURN_IF_ERROR(database_.Query("SELECT interruption FROM carers WHERE carer_id = ?", {carer},
+                                  [&](const Row& row) { cause = row.Int(0); }));
+  RETURN_IF_ERROR(transaction.Commit());
+  return static_cast<v1::InterruptionCause>(cause);
+}
+
+absl::Status DeviceStore::InterruptionTold(std::string_view carer) const {
+  return database_.Run("UPDATE carers SET interruption = 0 WHERE carer_id = ?", {carer});
+}
+
+absl::Status DeviceStore::EndSync(std::string_view carer, v1::InterruptionCause cause) const {
+  return database_.Run("UPDATE carers SET syncing = 0, interruption = ? WHERE carer_id = ?", {int64_t{cause}, carer});
+}
+
+absl::StatusOr<std::string> DeviceStore::Setting(std::string_view name) const {
+  std::string value;
+  RETURN_IF_ERROR(database_.Query("SELECT value FROM settings WHERE name = ?", {name},
+                                  [&](const Row& row) { value = row.Bytes(0); }));
+  return value;
+}
+
+absl::Status DeviceStore::SetSetting(std::string_view name, std::string_view value) const {
+  return database_.Run("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", {name, value});
+}
+
+}  // namespace caresync::cli

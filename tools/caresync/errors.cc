@@ -1,0 +1,159 @@
+#include "tools/caresync/errors.h"
+
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace caresync::cli {
+namespace {
+
+constexpr char kReasonUrl[] = "caresync.cli/reason";
+constexpr char kUsageReason[] = "USAGE";
+
+absl::Status Make(absl::StatusCode code, const std::string& reason, const std::string& message) {
+  absl::Status status(code, message);
+  status.SetPayload(kReasonUrl, absl::Cord(reason));
+  return status;
+}
+
+// Where the call never reached a caresync server, gRPC's own words help nobody.
+absl::Status FromTransport(const grpc::Status& status, const std::string& server) {
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  switch (code) {
+    case absl::StatusCode::kUnavailable:
+      return Make(code, "SERVER_UNREACHABLE",
+                  absl::StrCat("no answer from ", server, " (", status.error_message(),
+                               "). Is caresyncd running? Start it, or name another server with --server"));
+    case absl::StatusCode::kDeadlineExceeded:
+      return Make(code, "TIMED_OUT", absl::StrCat(server, " took too long to answer. Try again"));
+    case absl::StatusCode::kUnimplemented:
+      return Make(
+          code, "NOT_A_CARESYNC_SERVER",
+          absl::StrCat(server, " answers, but does not know this call. Check --server and the server's version"));
+    default:
+      return Make(code, absl::StatusCodeToString(code), status.error_message());
+  }
+}
+
+}  // namespace
+
+std::string ErrorReason(const absl::Status& status) {
+  if (const auto reason = status.GetPayload(kReasonUrl)) return std::string(*reason);
+  return absl::StatusCodeToString(status.code());
+}
+
+bool IsUsageError(const absl::Status& status) { return ErrorReason(status) == kUsageReason; }
+
+namespace errors {
+
+absl::Status Usage(const std::string& what) { return Make(absl::StatusCode::kInvalidArgument, kUsageReason, what); }
+
+absl::Status FromCall(const grpc::Status& status, const std::string& server) {
+  if (status.ok()) return absl::OkStatus();
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return FromTransport(status, server);
+  std::string reason;
+  std::string message = status.error_message();
+  for (const google::protobuf::Any& any : details.details()) {
+    google::rpc::ErrorInfo info;
+    google::rpc::RetryInfo retry;
+    if (any.UnpackTo(&info)) reason = info.reason();
+    if (any.UnpackTo(&retry)) absl::StrAppend(&message, " (come back in ", retry.retry_delay().seconds(), " s)");
+  }
+  if (reason.empty()) return FromTransport(status, server);
+  return Make(static_cast<absl::StatusCode>(status.error_code()), reason, message);
+}
+
+absl::Status SigningKeyMissing(const absl::Status& cause, const std::string& file) {
+  return Make(absl::StatusCode::kFailedPrecondition, "NO_SIGNING_KEY",
+              absl::StrCat("cannot make a token with the key ", file, ": ", cause.message(),
+                           ". Name the server's data directory with --data-dir, or give a token with --token"));
+}
+
+absl::Status FileNotReadable(const std::string& file) {
+  return Make(absl::StatusCode::kNotFound, "FILE_NOT_READABLE",
+              absl::StrCat("cannot read ", file, ". Check that it exists and that you may read it"));
+}
+
+absl::Status FileNotWritable(const std::string& file) {
+  return Make(absl::StatusCode::kUnavailable, "FILE_NOT_WRITABLE",
+              absl::StrCat("cannot write ", file, ". Check the folder, its permissions and the free space"));
+}
+
+absl::Status RotaNotValid(const std::string& file, const std::string& what) {
+  return Make(absl::StatusCode::kInvalidArgument, "ROTA_NOT_VALID",
+              absl::StrCat(file, ": ", what, ". Nothing of this file was sent"));
+}
+
+absl::Status CarerNotFound(const std::string& text) {
+  return Make(absl::StatusCode::kNotFound, "CARER_NOT_FOUND",
+              absl::StrCat("no carer \"", text,
+                           "\". Give the carer's ID, external ID, or the part of it after the last \"/\"; "
+                           "`caresync carers` lists them"));
+}
+
+absl::Status CarerAmbiguous(const std::string& text, const std::vector<std::string>& candidates) {
+  return Make(absl::StatusCode::kInvalidArgument, "CARER_AMBIGUOUS",
+              absl::StrCat("\"", text, "\" may be any of these carers; give one of them in full:\n  ",
+                           absl::StrJoin(candidates, "\n  ")));
+}
+
+absl::Status BranchNotFound(const std::string& text) {
+  return Make(absl::StatusCode::kNotFound, "BRANCH_NOT_FOUND",
+              absl::StrCat("no carer belongs to a branch \"", text,
+                           "\". Give the branch's name or ID; `caresync carers` shows them"));
+}
+
+absl::Status VisitNotFound(const std::string& text) {
+  return Make(absl::StatusCode::kNotFound, "VISIT_NOT_HELD",
+              absl::StrCat("this device holds no visit \"", text, "\". `caresync device visits` lists what it holds"));
+}
+
+absl::Status VisitAmbiguous(const std::string& text, const std::vector<std::string>& candidates) {
+  return Make(absl::StatusCode::kInvalidArgument, "VISIT_AMBIGUOUS",
+              absl::StrCat("\"", text, "\" may be any of these visits; give more of the ID:\n  ",
+                           absl::StrJoin(candidates, "\n  ")));
+}
+
+absl::Status VisitAlreadyOpen(const std::string& visit) {
+  return Make(absl::StatusCode::kFailedPrecondition, "VISIT_ALREADY_OPEN",
+              absl::StrCat("the carer is in visit ", visit, ". Finish it first, with `caresync device finish-visit`"));
+}
+
+absl::Status NoVisitOpen() {
+  return Make(absl::StatusCode::kFailedPrecondition, "NO_VISIT_OPEN",
+              "the carer is in no visit. Name the visit, or start one with `caresync device start-visit`");
+}
+
+absl::Status DeviceStoreFailed(const std::string& file, const std::string& detail) {
+  return Make(absl::StatusCode::kUnavailable, "DEVICE_STORE_FAILED",
+              absl::StrCat("the device's store ", file, " failed: ", detail,
+                           ". Check the folder, its permissions and the free space, then sync again"));
+}
+
+absl::Status DeviceStoreTooNew(const std::string& file) {
+  return Make(absl::StatusCode::kFailedPrecondition, "DEVICE_STORE_TOO_NEW",
+              absl::StrCat(file, " was written by a later caresync. Use that one, or another --state-dir"));
+}
+
+absl::Status DeviceOfOtherTenant(const std::string& file, const std::string& tenant) {
+  return Make(absl::StatusCode::kFailedPrecondition, "DEVICE_OF_OTHER_TENANT",
+              absl::StrCat(file, " holds records of tenant ", tenant,
+                           ". Give that --tenant, or another --uuid or --state-dir"));
+}
+
+absl::Status SyncRunsAlready(const std::string& file) {
+  return Make(absl::StatusCode::kFailedPrecondition, "SYNC_RUNS_ALREADY",
+              absl::StrCat("another process is syncing with ", file, ". Wait until it has ended"));
+}
+
+absl::Status ServerBrokeProtocol(const std::string& what) {
+  return Make(absl::StatusCode::kInternal, "SERVER_BROKE_PROTOCOL",
+              absl::StrCat("the server sent what makes no sense here: ", what, ". Please report it"));
+}
+
+}  // namespace errors
+}  // namespace caresync::cli

@@ -1,0 +1,88 @@
+// The command line for people: rotas in, a device in a terminal, the office's report out.
+#include <unistd.h>
+
+#include <csignal>
+#include <iostream>
+
+#include "CLI/CLI.hpp"
+#include "tools/caresync/commands.h"
+#include "tools/caresync/errors.h"
+#include "tools/caresync/json_form.h"
+#include "tools/caresync/output.h"
+
+namespace caresync::cli {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+void AddGlobalOptions(CLI::App& app, Options& options) {
+  app.add_option("--server", options.server, "Where the server listens")
+      ->envname("CARESYNC_SERVER")
+      ->default_val("127.0.0.1:7443");
+  app.add_option("--data-dir", options.data_dir, "The server's data directory, for its signing key and the devices")
+      ->envname("CARESYNC_DATA_DIR")
+      ->default_val("./data");
+  app.add_option("--tenant", options.tenant, "The tenant")->envname("CARESYNC_TENANT");
+  app.add_option("--token", options.token, "A bearer token; without it one is made with the signing key")
+      ->envname("CARESYNC_TOKEN");
+  app.add_flag("--json", options.json, "Output for machines");
+}
+
+int Tell(const Options& options, const absl::Status& status) {
+  if (options.json) {
+    PrintJson({{"error", {{"reason", ErrorReason(status)}, {"message", std::string(status.message())}}}});
+  } else {
+    std::cerr << Paint("error", Colour::kRed, UsesColour(STDERR_FILENO)) << ": " << ErrorReason(status) << ": "
+              << status.message() << "\n";
+  }
+  return IsUsageError(status) ? kExitUsage : kExitFailed;
+}
+
+// The help of the group that was named without a command of it.
+int TellMissingCommand(const CLI::App& app) {
+  const CLI::App* named = &app;
+  while (!named->get_subcommands().empty()) named = named->get_subcommands().front();
+  std::cerr << named->help();
+  return kExitUsage;
+}
+
+int Main(int argc, char** argv) {
+  CommandLine line;
+  CLI::App app("caresync: rotas in, what carers recorded out, and a whole device in a terminal.", "caresync");
+  app.fallthrough();
+  app.footer(
+      "A first five minutes:\n"
+      "  caresync tenant create demo --time-zone Europe/Rome\n"
+      "  export CARESYNC_TENANT=demo\n"
+      "  caresync import-rota demo/rotas/003-rome.json --date 2026-11-21\n"
+      "  caresync device update 6f9b1c1e-3c0f-4c6e-9d0e-0c2b5f6a7d81 --enrol --users 003-rome/c1\n"
+      "  caresync device sync --uuid 6f9b1c1e-3c0f-4c6e-9d0e-0c2b5f6a7d81 --carer 003-rome/c1\n"
+      "  caresync devices");
+  AddGlobalOptions(app, line.options);
+  AddTenantCommands(app, line);
+  AddTokenCommand(app, line);
+  AddImportCommand(app, line);
+  AddCarersCommand(app, line);
+  CLI::App& device = AddDeviceGroup(app);
+  AddReportCommands(app, device, line);
+  AddDeviceCommands(device, line);
+  AddCareEventsCommand(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  if (!line.run) return TellMissingCommand(app);
+  const absl::StatusOr<ExitCode> result = line.run();
+  return result.ok() ? *result : Tell(line.options, result.status());
+}
+
+}  // namespace
+}  // namespace caresync::cli
+
+int main(int argc, char** argv) {
+  // A peer that went away is an error of the call, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  return caresync::cli::Main(argc, argv);
+}

@@ -1,0 +1,64 @@
+// How the command line talks to people: tables, colours, times, a progress bar.
+#ifndef CARESYNC_TOOLS_CARESYNC_OUTPUT_H_
+#define CARESYNC_TOOLS_CARESYNC_OUTPUT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "google/protobuf/timestamp.pb.h"
+
+namespace caresync::cli {
+
+enum class Colour { kPlain, kBold, kDim, kGreen, kYellow, kRed };
+
+// True where `descriptor` is a terminal and NO_COLOR is not set.
+bool UsesColour(int descriptor);
+// `text` in `colour` where `enabled`, else as it is.
+std::string Paint(const std::string& text, Colour colour, bool enabled);
+
+// One cell of a table. Control characters in it are shown as '?': names come from others and must not steer the
+// terminal.
+struct Cell {
+  Cell(const char* text) : text(text) {}             // NOLINT
+  Cell(std::string text) : text(std::move(text)) {}  // NOLINT
+  Cell(std::string text, Colour colour) : text(std::move(text)), colour(colour) {}
+  std::string text;
+  Colour colour = Colour::kPlain;
+};
+
+// A header and its rows, columns aligned, two spaces between them, no space at a line's end.
+std::string FormatTable(const std::vector<std::string>& header, const std::vector<std::vector<Cell>>& rows,
+                        bool with_colour);
+
+// Text from others without control characters.
+std::string Printable(const std::string& text);
+
+absl::Time ToTime(const google::protobuf::Timestamp& time);
+// 2026-11-21T07:02:00Z, with a fraction where there is one.
+std::string IsoTime(absl::Time time);
+// 2026-11-21 07:02:00 UTC
+std::string PeopleTime(absl::Time time, absl::TimeZone zone);
+
+// A bar on the standard error stream; nothing where that is no terminal. Not thread-safe.
+class ProgressBar {
+ public:
+  // `enabled` false: never shown.
+  explicit ProgressBar(bool enabled);
+  ~ProgressBar() { Clear(); }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void Show(const std::string& label, uint64_t done, uint64_t total);
+  // Takes the bar off the screen, so that other lines can be printed.
+  void Clear();
+
+ private:
+  const bool enabled_;
+  bool shown_ = false;
+};
+
+}  // namespace caresync::cli
+
+#endif  // CARESYNC_TOOLS_CARESYNC_OUTPUT_H_

@@ -1,0 +1,215 @@
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "caresync/v1/tenants.grpc.pb.h"
+#include "server/access/identity.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "tools/caresync/commands.h"
+#include "tools/caresync/errors.h"
+#include "tools/caresync/json_form.h"
+#include "tools/caresync/output.h"
+
+namespace caresync::cli {
+namespace {
+
+// What tenant create and tenant set take; a field that was not given stays as it is.
+struct TenantSettings {
+  std::string tenant_id;
+  std::optional<std::string> name;
+  std::optional<std::string> time_zone;
+  std::optional<std::string> auto_sync;
+};
+
+absl::StatusOr<absl::Duration> ParseAutoSync(const std::string& text) {
+  if (text == "off") return absl::ZeroDuration();
+  absl::Duration interval;
+  if (!absl::ParseDuration(text, &interval) || interval <= absl::ZeroDuration()) {
+    return errors::Usage(absl::StrCat("--auto-sync ", text, ": give a time such as 30m or 2h, or off"));
+  }
+  return interval;
+}
+
+Caller Operator() { return Caller{access::Role::kOperator, "", std::nullopt}; }
+
+std::string AutoSyncText(const v1::Tenant& tenant) {
+  if (tenant.auto_sync_interval().seconds() == 0) return "off";
+  return absl::FormatDuration(absl::Seconds(tenant.auto_sync_interval().seconds()));
+}
+
+void PrintTenants(const std::vector<v1::Tenant>& tenants) {
+  std::vector<std::vector<Cell>> rows;
+  for (const v1::Tenant& tenant : tenants) {
+    rows.push_back({tenant.tenant_id(), tenant.display_name(), tenant.time_zone(), AutoSyncText(tenant),
+                    PeopleTime(ToTime(tenant.create_time()), absl::LocalTimeZone())});
+  }
+  std::cout << FormatTable({"Tenant", "Name", "Time zone", "Auto sync", "Created"}, rows, UsesColour(STDOUT_FILENO));
+}
+
+ExitCode ShowTenant(const Options& options, const v1::Tenant& tenant) {
+  if (options.json) {
+    PrintJson(ToJson(tenant));
+  } else {
+    PrintTenants({tenant});
+  }
+  return 0;
+}
+
+absl::StatusOr<ExitCode> CreateTenant(const Options& options, const TenantSettings& settings) {
+  v1::CreateTenantRequest request;
+  v1::Tenant& tenant = *request.mutable_tenant();
+  tenant.set_tenant_id(settings.tenant_id);
+  tenant.set_display_name(settings.name.value_or(""));
+  tenant.set_time_zone(settings.time_zone.value_or(""));
+  if (settings.auto_sync) {
+    ASSIGN_OR_RETURN(const absl::Duration interval, ParseAutoSync(*settings.auto_sync));
+    tenant.mutable_auto_sync_interval()->set_seconds(absl::ToInt64Seconds(interval));
+  }
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(const v1::Tenant created,
+                   connection.Call(Operator(), &v1::TenantService::Stub::CreateTenant, request));
+  return ShowTenant(options, created);
+}
+
+absl::StatusOr<ExitCode> SetTenant(const Options& options, const TenantSettings& settings) {
+  v1::UpdateTenantRequest request;
+  request.set_tenant_id(settings.tenant_id);
+  if (settings.name) request.set_display_name(*settings.name);
+  if (settings.time_zone) request.set_time_zone(*settings.time_zone);
+  if (settings.auto_sync) {
+    ASSIGN_OR_RETURN(const absl::Duration interval, ParseAutoSync(*settings.auto_sync));
+    request.mutable_auto_sync_interval()->set_seconds(absl::ToInt64Seconds(interval));
+  }
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(const v1::Tenant tenant,
+                   connection.Call(Operator(), &v1::TenantService::Stub::UpdateTenant, request));
+  return ShowTenant(options, tenant);
+}
+
+absl::StatusOr<ExitCode> GetTenant(const Options& options, const std::string& tenant_id) {
+  v1::GetTenantRequest request;
+  request.set_tenant_id(tenant_id);
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(const v1::Tenant tenant, connection.Call(Operator(), &v1::TenantService::Stub::GetTenant, request));
+  return ShowTenant(options, tenant);
+}
+
+absl::StatusOr<ExitCode> ListTenants(const Options& options) {
+  const Connection connection(options);
+  v1::ListTenantsRequest request;
+  std::vector<v1::Tenant> tenants;
+  do {
+    ASSIGN_OR_RETURN(const v1::ListTenantsResponse page,
+                     connection.Call(Operator(), &v1::TenantService::Stub::ListTenants, request));
+    tenants.insert(tenants.end(), page.tenants().begin(), page.tenants().end());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  if (!options.json) {
+    PrintTenants(tenants);
+    return 0;
+  }
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const v1::Tenant& tenant : tenants) list.push_back(ToJson(tenant));
+  PrintJson({{"tenants", list}});
+  return 0;
+}
+
+void AddSettings(CLI::App& command, TenantSettings& settings) {
+  command.add_option("ID", settings.tenant_id, "1 to 63 characters of a-z, 0-9 and '-', beginning with a letter")
+      ->required();
+  command.add_option("--name", settings.name, "Shown to people");
+  command.add_option("--time-zone", settings.time_zone, "An IANA name, such as Europe/London");
+  command.add_option("--auto-sync", settings.auto_sync, "How often devices sync by themselves: 5m to 24h, or off");
+}
+
+// What the token command takes.
+struct TokenWish {
+  std::string role;
+  std::string subject;
+  std::string device;
+  std::string lifetime = "1h";
+};
+
+absl::StatusOr<Caller> CallerOf(const TokenWish& wish) {
+  const std::optional<access::Role> role = access::RoleFromName(wish.role);
+  if (!role) {
+    return errors::Usage(
+        absl::StrCat("--role ", wish.role, ": give carer, rostering, coordinator, administrator, support or operator"));
+  }
+  Caller caller{*role, wish.subject, std::nullopt};
+  if (caller.role == access::Role::kRostering && caller.subject.empty()) caller.subject = "rota-import";
+  if (!wish.device.empty()) {
+    caller.device = base::Uuid::Parse(wish.device);
+    if (!caller.device) return errors::Usage(absl::StrCat("--device ", wish.device, " is not a UUID"));
+  }
+  if (caller.role != access::Role::kCarer) return caller;
+  if (!caller.device || !base::Uuid::Parse(caller.subject)) {
+    return errors::Usage("a carer's token needs --subject, the carer's ID, and --device, the device's UUID");
+  }
+  return caller;
+}
+
+absl::StatusOr<ExitCode> PrintToken(const Options& options, const TokenWish& wish) {
+  ASSIGN_OR_RETURN(const Caller caller, CallerOf(wish));
+  absl::Duration lifetime;
+  if (!absl::ParseDuration(wish.lifetime, &lifetime) || lifetime <= absl::ZeroDuration() ||
+      lifetime > base::limits::kTokenLifetimeMost) {
+    return errors::Usage(absl::StrCat("--lifetime ", wish.lifetime, ": give a time such as 1h, at most 366 days"));
+  }
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(const std::string token, connection.Mint(caller, lifetime));
+  if (options.json) {
+    PrintJson({{"token", token}, {"expires", IsoTime(absl::Now() + lifetime)}});
+  } else {
+    std::cout << token << "\n";
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AddTenantCommands(CLI::App& app, CommandLine& line) {
+  CLI::App* group = app.add_subcommand("tenant", "Make, list, show and change tenants");
+  group->footer(
+      "Examples:\n  caresync tenant create demo --name \"Demo Care\" --time-zone Europe/Rome\n"
+      "  caresync tenant set demo --auto-sync 15m");
+  const auto settings = std::make_shared<TenantSettings>();
+
+  CLI::App* create = group->add_subcommand("create", "Make a tenant");
+  AddSettings(*create, *settings);
+  create->callback(
+      [&line, settings] { line.run = [&line, settings] { return CreateTenant(line.options, *settings); }; });
+
+  CLI::App* set = group->add_subcommand("set", "Change a tenant's preferences");
+  AddSettings(*set, *settings);
+  set->callback([&line, settings] { line.run = [&line, settings] { return SetTenant(line.options, *settings); }; });
+
+  CLI::App* show = group->add_subcommand("show", "Show one tenant");
+  show->add_option("ID", settings->tenant_id, "The tenant")->required();
+  show->callback(
+      [&line, settings] { line.run = [&line, settings] { return GetTenant(line.options, settings->tenant_id); }; });
+
+  CLI::App* list = group->add_subcommand("list", "List all tenants");
+  list->callback([&line] { line.run = [&line] { return ListTenants(line.options); }; });
+}
+
+void AddTokenCommand(CLI::App& app, CommandLine& line) {
+  CLI::App* command = app.add_subcommand("token", "Make a token with the signing key in the data directory");
+  command->footer(
+      "Examples:\n  caresync token --tenant demo --role administrator\n"
+      "  caresync token --tenant demo --role rostering --subject rota-import --lifetime 24h");
+  const auto wish = std::make_shared<TokenWish>();
+  command->add_option("--role", wish->role, "carer, rostering, coordinator, administrator, support or operator")
+      ->required();
+  command->add_option("--subject", wish->subject, "Whom it names: a carer's ID, a source, anyone else's name");
+  command->add_option("--device", wish->device, "With --role carer: the device's UUID");
+  command->add_option("--lifetime", wish->lifetime, "Such as 30m or 24h")->capture_default_str();
+  command->callback([&line, wish] { line.run = [&line, wish] { return PrintToken(line.options, *wish); }; });
+}
+
+}  // namespace caresync::cli

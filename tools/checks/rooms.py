@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Checks that includes point down the rooms only, as ARCHITECTURE.md draws them, and that generated gRPC headers stay at the edges.
+
+usage: rooms.py ROOT
+"""
+import pathlib
+import re
+import sys
+
+# A room may include itself, observability/, and what is listed for it.
+BELOW = {
+    "storage": [],
+    "observability": [],
+    "server/base": ["storage"],
+    "server/commit": ["server/base", "storage"],
+    "server/feed": ["server/commit", "server/base", "storage"],
+    "server/records": ["server/feed", "server/commit", "server/base", "storage"],
+}
+ENGINE = ["server/records", "server/feed", "server/commit", "server/base", "storage"]
+BELOW["server/tenants"] = ENGINE
+BELOW["server/access"] = ENGINE
+# Among the rooms of one floor, these ways and no others.
+BELOW["server/roster"] = ENGINE + ["server/tenants"]
+BELOW["server/devices"] = ENGINE
+BELOW["server/sync"] = ENGINE + ["server/tenants", "server/devices"]
+BELOW["server/rpc"] = ENGINE + ["server/tenants", "server/access", "server/roster", "server/devices", "server/sync"]
+BELOW["server"] = BELOW["server/rpc"] + ["server/rpc"]
+# The command line is a client: of the server's rooms it needs only the tokens it mints.
+BELOW["tools/caresync"] = ["server/access", "server/base"]
+
+INCLUDE = re.compile(r'^\s*#include\s+[<"]([^">]+)[">]', re.M)
+MAY_USE_GRPC = ("server/rpc", "tools/caresync", "server")
+
+
+def room_of(path):
+    parent = str(pathlib.PurePosixPath(path).parent)
+    while parent not in ("", "."):
+        if parent in BELOW:
+            return parent
+        parent = str(pathlib.PurePosixPath(parent).parent)
+    return None
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    wrong = []
+    seen = 0
+    for top in ("storage", "observability", "server", "tools"):
+        for file in sorted((root / top).rglob("*")):
+            if file.suffix not in (".h", ".cc"):
+                continue
+            path = file.relative_to(root).as_posix()
+            room = room_of(path)
+            if room is None:
+                wrong.append(f"{path}: lies in no room that tools/checks/rooms.py knows")
+                continue
+            seen += 1
+            for include in INCLUDE.findall(file.read_text()):
+                if (include.startswith("grpc") or include.endswith(".grpc.pb.h")) and room not in MAY_USE_GRPC:
+                    wrong.append(f"{path}: includes {include}; gRPC stays at the edges")
+                target = room_of(include)
+                if target in (None, room, "observability"):
+                    continue
+                if target not in BELOW[room]:
+                    wrong.append(f"{path}: includes {include}; {target} does not lie below {room}")
+    if seen == 0:
+        wrong.append(f"{root}: no source files found")
+    print("\n".join(wrong) or f"{seen} files: every include points down")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
