@@ -229,8 +229,8 @@ absl::Status TooManyEvents(std::string_view what) {
 }
 
 absl::Status FollowUnavailable() {
-  return MakeRetryable(StatusCode::kUnavailable, "FOLLOW_UNAVAILABLE",
-                       "live changes are not available now; sync without follow, or come back later", absl::Minutes(1));
+  return Make(StatusCode::kUnimplemented, "FOLLOW_UNAVAILABLE",
+              "this server does not send live changes; sync without `follow`");
 }
 
 absl::Status DeviceSilent() {

@@ -21,12 +21,6 @@ absl::Status ParseInto(std::string_view value, std::optional<Message>& part) {
   return absl::OkStatus();
 }
 
-absl::Status TakeLaterCall(std::string_view value, std::optional<store::DeviceCall>& call) {
-  ASSIGN_OR_RETURN(store::DeviceCall other, base::ParseStored<store::DeviceCall>(value));
-  if (!call.has_value() || other.time_us() > call->time_us()) call = std::move(other);
-  return absl::OkStatus();
-}
-
 storage::Write CallWrite(const base::TenantId& tenant, const base::Uuid& device, DevicePart part,
                          const store::DeviceCall& call) {
   return {storage::Space::kDevices, base::keys::DeviceRow(tenant, device, part), call.SerializeAsString()};
@@ -60,7 +54,7 @@ absl::Status AddPart(uint8_t part, std::string_view value, DeviceRows& rows) {
       return absl::OkStatus();
     case DevicePart::kCall:
     case DevicePart::kRefusedCall:
-      return TakeLaterCall(value, rows.call);
+      return ParseInto(value, rows.call);
     case DevicePart::kReport:
       return ParseInto(value, rows.report);
   }

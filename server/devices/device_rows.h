@@ -3,7 +3,9 @@
 //   device   what administrators say of it; written on condition of its own bytes
 //   session  which session may write the device's own rows
 //   call     the last call that had a session; written by that session
-//   refused  the last call that was refused before it had one; buffered, the last writer wins
+//   refused  the last call that was refused before it had one; buffered, the last writer wins; deleted by the next
+//   session, so
+//            that while it is there it is the later one, whatever the clock did meanwhile
 //   report   what the device says of itself and how it stands; written by the session in `session` only, on condition
 //   of that row
 #ifndef CARESYNC_SERVER_DEVICES_DEVICE_ROWS_H_
@@ -25,7 +27,7 @@ struct DeviceRows {
   std::optional<store::Device> device;
   // The session row's bytes, for preconditions.
   std::optional<std::string> session;
-  // The later of the two.
+  // The refused one where there is one, since it came after the other.
   std::optional<store::DeviceCall> call;
   std::optional<store::DeviceReport> report;
 };
@@ -34,7 +36,7 @@ struct DeviceRows {
 absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const base::TenantId& tenant,
                                           const base::Uuid& device);
 
-// One part, parsed, into `rows`. Errors: DAMAGED_ROW.
+// One part, parsed, into `rows`; a device's parts are to be added in the order of their keys. Errors: DAMAGED_ROW.
 absl::Status AddPart(uint8_t part, std::string_view value, DeviceRows& rows);
 
 // The row that says when and how a device last called. `opening`: of the store, see DeviceCall.

@@ -124,6 +124,8 @@ storage::Commit SessionRows::Begin(storage::Durability durability) const {
   store::DeviceSession session;
   session.set_session_id(owner_.session_id);
   commit.writes.push_back({Space::kDevices, session_key, session.SerializeAsString()});
+  commit.writes.push_back(
+      {Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kRefusedCall), std::nullopt});
   if (ended_last_sync_.has_value()) {
     commit.writes.push_back({Space::kDevices, keys::Sync(owner_.tenant, owner_.device, report_.syncs() - 1),
                              ended_last_sync_->SerializeAsString()});

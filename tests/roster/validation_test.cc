@@ -57,6 +57,9 @@ struct Case {
   std::string field;
 };
 
+// What ctest shows of a case.
+void PrintTo(const Case& wrong, std::ostream* out) { *out << wrong.name; }
+
 const std::string kField = "INVALID_FIELD";
 
 class ValidationTest : public testing::TestWithParam<Case> {

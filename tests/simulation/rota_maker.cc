@@ -45,6 +45,13 @@ v1::ApplyChangesRequest RotaMaker::FirstMessage(const std::string& source) {
     change.set_source(source);
     sent_[{source, carer}] = change;
   }
+  // The others come late, and what refers to them waits.
+  for (size_t i = 0; i + 1 < kServiceUsers; ++i) {
+    v1::RosterChange& change = *request.add_changes();
+    change = fakes::ServiceUserChange(absl::StrCat("person", i));
+    change.set_source(source);
+    sent_[{source, change.external_id()}] = change;
+  }
   return request;
 }
 

@@ -22,7 +22,7 @@ class RotaMaker {
   // The external IDs of a source's carers who have devices.
   static std::vector<std::string> CarersWithDevices(const std::string& source);
 
-  // The carers with devices, to begin with.
+  // To begin with: the carers with devices, and all service users but one.
   v1::ApplyChangesRequest FirstMessage(const std::string& source);
   // One to four changes, each of another record.
   v1::ApplyChangesRequest NextMessage(const std::string& source);

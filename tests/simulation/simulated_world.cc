@@ -160,7 +160,7 @@ void SimulatedWorld::Step() {
       {"cut", 10, &SimulatedWorld::CutStream},
       {"kill", 4, &SimulatedWorld::KillDevice},
       {"half-close", 3, &SimulatedWorld::HalfCloseEarly},
-      {"compact", 12, &SimulatedWorld::CompactFeed},
+      {"compact", 20, &SimulatedWorld::CompactFeed},
       {"fail commits", 8, &SimulatedWorld::FailCommits},
       {"hold commits", 10, &SimulatedWorld::HoldCommits},
       {"fail reads", 2, &SimulatedWorld::FailReads},
@@ -169,9 +169,9 @@ void SimulatedWorld::Step() {
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},
       {"other bytes", 3, &SimulatedWorld::SendOtherBytes},
-      {"crash", 3, &SimulatedWorld::Crash},
+      {"crash", 2, &SimulatedWorld::Crash},
       {"backup", 4, &SimulatedWorld::TakeBackup},
-      {"restore", 2, &SimulatedWorld::Restore},
+      {"restore", 1, &SimulatedWorld::Restore},
   };
   static const size_t total = [] {
     size_t sum = 0;

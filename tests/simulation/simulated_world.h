@@ -121,8 +121,8 @@ class SimulatedWorld {
   void Restore();
 
   // Parts of steps.
-  v1::CareEvent MakeEvent(const Device& device, const base::Uuid& carer);
-  Name ChooseParent(const Device& device, const base::Uuid& carer);
+  v1::CareEvent MakeEvent(Device& device, const base::Uuid& carer);
+  Name ChooseParent(Device& device, const base::Uuid& carer);
   void Declare(const base::TenantId& tenant, const base::Uuid& carer, const v1::UploadedEvent& event);
   // Readies what the app sends in its next sync.
   void Prepare(Device& device, const base::Uuid& carer);
@@ -158,8 +158,6 @@ class SimulatedWorld {
   uint64_t step_ = 0;
 
   fakes::ManualClock clock_;
-  // The latest wall time that the clock was set back from.
-  absl::Time latest_ = absl::InfinitePast();
   fakes::SeededRandom ids_;
   RotaMaker rota_;
   Oracle oracle_;

@@ -30,19 +30,14 @@ std::string Describe(const v1::SyncResponse& response) {
   return text;
 }
 
-template <typename Map>
-const typename Map::value_type& At(const Map& map, size_t index) {
-  return *std::next(map.begin(), static_cast<ptrdiff_t>(index));
-}
-
 }  // namespace
 
 // ---- What carers record
 
-Name SimulatedWorld::ChooseParent(const Device& device, const base::Uuid& carer) {
+Name SimulatedWorld::ChooseParent(Device& device, const base::Uuid& carer) {
   const State& head = oracle_.model(device.tenant).head();
   std::vector<Name> held;
-  for (const auto& [name, payload] : const_cast<fakes::TestDevice&>(device.app).of(carer).in_use) {
+  for (const auto& [name, payload] : device.app.of(carer).in_use) {
     if (name.first == v1::RECORD_KIND_VISIT || name.first == v1::RECORD_KIND_SERVICE_USER) held.push_back(name);
   }
   if (!held.empty() && !OneIn(6)) return held[Below(held.size())];
@@ -54,7 +49,7 @@ Name SimulatedWorld::ChooseParent(const Device& device, const base::Uuid& carer)
   return {v1::RECORD_KIND_VISIT, base::Uuid::Random(ids_).ToString()};
 }
 
-v1::CareEvent SimulatedWorld::MakeEvent(const Device& device, const base::Uuid& carer) {
+v1::CareEvent SimulatedWorld::MakeEvent(Device& device, const base::Uuid& carer) {
   v1::CareEvent event;
   event.set_carer_id(carer.ToString());
   event.mutable_occurred_time()->set_seconds(absl::ToUnixSeconds(clock_.Now()));

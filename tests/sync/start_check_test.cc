@@ -31,6 +31,9 @@ struct BadStart {
   std::string reason;
 };
 
+// What ctest shows of a case.
+void PrintTo(const BadStart& bad, std::ostream* out) { *out << bad.name; }
+
 class BadStartTest : public testing::TestWithParam<BadStart> {};
 
 TEST_P(BadStartTest, IsRefusedByName) {
