@@ -160,11 +160,20 @@ class Node {
   }
 
   int port() const { return server_->port(); }
+  absl::Status StoreFailure() const { return store_->Failure(); }
+  // Health says whether calls can be expected to succeed: not while the disk is full, say. True where that has changed.
+  bool TellHealth() {
+    const bool serving = store_->Health().ok();
+    if (serving == serving_) return false;
+    serving_ = serving;
+    server_->SetServing(serving);
+    return true;
+  }
   absl::Status Health() const { return store_->Health(); }
 
  private:
-  Node(const Options& options, std::unique_ptr<storage::Store> store, std::shared_ptr<const access::SigningKey> key,
-       std::string token_key)
+  Node(const Options& options, std::unique_ptr<storage::RocksStore> store,
+       std::shared_ptr<const access::SigningKey> key, std::string token_key)
       : store_(std::move(store)),
         sealer_(std::move(token_key)),
         executor_(std::make_unique<base::ThreadExecutor>(options.threads)),
@@ -210,7 +219,7 @@ class Node {
 
   base::SystemClock clock_;
   base::SystemRandom random_;
-  std::unique_ptr<storage::Store> store_;
+  std::unique_ptr<storage::RocksStore> store_;
   const base::TokenSealer sealer_;
   std::unique_ptr<base::ThreadExecutor> executor_;
   // This opening of the store: its timeline.
@@ -223,6 +232,7 @@ class Node {
   access::TokenVerifier verifier_;
   rpc::Edge edge_;
   std::unique_ptr<rpc::Server> server_;
+  bool serving_ = true;
 };
 
 // Before any thread is made: all inherit it, so that only WaitForTheEnd hears these signals.
@@ -238,17 +248,18 @@ sigset_t BlockSignals() {
 }
 
 // Returns the exit code when somebody asks the server to stop, or its store has failed for good.
-int WaitForTheEnd(const Node& node, const sigset_t& signals) {
+int WaitForTheEnd(Node& node, const sigset_t& signals) {
   while (true) {
     const int signal = sigtimedwait(&signals, nullptr, &kHealthCheckEvery);
     if (signal > 0) {
       Log(Level::kInfo, "stopping", {{"signal", strsignal(signal)}});
       return 0;
     }
-    if (const absl::Status health = node.Health(); !health.ok()) {
-      Log(Level::kError, "store_failed", {{"error", health.message()}});
+    if (const absl::Status failure = node.StoreFailure(); !failure.ok()) {
+      Log(Level::kError, "store_failed", {{"error", failure.message()}});
       return kStoreFailed;
     }
+    if (node.TellHealth()) Log(Level::kWarning, "health_changed", {{"store", node.Health().ToString()}});
   }
 }
 

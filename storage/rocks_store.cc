@@ -205,6 +205,7 @@ class RocksStore::Engine {
   absl::StatusOr<std::unique_ptr<Snapshot>> NewSnapshot() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Apply(Commit commit, CommitDone done) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Health() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Failure() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   Engine(std::unique_ptr<RocksDirectory> directory, uint64_t reserved_bytes)
@@ -330,6 +331,11 @@ void RocksStore::Engine::Apply(Commit commit, CommitDone done) {
   done({CommitOutcome::kFull, "too many commits wait for the disk"});
 }
 
+absl::Status RocksStore::Engine::Failure() const {
+  MutexLock lock(mutex_);
+  return failure_;
+}
+
 absl::Status RocksStore::Engine::Health() const {
   {
     MutexLock lock(mutex_);
@@ -441,5 +447,7 @@ absl::StatusOr<std::unique_ptr<Snapshot>> RocksStore::NewSnapshot() const { retu
 void RocksStore::Apply(Commit commit, CommitDone done) { engine_->Apply(std::move(commit), std::move(done)); }
 
 absl::Status RocksStore::Health() const { return engine_->Health(); }
+
+absl::Status RocksStore::Failure() const { return engine_->Failure(); }
 
 }  // namespace caresync::storage

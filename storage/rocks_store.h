@@ -34,6 +34,9 @@ class RocksStore : public Store {
   absl::StatusOr<std::unique_ptr<Snapshot>> NewSnapshot() const override;
   void Apply(Commit commit, CommitDone done) override;
   absl::Status Health() const override;
+  // Not OK once the store has failed for good: it takes no commits until the process is started again. A full disk is
+  // no such failure: Health() tells that, and it passes.
+  absl::Status Failure() const;
 
  private:
   class Engine;

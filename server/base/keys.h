@@ -89,6 +89,8 @@ enum class DevicePart : uint8_t {
   kReport = 4,   // -> DeviceReport
   // -> DeviceCall; of calls that were refused before they had a session.
   kRefusedCall = 5,
+  // -> DeviceEvents; written by the changes that take the device's events.
+  kEvents = 6,
 };
 std::string DeviceRow(const TenantId& tenant, const Uuid& device, DevicePart part);  // 'd', uuid, part
 // All parts of all devices after `after` (nullptr: from the first).

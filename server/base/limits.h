@@ -103,6 +103,8 @@ inline constexpr size_t kCompactedPerCommit = 1'024;
 inline constexpr size_t kDeviceNameCharacters = 200;
 inline constexpr size_t kAppVersionCharacters = 50;
 inline constexpr size_t kDeviceUsers = 50;
+// How far ahead a device's running number of events may jump and still be evidence: some years of recording.
+inline constexpr uint64_t kEventNumberJump = 1'000'000;
 // Syncs that the history of a device keeps.
 inline constexpr uint64_t kSyncHistory = 1'000;
 inline constexpr uint32_t kDataLevel = 1;
@@ -132,6 +134,8 @@ inline constexpr size_t kSearchBytes = 200;
 // ---- Tenants
 
 inline constexpr size_t kTenantIdBytes = 63;
+// The longest IANA name has 32; the library keeps what it was once asked for.
+inline constexpr size_t kTimeZoneBytes = 64;
 inline constexpr absl::Duration kAutoSyncIntervalLeast = absl::Minutes(5);
 inline constexpr absl::Duration kAutoSyncIntervalMost = absl::Hours(24);
 inline constexpr absl::Duration kAutoSyncIntervalDefault = absl::Minutes(30);

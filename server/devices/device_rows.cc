@@ -7,6 +7,7 @@
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 
@@ -57,6 +58,8 @@ absl::Status AddPart(uint8_t part, std::string_view value, DeviceRows& rows) {
       return ParseInto(value, rows.call);
     case DevicePart::kReport:
       return ParseInto(value, rows.report);
+    case DevicePart::kEvents:
+      return ParseInto(value, rows.events);
   }
   return base::errors::DamagedRow("a device's row of an unknown part");
 }
@@ -78,6 +81,25 @@ storage::Write RefusedCallRow(const base::TenantId& tenant, const base::Uuid& de
   call.set_state(v1::CALL_STATE_FAILED);
   call.set_reason(std::string(reason));
   return CallWrite(tenant, device, DevicePart::kRefusedCall, call);
+}
+
+absl::Status CountEvent(commit::Transaction& transaction, const base::Uuid& device, uint64_t sequence) {
+  if (sequence == 0) return absl::OkStatus();
+  const std::string key = base::keys::DeviceRow(transaction.tenant(), device, DevicePart::kEvents);
+  ASSIGN_OR_RETURN(std::optional<store::DeviceEvents> row,
+                   base::GetStored<store::DeviceEvents>(transaction, storage::Space::kDevices, key));
+  store::DeviceEvents events = row.value_or(store::DeviceEvents());
+  if (sequence > events.last_sequence() + base::limits::kEventNumberJump) return absl::OkStatus();
+  if (sequence > events.last_sequence()) {
+    events.set_missing(events.missing() + (sequence - events.last_sequence() - 1));
+    events.set_last_sequence(sequence);
+  } else if (events.missing() > 0) {
+    events.set_missing(events.missing() - 1);
+  } else {
+    return absl::OkStatus();
+  }
+  transaction.Put(storage::Space::kDevices, key, events.SerializeAsString());
+  return absl::OkStatus();
 }
 
 bool IsUser(const store::Device& device, const base::Uuid& carer) {

@@ -6,6 +6,7 @@
 //   refused  the last call that was refused before it had one; buffered, the last writer wins; deleted by the next
 //   session, so
 //            that while it is there it is the later one, whatever the clock did meanwhile
+//   events   its running numbers of events; written by the change that takes the events
 //   report   what the device says of itself and how it stands; written by the session in `session` only, on condition
 //   of that row
 #ifndef CARESYNC_SERVER_DEVICES_DEVICE_ROWS_H_
@@ -19,6 +20,7 @@
 #include "caresync/store/stored.pb.h"
 #include "server/base/ids.h"
 #include "server/base/uuid.h"
+#include "server/commit/transaction.h"
 #include "storage/store.h"
 
 namespace caresync::devices {
@@ -30,6 +32,7 @@ struct DeviceRows {
   // The refused one where there is one, since it came after the other.
   std::optional<store::DeviceCall> call;
   std::optional<store::DeviceReport> report;
+  std::optional<store::DeviceEvents> events;
 };
 
 // All empty where the device is not known. Errors are those of reading.
@@ -45,6 +48,11 @@ storage::Write CallRow(const base::TenantId& tenant, const base::Uuid& device, a
 // The same for a call that was refused before it had a session.
 storage::Write RefusedCallRow(const base::TenantId& tenant, const base::Uuid& device, absl::Time time,
                               std::string_view reason);
+
+// Takes up the device's running number of a new event, in the change that stores it: a jump counts the numbers between
+// as missing, and a late one fills a gap. 0, and a jump past limits::kEventNumberJump, say nothing and are passed over.
+// Errors are those of reading.
+absl::Status CountEvent(commit::Transaction& transaction, const base::Uuid& device, uint64_t sequence);
 
 // Whether administrators let this carer use the device.
 bool IsUser(const store::Device& device, const base::Uuid& carer);

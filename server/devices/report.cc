@@ -288,11 +288,11 @@ absl::StatusOr<v1::Device> ToProto(const base::Uuid& uuid, const DeviceRows& row
     device.set_last_api_call(rows.call->state());
     device.set_last_api_call_reason(rows.call->reason());
   }
+  if (rows.events.has_value()) device.set_missing_event_numbers(rows.events->missing());
   if (!rows.report.has_value()) return device;
   device.set_device_name(rows.report->device_name());
   device.set_app_version(rows.report->app_version());
   base::SetTime(rows.report->last_success_us(), [&] { return device.mutable_last_successful_sync_time(); });
-  device.set_missing_event_numbers(rows.report->missing_event_numbers());
   device.set_take_overs(rows.report->take_overs());
   return device;
 }

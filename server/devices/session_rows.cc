@@ -95,16 +95,6 @@ void SessionRows::MarkEnd(v1::SyncOutcome outcome, std::string_view reason, absl
   sync_.set_end_time_us(base::ToStoredTime(now));
 }
 
-void SessionRows::CountEvent(uint64_t sequence, bool is_new) {
-  const uint64_t last = report_.last_event_sequence();
-  if (sequence > last) {
-    report_.set_missing_event_numbers(report_.missing_event_numbers() + (sequence - last - 1));
-    report_.set_last_event_sequence(sequence);
-  } else if (is_new && report_.missing_event_numbers() > 0) {
-    report_.set_missing_event_numbers(report_.missing_event_numbers() - 1);
-  }
-}
-
 storage::Commit SessionRows::Begin(storage::Durability durability) const {
   storage::Commit commit;
   commit.durability = durability;

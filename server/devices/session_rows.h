@@ -57,7 +57,6 @@ class SessionRows {
   // until the next commit is made.
   store::SyncRow& sync() { return sync_; }
   const store::SyncRow& sync() const { return sync_; }
-  store::DeviceReport& report() { return report_; }
   // The first call makes the copy's row where the device holds none of this carer.
   store::DeviceCopy& copy();
 
@@ -65,9 +64,6 @@ class SessionRows {
   void MarkSuccess(absl::Time now);
   // Sets how the sync ended; `outcome` is not UNDER_WAY.
   void MarkEnd(v1::SyncOutcome outcome, std::string_view reason, absl::Time now);
-  // Takes up the device's running number of one event: a jump counts the numbers between as missing, and a late one
-  // fills a gap.
-  void CountEvent(uint64_t sequence, bool is_new);
 
   // The first commit; may end the sync at once (MarkEnd before it). Ends the sync before this one in the history where
   // it was left under way, with the cause that the app tells now. Makes the device known where it is not.

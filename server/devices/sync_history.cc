@@ -29,7 +29,7 @@ v1::SyncSummary ToProto(const store::SyncRow& row, std::string_view opening) {
   summary.set_stage(row.stage());
   const bool cut_off = row.outcome() == v1::SYNC_OUTCOME_UNDER_WAY && row.opening() != opening;
   summary.set_outcome(cut_off ? v1::SYNC_OUTCOME_INTERRUPTED : row.outcome());
-  summary.set_reason(row.reason());
+  summary.set_reason(cut_off ? base::Reason(base::errors::StreamCut()) : row.reason());
   summary.set_interruption(row.interruption());
   summary.set_rebuild_reason(row.rebuild_reason());
   summary.set_upserts_sent(row.upserts_sent());

@@ -78,10 +78,11 @@ bool NamesSender(const Incoming& incoming, const EventSender& sender) {
   return incoming.event.has_value() && base::Uuid::Parse(incoming.event->carer_id()) == sender.carer;
 }
 
-// The record that later events of the sender wait behind, should this one be for review; empty where it is not the
-// sender's own or names none.
+// The visit that later events of the sender wait behind, should this one be for review; empty where it is not the
+// sender's own or is of no visit.
 RecordKey WaitedBehind(const Incoming& incoming, const EventSender& sender) {
-  if (!incoming.parent.has_value() || !NamesSender(incoming, sender)) return {};
+  if (!incoming.parent.has_value() || incoming.parent->kind != v1::RECORD_KIND_VISIT) return {};
+  if (!NamesSender(incoming, sender)) return {};
   return KeyOf(*incoming.parent);
 }
 

@@ -1,5 +1,6 @@
 #include "server/roster/apply_changes.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -79,15 +80,10 @@ v1::ChangeResult Rejected(const absl::Status& status) {
   return result;
 }
 
-// Stores `record`, which a change asks for, in the place of `stored`.
-absl::StatusOr<PutOutcome> StoreRecord(RecordStore& records, store::Record record, const base::Uuid& id,
-                                       const std::optional<store::Record>& stored) {
+// Stores `record`, which a change asks for.
+absl::StatusOr<PutOutcome> StoreRecord(RecordStore& records, store::Record record, const base::Uuid& id) {
   const v1::RecordKind kind = record.kind();
   const store::Origin origin = record.origin();
-  // A version that is not given must not make room for an older one.
-  if (stored.has_value() && origin.source_version() == 0) {
-    record.mutable_origin()->set_source_version(stored->origin().source_version());
-  }
   ASSIGN_OR_RETURN(const PutOutcome outcome, records.Put(std::move(record)));
   if (outcome != PutOutcome::kCreated) return outcome;
   SetMatch(records.transaction(), origin.source(), kind, origin.external_id(), id);
@@ -117,8 +113,13 @@ absl::StatusOr<v1::ChangeResult> ApplyValid(RecordStore& records, const v1::Rost
   ASSIGN_OR_RETURN(const Resolved resolved, Resolve(transaction, change));
   store::Record record = BuildRecord(change, id, resolved.ids);
   if (record.payload().size() > limits::kRecordBytes) return errors::RecordTooLarge(record.payload().size());
+  // A version that is not given must not make room for an older one.
+  const uint64_t latest = std::max(stored.has_value() ? stored->origin().source_version() : 0,
+                                   waiting.has_value() ? waiting->change().source_version() : 0);
   if (!resolved.missing.empty()) {
-    RETURN_IF_ERROR(KeepWaiting(transaction, change, key, resolved.missing_keys));
+    v1::RosterChange kept = change;
+    kept.set_source_version(std::max(latest, change.source_version()));
+    RETURN_IF_ERROR(KeepWaiting(transaction, kept, key, resolved.missing_keys));
     result.set_outcome(v1::CHANGE_OUTCOME_WAITING);
     for (const Reference& reference : resolved.missing) {
       v1::MissingReference& missing = *result.add_missing();
@@ -129,7 +130,8 @@ absl::StatusOr<v1::ChangeResult> ApplyValid(RecordStore& records, const v1::Rost
   }
 
   RETURN_IF_ERROR(DropWaiting(transaction, key));
-  ASSIGN_OR_RETURN(const PutOutcome outcome, StoreRecord(records, std::move(record), id, stored));
+  record.mutable_origin()->set_source_version(std::max(latest, change.source_version()));
+  ASSIGN_OR_RETURN(const PutOutcome outcome, StoreRecord(records, std::move(record), id));
   // What waited for the record's next state was dropped: that is a change, though the record is as it was.
   const bool only_dropped = waiting.has_value() && outcome == PutOutcome::kUnchanged;
   result.set_outcome(only_dropped ? v1::CHANGE_OUTCOME_UPDATED : ToOutcome(outcome));
@@ -165,6 +167,8 @@ absl::Status Release(RecordStore& records, const RecordKey& waiter) {
     observability::Log(observability::Level::kError, "waiting_change_refused",
                        {{"tenant", transaction.tenant().text()},
                         {"source", waiting->change().source()},
+                        {"kind", v1::RecordKind_Name(KindOf(waiting->change()))},
+                        {"external_id", waiting->change().external_id()},
                         {"reason", base::Reason(result.status())}});
   }
   // It was superseded, or can never be applied.

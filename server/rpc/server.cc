@@ -89,6 +89,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address
 
 Server::~Server() { Shutdown(); }
 
+void Server::SetServing(bool serving) { server_->GetHealthCheckService()->SetServingStatus(serving); }
+
 void Server::Shutdown() {
   if (server_ == nullptr) return;
   server_->GetHealthCheckService()->SetServingStatus(false);

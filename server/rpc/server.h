@@ -27,6 +27,9 @@ class Server {
   // The port that it listens on.
   int port() const { return port_; }
 
+  // What health says while the server runs; at the start: SERVING.
+  void SetServing(bool serving);
+
   // Health says NOT_SERVING; calls are told to end (SHUTTING_DOWN), new ones are refused; those that are left after
   // limits::kShutdownGrace are cut. Returns when no call is left; work that calls posted may still be with the
   // executor.

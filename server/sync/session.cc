@@ -55,7 +55,7 @@ void Session::On(MessageEvent event) {
       return Fail(errors::EmptyMessage(), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
   }
   if (phase_ != Phase::kRunning) return;
-  next_message_held_ = uploads_.size() >= limits::kUploadsInFlight;
+  next_message_held_ = IsReadingHeld();
   if (!next_message_held_) actions_.push_back(ReadNextAction{});
   Continue();
 }
@@ -76,7 +76,7 @@ void Session::OnFirstMessage(v1::SyncRequest request) {
     if (token.ok()) {
       start_token_ = *std::move(token);
     } else {
-      refusal_ = token.status();
+      token_refusal_ = token.status();
     }
   }
   phase_ = Phase::kLoading;
@@ -84,7 +84,8 @@ void Session::OnFirstMessage(v1::SyncRequest request) {
 }
 
 void Session::On(LoadedEvent event) {
-  another_open_ = another_open_ || event.another_open;
+  // Once this session is listed itself, the one that is open is its own.
+  if (!entered_) another_open_ = event.another_open;
   if (!event.facts.ok()) {
     const absl::Status status = failure_.value_or(base::Named(event.facts.status()));
     outcome_ = failure_.has_value() ? outcome_ : v1::SYNC_OUTCOME_SERVER_FAILED;
@@ -93,6 +94,7 @@ void Session::On(LoadedEvent event) {
   facts_ = *std::move(event.facts);
   if (failure_.has_value()) return RecordUnbegunEnd();
   if (!facts_->carer_branch_id.has_value()) return Refuse(errors::CarerUnknown(identity_.carer.ToString()));
+  refusal_ = token_refusal_;
   if (absl::Status status = CheckDownload(identity_, start_token_, *facts_); !status.ok()) refusal_ = std::move(status);
   if (refusal_.has_value() && start_.unsent_events() == 0) return Refuse(*refusal_);
   if (!std::exchange(entered_, true)) actions_.push_back(EnterAction{});
@@ -118,7 +120,7 @@ void Session::Refuse(absl::Status status) {
 void Session::OnFirstBatch(DownloadBatch batch) {
   if (!batch.permitted) return Refuse(errors::CarerNotAUser(identity_.carer.ToString()));
   if (batch.feed.horizon_passed) {
-    plan_ = {{}, batch.head.revision, plan_.rebuild_number + 1, v1::REBUILD_REASON_EXPIRED};
+    plan_ = NewCopy(start_, start_token_, *facts_, batch.head.revision, v1::REBUILD_REASON_EXPIRED);
     actions_.push_back(ReadBatchAction{{plan_.after, plan_.rebuild_began}});
     return;
   }
@@ -180,7 +182,7 @@ void Session::FinishAtOnce(const DownloadBatch& batch) {
 
 void Session::OnBegun(const storage::CommitResult& result) {
   if (result.outcome == CommitOutcome::kConflict) {
-    if (++begin_tries_ >= limits::kConflictTries) return End(errors::CommitConflict());
+    if (++begin_tries_ >= limits::kConflictTries) return EndUnrecorded(errors::CommitConflict());
     // Another stream of the device, or an administrator, wrote meanwhile: all is judged again.
     outbox_.clear();
     issued_.clear();
@@ -191,8 +193,8 @@ void Session::OnBegun(const storage::CommitResult& result) {
     actions_.push_back(LoadAction{start_token_});
     return;
   }
-  if (result.outcome == CommitOutcome::kFull) return End(errors::StoreFull());
-  if (result.outcome != CommitOutcome::kCommitted) return End(errors::StoreUnavailable(result.detail));
+  if (result.outcome == CommitOutcome::kFull) return EndUnrecorded(errors::StoreFull());
+  if (result.outcome != CommitOutcome::kCommitted) return EndUnrecorded(errors::StoreUnavailable(result.detail));
   if (success_ == Success::kBeingRecorded) success_ = Success::kRecorded;
   phase_ = Phase::kRunning;
   if (failure_.has_value() && success_ != Success::kRecorded) {
@@ -251,21 +253,21 @@ void Session::OnUpload(v1::Upload upload) {
 void Session::On(EventsTakenEvent event) {
   if (phase_ != Phase::kRunning) return;
   if (!event.result.ok()) return Fail(event.result.status(), v1::SYNC_OUTCOME_SERVER_FAILED);
-  OnEvents(uploads_.front(), *event.result);
+  OnEvents(*event.result);
   uploads_.pop_front();
   if (!uploads_.empty()) actions_.push_back(TakeEventsAction{uploads_.front()});
   v1::SyncResponse response;
   *response.mutable_upload_result() = *std::move(event.result);
   outbox_.push_back(std::move(response));
-  if (std::exchange(next_message_held_, false)) actions_.push_back(ReadNextAction{});
   Continue();
 }
 
-void Session::OnEvents(const v1::Upload& upload, const v1::UploadResult& result) {
+bool Session::IsReadingHeld() const { return uploads_.size() + outbox_.size() >= limits::kUploadsInFlight; }
+
+void Session::OnEvents(const v1::UploadResult& result) {
   store::SyncRow& sync = rows_->sync();
   for (int i = 0; i < result.results_size(); ++i) {
     const v1::EventOutcome outcome = result.results(i).outcome();
-    rows_->CountEvent(upload.events(i).sequence(), outcome != v1::EVENT_OUTCOME_KNOWN);
     if (outcome == v1::EVENT_OUTCOME_ACCEPTED) sync.set_events_accepted(sync.events_accepted() + 1);
     if (outcome == v1::EVENT_OUTCOME_FOR_REVIEW) sync.set_events_for_review(sync.events_for_review() + 1);
   }
@@ -303,7 +305,7 @@ void Session::On(BatchReadEvent event) {
 }
 
 void Session::BeginCopyAnew(base::Revision began, v1::RebuildReason reason) {
-  ++rebuild_number_;
+  rebuild_number_ = std::max(rebuild_number_, rows_->copy().rebuild_number()) + 1;
   from_ = {feed::Position(), began};
   announce_rebuild_ = reason;
   records_done_ = 0;
@@ -402,6 +404,8 @@ void Session::OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_
         v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
   }
   if (ack.holds().count() != caught_up.count() || ack.holds().sum() != caught_up.sum()) {
+    // The rebuild that made it, if it was one, is finished all the same: the device shows this copy.
+    rows_->copy().set_in_use_number(token.rebuild_number);
     rows_->copy().set_diverged(true);
     return Fail(errors::CopyDiverged(), v1::SYNC_OUTCOME_DIVERGED);
   }
@@ -430,6 +434,10 @@ void Session::Continue() {
   }
   if (sending_) return;
   if (success_ == Success::kRecorded) return End(absl::OkStatus());
+  if (next_message_held_ && !IsReadingHeld()) {
+    next_message_held_ = false;
+    actions_.push_back(ReadNextAction{});
+  }
   const bool events_taken = uploads_.empty() && events_settled_ >= start_.unsent_events();
   if (refusal_.has_value() && events_taken) return Fail(*refusal_, v1::SYNC_OUTCOME_REFUSED);
   if (half_closed_ && !AtWork()) actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kHalfCloseGrace});
@@ -460,7 +468,10 @@ void Session::On(RowsWrittenEvent event) {
       outcome_ = v1::SYNC_OUTCOME_SUCCEEDED;
       return End(*failure_);
     }
-    if (rows_.has_value() && rows_->sync().outcome() == v1::SYNC_OUTCOME_UNDER_WAY) return WriteLastRows();
+    if (!rows_.has_value()) return End(*failure_);
+    if (rows_->sync().outcome() == v1::SYNC_OUTCOME_UNDER_WAY) return WriteLastRows();
+    // Another session wrote the device's rows meanwhile: the call alone is recorded.
+    if (event.result.outcome == CommitOutcome::kConflict) return WriteRefusedCall();
     return End(*failure_);
   }
   switch (event.result.outcome) {
@@ -471,12 +482,10 @@ void Session::On(RowsWrittenEvent event) {
       outcome_ = v1::SYNC_OUTCOME_TAKEN_OVER;
       return End(errors::SessionTakenOver());
     case CommitOutcome::kFull:
-      outcome_ = v1::SYNC_OUTCOME_SERVER_FAILED;
-      return End(errors::StoreFull());
+      return EndUnrecorded(errors::StoreFull());
     case CommitOutcome::kUnknown:
     case CommitOutcome::kUnavailable:
-      outcome_ = v1::SYNC_OUTCOME_SERVER_FAILED;
-      return End(errors::StoreUnavailable(event.result.detail));
+      return EndUnrecorded(errors::StoreUnavailable(event.result.detail));
   }
   if (success_ == Success::kBeingRecorded) {
     success_ = Success::kRecorded;
@@ -571,6 +580,10 @@ void Session::RecordUnbegunEnd() {
     // What the device says of itself was not checked, or not believed: only the kind of sync is recorded.
     v1::Start refused;
     refused.set_sync_type(start_.sync_type());
+    if (v1::InterruptionCause_IsValid(start_.last_interruption())) {
+      refused.set_last_interruption(start_.last_interruption());
+    }
+    if (start_.has_earliest_next_sync()) *refused.mutable_earliest_next_sync() = start_.earliest_next_sync();
     MakeRows(refused);
     rows_->MarkEnd(outcome_, base::Reason(*failure_), now_);
     writing_rows_ = true;
@@ -578,6 +591,11 @@ void Session::RecordUnbegunEnd() {
     return;
   }
   if (!device_known) return End(*failure_);
+  WriteRefusedCall();
+}
+
+void Session::WriteRefusedCall() {
+  rows_.reset();
   storage::Commit commit;
   commit.durability = Durability::kBuffered;
   commit.writes.push_back(devices::RefusedCallRow(identity_.tenant, identity_.device, now_, base::Reason(*failure_)));
@@ -586,9 +604,20 @@ void Session::RecordUnbegunEnd() {
 }
 
 void Session::WriteLastRows() {
+  if (success_ == Success::kConfirmed && uploads_.empty()) {
+    // The device has confirmed; that it will not hear of it changes nothing.
+    rows_->MarkSuccess(now_);
+    success_ = Success::kBeingRecorded;
+    return WriteRows(Durability::kDurable);
+  }
   rows_->MarkEnd(outcome_, base::Reason(*failure_), now_);
   // That a copy is wrong must not be forgotten.
   WriteRows(outcome_ == v1::SYNC_OUTCOME_DIVERGED ? Durability::kDurable : Durability::kBuffered);
+}
+
+void Session::EndUnrecorded(absl::Status status) {
+  outcome_ = v1::SYNC_OUTCOME_SERVER_FAILED;
+  End(std::move(status));
 }
 
 void Session::End(absl::Status status) {

@@ -172,7 +172,9 @@ class Session {
   void OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
   void OnFirstBatch(DownloadBatch batch);
   void OnBegun(const storage::CommitResult& result);
-  void OnEvents(const v1::Upload& upload, const v1::UploadResult& result);
+  void OnEvents(const v1::UploadResult& result);
+  // So much is on its way that no further message is taken.
+  bool IsReadingHeld() const;
 
   void MakeRows(const v1::Start& start);
   // Makes the rows of this session, and takes the plan up in the device's copy: the token in `start` replaces what is
@@ -200,7 +202,10 @@ class Session {
   void Fail(absl::Status status, v1::SyncOutcome outcome, bool abandon = false);
   // Records the end of a sync that had not begun; the call alone where it was none.
   void RecordUnbegunEnd();
+  void WriteRefusedCall();
   void WriteLastRows();
+  // The store does not take what there is to record.
+  void EndUnrecorded(absl::Status status);
   void End(absl::Status status);
 
   const SessionIdentity identity_;
@@ -219,6 +224,8 @@ class Session {
   StartPlan plan_;
   // Nothing may be downloaded, for this reason; declared events are taken first.
   std::optional<absl::Status> refusal_;
+  // Of the token in `start`, whatever else is read.
+  std::optional<absl::Status> token_refusal_;
   bool another_open_ = false;
   bool entered_ = false;
   int begin_tries_ = 0;

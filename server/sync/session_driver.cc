@@ -7,6 +7,7 @@
 #include "server/base/errors.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
+#include "server/devices/device_rows.h"
 #include "server/records/care_events.h"
 #include "server/records/record_store.h"
 #include "server/sync/download.h"
@@ -120,6 +121,9 @@ absl::Status TakeSome(commit::Transaction& transaction, const records::EventSend
       return absl::OkStatus();
     }
     if (!taken.ok()) return taken.status();
+    if (taken->outcome() != v1::EVENT_OUTCOME_KNOWN) {
+      RETURN_IF_ERROR(devices::CountEvent(transaction, sender.device, upload.events(i).sequence()));
+    }
     *result.add_results() = *std::move(taken);
   }
   return absl::OkStatus();

@@ -66,14 +66,10 @@ absl::Status CheckCleanLosesNothing(const v1::Start& start) {
   if (start.sync_type() != v1::SYNC_TYPE_CLEAN) return absl::OkStatus();
   if (start.unsent_events() > 0) {
     return errors::CleanSyncWouldLoseWork(
-        absl::StrCat(start.unsent_events(), " events are not uploaded yet; run a standard sync first"));
+        absl::StrCat("events that are not uploaded yet (", start.unsent_events(), ")"));
   }
-  if (!start.open_visit_id().empty()) {
-    return errors::CleanSyncWouldLoseWork("a visit is open; finish it and run a standard sync first");
-  }
-  if (start.form_in_progress()) {
-    return errors::CleanSyncWouldLoseWork("a form is being filled in; submit it and run a standard sync first");
-  }
+  if (!start.open_visit_id().empty()) return errors::CleanSyncWouldLoseWork("an open visit");
+  if (start.form_in_progress()) return errors::CleanSyncWouldLoseWork("a form that is being filled in");
   return absl::OkStatus();
 }
 
@@ -105,6 +101,12 @@ absl::Status CheckDownload(const SessionIdentity& identity, const std::optional<
 
 namespace {
 
+const store::DeviceCopy* CopyIn(const StartFacts& facts, const v1::Start& start) {
+  const std::optional<store::DeviceReport>& report = facts.rows.rows.report;
+  const std::optional<base::Uuid> carer = base::Uuid::Parse(start.carer_id());
+  return report.has_value() && carer.has_value() ? devices::FindCopy(*report, *carer) : nullptr;
+}
+
 // Why the copy that the token stands for cannot be gone on with; nullopt where it can.
 std::optional<v1::RebuildReason> WhyNewCopy(const v1::Start& start, const std::optional<ResumeToken>& token,
                                             const StartFacts& facts, const store::DeviceCopy* copy, absl::Time now) {
@@ -115,33 +117,38 @@ std::optional<v1::RebuildReason> WhyNewCopy(const v1::Start& start, const std::o
   const bool unfinished = token->rebuild_began.has_value();
   if (unfinished) return std::nullopt;
   if (start.sync_type() == v1::SYNC_TYPE_CLEAN) return v1::REBUILD_REASON_CLEAN_SYNC;
-  if (copy != nullptr && copy->diverged() &&
-      now - base::FromStoredTime(copy->last_divergence_rebuild_us()) >= limits::kDivergenceRebuildEvery) {
-    return v1::REBUILD_REASON_DIVERGED;
+  if (copy != nullptr && copy->diverged()) {
+    const bool long_ago =
+        now - base::FromStoredTime(copy->last_divergence_rebuild_us()) >= limits::kDivergenceRebuildEvery;
+    // One that was begun and never finished does not count.
+    const bool unfinished_one = copy->rebuild_number() > copy->in_use_number();
+    if (long_ago || unfinished_one) return v1::REBUILD_REASON_DIVERGED;
   }
   return std::nullopt;
 }
 
 }  // namespace
 
-StartPlan PlanStart(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts,
-                    absl::Time now) {
-  const std::optional<store::DeviceReport>& report = facts.rows.rows.report;
-  std::optional<base::Uuid> carer = base::Uuid::Parse(start.carer_id());
-  const store::DeviceCopy* copy =
-      report.has_value() && carer.has_value() ? devices::FindCopy(*report, *carer) : nullptr;
+StartPlan NewCopy(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts,
+                  base::Revision began, v1::RebuildReason reason) {
+  const store::DeviceCopy* copy = CopyIn(facts, start);
   StartPlan plan;
-  plan.new_copy = WhyNewCopy(start, token, facts, copy, now);
-  if (!plan.new_copy.has_value()) {
-    plan.after = token->position;
-    plan.rebuild_began = token->rebuild_began;
-    plan.rebuild_number = token->rebuild_number;
-    return plan;
-  }
-  plan.rebuild_began = facts.head.revision;
-  // Past every number that was ever used for this copy, the device's own after a restore included.
+  plan.new_copy = reason;
+  plan.rebuild_began = began;
+  // The device's own number counts as well: after a restore it may be the higher one.
   plan.rebuild_number =
       std::max(copy == nullptr ? 0 : copy->rebuild_number(), token.has_value() ? token->rebuild_number : 0) + 1;
+  return plan;
+}
+
+StartPlan PlanStart(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts,
+                    absl::Time now) {
+  const std::optional<v1::RebuildReason> why = WhyNewCopy(start, token, facts, CopyIn(facts, start), now);
+  if (why.has_value()) return NewCopy(start, token, facts, facts.head.revision, *why);
+  StartPlan plan;
+  plan.after = token->position;
+  plan.rebuild_began = token->rebuild_began;
+  plan.rebuild_number = token->rebuild_number;
   return plan;
 }
 

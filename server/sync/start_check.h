@@ -62,6 +62,10 @@ absl::Status CheckStart(const SessionIdentity& identity, const v1::Start& start)
 absl::Status CheckDownload(const SessionIdentity& identity, const std::optional<ResumeToken>& token,
                            const StartFacts& facts);
 
+// A new copy that begins at revision `began`, under a number past every one that was ever used for this copy.
+StartPlan NewCopy(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts,
+                  base::Revision began, v1::RebuildReason reason);
+
 // Delta from the token's position; resuming the token's unfinished rebuild; or a new copy, with the reason.
 StartPlan PlanStart(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts,
                     absl::Time now);

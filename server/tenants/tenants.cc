@@ -44,6 +44,7 @@ absl::StatusOr<std::string> DisplayName(const base::TenantId& tenant, const std:
 // The time zone database's directory holds other files than zones, and the loader takes paths and names of its own:
 // only what looks like an IANA name is tried.
 bool LooksLikeIanaName(const std::string& name) {
+  if (name.size() > limits::kTimeZoneBytes) return false;
   for (absl::string_view part : absl::StrSplit(name, '/')) {
     if (part.empty() || !absl::ascii_isupper(static_cast<unsigned char>(part.front()))) return false;
     const bool plain = std::all_of(part.begin(), part.end(), [](unsigned char c) {

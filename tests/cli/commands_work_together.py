@@ -98,6 +98,7 @@ def check_what_the_rostering_system_reads(cli):
     expect("note: All well; door code changed" in output, output)
 
 
+# Requirement: R6
 def check_report(cli):
     cli.run("device", "update", IDLE_DEVICE, "--enrol", "--users", "c2", "--branch", "Rome 003")
     output, _ = cli.run("devices")

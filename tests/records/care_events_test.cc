@@ -196,6 +196,13 @@ TEST_F(CareEventsTest, LaterEventsOfTheSameCarerAndVisitFollowOneForReview) {
   EXPECT_EQ(Take(4, 1, NoteEvent(1, ServiceUserName(1))).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
 }
 
+TEST_F(CareEventsTest, AnEventForReviewOnAServiceUserHoldsNothingUp) {
+  v1::CareEvent faulty = NoteEvent(1, ServiceUserName(1));
+  faulty.clear_what();
+  ExpectForReview(Take(1, 1, faulty), v1::REVIEW_REASON_NOT_UNDERSTOOD);
+  EXPECT_EQ(Take(2, 1, NoteEvent(1, ServiceUserName(1))).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
+}
+
 TEST_F(CareEventsTest, AnEventOfAnotherCarerIsForReviewAndHoldsNobodyUp) {
   ExpectForReview(Take(1, 1, NoteEvent(2, VisitName(1))), v1::REVIEW_REASON_OTHER_CARER);
   EXPECT_EQ(Take(2, 1, NoteEvent(1, VisitName(1))).outcome(), v1::EVENT_OUTCOME_ACCEPTED);

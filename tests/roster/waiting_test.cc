@@ -134,6 +134,16 @@ TEST_F(WaitingTest, ANewerChangeReplacesTheOneThatWaits) {
   EXPECT_EQ(NotesOf("v1"), "new");
 }
 
+TEST_F(WaitingTest, AChangeWithoutAVersionDoesNotMakeRoomForAnOlderOne) {
+  v1::RosterChange change = VisitChange("v1", "u1", {"c1"});
+  change.set_source_version(5);
+  Apply({change});
+  EXPECT_EQ(ApplyOne(VisitChange("v1", "u1", {"c1", "c2"})), v1::CHANGE_OUTCOME_WAITING);
+  v1::RosterChange older = VisitChange("v1", "u1", {"c2"});
+  older.set_source_version(4);
+  EXPECT_EQ(ApplyOne(older), v1::CHANGE_OUTCOME_SUPERSEDED);
+}
+
 TEST_F(WaitingTest, AnOlderChangeDoesNotReplaceTheOneThatWaits) {
   v1::RosterChange change = VisitChange("v1", "u1", {"c1"});
   change.set_source_version(5);

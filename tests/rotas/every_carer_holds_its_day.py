@@ -136,6 +136,7 @@ def main():
         expect(not wrong, f"{len(wrong)} of {len(work)} carers:\n" + "\n".join(wrong[:10]))
         visits, together, one_after_the_other = (sum(result[i] for result in results) for i in (1, 2, 3))
         idle = sum(1 for result in results if result[1] == 0)
+        expect(together > 0 and one_after_the_other > 0 and idle > 0, "no double-up call or no idle carer was looked at")
         print(f"{len(rotas)} rotas, {len(work)} carers ({idle} idle), {visits} visits on devices, of double-up calls "
               f"{together} together and {one_after_the_other} one after the other: all as in the JSON")
 

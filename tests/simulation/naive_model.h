@@ -61,7 +61,7 @@ struct State {
   // Care events that took effect, by ID, and what is kept for review, by ID and bytes.
   std::set<std::string> accepted;
   std::set<std::pair<std::string, std::string>> for_review;
-  // Carers and what they recorded on that is for review: later events wait behind.
+  // Carers and visits with an event for review: later ones wait behind it.
   std::set<std::pair<std::string, Name>> held_up;
   // By carer; the removals forgotten up to there.
   std::map<std::string, feed::Position> horizons;

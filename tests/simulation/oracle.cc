@@ -97,7 +97,7 @@ void Oracle::TakeEvents(const NaiveModel& model, const Rows& rows, State& state)
     const SentEvent& event = review->second.event;
     const bool is_new = state.for_review.insert({event.event_id, event.bytes}).second;
     Expect(is_new, absl::StrCat("event ", event.event_id, " is kept for review twice"));
-    state.held_up.insert({event.carer, event.parent});
+    if (event.parent.first == v1::RECORD_KIND_VISIT) state.held_up.insert({event.carer, event.parent});
   }
   for (const auto& [key, row] : rows) {
     const auto known = events_.find(key);
@@ -141,7 +141,8 @@ void Oracle::CheckForReview(const NaiveModel& model, const SentEvent& event, con
     if (same_parent && state.for_review.contains({other.event_id, other.bytes})) ++others;
   }
   const bool may_see = model.head().ViewOf(event.carer).records.contains(event.parent);
-  Expect(!may_see || others > 0, absl::StrCat("event ", event.event_id, " is for review without a reason"));
+  const bool held_up = others > 0 && event.parent.first == v1::RECORD_KIND_VISIT;
+  Expect(!may_see || held_up, absl::StrCat("event ", event.event_id, " is for review without a reason"));
 }
 
 void Oracle::TakeHorizons(const NaiveModel& model, const Rows& rows, State& state) {

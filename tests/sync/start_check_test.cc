@@ -217,10 +217,20 @@ TEST(PlanStart, ADivergedCopyIsMadeAnewAtMostOnceADay) {
   StartFacts facts = GoodFacts();
   store::DeviceCopy& copy = CopyIn(facts);
   copy.set_diverged(true);
+  copy.set_in_use_number(copy.rebuild_number());
   EXPECT_EQ(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
   copy.set_last_divergence_rebuild_us(base::ToStoredTime(kNow - absl::Hours(24) + absl::Seconds(1)));
   EXPECT_FALSE(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy.has_value());
   copy.set_last_divergence_rebuild_us(base::ToStoredTime(kNow - absl::Hours(24)));
+  EXPECT_EQ(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
+}
+
+TEST(PlanStart, ADivergedCopyWhoseRebuildWasNeverFinishedIsMadeAnewTheSameDay) {
+  StartFacts facts = GoodFacts();
+  store::DeviceCopy& copy = CopyIn(facts);
+  copy.set_diverged(true);
+  copy.set_last_divergence_rebuild_us(base::ToStoredTime(kNow - absl::Minutes(1)));
+  copy.set_in_use_number(copy.rebuild_number() - 1);
   EXPECT_EQ(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
 }
 

@@ -85,8 +85,10 @@ absl::Status RunStream(const Connection& connection, DeviceClient& client, const
 }
 
 v1::InterruptionCause CauseOf(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ? v1::INTERRUPTION_CAUSE_NO_NETWORK
-                                                                         : v1::INTERRUPTION_CAUSE_UNSPECIFIED;
+  // A server that answers, with whatever error, is no missing network.
+  if (ErrorReason(status) == "SERVER_UNREACHABLE") return v1::INTERRUPTION_CAUSE_NO_NETWORK;
+  if (ErrorReason(status) == "TIMED_OUT") return v1::INTERRUPTION_CAUSE_UNKNOWN;
+  return v1::INTERRUPTION_CAUSE_UNSPECIFIED;
 }
 
 }  // namespace
