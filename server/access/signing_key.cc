@@ -24,7 +24,7 @@ namespace {
 namespace errors = base::errors;
 
 // A private P-256 key has about 250 bytes; a file that is much longer is something else.
-constexpr uintmax_t kKeyFileBytes = 16 * 1024;
+constexpr uintmax_t kKeyFileBytes = uintmax_t{16} * 1024;
 
 class File {
  public:
