@@ -182,7 +182,7 @@ absl::Status ReleaseStep(commit::Transaction& transaction, const std::string& pa
                    WaitersFor(transaction, transaction.tenant(), record, limits::kReleasedPerCommit));
   RecordStore records(transaction);
   for (const RecordKey& waiter : waiters) {
-    const absl::Status released = Release(records, waiter);
+    absl::Status released = Release(records, waiter);
     if (IsOfStore(released)) return released;
     // The commit is full. The first waiter always fits, so each step gets on.
     if (!released.ok()) break;

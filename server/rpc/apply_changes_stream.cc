@@ -74,8 +74,7 @@ void ApplyChangesStream::Advance() {
   if (!end_.has_value()) {
     if (next_.has_value()) {
       applying_ = true;
-      edge_.executor.Post(
-          [self, bytes = *std::exchange(next_, std::nullopt)]() mutable { self->Apply(std::move(bytes)); });
+      edge_.executor.Post([self, bytes = *std::exchange(next_, std::nullopt)] { self->Apply(bytes); });
       return;
     }
     if (!half_closed_) return ReadMore();

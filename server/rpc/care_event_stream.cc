@@ -88,7 +88,7 @@ void CareEventStream::ReadOn() {
   storage::MutexLock lock(mutex_);
   if (end_.has_value()) return FinishNow(*end_);
   doing_ = Doing::kWriting;
-  outgoing_ = std::move(bytes);
+  outgoing_.Swap(&bytes);
   deadline_.Start();
   StartWrite(&outgoing_);
 }
