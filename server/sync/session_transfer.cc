@@ -1,0 +1,206 @@
+// What a session takes in and gives out: events up, batches down, acks.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/errors.h"
+#include "server/base/limits.h"
+#include "server/sync/session.h"
+
+namespace caresync::sync {
+
+namespace errors = base::errors;
+namespace limits = base::limits;
+
+// ---- The upload
+
+void Session::OnUpload(v1::Upload upload) {
+  const size_t count = static_cast<size_t>(upload.events_size());
+  if (count == 0) {
+    return Fail(errors::InvalidArgument("upload.events", "is empty; send at least one event, or no upload"),
+                v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+  }
+  if (count > limits::kUploadEvents) {
+    return Fail(errors::TooManyEvents(
+                    absl::StrCat("an upload has ", count, " events; send 1 to ", limits::kUploadEvents, " in each")),
+                v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+  }
+  if (upload.ByteSizeLong() > limits::kUploadBytes) {
+    return Fail(errors::MessageTooLarge("an upload", limits::kUploadBytes), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+  }
+  for (const v1::UploadedEvent& event : upload.events()) {
+    if (event.event_id().empty() || event.event_id().size() > limits::kEventIdBytes) {
+      return Fail(errors::InvalidArgument("upload.events.event_id", absl::StrCat("has ", event.event_id().size(),
+                                                                                 " bytes; give each event a UUID")),
+                  v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+    }
+  }
+  uploads_.push_back(std::move(upload));
+  if (uploads_.size() == 1) actions_.push_back(TakeEventsAction{uploads_.front()});
+}
+
+void Session::On(EventsTakenEvent event) {
+  if (phase_ != Phase::kRunning) return;
+  if (!event.result.ok()) return Fail(event.result.status(), v1::SYNC_OUTCOME_SERVER_FAILED);
+  OnEvents(*event.result);
+  uploads_.pop_front();
+  if (!uploads_.empty()) actions_.push_back(TakeEventsAction{uploads_.front()});
+  v1::SyncResponse response;
+  *response.mutable_upload_result() = *std::move(event.result);
+  outbox_.push_back(std::move(response));
+  Continue();
+}
+
+bool Session::IsReadingHeld() const { return uploads_.size() + outbox_.size() >= limits::kUploadsInFlight; }
+
+void Session::OnEvents(const v1::UploadResult& result) {
+  store::SyncRow& sync = rows_->sync();
+  for (int i = 0; i < result.results_size(); ++i) {
+    const v1::EventOutcome outcome = result.results(i).outcome();
+    if (outcome == v1::EVENT_OUTCOME_ACCEPTED) sync.set_events_accepted(sync.events_accepted() + 1);
+    if (outcome == v1::EVENT_OUTCOME_FOR_REVIEW) sync.set_events_for_review(sync.events_for_review() + 1);
+  }
+  const uint64_t count = static_cast<uint64_t>(result.results_size());
+  sync.set_events_received(sync.events_received() + count);
+  events_settled_ += count;
+  rows_changed_ = true;
+}
+
+// ---- The download
+
+void Session::On(BatchReadEvent event) {
+  reading_batch_ = false;
+  if (phase_ == Phase::kFirstBatch) {
+    if (!failure_.has_value() && event.batch.ok()) return OnFirstBatch(*std::move(event.batch));
+    if (!failure_.has_value()) {
+      outcome_ = v1::SYNC_OUTCOME_SERVER_FAILED;
+      failure_ = base::Named(event.batch.status());
+    }
+    return RecordUnbegunEnd();
+  }
+  if (phase_ != Phase::kRunning) return;
+  if (!event.batch.ok()) return Fail(base::Named(event.batch.status()), v1::SYNC_OUTCOME_SERVER_FAILED);
+  if (!event.batch->permitted) {
+    return Fail(errors::CarerNotAUser(identity_.carer.ToString()), v1::SYNC_OUTCOME_REFUSED);
+  }
+  if (event.batch->feed.horizon_passed) {
+    BeginCopyAnew(event.batch->head.revision, v1::REBUILD_REASON_EXPIRED);
+    return Continue();
+  }
+  v1::SyncResponse response;
+  AddBatch(*std::move(event.batch), response);
+  if (response.has_changes() || response.has_caught_up()) outbox_.push_back(std::move(response));
+  Continue();
+}
+
+void Session::BeginCopyAnew(base::Revision began, v1::RebuildReason reason) {
+  rebuild_number_ = std::max(rebuild_number_, rows_->copy().rebuild_number()) + 1;
+  from_ = {feed::Position(), began};
+  announce_rebuild_ = reason;
+  records_done_ = 0;
+  records_total_ = facts_->summary.count;
+  rows_->copy().set_rebuild_number(rebuild_number_);
+  rows_->sync().set_rebuild_reason(reason);
+  rows_changed_ = true;
+}
+
+void Session::AddBatch(DownloadBatch batch, v1::SyncResponse& response) {
+  from_.after = batch.feed.end;
+  const bool has_changes = batch.changes.upserts_size() > 0 || batch.changes.removals_size() > 0;
+  if (announce_rebuild_.has_value() && (has_changes || batch.feed.nothing_left)) {
+    response.mutable_rebuild()->set_reason(*announce_rebuild_);
+    response.mutable_rebuild()->set_rebuild_number(rebuild_number_);
+    announce_rebuild_.reset();
+  }
+  if (has_changes) {
+    const uint64_t upserts = static_cast<uint64_t>(batch.changes.upserts_size());
+    const uint64_t removals = static_cast<uint64_t>(batch.changes.removals_size());
+    records_done_ += upserts + removals;
+    records_total_ = std::max(records_total_, records_done_);
+    const ResumeToken token = TokenAt(batch.head, from_.after);
+    v1::Changes& changes = *response.mutable_changes();
+    changes = std::move(batch.changes);
+    changes.set_resume_token(SealToken(sealer_, identity_.tenant, token));
+    if (from_.rebuild_began.has_value()) changes.set_rebuild_number(rebuild_number_);
+    changes.set_records_done(records_done_);
+    changes.set_records_total(records_total_);
+    issued_.push_back({token, std::nullopt});
+    store::SyncRow& sync = rows_->sync();
+    sync.set_stage(v1::SYNC_STAGE_DOWNLOADING);
+    sync.set_upserts_sent(sync.upserts_sent() + upserts);
+    sync.set_removals_sent(sync.removals_sent() + removals);
+    sync.set_bytes_sent(sync.bytes_sent() + changes.ByteSizeLong());
+    rows_changed_ = true;
+  }
+  if (batch.feed.nothing_left) AddCaughtUp(batch, response);
+}
+
+void Session::AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response) {
+  v1::CaughtUp* caught_up = response.mutable_caught_up();
+  if (from_.rebuild_began.has_value()) caught_up->set_rebuild_number(rebuild_number_);
+  from_ = {feed::Position::EndOf(batch.head.revision), std::nullopt};
+  const ResumeToken token = TokenAt(batch.head, from_.after);
+  caught_up->set_revision(batch.head.revision);
+  caught_up->set_resume_token(SealToken(sealer_, identity_.tenant, token));
+  caught_up->mutable_holds()->set_count(batch.feed.summary.count);
+  caught_up->mutable_holds()->set_sum(batch.feed.summary.sum);
+  issued_.push_back({token, caught_up->holds()});
+  caught_up_sent_ = true;
+  rows_->sync().set_stage(v1::SYNC_STAGE_CONFIRMING);
+  rows_->sync().set_end_revision(batch.head.revision);
+  rows_changed_ = true;
+}
+
+ResumeToken Session::TokenAt(const base::CommitPoint& head, const feed::Position& position) const {
+  return {identity_.device, identity_.carer, start_.data_level(), head, position, rebuild_number_, from_.rebuild_began};
+}
+
+void Session::SetCursor(const ResumeToken& token) {
+  store::DeviceCopy& copy = rows_->copy();
+  copy.set_timeline(token.cursor.timeline);
+  copy.set_revision(token.cursor.revision);
+  copy.set_position_revision(token.position.revision);
+  copy.set_position_record(token.position.record.bytes);
+  copy.set_in_use_number(token.rebuild_number);
+  rows_changed_ = true;
+}
+
+// ---- Acks
+
+void Session::OnAck(const v1::Ack& ack) {
+  const absl::StatusOr<ResumeToken> token = OpenToken(sealer_, identity_.tenant, ack.resume_token());
+  if (!token.ok()) return Fail(token.status(), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+  if (token->device != identity_.device || token->carer != identity_.carer) {
+    return Fail(errors::TokenOfAnotherCopy(), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+  }
+  const auto issued = std::find_if(issued_.begin(), issued_.end(), [&](const Issued& i) { return i.token == *token; });
+  if (issued == issued_.end()) {
+    if (PlaceOf(*token) <= acknowledged_) return;
+    return Fail(errors::AckNeverIssued(), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+  }
+  const std::optional<v1::CopySum> caught_up = issued->caught_up;
+  issued_.erase(issued_.begin(), issued + 1);
+  if (caught_up.has_value()) return OnCaughtUpAck(*token, *caught_up, ack);
+  acknowledged_ = PlaceOf(*token);
+  // While a copy is made, nothing of it counts as delivered.
+  if (!token->rebuild_began.has_value()) SetCursor(*token);
+}
+
+void Session::OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack) {
+  if (!ack.has_holds()) {
+    return Fail(
+        errors::InvalidArgument("ack.holds", "is missing; the ack of `caught_up` carries the copy's count and sum"),
+        v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+  }
+  if (ack.holds().count() != caught_up.count() || ack.holds().sum() != caught_up.sum()) {
+    // The rebuild that made it, if it was one, is finished all the same: the device shows this copy.
+    rows_->copy().set_in_use_number(token.rebuild_number);
+    rows_->copy().set_diverged(true);
+    return Fail(errors::CopyDiverged(), v1::SYNC_OUTCOME_DIVERGED);
+  }
+  acknowledged_ = PlaceOf(token);
+  SetCursor(token);
+  success_ = Success::kConfirmed;
+}
+
+}  // namespace caresync::sync
