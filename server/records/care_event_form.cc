@@ -3,8 +3,8 @@
 #include <optional>
 #include <string_view>
 
-#include "google/protobuf/util/time_util.h"
 #include "server/base/limits.h"
+#include "server/base/proto_time.h"
 #include "server/base/text.h"
 #include "server/base/uuid.h"
 #include "server/records/record_key.h"
@@ -13,7 +13,6 @@ namespace caresync::records {
 namespace {
 
 namespace limits = base::limits;
-using google::protobuf::util::TimeUtil;
 
 bool HasCharacters(std::string_view text, size_t least, size_t most) {
   const std::optional<size_t> characters = base::CountCharacters(text);
@@ -40,7 +39,7 @@ bool IsFormUnderstood(const v1::FormSubmitted& form) {
 
 bool IsUnderstood(const v1::CareEvent& event) {
   if (!ParentOf(event).has_value() || !base::Uuid::Parse(event.carer_id()).has_value()) return false;
-  if (!event.has_occurred_time() || !IsInstant(event.occurred_time())) return false;
+  if (!event.has_occurred_time() || !base::FromTimestamp(event.occurred_time()).has_value()) return false;
   switch (event.what_case()) {
     case v1::CareEvent::kVisitStarted:
     case v1::CareEvent::kVisitFinished:
@@ -56,12 +55,6 @@ bool IsUnderstood(const v1::CareEvent& event) {
       return false;
   }
   return false;
-}
-
-bool IsInstant(const google::protobuf::Timestamp& time) {
-  constexpr int kNanosASecond = 1'000'000'000;
-  return time.seconds() >= TimeUtil::kTimestampMinSeconds && time.seconds() <= TimeUtil::kTimestampMaxSeconds &&
-         time.nanos() >= 0 && time.nanos() < kNanosASecond;
 }
 
 }  // namespace caresync::records

@@ -3,16 +3,12 @@
 #define CARESYNC_SERVER_RECORDS_CARE_EVENT_FORM_H_
 
 #include "caresync/v1/records.pb.h"
-#include "google/protobuf/timestamp.pb.h"
 
 namespace caresync::records {
 
 // Whether `event` names one visit or service user, says when and what, and keeps the bounds of records.proto. Fields of
 // newer apps are no fault.
 bool IsUnderstood(const v1::CareEvent& event);
-
-// Whether the instant lies in the years 1 to 9999 and its nanoseconds are a fraction of a second.
-bool IsInstant(const google::protobuf::Timestamp& time);
 
 }  // namespace caresync::records
 

@@ -13,9 +13,9 @@
 #include "absl/time/time.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/text.h"
-#include "server/records/care_event_form.h"
 
 namespace caresync::roster {
 namespace {
@@ -54,12 +54,8 @@ absl::Status ValidateOptionalReference(std::string_view field, std::string_view 
 }
 
 absl::Status ValidateInstant(std::string_view field, const google::protobuf::Timestamp& time) {
-  if (records::IsInstant(time)) return absl::OkStatus();
+  if (base::FromTimestamp(time).has_value()) return absl::OkStatus();
   return errors::InvalidArgument(field, "is no instant from 0001-01-01 to 9999-12-31");
-}
-
-absl::Time ToTime(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
 absl::Status ValidateDate(std::string_view field, const v1::Date& date) {
@@ -105,7 +101,7 @@ absl::Status ValidateAssignment(const std::string& field, const v1::RosterAssign
   if (!assignment.has_end_time()) return errors::InvalidArgument(end_field, "is missing");
   RETURN_IF_ERROR(ValidateInstant(absl::StrCat(field, ".start_time"), assignment.start_time()));
   RETURN_IF_ERROR(ValidateInstant(end_field, assignment.end_time()));
-  const bool ends_after = ToTime(assignment.start_time()) < ToTime(assignment.end_time());
+  const bool ends_after = *base::FromTimestamp(assignment.start_time()) < *base::FromTimestamp(assignment.end_time());
   return ends_after ? absl::OkStatus() : errors::InvalidArgument(end_field, "is not after start_time");
 }
 
@@ -122,12 +118,12 @@ absl::Status ValidateAssignments(const v1::RosterVisit& visit) {
     const v1::RosterAssignment& assignment = visit.assignments(i);
     const std::string field = absl::StrCat("visit.assignments[", i, "]");
     RETURN_IF_ERROR(ValidateAssignment(field, assignment));
-    const absl::Time start = ToTime(assignment.start_time());
+    const absl::Time start = *base::FromTimestamp(assignment.start_time());
     if (!parts.insert({assignment.carer(), start}).second) {
       return errors::InvalidArgument(field, "repeats an assignment: one carer starts once at one time");
     }
     first = std::min(first, start);
-    last = std::max(last, ToTime(assignment.end_time()));
+    last = std::max(last, *base::FromTimestamp(assignment.end_time()));
   }
   if (last - first <= limits::kVisitLength) return absl::OkStatus();
   return errors::InvalidArgument("visit.assignments",

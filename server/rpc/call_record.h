@@ -23,8 +23,6 @@ class CallRecord {
   // Logs the call as ended by `status`.
   void Ended(const absl::Status& status) const;
 
-  std::string_view method() const { return method_; }
-
  private:
   const std::string_view method_;
   const base::Clock& clock_;
