@@ -169,6 +169,52 @@ absl::Status CarerUnknown(std::string_view carer) {
               StrCat("there is no carer ", Quoted(carer), "; the rostering system must send the carer first"));
 }
 
+absl::Status TooManyDrops() {
+  return Make(StatusCode::kFailedPrecondition, "TOO_MANY_DROPS",
+              StrCat("the device has not dropped the copies of ", limits::kDeviceDrops,
+                     " former users yet; let it sync first, or block it"));
+}
+
+absl::Status ServiceUserUnknown(std::string_view id) {
+  return Make(StatusCode::kNotFound, "SERVICE_USER_UNKNOWN",
+              StrCat("there is no service user ", Quoted(id), "; take the record ID of one that the rota holds"));
+}
+
+absl::Status GroupUnknown(std::string_view id) {
+  return Make(StatusCode::kNotFound, "GROUP_UNKNOWN",
+              StrCat("there is no employee group ", Quoted(id), "; groups come from the rostering system"));
+}
+
+absl::Status CarePlanUnknown(std::string_view id) {
+  return Make(StatusCode::kNotFound, "CARE_PLAN_UNKNOWN", StrCat("there is no care plan ", Quoted(id)));
+}
+
+absl::Status VisitUnknown(std::string_view id) {
+  return Make(StatusCode::kNotFound, "VISIT_UNKNOWN",
+              StrCat("there is no visit ", Quoted(id), "; take the record ID of one that the rota holds"));
+}
+
+absl::Status ReviewUnknown(std::string_view id) {
+  return Make(StatusCode::kNotFound, "REVIEW_UNKNOWN",
+              StrCat("there is no event for review ", Quoted(id), "; take a review_id from ListEventsForReview"));
+}
+
+absl::Status EventResolved() {
+  return Make(StatusCode::kFailedPrecondition, "EVENT_RESOLVED",
+              "the event is resolved already, in another way; list it with `with_resolved` to see how");
+}
+
+absl::Status EventCannotBeStored(std::string_view what) {
+  return Make(StatusCode::kFailedPrecondition, "EVENT_CANNOT_BE_STORED",
+              StrCat("the event cannot be stored: ", std::string(what), "; discard it with a reason"));
+}
+
+absl::Status TooManyGroups(std::string_view carer) {
+  return Make(StatusCode::kFailedPrecondition, "TOO_MANY_GROUPS",
+              StrCat("the carer ", Quoted(carer), " would be in more than ", limits::kGroupsOfCarer,
+                     " employee groups; take it out of another one first"));
+}
+
 absl::Status BranchUnknown(std::string_view branch) {
   return Make(StatusCode::kNotFound, "BRANCH_UNKNOWN",
               StrCat("there is no branch ", Quoted(branch), "; the rostering system must send the branch first"));
@@ -231,6 +277,45 @@ absl::Status TooManyEvents(std::string_view what) {
 absl::Status FollowUnavailable() {
   return Make(StatusCode::kUnimplemented, "FOLLOW_UNAVAILABLE",
               "this server does not send live changes; sync without `follow`");
+}
+
+absl::Status DeviceBlocked() {
+  return Make(StatusCode::kPermissionDenied, "DEVICE_BLOCKED",
+              "this device is blocked; its events were taken, and an administrator can unblock it");
+}
+
+absl::Status DeviceCloned() {
+  return Make(
+      StatusCode::kFailedPrecondition, "DEVICE_CLONED",
+      "two phones seem to use this device's UUID; install the app anew on one of them, then let an administrator "
+      "clear the device");
+}
+
+absl::Status CarerLeft() {
+  return Make(StatusCode::kPermissionDenied, "CARER_LEFT",
+              "the carer works here no more, says the rostering system; drop the carer's copy");
+}
+
+absl::Status AppTooOld(std::string_view least) {
+  return Make(
+      StatusCode::kFailedPrecondition, "APP_TOO_OLD",
+      StrCat("the app is older than ", std::string(least), "; its events were taken, update it to get changes"));
+}
+
+absl::Status WaitingAfterRestore(absl::Duration retry_after) {
+  return MakeRetryable(
+      StatusCode::kUnavailable, "WAITING_AFTER_RESTORE",
+      StrCat("the server was put back to an earlier state and waits until the rota was sent again; keep "
+             "what is shown and come back in ",
+             absl::FormatDuration(retry_after)),
+      retry_after);
+}
+
+absl::Status FanOutUnderWay(absl::Duration retry_after) {
+  return MakeRetryable(StatusCode::kUnavailable, "FAN_OUT_UNDER_WAY",
+                       StrCat("a large change to what this carer may see is under way; come back in ",
+                              absl::FormatDuration(retry_after)),
+                       retry_after);
 }
 
 absl::Status DeviceSilent() {

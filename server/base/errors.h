@@ -56,6 +56,17 @@ absl::Status TooManyChanges(size_t count);
 absl::Status DeviceUnknown(std::string_view uuid);    // NOT_FOUND
 absl::Status CarerUnknown(std::string_view carer);    // NOT_FOUND
 absl::Status BranchUnknown(std::string_view branch);  // NOT_FOUND
+absl::Status TooManyDrops();                          // FAILED_PRECONDITION
+
+// ---- Service users, groups, care events
+absl::Status ServiceUserUnknown(std::string_view id);     // NOT_FOUND
+absl::Status GroupUnknown(std::string_view id);           // NOT_FOUND
+absl::Status CarePlanUnknown(std::string_view id);        // NOT_FOUND
+absl::Status VisitUnknown(std::string_view id);           // NOT_FOUND
+absl::Status ReviewUnknown(std::string_view id);          // NOT_FOUND
+absl::Status EventResolved();                             // FAILED_PRECONDITION: another resolution stands.
+absl::Status EventCannotBeStored(std::string_view what);  // FAILED_PRECONDITION: only discarding is left.
+absl::Status TooManyGroups(std::string_view carer);       // A carer in more groups than limits::kGroupsOfCarer.
 
 // ---- Sync
 absl::Status StartExpected();  // A message before `start`.
@@ -70,12 +81,18 @@ absl::Status TokenOfAnotherCopy();  // Of another device or carer.
 absl::Status AckNeverIssued();
 absl::Status TooManyEvents(std::string_view what);
 absl::Status FollowUnavailable();
-absl::Status DeviceSilent();      // DEADLINE_EXCEEDED
-absl::Status DeviceNotReading();  // DEADLINE_EXCEEDED
-absl::Status LeftUnfinished();    // ABORTED: half-closed before the end.
-absl::Status SessionTakenOver();  // ABORTED
-absl::Status StreamCut();         // CANCELLED: the connection is gone.
-absl::Status CopyDiverged();      // DATA_LOSS: the device's count and sum are not what they should be.
+absl::Status DeviceBlocked();                                  // PERMISSION_DENIED
+absl::Status DeviceCloned();                                   // FAILED_PRECONDITION
+absl::Status CarerLeft();                                      // PERMISSION_DENIED
+absl::Status AppTooOld(std::string_view least);                // FAILED_PRECONDITION
+absl::Status WaitingAfterRestore(absl::Duration retry_after);  // UNAVAILABLE
+absl::Status FanOutUnderWay(absl::Duration retry_after);       // UNAVAILABLE
+absl::Status DeviceSilent();                                   // DEADLINE_EXCEEDED
+absl::Status DeviceNotReading();                               // DEADLINE_EXCEEDED
+absl::Status LeftUnfinished();                                 // ABORTED: half-closed before the end.
+absl::Status SessionTakenOver();                               // ABORTED
+absl::Status StreamCut();                                      // CANCELLED: the connection is gone.
+absl::Status CopyDiverged();  // DATA_LOSS: the device's count and sum are not what they should be.
 absl::Status EmptyMessage();
 
 // ---- The server

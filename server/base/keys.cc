@@ -33,6 +33,17 @@ enum class Table : uint8_t {
   kWaitingFor = 'z',
   kSourceState = 's',
   kTenant = 'n',
+  kMember = 'm',
+  kGroupOf = 'o',
+  kGroupRecord = 'a',
+  kFanOutScope = 'u',
+  kVisitByStart = 'b',
+  kVisitByEnd = 'q',
+  kWindowEdges = 'j',
+  kReviewByRevision = 'd',
+  kReviewAwaiting = 'f',
+  kSourceStanding = 'k',
+  kRebuildRelease = 'p',
   // Space::kFeeds.
   kFeedEntry = 'e',
   kFeedPlace = 'p',
@@ -40,6 +51,7 @@ enum class Table : uint8_t {
   // Space::kDevices.
   kDevice = 'd',
   kSync = 'y',
+  kSyncOfCarer = 'c',
 };
 
 constexpr size_t kUuidBytes = 16;
@@ -82,6 +94,29 @@ bool ReadUuid(TupleReader& reader, Uuid* uuid) {
   if (!reader.Raw(kUuidBytes, &bytes)) return false;
   *uuid = *Uuid::FromBytes(bytes);
   return true;
+}
+
+bool ParsePair(std::string_view key, Table table, RecordKey* first, RecordKey* second) {
+  TupleReader reader(key);
+  return OpenKey(reader, table) && reader.String(&first->bytes) && reader.String(&second->bytes) && reader.AtEnd();
+}
+
+std::string TimedKey(const TenantId& tenant, Table table, int64_t time_us, const RecordKey& record) {
+  return KeyIn(tenant, table).Uint64(Ordered(time_us)).String(record.bytes).Take();
+}
+
+KeyRange TimedRange(const TenantId& tenant, Table table, int64_t from_us, const RecordKey& from) {
+  KeyRange range = RangeOf(KeyIn(tenant, table));
+  range.begin = TimedKey(tenant, table, from_us, from);
+  return range;
+}
+
+bool ParseTimed(std::string_view key, Table table, int64_t* time_us, RecordKey* record) {
+  TupleReader reader(key);
+  uint64_t ordered = 0;
+  if (!OpenKey(reader, table) || !reader.Uint64(&ordered)) return false;
+  *time_us = FromOrdered(ordered);
+  return reader.String(&record->bytes) && reader.AtEnd();
 }
 
 }  // namespace
@@ -228,6 +263,78 @@ bool ParseChild(std::string_view key, RecordKey* parent, RecordKey* child) {
          reader.AtEnd();
 }
 
+std::string Member(const TenantId& tenant, const RecordKey& group, const RecordKey& carer) {
+  return KeyIn(tenant, Table::kMember).String(group.bytes).String(carer.bytes).Take();
+}
+
+KeyRange Members(const TenantId& tenant, const RecordKey& group, const RecordKey& after_carer) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kMember).String(group.bytes));
+  return after_carer.bytes.empty() ? all : After(std::move(all), Member(tenant, group, after_carer));
+}
+
+bool ParseMember(std::string_view key, RecordKey* group, RecordKey* carer) {
+  return ParsePair(key, Table::kMember, group, carer);
+}
+
+std::string GroupOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& group) {
+  return KeyIn(tenant, Table::kGroupOf).String(carer.bytes).String(group.bytes).Take();
+}
+
+KeyRange GroupsOf(const TenantId& tenant, const RecordKey& carer) {
+  return RangeOf(KeyIn(tenant, Table::kGroupOf).String(carer.bytes));
+}
+
+bool ParseGroupOf(std::string_view key, RecordKey* carer, RecordKey* group) {
+  return ParsePair(key, Table::kGroupOf, carer, group);
+}
+
+std::string GroupRecord(const TenantId& tenant, const RecordKey& group, const RecordKey& record) {
+  return KeyIn(tenant, Table::kGroupRecord).String(group.bytes).String(record.bytes).Take();
+}
+
+KeyRange GroupRecords(const TenantId& tenant, const RecordKey& group, const RecordKey& after_record) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kGroupRecord).String(group.bytes));
+  return after_record.bytes.empty() ? all : After(std::move(all), GroupRecord(tenant, group, after_record));
+}
+
+bool ParseGroupRecord(std::string_view key, RecordKey* group, RecordKey* record) {
+  return ParsePair(key, Table::kGroupRecord, group, record);
+}
+
+std::string FanOutScope(const TenantId& tenant, std::string_view scope, std::string_view task_id) {
+  return KeyIn(tenant, Table::kFanOutScope).String(scope).String(task_id).Take();
+}
+
+KeyRange FanOutScopes(const TenantId& tenant, std::string_view scope) {
+  return RangeOf(KeyIn(tenant, Table::kFanOutScope).String(scope));
+}
+
+std::string VisitByStart(const TenantId& tenant, int64_t start_us, const RecordKey& visit) {
+  return TimedKey(tenant, Table::kVisitByStart, start_us, visit);
+}
+
+KeyRange VisitsByStart(const TenantId& tenant, int64_t from_us, const RecordKey& from) {
+  return TimedRange(tenant, Table::kVisitByStart, from_us, from);
+}
+
+bool ParseVisitByStart(std::string_view key, int64_t* start_us, RecordKey* visit) {
+  return ParseTimed(key, Table::kVisitByStart, start_us, visit);
+}
+
+std::string VisitByEnd(const TenantId& tenant, int64_t end_us, const RecordKey& visit) {
+  return TimedKey(tenant, Table::kVisitByEnd, end_us, visit);
+}
+
+KeyRange VisitsByEnd(const TenantId& tenant, int64_t from_us, const RecordKey& from) {
+  return TimedRange(tenant, Table::kVisitByEnd, from_us, from);
+}
+
+bool ParseVisitByEnd(std::string_view key, int64_t* end_us, RecordKey* visit) {
+  return ParseTimed(key, Table::kVisitByEnd, end_us, visit);
+}
+
+std::string WindowEdges(const TenantId& tenant) { return KeyIn(tenant, Table::kWindowEdges).Take(); }
+
 std::string EventIdentity(const TenantId& tenant, std::string_view event_id) {
   return KeyIn(tenant, Table::kEventIdentity).String(event_id).Take();
 }
@@ -237,6 +344,44 @@ std::string ReviewItem(const TenantId& tenant, std::string_view event_id, std::s
 }
 
 KeyRange AllReviewItems(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kReviewItem)); }
+
+bool ParseReviewItem(std::string_view key, std::string* event_id, std::string* digest) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kReviewItem) && reader.String(event_id) && reader.String(digest) && reader.AtEnd();
+}
+
+std::string ReviewByRevision(const TenantId& tenant, Revision revision, std::string_view event_id,
+                             std::string_view digest) {
+  return KeyIn(tenant, Table::kReviewByRevision).Uint64(revision).String(event_id).String(digest).Take();
+}
+
+KeyRange ReviewsByRevision(const TenantId& tenant, Revision after, std::string_view after_event_id,
+                           std::string_view after_digest) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kReviewByRevision));
+  if (after == 0) return all;
+  return After(std::move(all), ReviewByRevision(tenant, after, after_event_id, after_digest));
+}
+
+bool ParseReviewByRevision(std::string_view key, Revision* revision, std::string* event_id, std::string* digest) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kReviewByRevision) && reader.Uint64(revision) && reader.String(event_id) &&
+         reader.String(digest) && reader.AtEnd();
+}
+
+std::string ReviewAwaiting(const TenantId& tenant, const RecordKey& record, std::string_view event_id,
+                           std::string_view digest) {
+  return KeyIn(tenant, Table::kReviewAwaiting).String(record.bytes).String(event_id).String(digest).Take();
+}
+
+KeyRange ReviewsAwaiting(const TenantId& tenant, const RecordKey& record) {
+  return RangeOf(KeyIn(tenant, Table::kReviewAwaiting).String(record.bytes));
+}
+
+bool ParseReviewAwaiting(std::string_view key, RecordKey* record, std::string* event_id, std::string* digest) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kReviewAwaiting) && reader.String(&record->bytes) && reader.String(event_id) &&
+         reader.String(digest) && reader.AtEnd();
+}
 
 std::string ReviewOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent,
                      std::string_view event_id) {
@@ -272,6 +417,14 @@ bool ParseWaitingFor(std::string_view key, RecordKey* missing, RecordKey* waitin
 std::string SourceState(const TenantId& tenant, std::string_view source) {
   return KeyIn(tenant, Table::kSourceState).String(source).Take();
 }
+
+std::string SourceStanding(const TenantId& tenant, std::string_view source) {
+  return KeyIn(tenant, Table::kSourceStanding).String(source).Take();
+}
+
+KeyRange SourceStandings(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kSourceStanding)); }
+
+std::string RebuildRelease(const TenantId& tenant) { return KeyIn(tenant, Table::kRebuildRelease).Take(); }
 
 std::string DeviceRow(const TenantId& tenant, const Uuid& device, DevicePart part) {
   return KeyIn(tenant, Table::kDevice).Raw(device.bytes()).Byte(static_cast<uint8_t>(part)).Take();
@@ -309,6 +462,32 @@ bool ParseSync(std::string_view key, Uuid* device, uint64_t* number) {
   TupleReader reader(key);
   uint64_t inverted = 0;
   if (!OpenKey(reader, Table::kSync) || !ReadUuid(reader, device) || !reader.Uint64(&inverted)) return false;
+  *number = ~inverted;
+  return reader.AtEnd();
+}
+
+std::string SyncOfCarer(const TenantId& tenant, const Uuid& carer, int64_t start_us, const Uuid& device,
+                        uint64_t number) {
+  return KeyIn(tenant, Table::kSyncOfCarer)
+      .Raw(carer.bytes())
+      .Uint64(~Ordered(start_us))
+      .Raw(device.bytes())
+      .Uint64(~number)
+      .Take();
+}
+
+KeyRange SyncsOfCarer(const TenantId& tenant, const Uuid& carer, std::string_view after) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kSyncOfCarer).Raw(carer.bytes()));
+  return after.empty() ? all : After(std::move(all), std::string(after));
+}
+
+bool ParseSyncOfCarer(std::string_view key, Uuid* carer, int64_t* start_us, Uuid* device, uint64_t* number) {
+  TupleReader reader(key);
+  uint64_t start = 0;
+  uint64_t inverted = 0;
+  if (!OpenKey(reader, Table::kSyncOfCarer) || !ReadUuid(reader, carer) || !reader.Uint64(&start)) return false;
+  if (!ReadUuid(reader, device) || !reader.Uint64(&inverted)) return false;
+  *start_us = FromOrdered(~start);
   *number = ~inverted;
   return reader.AtEnd();
 }

@@ -61,10 +61,46 @@ bool ParseGrant(std::string_view key, RecordKey* record, ReceiverId* receiver, s
 std::string Child(const TenantId& tenant, const RecordKey& parent, const RecordKey& child);  // 'c' -> empty
 storage::KeyRange Children(const TenantId& tenant, const RecordKey& parent);
 bool ParseChild(std::string_view key, RecordKey* parent, RecordKey* child);
+// A member of a group: 'm', group, carer; and the same the other way round: 'o', carer, group. Both -> empty, or
+// Leaving.
+std::string Member(const TenantId& tenant, const RecordKey& group, const RecordKey& carer);
+storage::KeyRange Members(const TenantId& tenant, const RecordKey& group, const RecordKey& after_carer);
+bool ParseMember(std::string_view key, RecordKey* group, RecordKey* carer);
+std::string GroupOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& group);
+storage::KeyRange GroupsOf(const TenantId& tenant, const RecordKey& carer);
+bool ParseGroupOf(std::string_view key, RecordKey* carer, RecordKey* group);
+// A record that a group may see: 'a', group, record -> empty, or Leaving.
+std::string GroupRecord(const TenantId& tenant, const RecordKey& group, const RecordKey& record);
+storage::KeyRange GroupRecords(const TenantId& tenant, const RecordKey& group, const RecordKey& after_record);
+bool ParseGroupRecord(std::string_view key, RecordKey* group, RecordKey* record);
+// Whom an unfinished fan-out concerns: 'u', scope, task ID -> empty. A scope is made by server/records/.
+std::string FanOutScope(const TenantId& tenant, std::string_view scope, std::string_view task_id);
+storage::KeyRange FanOutScopes(const TenantId& tenant, std::string_view scope);
+// All visits by start ('b') and by end ('q'): time, record -> empty. The ranges hold the places from (time, record) on.
+std::string VisitByStart(const TenantId& tenant, int64_t start_us, const RecordKey& visit);
+storage::KeyRange VisitsByStart(const TenantId& tenant, int64_t from_us, const RecordKey& from);
+bool ParseVisitByStart(std::string_view key, int64_t* start_us, RecordKey* visit);
+std::string VisitByEnd(const TenantId& tenant, int64_t end_us, const RecordKey& visit);
+storage::KeyRange VisitsByEnd(const TenantId& tenant, int64_t from_us, const RecordKey& from);
+bool ParseVisitByEnd(std::string_view key, int64_t* end_us, RecordKey* visit);
+std::string WindowEdges(const TenantId& tenant);                               // 'j' -> WindowEdges
 std::string EventIdentity(const TenantId& tenant, std::string_view event_id);  // 'i' -> EventIdentity
 // For review: 'v', event ID, digest -> ReviewItem
 std::string ReviewItem(const TenantId& tenant, std::string_view event_id, std::string_view digest);
 storage::KeyRange AllReviewItems(const TenantId& tenant);
+bool ParseReviewItem(std::string_view key, std::string* event_id, std::string* digest);
+// 'd', revision, event ID, digest -> empty: in the order received.
+std::string ReviewByRevision(const TenantId& tenant, Revision revision, std::string_view event_id,
+                             std::string_view digest);
+// After (revision, event ID, digest); revision 0: all.
+storage::KeyRange ReviewsByRevision(const TenantId& tenant, Revision after, std::string_view after_event_id,
+                                    std::string_view after_digest);
+bool ParseReviewByRevision(std::string_view key, Revision* revision, std::string* event_id, std::string* digest);
+// 'f', record, event ID, digest -> empty: what waits for the record to come.
+std::string ReviewAwaiting(const TenantId& tenant, const RecordKey& record, std::string_view event_id,
+                           std::string_view digest);
+storage::KeyRange ReviewsAwaiting(const TenantId& tenant, const RecordKey& record);
+bool ParseReviewAwaiting(std::string_view key, RecordKey* record, std::string* event_id, std::string* digest);
 // 'w', carer, record, event ID -> empty; while a carer and visit have one for review, later ones follow it.
 std::string ReviewOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent,
                      std::string_view event_id);
@@ -79,6 +115,12 @@ std::string WaitingFor(const TenantId& tenant, const RecordKey& missing, const R
 storage::KeyRange AllWaitingFor(const TenantId& tenant, const RecordKey& missing);
 bool ParseWaitingFor(std::string_view key, RecordKey* missing, RecordKey* waiting);
 std::string SourceState(const TenantId& tenant, std::string_view source);  // 's' -> SourceState
+
+// ---- restore/, in Space::kRecords
+
+std::string SourceStanding(const TenantId& tenant, std::string_view source);  // 'k', source -> SourceStanding
+storage::KeyRange SourceStandings(const TenantId& tenant);
+std::string RebuildRelease(const TenantId& tenant);  // 'p' -> RebuildRelease
 
 // ---- devices/, in Space::kDevices: a device's rows lie side by side
 
@@ -102,6 +144,13 @@ std::string Sync(const TenantId& tenant, const Uuid& device, uint64_t number);
 // Syncs with numbers below `before` (0: all), newest first.
 storage::KeyRange SyncsBefore(const TenantId& tenant, const Uuid& device, uint64_t before);
 bool ParseSync(std::string_view key, Uuid* device, uint64_t* number);
+
+// A carer's syncs on whatever device: 'c', carer, ~start, device, number -> empty; newest first.
+std::string SyncOfCarer(const TenantId& tenant, const Uuid& carer, int64_t start_us, const Uuid& device,
+                        uint64_t number);
+// What comes after `after` (a key; empty: all).
+storage::KeyRange SyncsOfCarer(const TenantId& tenant, const Uuid& carer, std::string_view after);
+bool ParseSyncOfCarer(std::string_view key, Uuid* carer, int64_t* start_us, Uuid* device, uint64_t* number);
 
 // ---- tenants/, in Space::kRecords
 

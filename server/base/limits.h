@@ -78,6 +78,8 @@ inline constexpr int kConflictTries = 8;
 // half a minute does not come back by itself.
 inline constexpr int kSettleReads = 30;
 inline constexpr absl::Duration kSettlePause = absl::Seconds(1);
+// Pairs of receiver and record that one step of a fan-out looks at: most of them may be right already and move nothing.
+inline constexpr size_t kFanOutPairs = 8'192;
 // Timelines that a tenant remembers: one is added by each opening of the store that commits something.
 inline constexpr size_t kTimelines = 1'024;
 // Times that a due task may fail before it waits for an operator.
@@ -107,7 +109,16 @@ inline constexpr size_t kDeviceUsers = 50;
 inline constexpr uint64_t kEventNumberJump = 1'000'000;
 // Syncs that the history of a device keeps.
 inline constexpr uint64_t kSyncHistory = 1'000;
-inline constexpr uint32_t kDataLevel = 1;
+// The highest data level that this server knows; docs/protocol.md says which kinds need which.
+inline constexpr uint32_t kDataLevel = 2;
+// Copies that a device may be told to drop and has not dropped yet, beside those of its users.
+inline constexpr size_t kDeviceDrops = 50;
+// Take-overs within an hour past which two phones must be using one UUID: a bad network makes a few.
+inline constexpr size_t kTakeOversInAnHour = 20;
+// Days of which a device's syncs are counted.
+inline constexpr size_t kCountedDays = 30;
+// Changes that wait for a copy are counted up to here.
+inline constexpr uint64_t kBehindCounted = 10'000;
 
 // ---- Sessions
 
@@ -120,10 +131,63 @@ inline constexpr absl::Duration kDeviceSilence = absl::Seconds(60);
 inline constexpr absl::Duration kHalfCloseGrace = absl::Seconds(1);
 // For one message to leave: a write that takes longer is a peer that does not read.
 inline constexpr absl::Duration kWriteDeadline = absl::Seconds(30);
+// Visits that are sent first to a phone that holds nothing: about a day's.
+inline constexpr size_t kNextVisits = 10;
+// How long ago such a visit may have begun.
+inline constexpr absl::Duration kNextVisitsSince = absl::Hours(12);
+// How long a session waits for fan-outs that concern its carer before it ends by name.
+inline constexpr absl::Duration kFanOutWait = absl::Seconds(50);
+// How often a waiting session looks again, should it have missed that the fan-out is through.
+inline constexpr absl::Duration kFanOutLook = absl::Seconds(1);
+// How long a device that met a fan-out stays away.
+inline constexpr absl::Duration kFanOutRetryAfter = absl::Seconds(30);
+// How often a follower confirms where the tenant has no auto syncs.
+inline constexpr absl::Duration kFollowInterval = absl::Minutes(30);
+// How long before its credential's end a follower is told.
+inline constexpr absl::Duration kCredentialNotice = absl::Minutes(5);
 // Sync streams open at once.
 inline constexpr size_t kSessions = 50'000;
 // One rebuild after a divergence a device and day.
 inline constexpr absl::Duration kDivergenceRebuildEvery = absl::Hours(24);
+
+// ---- Groups and access
+
+inline constexpr size_t kGroupMembers = 10'000;
+// Groups of one carer: bounds what is looked at to say whether a carer may see a record.
+inline constexpr size_t kGroupsOfCarer = 32;
+// Groups and single carers that may see one service user.
+inline constexpr size_t kAccessGroups = 100;
+inline constexpr size_t kAccessCarers = 200;
+inline constexpr size_t kCarePlansOfServiceUser = 50;
+inline constexpr size_t kCarePlanTitleCharacters = 200;
+inline constexpr size_t kCarePlanTextCharacters = 200'000;
+
+// ---- Windows
+
+inline constexpr absl::Duration kWindowLeast = absl::Hours(1);
+inline constexpr absl::Duration kWindowMost = absl::Hours(24 * 366);
+// How far behind its time the opening edge may be while `caught_up` is still said.
+inline constexpr absl::Duration kOpeningEdgeLag = absl::Minutes(1);
+// How far the closing edge may move at a start, and within an hour of the monotonic clock: a wrong wall clock cannot
+// empty a fleet.
+inline constexpr absl::Duration kClosingEdgeStep = absl::Hours(24);
+
+// ---- Review
+
+inline constexpr size_t kDiscardReasonCharacters = 500;
+// Events behind a resolved one that are taken in one commit.
+inline constexpr size_t kFollowersPerCommit = 50;
+
+// ---- Restores
+
+// A source that sent nothing for so long is not waited for.
+inline constexpr absl::Duration kSourceActive = absl::Hours(24 * 7);
+inline constexpr absl::Duration kRestoreWaitDefault = absl::Minutes(60);
+inline constexpr absl::Duration kRestoreWaitMost = absl::Hours(24);
+// Rebuilds after a restore are spread over so long.
+inline constexpr absl::Duration kRebuildSpread = absl::Minutes(15);
+// A source's last activity is written down no more often than this.
+inline constexpr absl::Duration kSourceActivityEvery = absl::Hours(1);
 
 // ---- Lists
 
@@ -139,6 +203,7 @@ inline constexpr size_t kTimeZoneBytes = 64;
 inline constexpr absl::Duration kAutoSyncIntervalLeast = absl::Minutes(5);
 inline constexpr absl::Duration kAutoSyncIntervalMost = absl::Hours(24);
 inline constexpr absl::Duration kAutoSyncIntervalDefault = absl::Minutes(30);
+inline constexpr size_t kAppVersionNumbers = 4;
 
 // ---- Credentials
 
@@ -189,6 +254,8 @@ inline constexpr size_t kOtherCalls = 4'096;
 inline constexpr absl::Duration kShutdownGrace = absl::Seconds(5);
 // When to connect again to a server that goes away, or has too many calls.
 inline constexpr absl::Duration kReconnectAfter = absl::Seconds(5);
+// Bytes of one piece of an exported file.
+inline constexpr size_t kExportPieceBytes = 64 * 1024;
 // Names of carers and branches that one report keeps at hand.
 inline constexpr size_t kReportNames = 50'000;
 

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <set>
+#include <tuple>
 #include <vector>
 
 namespace caresync::base::keys {
@@ -41,6 +43,17 @@ std::vector<std::string> RecordsKeys(const TenantId& tenant) {
           Waiting(tenant, kVisit),
           WaitingFor(tenant, kOther, kVisit),
           SourceState(tenant, "source"),
+          Member(tenant, kVisit, kOther),
+          GroupOf(tenant, kVisit, kOther),
+          GroupRecord(tenant, kVisit, kOther),
+          FanOutScope(tenant, "scope", "task"),
+          VisitByStart(tenant, 5, kVisit),
+          VisitByEnd(tenant, 5, kVisit),
+          WindowEdges(tenant),
+          ReviewByRevision(tenant, 5, "event", "digest"),
+          ReviewAwaiting(tenant, kVisit, "event", "digest"),
+          SourceStanding(tenant, "source"),
+          RebuildRelease(tenant),
           Tenant(tenant)};
 }
 
@@ -50,7 +63,7 @@ std::vector<std::string> FeedsKeys(const TenantId& tenant) {
 
 std::vector<std::string> DevicesKeys(const TenantId& tenant) {
   return {DeviceRow(tenant, kDevice, DevicePart::kDevice), DeviceRow(tenant, kDevice, DevicePart::kReport),
-          Sync(tenant, kDevice, 1)};
+          Sync(tenant, kDevice, 1), SyncOfCarer(tenant, kDevice, 5, kLastDevice, 1)};
 }
 
 // Every range of a tenant over kRecords.
@@ -63,6 +76,15 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           GrantsOfReceiver(tenant, kVisit, kReceiver),
           Children(tenant, kVisit),
           AllReviewItems(tenant),
+          Members(tenant, kVisit, RecordKey()),
+          GroupsOf(tenant, kVisit),
+          GroupRecords(tenant, kVisit, RecordKey()),
+          FanOutScopes(tenant, "scope"),
+          VisitsByStart(tenant, 5, RecordKey()),
+          VisitsByEnd(tenant, 5, RecordKey()),
+          ReviewsByRevision(tenant, 0, "", ""),
+          ReviewsAwaiting(tenant, kVisit),
+          SourceStandings(tenant),
           ReviewsOf(tenant, kOther, kVisit),
           AllWaitingFor(tenant, kOther)};
 }
@@ -285,6 +307,74 @@ TEST(Keys, BytesThatFollowAKeyAreNotOverlooked) {
   EXPECT_FALSE(ParseRecord(Record(kTenant, kVisit) + "x", &record));
   EXPECT_FALSE(ParseSync(Sync(kTenant, kDevice, 1) + "x", &device, &number));
   EXPECT_FALSE(ParseTimeline("", &revision));
+}
+
+TEST(Keys, PairsOfGroupsAreReadBack) {
+  RecordKey first;
+  RecordKey second;
+  ASSERT_TRUE(ParseMember(Member(kTenant, kVisit, kOther), &first, &second));
+  EXPECT_EQ(first, kVisit);
+  EXPECT_EQ(second, kOther);
+  ASSERT_TRUE(ParseGroupOf(GroupOf(kTenant, kOther, kVisit), &first, &second));
+  EXPECT_EQ(first, kOther);
+  EXPECT_EQ(second, kVisit);
+  ASSERT_TRUE(ParseGroupRecord(GroupRecord(kTenant, kVisit, kOther), &first, &second));
+  EXPECT_EQ(first, kVisit);
+  EXPECT_EQ(second, kOther);
+  EXPECT_FALSE(ParseMember(GroupOf(kTenant, kOther, kVisit), &first, &second));
+}
+
+TEST(Keys, AGroupsRowsAfterOneLeaveItOut) {
+  EXPECT_TRUE(In(Members(kTenant, kVisit, RecordKey()), Member(kTenant, kVisit, kOther)));
+  EXPECT_FALSE(In(Members(kTenant, kVisit, kOther), Member(kTenant, kVisit, kOther)));
+  EXPECT_FALSE(In(GroupRecords(kTenant, kVisit, kOther), GroupRecord(kTenant, kVisit, kOther)));
+}
+
+TEST(Keys, VisitsLieInTheOrderOfTheirTimesThenKeys) {
+  const std::vector<std::string> keys = {VisitByStart(kTenant, -7, kOther), VisitByStart(kTenant, 0, kVisit),
+                                         VisitByStart(kTenant, 5, kVisit), VisitByStart(kTenant, 5, kOther)};
+  EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+  EXPECT_TRUE(In(VisitsByStart(kTenant, 5, kVisit), keys[2]));
+  EXPECT_FALSE(In(VisitsByStart(kTenant, 5, kOther), keys[2]));
+  int64_t time = 0;
+  RecordKey visit;
+  ASSERT_TRUE(ParseVisitByStart(keys[0], &time, &visit));
+  EXPECT_EQ(time, -7);
+  EXPECT_EQ(visit, kOther);
+  ASSERT_TRUE(ParseVisitByEnd(VisitByEnd(kTenant, 9, kVisit), &time, &visit));
+  EXPECT_EQ(time, 9);
+  EXPECT_FALSE(ParseVisitByEnd(keys[0], &time, &visit));
+}
+
+TEST(Keys, ReviewsAreReadBackInTheOrderReceived) {
+  EXPECT_LT(ReviewByRevision(kTenant, 5, "z", "z"), ReviewByRevision(kTenant, 6, "a", "a"));
+  EXPECT_FALSE(In(ReviewsByRevision(kTenant, 5, "z", "z"), ReviewByRevision(kTenant, 5, "z", "z")));
+  EXPECT_TRUE(In(ReviewsByRevision(kTenant, 5, "z", "z"), ReviewByRevision(kTenant, 6, "a", "a")));
+  Revision revision = 0;
+  std::string event_id;
+  std::string digest;
+  ASSERT_TRUE(ParseReviewByRevision(ReviewByRevision(kTenant, 5, "e", "d"), &revision, &event_id, &digest));
+  EXPECT_EQ(std::tuple(revision, event_id, digest), std::tuple(5, "e", "d"));
+  RecordKey record;
+  ASSERT_TRUE(ParseReviewAwaiting(ReviewAwaiting(kTenant, kVisit, "e2", "d2"), &record, &event_id, &digest));
+  EXPECT_EQ(std::tuple(record, event_id, digest), std::tuple(kVisit, "e2", "d2"));
+  ASSERT_TRUE(ParseReviewItem(ReviewItem(kTenant, "e3", "d3"), &event_id, &digest));
+  EXPECT_EQ(std::tuple(event_id, digest), std::tuple("e3", "d3"));
+}
+
+TEST(Keys, ACarersSyncsLieNewestFirstAndAreReadBack) {
+  const std::string newer = SyncOfCarer(kTenant, kDevice, 9, kLastDevice, 3);
+  const std::string older = SyncOfCarer(kTenant, kDevice, 8, kLastDevice, 7);
+  EXPECT_LT(newer, older);
+  EXPECT_TRUE(In(SyncsOfCarer(kTenant, kDevice, ""), newer));
+  EXPECT_FALSE(In(SyncsOfCarer(kTenant, kDevice, newer), newer));
+  EXPECT_TRUE(In(SyncsOfCarer(kTenant, kDevice, newer), older));
+  Uuid carer;
+  Uuid device;
+  int64_t start = 0;
+  uint64_t number = 0;
+  ASSERT_TRUE(ParseSyncOfCarer(newer, &carer, &start, &device, &number));
+  EXPECT_EQ(std::tuple(carer, start, device, number), std::tuple(kDevice, 9, kLastDevice, 3));
 }
 
 }  // namespace
