@@ -53,6 +53,13 @@ v1::Visit BuildVisit(const v1::RosterVisit& visit, const ResolvedIds& ids) {
   return record;
 }
 
+v1::EmployeeGroup BuildGroup(const v1::RosterEmployeeGroup& group, const ResolvedIds& ids) {
+  v1::EmployeeGroup record;
+  record.set_name(group.name());
+  for (const std::string& carer : group.carers()) record.add_carer_ids(IdOf(ids, v1::RECORD_KIND_CARER, carer));
+  return record;
+}
+
 std::string BuildPayload(const v1::RosterChange& change, const ResolvedIds& ids) {
   switch (change.record_case()) {
     case v1::RosterChange::kCareService: {
@@ -76,6 +83,8 @@ std::string BuildPayload(const v1::RosterChange& change, const ResolvedIds& ids)
       return BuildServiceUser(change.service_user(), ids).SerializeAsString();
     case v1::RosterChange::kVisit:
       return BuildVisit(change.visit(), ids).SerializeAsString();
+    case v1::RosterChange::kEmployeeGroup:
+      return BuildGroup(change.employee_group(), ids).SerializeAsString();
     case v1::RosterChange::RECORD_NOT_SET:
       break;
   }
@@ -97,6 +106,8 @@ v1::RecordKind KindOf(const v1::RosterChange& change) {
       return v1::RECORD_KIND_SERVICE_USER;
     case v1::RosterChange::kVisit:
       return v1::RECORD_KIND_VISIT;
+    case v1::RosterChange::kEmployeeGroup:
+      return v1::RECORD_KIND_EMPLOYEE_GROUP;
     case v1::RosterChange::RECORD_NOT_SET:
       break;
   }
@@ -119,6 +130,7 @@ std::vector<Reference> ReferencesOf(const v1::RosterChange& change) {
     add(v1::RECORD_KIND_CARER, assignment.carer());
   }
   add(v1::RECORD_KIND_BRANCH, change.visit().branch());
+  for (const std::string& carer : change.employee_group().carers()) add(v1::RECORD_KIND_CARER, carer);
   return references;
 }
 
@@ -130,6 +142,8 @@ store::Record BuildRecord(const v1::RosterChange& change, const base::Uuid& id, 
   record.set_payload(BuildPayload(change, ids));
   record.set_published(change.visit().published());
   record.set_cancelled(change.visit().cancelled());
+  record.set_left(change.carer().left());
+  record.set_dissolved(change.employee_group().dissolved());
   store::Origin& origin = *record.mutable_origin();
   origin.set_source(change.source());
   origin.set_external_id(change.external_id());

@@ -175,6 +175,21 @@ absl::Status ValidateVisit(const v1::RosterVisit& visit) {
   return ValidateActivities(visit);
 }
 
+absl::Status ValidateMembers(const v1::RosterEmployeeGroup& group) {
+  if (static_cast<size_t>(group.carers_size()) > limits::kGroupMembers) {
+    return errors::InvalidArgument("employee_group.carers",
+                                   absl::StrCat("has ", group.carers_size(), "; at most ", limits::kGroupMembers));
+  }
+  std::set<std::string_view> seen;
+  for (const std::string& carer : group.carers()) {
+    RETURN_IF_ERROR(ValidateReference("employee_group.carers", carer));
+    if (!seen.insert(carer).second) {
+      return errors::InvalidArgument("employee_group.carers", "names a carer twice; name each once");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateRecord(const v1::RosterChange& change) {
   switch (change.record_case()) {
     case v1::RosterChange::kCareService:
@@ -189,6 +204,9 @@ absl::Status ValidateRecord(const v1::RosterChange& change) {
       return ValidateServiceUser(change.service_user());
     case v1::RosterChange::kVisit:
       return ValidateVisit(change.visit());
+    case v1::RosterChange::kEmployeeGroup:
+      RETURN_IF_ERROR(ValidateName("employee_group.name", change.employee_group().name()));
+      return ValidateMembers(change.employee_group());
     case v1::RosterChange::RECORD_NOT_SET:
       return errors::RecordMissing();
   }
