@@ -60,6 +60,7 @@ absl::StatusOr<ExitCode> PrintCarers(const Options& options, const std::string& 
     return 0;
   }
   std::vector<std::vector<Cell>> rows;
+  rows.reserve(carers.size());
   for (const v1::CarerSummary& carer : carers) {
     rows.push_back({carer.name(),
                     carer.branch_name(),

@@ -11,7 +11,7 @@ namespace caresync::cli {
 namespace {
 
 // Room for what wraps the events in a message.
-constexpr size_t kUploadBytes = base::limits::kUploadBytes - 16 * 1024;
+constexpr size_t kUploadBytes = base::limits::kUploadBytes - size_t{16} * 1024;
 
 void AppendUploads(const std::vector<v1::UploadedEvent>& events, std::vector<v1::SyncRequest>& requests) {
   v1::Upload* upload = nullptr;

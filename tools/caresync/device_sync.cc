@@ -76,7 +76,7 @@ absl::Status RunStream(const Connection& connection, DeviceClient& client, const
     own = Converse(*stream, first, client, run);
     if (!own.ok()) context.TryCancel();
   }
-  const absl::Status ended = connection.Result(stream->Finish());
+  absl::Status ended = connection.Result(stream->Finish());
   if (!own.ok()) return own;
   // Once it is recorded, nothing that comes after undoes it.
   if (client.done()) return absl::OkStatus();
@@ -96,7 +96,7 @@ v1::InterruptionCause CauseOf(const absl::Status& status) {
 absl::Status RunSync(const Connection& connection, const DeviceStore& store, const SyncRun& run) {
   ASSIGN_OR_RETURN(const SyncLock lock, store.LockForSync());
   DeviceClient client(store, run.plan);
-  const absl::Status status = RunStream(connection, client, run);
+  absl::Status status = RunStream(connection, client, run);
   RETURN_IF_ERROR(store.EndSync(run.plan.carer_id, CauseOf(status)));
   return status;
 }

@@ -99,7 +99,7 @@ absl::StatusOr<VisitView> FindVisit(const DeviceView& view, const std::string& t
     found = &visit;
     candidates.push_back(absl::StrCat(visit.id, "  ", visit.service_user.name()));
   }
-  if (candidates.empty() || text.empty()) return errors::VisitNotFound(text);
+  if (found == nullptr || text.empty()) return errors::VisitNotFound(text);
   if (candidates.size() > 1) return errors::VisitAmbiguous(text, candidates);
   return *found;
 }

@@ -27,7 +27,7 @@ using Json = nlohmann::json;
 
 constexpr char kCareService[] = "home-care";
 // Room for what wraps the changes in a message of at most 1 MiB.
-constexpr size_t kRequestBytes = 1000 * 1024;
+constexpr size_t kRequestBytes = size_t{1000} * 1024;
 // Two days: what no working day exceeds, and what a visit may last.
 constexpr double kMinutesMost = 2 * 24 * 60;
 

@@ -44,6 +44,7 @@ std::string AutoSyncText(const v1::Tenant& tenant) {
 
 void PrintTenants(const std::vector<v1::Tenant>& tenants) {
   std::vector<std::vector<Cell>> rows;
+  rows.reserve(tenants.size());
   for (const v1::Tenant& tenant : tenants) {
     rows.push_back({tenant.tenant_id(), tenant.display_name(), tenant.time_zone(), AutoSyncText(tenant),
                     PeopleTime(ToTime(tenant.create_time()), absl::LocalTimeZone())});
