@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -37,6 +38,10 @@
 #include "server/devices/device_registry.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/records/closing_edge_allowance.h"
+#include "server/records/fan_out.h"
+#include "server/records/review_resolution.h"
+#include "server/records/window.h"
 #include "server/roster/apply_changes.h"
 #include "server/rpc/edge.h"
 #include "server/rpc/server.h"
@@ -77,6 +82,16 @@ std::string CheckAddress(const std::string& address) {
   return ok ? "" : absl::StrCat("\"", address, "\" is not HOST:PORT with a port of 0 to 65535");
 }
 
+// CLI11's own words name neither the file nor what it may hold.
+std::string WhatIsWrongInFile(const CLI::App& app, const CLI::ConfigError& error) {
+  std::string line = error.what();
+  if (constexpr std::string_view kOwnWords = "INI was not able to parse "; line.rfind(kOwnWords, 0) == 0) {
+    line = absl::StrCat("\"", line.substr(kOwnWords.size()), "\" is no option");
+  }
+  return absl::StrCat(app["--config"]->as<std::string>(), ": ", line,
+                      "; a line is name=value, with the name of an option without its dashes");
+}
+
 // An exit code where the process ends at once.
 std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
   CLI::App app("caresyncd: the sync server of caresync");
@@ -108,6 +123,9 @@ std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
     return app.exit(asked);
+  } catch (const CLI::ConfigError& error) {
+    std::cerr << "caresyncd: " << WhatIsWrongInFile(app, error) << " (see caresyncd --help)" << std::endl;
+    return kBadOptions;
   } catch (const CLI::Error& error) {
     std::cerr << "caresyncd: " << error.what() << " (see caresyncd --help)" << std::endl;
     return kBadOptions;
@@ -152,6 +170,8 @@ class Node {
   }
 
   ~Node() {
+    // Calls get their answer while there is a server to give it.
+    if (!store_->Failure().ok()) sequencer_.GiveUpSettling();
     server_.reset();
     tasks_.Stop();
     sequencer_.WaitUntilIdle();
@@ -161,14 +181,7 @@ class Node {
 
   int port() const { return server_->port(); }
   absl::Status StoreFailure() const { return store_->Failure(); }
-  // Health says whether calls can be expected to succeed: not while the disk is full, say. True where that has changed.
-  bool TellHealth() {
-    const bool serving = store_->Health().ok();
-    if (serving == serving_) return false;
-    serving_ = serving;
-    server_->SetServing(serving);
-    return true;
-  }
+  bool TellHealth() { return server_->TellHealth(); }
   absl::Status Health() const { return store_->Health(); }
 
  private:
@@ -179,6 +192,7 @@ class Node {
         executor_(std::make_unique<base::ThreadExecutor>(options.threads)),
         opening_(commit::NewTimeline(random_)),
         sequencer_(*store_, clock_, random_, *executor_, subscriptions_, opening_),
+        closing_edge_(clock_),
         tasks_(*store_, sequencer_, clock_, *executor_),
         registry_(*store_, clock_, *executor_),
         verifier_(std::move(key), clock_),
@@ -192,17 +206,22 @@ class Node {
               .devices = registry_,
               .sync = {.store = *store_,
                        .sequencer = sequencer_,
+                       .subscriptions = subscriptions_,
                        .clock = clock_,
                        .executor = *executor_,
                        .random = random_,
                        .sealer = sealer_,
                        .live = live_,
                        .opening = opening_,
-                       .batch_bytes = options.batch_bytes}} {}
+                       .batch_bytes = options.batch_bytes,
+                       .opened_time = clock_.Now()}} {}
 
   absl::Status Begin(const Options& options) {
+    records::RegisterFanOuts(tasks_);
     roster::RegisterTasks(tasks_);
+    tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
     tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
+    tasks_.Register(records::kReviewTask, records::ReviewStep);
     RETURN_IF_ERROR(tasks_.Start());
     ASSIGN_OR_RETURN(server_, rpc::Server::Start(options.grpc_listen, edge_));
     return absl::OkStatus();
@@ -226,13 +245,13 @@ class Node {
   const std::string opening_;
   commit::Subscriptions subscriptions_;
   commit::Sequencer sequencer_;
+  records::ClosingEdgeAllowance closing_edge_;
   commit::TaskRunner tasks_;
   devices::DeviceRegistry registry_;
   sync::LiveSessions live_;
   access::TokenVerifier verifier_;
   rpc::Edge edge_;
   std::unique_ptr<rpc::Server> server_;
-  bool serving_ = true;
 };
 
 // Before any thread is made: all inherit it, so that only WaitForTheEnd hears these signals.

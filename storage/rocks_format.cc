@@ -104,6 +104,18 @@ bool HoldsData(const std::string& database_path) {
   return std::filesystem::exists(database_path, error) && !std::filesystem::is_empty(database_path, error);
 }
 
+// Links the logs in `from` into `to`, which is made if absent; one that is there already stays. Whatever fails here
+// takes away a safeguard for the worst day, and must not keep a sound store from opening.
+void LinkLogs(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::error_code ignored;
+  std::filesystem::create_directory(to, ignored);
+  std::filesystem::directory_iterator files(from, ignored);
+  for (; files != std::filesystem::directory_iterator(); files.increment(ignored)) {
+    const std::filesystem::path& file = files->path();
+    if (file.extension() == ".log") std::filesystem::create_hard_link(file, to / file.filename(), ignored);
+  }
+}
+
 std::string MarkBytes(uint64_t sequence) { return TupleWriter().Uint64(sequence).Uint64(~sequence).Take(); }
 
 std::optional<uint64_t> ParseMark(std::string_view bytes) {
@@ -142,23 +154,20 @@ RocksDirectory::~RocksDirectory() {
 
 std::string RocksDirectory::database_path() const { return path_ + "/rocksdb"; }
 
+std::string RocksDirectory::opening_path() const { return path_ + "/opening"; }
+
 std::string RocksDirectory::recovery_path() const { return path_ + "/recovery"; }
 
-void RocksDirectory::KeepLogsAside() const {
-  // Whatever fails here takes away a safeguard for the worst day, and must not keep a sound store from opening.
-  std::error_code ignored;
-  std::filesystem::create_directory(recovery_path(), ignored);
-  const std::filesystem::path aside = recovery_path();
-  std::filesystem::directory_iterator files(database_path(), ignored);
-  for (; files != std::filesystem::directory_iterator(); files.increment(ignored)) {
-    const std::filesystem::path& file = files->path();
-    if (file.extension() == ".log") std::filesystem::create_hard_link(file, aside / file.filename(), ignored);
-  }
-}
+void RocksDirectory::KeepLogsAside() const { LinkLogs(database_path(), opening_path()); }
 
 void RocksDirectory::DropLogsAside() const {
   std::error_code ignored;
-  std::filesystem::remove_all(recovery_path(), ignored);
+  std::filesystem::remove_all(opening_path(), ignored);
+}
+
+void RocksDirectory::KeepLogsForRecovery() const {
+  LinkLogs(opening_path(), recovery_path());
+  DropLogsAside();
 }
 
 absl::Status RocksDirectory::CheckFormat() const {

@@ -4,8 +4,8 @@
 //   FORMAT        the format of all that follows; written before anything else
 //   ACKNOWLEDGED  up to where the store has told anyone that a commit is durable
 //   rocksdb/      the database
-//   recovery/     while the store opens, and after an opening that found damage: the database's logs as they were
-//   before
+//   opening/      while the store opens: the database's logs as they were before
+//   recovery/     what was in opening/ when an opening found damage; an operator's to take away, never the store's
 #ifndef CARESYNC_STORAGE_ROCKS_FORMAT_H_
 #define CARESYNC_STORAGE_ROCKS_FORMAT_H_
 
@@ -52,13 +52,16 @@ class RocksDirectory {
   absl::Status FlushMark();
 
   // Opening the database reads its logs and deletes them, also where what it could read is less than what was
-  // acknowledged. So they are kept aside (as hard links, where the file system has those) until that has been compared.
+  // acknowledged. So they are kept aside (as hard links, where the file system has those) until that has been compared;
+  // then they are dropped, or kept for the operator, beside what was kept for them before.
   void KeepLogsAside() const;
   void DropLogsAside() const;
+  void KeepLogsForRecovery() const;
 
  private:
   RocksDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
 
+  std::string opening_path() const;
   absl::Status CheckFormat() const;
   absl::Status OpenMark();
 

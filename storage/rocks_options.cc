@@ -7,6 +7,8 @@
 
 #include <memory>
 
+#include "storage/rocks_log.h"
+
 namespace caresync::storage {
 namespace {
 
@@ -22,9 +24,6 @@ constexpr size_t kMemtableBytesOfSpace = 32 * kMebi;
 constexpr uint64_t kWalBytes = 256 * kMebi;
 // Descriptors that RocksDB may hold; the others of the process are for connections.
 constexpr int kOpenFiles = 512;
-// RocksDB's own log: what is needed to understand a failure, not a history.
-constexpr size_t kOwnLogBytes = 8 * kMebi;
-constexpr size_t kOwnLogFiles = 5;
 // About 1 % of the reads of an absent key go to the disk.
 constexpr double kBloomBitsPerKey = 10;
 // An entry that moves to the end leaves a deletion behind: where half of a stretch of 256 rows are deletions, a scan
@@ -109,9 +108,7 @@ rocksdb::DBOptions DatabaseOptions() {
   // A reader that lets go of the last old file does not delete it itself: reads stay free of such work.
   options.avoid_unnecessary_blocking_io = true;
 
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.max_log_file_size = kOwnLogBytes;
-  options.keep_log_file_num = kOwnLogFiles;
+  options.info_log = std::make_shared<RocksLog>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;

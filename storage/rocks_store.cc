@@ -6,6 +6,8 @@
 
 #include <array>
 #include <deque>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -260,9 +262,13 @@ absl::Status RocksStore::Engine::OpenDatabase() {
   // Commits were acknowledged here before: an absent database is a loss, not a beginning.
   options.create_if_missing = directory_->acknowledged().value_or(0) == 0;
   directory_->KeepLogsAside();
+  // RocksDB would make it too, after complaining in the log that it is not there.
+  std::error_code told_by_rocksdb;
+  if (options.create_if_missing) std::filesystem::create_directory(directory_->database_path(), told_by_rocksdb);
   rocksdb::DB* db = nullptr;
   rocksdb::Status status = rocksdb::DB::Open(options, directory_->database_path(), SpaceFamilies(), &handles_, &db);
   if (status.IsCorruption() || (status.IsInvalidArgument() && !options.create_if_missing)) {
+    directory_->KeepLogsForRecovery();
     return absl::DataLossError(absl::StrCat("the store in ", directory_->path(), " is damaged (", status.ToString(),
                                             "); restore the whole directory from a backup"));
   }
@@ -283,11 +289,12 @@ absl::Status RocksStore::Engine::CheckAcknowledged() {
     directory_->DropLogsAside();
     return absl::OkStatus();
   }
-  return absl::DataLossError(absl::StrCat("the store in ", directory_->path(),
-                                          " has lost commits that it had acknowledged (it ends at ", recovered, " of ",
-                                          acknowledged, "); its logs as they were are in ", directory_->recovery_path(),
-                                          "; restore the whole directory from a backup, or delete ", directory_->path(),
-                                          "/ACKNOWLEDGED to go on without them"));
+  directory_->KeepLogsForRecovery();
+  return absl::DataLossError(
+      absl::StrCat("the store in ", directory_->path(), " has lost commits that it had acknowledged (it ends at ",
+                   recovered, " of ", acknowledged, "); its logs as they were are in ", directory_->recovery_path(),
+                   ", which stays until you take it away; restore the whole directory from a backup, or delete ",
+                   directory_->path(), "/ACKNOWLEDGED to go on without them"));
 }
 
 RocksStore::Engine::~Engine() {

@@ -137,6 +137,9 @@ Verified TokenVerifier::VerifyAnew(const std::string& token) const {
   if (!not_before.ok()) return {not_before.status(), std::nullopt};
   const absl::Time now = clock_.Now();
   if (not_before->has_value() && now < **not_before) return {NotValid("it is not valid yet"), std::nullopt};
+  if (identity->expires - now > base::limits::kTokenLifetimeMost) {
+    return {base::errors::CredentialLifetimeTooLong(), std::nullopt};
+  }
   if (now >= identity->expires) return {base::errors::CredentialExpired(), *std::move(identity)};
   return {absl::OkStatus(), *std::move(identity)};
 }

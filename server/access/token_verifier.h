@@ -32,7 +32,8 @@ class TokenVerifier {
   TokenVerifier(std::shared_ptr<const SigningKey> key, base::Clock& clock);
 
   // `authorization` is the metadata's value, "Bearer <token>"; empty where there is none. Only ES256 by the one key is
-  // accepted, whatever the token's header asks for. Statuses: NO_CREDENTIAL, CREDENTIAL_NOT_VALID, CREDENTIAL_EXPIRED.
+  // accepted, whatever the token's header asks for. Statuses: NO_CREDENTIAL, CREDENTIAL_NOT_VALID, CREDENTIAL_EXPIRED,
+  // CREDENTIAL_LIFETIME_TOO_LONG past limits::kTokenLifetimeMost.
   Verified Verify(std::string_view authorization) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

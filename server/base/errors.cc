@@ -75,6 +75,12 @@ absl::Status CredentialExpired() {
   return Make(StatusCode::kUnauthenticated, "CREDENTIAL_EXPIRED", "the credential has expired; get a new one");
 }
 
+absl::Status CredentialLifetimeTooLong() {
+  return Make(StatusCode::kUnauthenticated, "CREDENTIAL_LIFETIME_TOO_LONG",
+              StrCat("the credential expires more than ", limits::kTokenLifetimeMost / absl::Hours(24),
+                     " days from now; get one of a shorter lifetime"));
+}
+
 absl::Status RoleNotAllowed(std::string_view role, std::string_view call) {
   return Make(
       StatusCode::kPermissionDenied, "ROLE_NOT_ALLOWED",
@@ -142,12 +148,6 @@ absl::Status TooManyWaiting(std::string_view source) {
                      " changes that wait for records not seen yet; send those records first"));
 }
 
-absl::Status FanOutTooLarge(size_t entries) {
-  return Make(StatusCode::kFailedPrecondition, "FAN_OUT_TOO_LARGE",
-              StrCat("the change touches ", entries, " entries of what devices see, of at most ",
-                     limits::kFanOutEntries, " in one commit; split it into changes that fewer devices see"));
-}
-
 absl::Status CommitTooLarge() {
   return Make(StatusCode::kFailedPrecondition, "COMMIT_TOO_LARGE",
               "the message's changes together are too large for one commit; send this one again in a message of fewer");
@@ -157,6 +157,12 @@ absl::Status TooManyChanges(size_t count) {
   return Make(StatusCode::kInvalidArgument, "TOO_MANY_CHANGES",
               StrCat("the message has ", count, " changes of at most ", limits::kRosterChanges,
                      "; send them in several messages"));
+}
+
+absl::Status ChangesSilent() {
+  return Make(StatusCode::kDeadlineExceeded, "CHANGES_SILENT",
+              StrCat("no changes came for ", absl::FormatDuration(limits::kChangesSilence),
+                     "; what was answered is applied. Open a new stream when there are changes"));
 }
 
 absl::Status DeviceUnknown(std::string_view uuid) {
@@ -272,11 +278,6 @@ absl::Status AckNeverIssued() {
 
 absl::Status TooManyEvents(std::string_view what) {
   return Make(StatusCode::kInvalidArgument, "TOO_MANY_EVENTS", StrCat(std::string(what), "; send the rest later"));
-}
-
-absl::Status FollowUnavailable() {
-  return Make(StatusCode::kUnimplemented, "FOLLOW_UNAVAILABLE",
-              "this server does not send live changes; sync without `follow`");
 }
 
 absl::Status DeviceBlocked() {

@@ -29,6 +29,7 @@ namespace errors {
 absl::Status NoCredential();                                                     // UNAUTHENTICATED
 absl::Status CredentialNotValid(std::string_view what);                          // UNAUTHENTICATED
 absl::Status CredentialExpired();                                                // UNAUTHENTICATED
+absl::Status CredentialLifetimeTooLong();                                        // UNAUTHENTICATED
 absl::Status RoleNotAllowed(std::string_view role, std::string_view call);       // PERMISSION_DENIED
 absl::Status OtherTenant(std::string_view tenant);                               // PERMISSION_DENIED
 absl::Status SourceNotYours(std::string_view source, std::string_view subject);  // PERMISSION_DENIED
@@ -48,9 +49,9 @@ absl::Status InvalidExternalId(std::string_view what);
 absl::Status RecordMissing();  // A change without a record.
 absl::Status RecordTooLarge(size_t bytes);
 absl::Status TooManyWaiting(std::string_view source);
-absl::Status FanOutTooLarge(size_t entries);  // A change that more devices see than one commit may touch.
-absl::Status CommitTooLarge();                // The message's changes together do; alone it fits.
+absl::Status CommitTooLarge();  // The message's changes together have too many rows; alone it fits.
 absl::Status TooManyChanges(size_t count);
+absl::Status ChangesSilent();  // DEADLINE_EXCEEDED: no message for a long time.
 
 // ---- Devices
 absl::Status DeviceUnknown(std::string_view uuid);    // NOT_FOUND
@@ -80,7 +81,6 @@ absl::Status TokenNotValid();       // Not made here, or changed.
 absl::Status TokenOfAnotherCopy();  // Of another device or carer.
 absl::Status AckNeverIssued();
 absl::Status TooManyEvents(std::string_view what);
-absl::Status FollowUnavailable();
 absl::Status DeviceBlocked();                                  // PERMISSION_DENIED
 absl::Status DeviceCloned();                                   // FAILED_PRECONDITION
 absl::Status CarerLeft();                                      // PERMISSION_DENIED

@@ -1,6 +1,5 @@
 #include "server/base/keys.h"
 
-#include <limits>
 #include <utility>
 
 #include "storage/tuple.h"
@@ -41,9 +40,9 @@ enum class Table : uint8_t {
   kVisitByEnd = 'q',
   kWindowEdges = 'j',
   kReviewByRevision = 'd',
-  kReviewAwaiting = 'f',
   kSourceStanding = 'k',
   kRebuildRelease = 'p',
+  kVisitEnd = 'e',
   // Space::kFeeds.
   kFeedEntry = 'e',
   kFeedPlace = 'p',
@@ -156,10 +155,9 @@ std::string Task(const TenantId& tenant, int64_t due_us, std::string_view task_i
   return KeyIn(tenant, Table::kTask).Uint64(Ordered(due_us)).String(task_id).Take();
 }
 
-KeyRange TasksDueBy(const TenantId& tenant, int64_t due_us) {
+KeyRange TasksDueAfter(const TenantId& tenant, int64_t due_us) {
   KeyRange range = AllTasks(tenant);
-  if (due_us == std::numeric_limits<int64_t>::max()) return range;
-  range.end = KeyIn(tenant, Table::kTask).Uint64(Ordered(due_us + 1)).Take();
+  range.begin = PrefixRange(KeyIn(tenant, Table::kTask).Uint64(Ordered(due_us)).Take()).end;
   return range;
 }
 
@@ -194,17 +192,6 @@ bool ParseFeedEntry(std::string_view key, Revision* revision, RecordKey* record)
 
 std::string FeedPlace(const TenantId& tenant, const ReceiverId& receiver, const RecordKey& record) {
   return KeyIn(tenant, Table::kFeedPlace).String(receiver.bytes).String(record.bytes).Take();
-}
-
-KeyRange FeedPlaces(const TenantId& tenant, const ReceiverId& receiver) {
-  return RangeOf(KeyIn(tenant, Table::kFeedPlace).String(receiver.bytes));
-}
-
-bool ParseFeedPlace(std::string_view key, RecordKey* record) {
-  TupleReader reader(key);
-  std::string receiver;
-  return OpenKey(reader, Table::kFeedPlace) && reader.String(&receiver) && reader.String(&record->bytes) &&
-         reader.AtEnd();
 }
 
 std::string FeedHead(const TenantId& tenant, const ReceiverId& receiver) {
@@ -309,6 +296,8 @@ KeyRange FanOutScopes(const TenantId& tenant, std::string_view scope) {
   return RangeOf(KeyIn(tenant, Table::kFanOutScope).String(scope));
 }
 
+KeyRange AllFanOutScopes(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kFanOutScope)); }
+
 std::string VisitByStart(const TenantId& tenant, int64_t start_us, const RecordKey& visit) {
   return TimedKey(tenant, Table::kVisitByStart, start_us, visit);
 }
@@ -333,6 +322,25 @@ bool ParseVisitByEnd(std::string_view key, int64_t* end_us, RecordKey* visit) {
   return ParseTimed(key, Table::kVisitByEnd, end_us, visit);
 }
 
+std::string VisitEnd(const TenantId& tenant, const Uuid& carer, int64_t end_us, const RecordKey& visit) {
+  return KeyIn(tenant, Table::kVisitEnd).Raw(carer.bytes()).Uint64(Ordered(end_us)).String(visit.bytes).Take();
+}
+
+KeyRange VisitEndsAfter(const TenantId& tenant, const Uuid& carer, int64_t after_us) {
+  KeyRange range = RangeOf(KeyIn(tenant, Table::kVisitEnd).Raw(carer.bytes()));
+  if (after_us == std::numeric_limits<int64_t>::max()) return {range.end, range.end};
+  range.begin = KeyIn(tenant, Table::kVisitEnd).Raw(carer.bytes()).Uint64(Ordered(after_us + 1)).Take();
+  return range;
+}
+
+bool ParseVisitEnd(std::string_view key, Uuid* carer, int64_t* end_us, RecordKey* visit) {
+  TupleReader reader(key);
+  uint64_t ordered = 0;
+  if (!OpenKey(reader, Table::kVisitEnd) || !ReadUuid(reader, carer) || !reader.Uint64(&ordered)) return false;
+  *end_us = FromOrdered(ordered);
+  return reader.String(&visit->bytes) && reader.AtEnd();
+}
+
 std::string WindowEdges(const TenantId& tenant) { return KeyIn(tenant, Table::kWindowEdges).Take(); }
 
 std::string EventIdentity(const TenantId& tenant, std::string_view event_id) {
@@ -350,42 +358,51 @@ bool ParseReviewItem(std::string_view key, std::string* event_id, std::string* d
   return OpenKey(reader, Table::kReviewItem) && reader.String(event_id) && reader.String(digest) && reader.AtEnd();
 }
 
-std::string ReviewByRevision(const TenantId& tenant, Revision revision, std::string_view event_id,
+std::string ReviewByRevision(const TenantId& tenant, bool resolved, Revision revision, std::string_view event_id,
                              std::string_view digest) {
-  return KeyIn(tenant, Table::kReviewByRevision).Uint64(revision).String(event_id).String(digest).Take();
+  return KeyIn(tenant, Table::kReviewByRevision)
+      .Byte(resolved ? 1 : 0)
+      .Uint64(revision)
+      .String(event_id)
+      .String(digest)
+      .Take();
 }
 
-KeyRange ReviewsByRevision(const TenantId& tenant, Revision after, std::string_view after_event_id,
-                           std::string_view after_digest) {
+KeyRange ReviewsByRevision(const TenantId& tenant, std::string_view after) {
   KeyRange all = RangeOf(KeyIn(tenant, Table::kReviewByRevision));
-  if (after == 0) return all;
-  return After(std::move(all), ReviewByRevision(tenant, after, after_event_id, after_digest));
+  return after.empty() ? all : After(std::move(all), std::string(after));
 }
 
-bool ParseReviewByRevision(std::string_view key, Revision* revision, std::string* event_id, std::string* digest) {
+bool ParseReviewByRevision(std::string_view key, bool* resolved, Revision* revision, std::string* event_id,
+                           std::string* digest) {
   TupleReader reader(key);
-  return OpenKey(reader, Table::kReviewByRevision) && reader.Uint64(revision) && reader.String(event_id) &&
-         reader.String(digest) && reader.AtEnd();
+  uint8_t mark = 0;
+  if (!OpenKey(reader, Table::kReviewByRevision) || !reader.Byte(&mark) || !reader.Uint64(revision)) return false;
+  *resolved = mark != 0;
+  return reader.String(event_id) && reader.String(digest) && reader.AtEnd();
 }
 
-std::string ReviewAwaiting(const TenantId& tenant, const RecordKey& record, std::string_view event_id,
-                           std::string_view digest) {
-  return KeyIn(tenant, Table::kReviewAwaiting).String(record.bytes).String(event_id).String(digest).Take();
+std::string ReviewOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent, Revision revision,
+                     uint64_t sequence, std::string_view event_id, std::string_view digest) {
+  return KeyIn(tenant, Table::kReviewOf)
+      .String(carer.bytes)
+      .String(parent.bytes)
+      .Uint64(revision)
+      .Uint64(sequence)
+      .String(event_id)
+      .String(digest)
+      .Take();
 }
 
-KeyRange ReviewsAwaiting(const TenantId& tenant, const RecordKey& record) {
-  return RangeOf(KeyIn(tenant, Table::kReviewAwaiting).String(record.bytes));
-}
-
-bool ParseReviewAwaiting(std::string_view key, RecordKey* record, std::string* event_id, std::string* digest) {
+bool ParseReviewOf(std::string_view key, std::string* event_id, std::string* digest) {
   TupleReader reader(key);
-  return OpenKey(reader, Table::kReviewAwaiting) && reader.String(&record->bytes) && reader.String(event_id) &&
-         reader.String(digest) && reader.AtEnd();
-}
-
-std::string ReviewOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent,
-                     std::string_view event_id) {
-  return KeyIn(tenant, Table::kReviewOf).String(carer.bytes).String(parent.bytes).String(event_id).Take();
+  std::string carer;
+  std::string parent;
+  Revision revision = 0;
+  uint64_t sequence = 0;
+  return OpenKey(reader, Table::kReviewOf) && reader.String(&carer) && reader.String(&parent) &&
+         reader.Uint64(&revision) && reader.Uint64(&sequence) && reader.String(event_id) && reader.String(digest) &&
+         reader.AtEnd();
 }
 
 KeyRange ReviewsOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent) {

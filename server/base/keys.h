@@ -30,7 +30,7 @@ std::string Timeline(const TenantId& tenant, Revision first_revision);  // 'l', 
 storage::KeyRange Timelines(const TenantId& tenant);
 bool ParseTimeline(std::string_view key, Revision* first_revision);
 std::string Task(const TenantId& tenant, int64_t due_us, std::string_view task_id);  // 't', due, ID -> Task
-storage::KeyRange TasksDueBy(const TenantId& tenant, int64_t due_us);                // due <= due_us
+storage::KeyRange TasksDueAfter(const TenantId& tenant, int64_t due_us);             // due > due_us
 storage::KeyRange AllTasks(const TenantId& tenant);
 bool ParseTask(std::string_view key, int64_t* due_us, std::string* task_id);
 
@@ -43,8 +43,6 @@ storage::KeyRange FeedEntriesAfter(const TenantId& tenant, const ReceiverId& rec
                                    const RecordKey& record);
 bool ParseFeedEntry(std::string_view key, Revision* revision, RecordKey* record);
 std::string FeedPlace(const TenantId& tenant, const ReceiverId& receiver, const RecordKey& record);  // 'p' -> FeedPlace
-storage::KeyRange FeedPlaces(const TenantId& tenant, const ReceiverId& receiver);
-bool ParseFeedPlace(std::string_view key, RecordKey* record);
 std::string FeedHead(const TenantId& tenant, const ReceiverId& receiver);  // 'f', receiver -> FeedHead
 
 // ---- records/, in Space::kRecords
@@ -76,6 +74,7 @@ bool ParseGroupRecord(std::string_view key, RecordKey* group, RecordKey* record)
 // Whom an unfinished fan-out concerns: 'u', scope, task ID -> empty. A scope is made by server/records/.
 std::string FanOutScope(const TenantId& tenant, std::string_view scope, std::string_view task_id);
 storage::KeyRange FanOutScopes(const TenantId& tenant, std::string_view scope);
+storage::KeyRange AllFanOutScopes(const TenantId& tenant);
 // All visits by start ('b') and by end ('q'): time, record -> empty. The ranges hold the places from (time, record) on.
 std::string VisitByStart(const TenantId& tenant, int64_t start_us, const RecordKey& visit);
 storage::KeyRange VisitsByStart(const TenantId& tenant, int64_t from_us, const RecordKey& from);
@@ -83,27 +82,30 @@ bool ParseVisitByStart(std::string_view key, int64_t* start_us, RecordKey* visit
 std::string VisitByEnd(const TenantId& tenant, int64_t end_us, const RecordKey& visit);
 storage::KeyRange VisitsByEnd(const TenantId& tenant, int64_t from_us, const RecordKey& from);
 bool ParseVisitByEnd(std::string_view key, int64_t* end_us, RecordKey* visit);
+// Each carer's visits by the end of the carer's own assignment: 'e', carer, end, visit -> empty.
+std::string VisitEnd(const TenantId& tenant, const Uuid& carer, int64_t end_us, const RecordKey& visit);
+// The carer's visits that end after `after_us`.
+storage::KeyRange VisitEndsAfter(const TenantId& tenant, const Uuid& carer, int64_t after_us);
+bool ParseVisitEnd(std::string_view key, Uuid* carer, int64_t* end_us, RecordKey* visit);
 std::string WindowEdges(const TenantId& tenant);                               // 'j' -> WindowEdges
 std::string EventIdentity(const TenantId& tenant, std::string_view event_id);  // 'i' -> EventIdentity
 // For review: 'v', event ID, digest -> ReviewItem
 std::string ReviewItem(const TenantId& tenant, std::string_view event_id, std::string_view digest);
 storage::KeyRange AllReviewItems(const TenantId& tenant);
 bool ParseReviewItem(std::string_view key, std::string* event_id, std::string* digest);
-// 'd', revision, event ID, digest -> empty: in the order received.
-std::string ReviewByRevision(const TenantId& tenant, Revision revision, std::string_view event_id,
+// 'd', resolved or not, revision, event ID, digest -> empty: those that wait for a person, then the others, each in the
+// order received.
+std::string ReviewByRevision(const TenantId& tenant, bool resolved, Revision revision, std::string_view event_id,
                              std::string_view digest);
-// After (revision, event ID, digest); revision 0: all.
-storage::KeyRange ReviewsByRevision(const TenantId& tenant, Revision after, std::string_view after_event_id,
-                                    std::string_view after_digest);
-bool ParseReviewByRevision(std::string_view key, Revision* revision, std::string* event_id, std::string* digest);
-// 'f', record, event ID, digest -> empty: what waits for the record to come.
-std::string ReviewAwaiting(const TenantId& tenant, const RecordKey& record, std::string_view event_id,
-                           std::string_view digest);
-storage::KeyRange ReviewsAwaiting(const TenantId& tenant, const RecordKey& record);
-bool ParseReviewAwaiting(std::string_view key, RecordKey* record, std::string* event_id, std::string* digest);
-// 'w', carer, record, event ID -> empty; while a carer and visit have one for review, later ones follow it.
-std::string ReviewOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent,
-                     std::string_view event_id);
+// What comes after `after` (a key; empty: all).
+storage::KeyRange ReviewsByRevision(const TenantId& tenant, std::string_view after);
+bool ParseReviewByRevision(std::string_view key, bool* resolved, Revision* revision, std::string* event_id,
+                           std::string* digest);
+// 'w', carer, record, revision, the device's running number, event ID, digest -> empty: in the order recorded. While a
+// carer and visit have one for review, later ones follow it.
+std::string ReviewOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent, Revision revision,
+                     uint64_t sequence, std::string_view event_id, std::string_view digest);
+bool ParseReviewOf(std::string_view key, std::string* event_id, std::string* digest);
 storage::KeyRange ReviewsOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent);
 
 // ---- roster/, in Space::kRecords

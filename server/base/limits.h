@@ -54,17 +54,20 @@ inline constexpr size_t kEmailCharacters = 254;
 inline constexpr size_t kAddressCharacters = 500;
 // Longest visit: live-in care is planned by the day.
 inline constexpr absl::Duration kVisitLength = absl::Hours(48);
-// Changes of one source that wait for a record not seen yet.
+// Changes of one source that wait for a record not seen yet; and as many, apart, that waited and were refused.
 inline constexpr uint64_t kWaitingChanges = 10'000;
 // Waiting changes applied in one commit.
 inline constexpr size_t kReleasedPerCommit = 50;
+// From one message of a stream of changes to the next. A rostering system sends its changes when it has some, and opens
+// a stream for them; one that is forgotten must not hold one of kOtherCalls for ever.
+inline constexpr absl::Duration kChangesSilence = absl::Minutes(10);
 
 // ---- Commits
 
 // Feed entries that one commit may touch: what one snapshot read and one write batch carry without holding others up.
 inline constexpr size_t kFanOutEntries = 4'096;
-// Rows and bytes of one commit.
-inline constexpr size_t kCommitRows = 40'000;
+// Rows and bytes of one commit: a group of kGroupMembers that is replaced by as many others has four rows for each.
+inline constexpr size_t kCommitRows = 50'000;
 inline constexpr size_t kCommitBytes = 64 * 1024 * 1024;
 // Changes of one tenant that wait for their turn.
 inline constexpr size_t kQueuedChanges = 10'000;
@@ -80,16 +83,25 @@ inline constexpr int kSettleReads = 30;
 inline constexpr absl::Duration kSettlePause = absl::Seconds(1);
 // Pairs of receiver and record that one step of a fan-out looks at: most of them may be right already and move nothing.
 inline constexpr size_t kFanOutPairs = 8'192;
+// Carers and groups that a fan-out names as those who wait; of more, a whole group or everybody waits.
+inline constexpr size_t kFanOutScopes = 256;
 // Timelines that a tenant remembers: one is added by each opening of the store that commits something.
 inline constexpr size_t kTimelines = 1'024;
 // Times that a due task may fail before it waits for an operator.
 inline constexpr uint32_t kTaskFailures = 10;
 // Due tasks of one tenant that are read at once.
 inline constexpr size_t kDueTasks = 64;
-// The pause after a task's first failure; it doubles with each further one.
+// The pause after a task's first failure; it doubles with each further one, up to kTaskPauseMost: by then an operator
+// has made room on the disk, say, and waits for what the server makes of it.
 inline constexpr absl::Duration kTaskPause = absl::Seconds(1);
+inline constexpr absl::Duration kTaskPauseMost = absl::Minutes(5);
+// The longest pause of a task that somebody waits for.
+inline constexpr absl::Duration kTaskRetryMost = absl::Minutes(1);
 // How far away a task is put that failed kTaskFailures times: out of the way of the others, but never lost.
 inline constexpr absl::Duration kTaskParked = absl::Hours(24 * 365);
+// Tasks put off for so long that are named when the server starts, and that are looked at for that in one tenant.
+inline constexpr size_t kParkedTasksNamed = 20;
+inline constexpr size_t kParkedTasksCounted = 10'000;
 // The longest sleep before due tasks are looked for: by then a wall clock that was set forward is noticed.
 inline constexpr absl::Duration kTaskSleep = absl::Minutes(1);
 
@@ -155,10 +167,14 @@ inline constexpr absl::Duration kDivergenceRebuildEvery = absl::Hours(24);
 inline constexpr size_t kGroupMembers = 10'000;
 // Groups of one carer: bounds what is looked at to say whether a carer may see a record.
 inline constexpr size_t kGroupsOfCarer = 32;
+// Groups of one carer, those included that it left a moment ago and whose fan-out is not through.
+inline constexpr size_t kGroupRowsOfCarer = 64;
 // Groups and single carers that may see one service user.
 inline constexpr size_t kAccessGroups = 100;
 inline constexpr size_t kAccessCarers = 200;
 inline constexpr size_t kCarePlansOfServiceUser = 50;
+// Those included that were deleted while a fan-out was under way: they are looked at with each of its pairs.
+inline constexpr size_t kCarePlanRowsOfServiceUser = 500;
 inline constexpr size_t kCarePlanTitleCharacters = 200;
 inline constexpr size_t kCarePlanTextCharacters = 200'000;
 
@@ -166,11 +182,15 @@ inline constexpr size_t kCarePlanTextCharacters = 200'000;
 
 inline constexpr absl::Duration kWindowLeast = absl::Hours(1);
 inline constexpr absl::Duration kWindowMost = absl::Hours(24 * 366);
+// A visit stays on devices for a day at least: what was recorded on it is looked at, and shifts last a night.
+inline constexpr absl::Duration kRetentionLeast = absl::Hours(24);
 // How far behind its time the opening edge may be while `caught_up` is still said.
 inline constexpr absl::Duration kOpeningEdgeLag = absl::Minutes(1);
 // How far the closing edge may move at a start, and within an hour of the monotonic clock: a wrong wall clock cannot
 // empty a fleet.
 inline constexpr absl::Duration kClosingEdgeStep = absl::Hours(24);
+// The longest that the edges stand still: by then a wall clock that was set is noticed, and the closing edge may go on.
+inline constexpr absl::Duration kWindowSleep = absl::Hours(1);
 
 // ---- Review
 
@@ -186,6 +206,14 @@ inline constexpr absl::Duration kRestoreWaitDefault = absl::Minutes(60);
 inline constexpr absl::Duration kRestoreWaitMost = absl::Hours(24);
 // Rebuilds after a restore are spread over so long.
 inline constexpr absl::Duration kRebuildSpread = absl::Minutes(15);
+// How often a device comes back while nobody can tell when the waiting ends.
+inline constexpr absl::Duration kRestoreRetryAfter = absl::Minutes(5);
+// How long a device that waits may be silent before it sends its events again, or between two uploads of them: it is
+// asked again in its next sync.
+inline constexpr absl::Duration kResendSilence = absl::Seconds(5);
+// Timelines that a restore took back and that are remembered: one is enough for each opening of the store that was
+// lost.
+inline constexpr int kLostTimelines = 16;
 // A source's last activity is written down no more often than this.
 inline constexpr absl::Duration kSourceActivityEvery = absl::Hours(1);
 
@@ -254,6 +282,8 @@ inline constexpr size_t kOtherCalls = 4'096;
 inline constexpr absl::Duration kShutdownGrace = absl::Seconds(5);
 // When to connect again to a server that goes away, or has too many calls.
 inline constexpr absl::Duration kReconnectAfter = absl::Seconds(5);
+// Devices come back spread over so long: as many sessions as there may be, at a rate of handshakes that a core can do.
+inline constexpr absl::Duration kReconnectSpread = absl::Seconds(60);
 // Bytes of one piece of an exported file.
 inline constexpr size_t kExportPieceBytes = 64 * 1024;
 // Names of carers and branches that one report keeps at hand.

@@ -72,6 +72,16 @@ void Sequencer::WaitUntilIdle() {
   while (!queues_.empty() || finishing_ > 0) finished_.Wait(mutex_);
 }
 
+void Sequencer::GiveUpSettling() {
+  storage::MutexLock lock(mutex_);
+  given_up_ = true;
+}
+
+bool Sequencer::HasGivenUp() {
+  storage::MutexLock lock(mutex_);
+  return given_up_;
+}
+
 void Sequencer::Submit(const base::TenantId& tenant, Change change, ChangeDone done, size_t held_bytes) {
   {
     storage::MutexLock lock(mutex_);
@@ -147,6 +157,7 @@ absl::StatusOr<storage::Commit> Sequencer::Propose(Attempt& attempt, Transaction
     absl::StatusOr<base::Revision> horizon = BeginTimeline(transaction, timeline_, head.timeline_horizon());
     if (!horizon.ok()) return horizon.status();
     head.set_timeline_horizon(*horizon);
+    head.set_opened_commit_time_us(head.commit_time_us());
   }
   head.set_revision(transaction.revision());
   head.set_timeline(timeline_);
@@ -191,7 +202,9 @@ void Sequencer::RunAgain(std::shared_ptr<Attempt> attempt) {
 
 void Sequencer::ReadFailed(std::shared_ptr<Attempt> attempt, const absl::Status& status) {
   const bool open = !attempt->proposals.empty();
-  if (!open || ++attempt->failed_reads >= base::limits::kSettleReads) return Finish(std::move(attempt), status);
+  if (!open || HasGivenUp() || ++attempt->failed_reads >= base::limits::kSettleReads) {
+    return Finish(std::move(attempt), status);
+  }
   executor_.PostAfter(base::limits::kSettlePause, [this, attempt] { Run(attempt); });
 }
 

@@ -63,6 +63,10 @@ class Sequencer {
   // Waits until every change that was submitted is done. Not from work on the executor; for going away.
   void WaitUntilIdle() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Outcomes that are not known stay so: who waits for one is told STORE_UNAVAILABLE after limits::kSettlePause, not
+  // after limits::kSettleReads of them. For going away where the store will not be read again.
+  void GiveUpSettling() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Set once, before the first Submit.
   void SetOnTask(OnTask on_task) { on_task_ = std::move(on_task); }
 
@@ -78,7 +82,8 @@ class Sequencer {
   absl::StatusOr<storage::Commit> Propose(Attempt& attempt, Transaction& transaction, store::TenantHead head);
   void Settle(std::shared_ptr<Attempt> attempt, const storage::CommitResult& result);
   void RunAgain(std::shared_ptr<Attempt> attempt);
-  void ReadFailed(std::shared_ptr<Attempt> attempt, const absl::Status& status);
+  void ReadFailed(std::shared_ptr<Attempt> attempt, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool HasGivenUp() ABSL_LOCKS_EXCLUDED(mutex_);
   void FinishCommitted(std::shared_ptr<Attempt> attempt, const Proposal& proposal) ABSL_LOCKS_EXCLUDED(mutex_);
   void Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committed> outcome) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -97,6 +102,7 @@ class Sequencer {
   // Calls of Finish that are at work: `done` may lead to the destructor on another thread, which waits for their end.
   int finishing_ ABSL_GUARDED_BY(mutex_) = 0;
   storage::CondVar finished_;
+  bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace caresync::commit

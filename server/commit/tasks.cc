@@ -27,33 +27,77 @@ void PutTask(Transaction& transaction, absl::Time due, std::string_view task_id,
   transaction.AnnounceTask(base::FromStoredTime(due_us));
 }
 
-// Writes the failed task `key` to a later time. Returns how often it has failed; 0 where it is gone.
-absl::StatusOr<uint32_t> CountFailure(Transaction& transaction, const std::string& key) {
+// After so many failures in a row, not 0.
+absl::Duration PauseAfter(uint32_t failures) {
+  // The bound is reached long before.
+  constexpr uint32_t kDoublings = 30;
+  const int64_t times = int64_t{1} << std::min(failures - 1, kDoublings);
+  return std::min(base::limits::kTaskPause * times, base::limits::kTaskPauseMost);
+}
+
+// Whether a step failed by what has nothing to do with its task.
+bool Passes(const absl::Status& why) { return base::RetryAfter(why).has_value(); }
+
+// A row that cannot be read was parked as it is.
+bool IsParked(const absl::StatusOr<store::Task>& task) {
+  return !task.ok() || task->failures() >= base::limits::kTaskFailures;
+}
+
+// Counts why the task failed. Returns how long it is put off; one that somebody waits for is never parked.
+absl::Duration CountFailure(const absl::Status& why, bool awaited, store::Task& task) {
+  if (Passes(why)) {
+    task.set_put_off(task.put_off() + 1);
+    return PauseAfter(task.put_off());
+  }
+  task.set_put_off(0);
+  const uint32_t most = awaited ? base::limits::kTaskFailures - 1 : base::limits::kTaskFailures;
+  task.set_failures(std::min(task.failures() + 1, most));
+  if (awaited) return std::min(PauseAfter(task.failures()), base::limits::kTaskRetryMost);
+  return IsParked(task) ? base::limits::kTaskParked : PauseAfter(task.failures());
+}
+
+// Writes the task `key`, which failed for `why`, to a later time. Returns how it stands then; nullopt where it is gone.
+absl::StatusOr<std::optional<store::Task>> PutOffTask(Transaction& transaction, const std::string& key,
+                                                      const absl::Status& why,
+                                                      const std::function<bool(const std::string&)>& is_awaited) {
   ASSIGN_OR_RETURN(std::optional<std::string> row, transaction.Get(kSpace, key));
-  if (!row.has_value()) return 0;
+  if (!row.has_value()) return std::optional<store::Task>();
   int64_t due_us = 0;
   std::string task_id;
   if (!base::keys::ParseTask(key, &due_us, &task_id)) return base::errors::DamagedRow("a task's key");
-  absl::StatusOr<store::Task> task = base::ParseStored<store::Task>(*row);
-  uint32_t failures = base::limits::kTaskFailures;
-  if (task.ok()) {
-    failures = std::min(task->failures() + 1, failures);
-    task->set_failures(failures);
-    *row = task->SerializeAsString();
-  }
+  store::Task task;
+  absl::Duration pause = base::limits::kTaskParked;
   // A row that cannot be read is parked as it is: it must not hold up what is behind it.
-  const absl::Duration pause = failures < base::limits::kTaskFailures
-                                   ? base::limits::kTaskPause * (int64_t{1} << (failures - 1))
-                                   : base::limits::kTaskParked;
+  if (task.ParseFromString(*row)) {
+    pause = CountFailure(why, is_awaited(task.kind()), task);
+    *row = task.SerializeAsString();
+  } else {
+    task.Clear();
+    task.set_failures(base::limits::kTaskFailures);
+  }
   transaction.Delete(kSpace, key);
   PutTask(transaction, transaction.now() + pause, task_id, *std::move(row));
-  return failures;
+  return std::optional<store::Task>(std::move(task));
 }
 
 std::string IdOf(const std::string& key) {
   int64_t due_us = 0;
   std::string task_id;
   return base::keys::ParseTask(key, &due_us, &task_id) ? task_id : "";
+}
+
+// Names the tenant's parked tasks in the log, all tenants' together up to limits::kParkedTasksNamed, and counts them.
+// What is parked lies far ahead, so the tasks that are due are not read.
+absl::Status NameParked(const storage::Reader& reader, const base::TenantId& tenant, absl::Time now, size_t& parked) {
+  return reader.Scan(
+      kSpace, base::keys::TasksDueAfter(tenant, base::ToStoredTime(now)), base::limits::kParkedTasksCounted,
+      [&](std::string_view key, std::string_view value) {
+        const absl::StatusOr<store::Task> task = base::ParseStored<store::Task>(value);
+        if (!IsParked(task) || ++parked > base::limits::kParkedTasksNamed) return true;
+        Log(Level::kError, "task_parked",
+            {{"tenant", tenant.text()}, {"kind", task.ok() ? task->kind() : ""}, {"task", IdOf(std::string(key))}});
+        return true;
+      });
 }
 
 }  // namespace
@@ -69,7 +113,14 @@ void ScheduleTask(Transaction& transaction, absl::Time due, std::string_view tas
 TaskRunner::TaskRunner(storage::Store& store, Sequencer& sequencer, base::Clock& clock, base::Executor& executor)
     : store_(store), sequencer_(sequencer), clock_(clock), executor_(executor) {}
 
-void TaskRunner::Register(std::string kind, TaskStep step) { steps_[std::move(kind)] = std::move(step); }
+void TaskRunner::Register(std::string kind, TaskStep step, TaskWaiters waiters) {
+  kinds_[std::move(kind)] = {std::move(step), waiters};
+}
+
+bool TaskRunner::IsAwaited(const std::string& kind) const {
+  const auto known = kinds_.find(kind);
+  return known != kinds_.end() && known->second.waiters == TaskWaiters::kSome;
+}
 
 absl::Status TaskRunner::Start() {
   sequencer_.SetOnTask([this](const base::TenantId& tenant, absl::Time due) { Wake(tenant, due); });
@@ -82,10 +133,13 @@ absl::Status TaskRunner::Start() {
                                    return !damaged;
                                  }));
   if (damaged) return base::errors::DamagedRow("a tenant's listing");
+  size_t parked = 0;
   for (const std::string& name : names) {
     ASSIGN_OR_RETURN(const base::TenantId tenant, base::TenantId::Parse(name));
+    RETURN_IF_ERROR(NameParked(*snapshot, tenant, clock_.Now(), parked));
     Wake(tenant, clock_.Now());
   }
+  if (parked > 0) Log(Level::kError, "tasks_parked", {{"tasks", parked}});
   return absl::OkStatus();
 }
 
@@ -146,19 +200,23 @@ absl::StatusOr<TaskRunner::DueTasks> TaskRunner::ReadDue(const base::TenantId& t
   const int64_t now_us = base::ToStoredTime(clock_.Now());
   DueTasks due;
   bool damaged = false;
-  RETURN_IF_ERROR(snapshot->Scan(kSpace, base::keys::AllTasks(tenant), base::limits::kDueTasks,
-                                 [&](std::string_view key, std::string_view) {
-                                   int64_t due_us = 0;
-                                   std::string task_id;
-                                   damaged = !base::keys::ParseTask(key, &due_us, &task_id);
-                                   if (damaged) return false;
-                                   if (due_us <= now_us) {
-                                     due.keys.emplace_back(key);
-                                     return true;
-                                   }
-                                   due.next = base::FromStoredTime(due_us);
-                                   return false;
-                                 }));
+  auto add = [&](std::string_view key, std::string_view) {
+    int64_t due_us = 0;
+    std::string task_id;
+    damaged = !base::keys::ParseTask(key, &due_us, &task_id);
+    if (damaged) return false;
+    if (due_us <= now_us) {
+      due.keys.emplace_back(key);
+      return true;
+    }
+    due.next = base::FromStoredTime(due_us);
+    return false;
+  };
+  const storage::KeyRange all = base::keys::AllTasks(tenant);
+  const std::string after_ever = base::keys::Task(tenant, 1, "");
+  RETURN_IF_ERROR(snapshot->Scan(kSpace, {all.begin, after_ever}, base::limits::kDueTasks / 2, add));
+  const size_t left = base::limits::kDueTasks - due.keys.size();
+  if (!damaged) RETURN_IF_ERROR(snapshot->Scan(kSpace, {after_ever, all.end}, left, add));
   if (damaged) return base::errors::DamagedRow("a task's key");
   return due;
 }
@@ -167,10 +225,19 @@ void TaskRunner::RunRound(const base::TenantId& tenant) {
   absl::StatusOr<DueTasks> due = ReadDue(tenant);
   if (!due.ok()) {
     Log(Level::kError, "tasks_not_read", {{"tenant", tenant.text()}, {"error", due.status().message()}});
-    return EndRound(tenant, clock_.Now() + base::limits::kTaskPause);
+    return BreakOff(tenant);
   }
   if (due->keys.empty()) return EndRound(tenant, due->next);
   RunFrom(tenant, std::make_shared<const std::vector<std::string>>(std::move(due->keys)), 0);
+}
+
+void TaskRunner::BreakOff(const base::TenantId& tenant) {
+  storage::MutexLock lock(mutex_);
+  if (stopped_) return;
+  TenantTasks& tasks = tenants_[tenant];
+  tasks.running = false;
+  tasks.look_again = false;
+  Arm(tenant, tasks, clock_.Now() + PauseAfter(++tasks.troubles));
 }
 
 void TaskRunner::EndRound(const base::TenantId& tenant, std::optional<absl::Time> next) {
@@ -178,6 +245,7 @@ void TaskRunner::EndRound(const base::TenantId& tenant, std::optional<absl::Time
   if (stopped_) return;
   TenantTasks& tasks = tenants_[tenant];
   tasks.running = false;
+  tasks.troubles = 0;
   if (std::exchange(tasks.look_again, false)) next = clock_.Now();
   if (next.has_value()) return Arm(tenant, tasks, *next);
   if (tasks.wake == absl::InfiniteFuture()) tenants_.erase(tenant);
@@ -198,29 +266,31 @@ absl::Status TaskRunner::RunStep(Transaction& transaction, const std::string& ke
   if (stopped()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::optional<store::Task> task, base::GetStored<store::Task>(transaction, kSpace, key));
   if (!task.has_value()) return absl::OkStatus();
-  auto step = steps_.find(task->kind());
-  if (step == steps_.end()) return base::errors::DamagedRow(absl::StrCat("a task of the unknown kind ", task->kind()));
+  auto kind = kinds_.find(task->kind());
+  if (kind == kinds_.end()) return base::errors::DamagedRow(absl::StrCat("a task of the unknown kind ", task->kind()));
   transaction.Delete(kSpace, key);
-  return step->second(transaction, task->payload());
+  return kind->second.step(transaction, task->payload());
 }
 
 void TaskRunner::PutOff(const base::TenantId& tenant, TaskKeys keys, size_t place, const absl::Status& why) {
-  auto failures = std::make_shared<uint32_t>(0);
+  auto task = std::make_shared<std::optional<store::Task>>();
   sequencer_.Submit(
       tenant,
-      [keys, place, failures](Transaction& transaction) -> absl::Status {
-        ASSIGN_OR_RETURN(*failures, CountFailure(transaction, (*keys)[place]));
+      [this, keys, place, task, why](Transaction& transaction) -> absl::Status {
+        ASSIGN_OR_RETURN(*task, PutOffTask(transaction, (*keys)[place], why,
+                                           [this](const std::string& kind) { return IsAwaited(kind); }));
         return absl::OkStatus();
       },
-      [this, tenant, keys, place, failures, why](const absl::StatusOr<Committed>& done) {
-        const bool parked = *failures >= base::limits::kTaskFailures;
+      [this, tenant, keys, place, task, why](const absl::StatusOr<Committed>& done) {
+        const bool parked = done.ok() && task->has_value() && IsParked(**task);
         Log(parked ? Level::kError : Level::kWarning, parked ? "task_parked" : "task_failed",
             {{"tenant", tenant.text()},
+             {"kind", task->has_value() ? (*task)->kind() : ""},
              {"task", IdOf((*keys)[place])},
-             {"failures", *failures},
+             {"failures", task->has_value() ? (*task)->failures() : 0},
              {"error", why.message()}});
         // Nothing can be written now; the row is as it was.
-        if (!done.ok()) return EndRound(tenant, clock_.Now() + base::limits::kTaskPause);
+        if (!done.ok()) return BreakOff(tenant);
         RunFrom(tenant, keys, place + 1);
       });
 }

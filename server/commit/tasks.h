@@ -32,9 +32,15 @@ void ScheduleTask(Transaction& transaction, absl::Time due, std::string_view tas
 
 // What a kind of task does: one bounded step. The task's row is deleted in the same commit; a step that leaves work
 // schedules itself again. May run more than once. An error leaves the task, which is tried again later, with growing
-// pauses; it holds no other task up. After limits::kTaskFailures it is logged as an error and put off by
-// limits::kTaskParked, where an operator finds it.
+// pauses up to limits::kTaskPauseMost; it holds no other task up. One that offers coming back (base::RetryAfter: the
+// store is full, the queue is, another process commits) passes, and is met with patience without end. After
+// limits::kTaskFailures others the task is parked: logged as an error and put off by limits::kTaskParked. Each start
+// names what is parked, until an operator has seen to it.
 using TaskStep = std::function<absl::Status(Transaction& transaction, const std::string& payload)>;
+
+// Whether somebody waits for tasks of a kind. Those that are waited for are never parked, but tried again at least
+// every limits::kTaskRetryMost.
+enum class TaskWaiters { kNone, kSome };
 
 // Thread-safe. Everything given to the constructor must outlive it. Destroy it only when the executor runs no more of
 // its work.
@@ -43,10 +49,10 @@ class TaskRunner {
   TaskRunner(storage::Store& store, Sequencer& sequencer, base::Clock& clock, base::Executor& executor);
 
   // Before Start. `kind` is stable: it is stored.
-  void Register(std::string kind, TaskStep step);
+  void Register(std::string kind, TaskStep step, TaskWaiters waiters = TaskWaiters::kNone);
 
-  // Finds the tasks of all tenants that an earlier run of the server left, and hears of new ones from then on. Once,
-  // and before the first change is submitted. Errors are those of reading.
+  // Finds the tasks of all tenants that an earlier run of the server left, names those that are parked in the log, and
+  // hears of new ones from then on. Once, and before the first change is submitted. Errors are those of reading.
   absl::Status Start();
 
   // Begins nothing more; a step that is running ends by itself.
@@ -59,11 +65,18 @@ class TaskRunner {
     bool running = false;
     // A wake came while they were: something may have been added behind what is being run.
     bool look_again = false;
+    // How often in a row they could not be read, or not even put off.
+    uint32_t troubles = 0;
     // When tasks are looked for next, and by which timer (0: by none, it is on its way already).
     absl::Time wake = absl::InfiniteFuture();
     base::TimerId timer = 0;
   };
-  // The keys of due tasks in due order, and when the first of the others falls due.
+  struct Kind {
+    TaskStep step;
+    TaskWaiters waiters;
+  };
+  // The keys of due tasks in due order, and when the first of the others falls due. Those that are due since ever,
+  // which may be many and come again and again, are at most half of them: the others get on as well.
   struct DueTasks {
     std::vector<std::string> keys;
     std::optional<absl::Time> next;
@@ -74,8 +87,12 @@ class TaskRunner {
   void Arm(const base::TenantId& tenant, TenantTasks& tasks, absl::Time due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Look(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<DueTasks> ReadDue(const base::TenantId& tenant) const;
+  bool IsAwaited(const std::string& kind) const;
   void RunRound(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndRound(const base::TenantId& tenant, std::optional<absl::Time> next) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends a round in which nothing could be read or written, for a pause that grows (to limits::kTaskSleep: by then
+  // tasks are looked for in any case).
+  void BreakOff(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   // Runs keys[place] and what follows it, each after the one before.
   void RunFrom(const base::TenantId& tenant, TaskKeys keys, size_t place) ABSL_LOCKS_EXCLUDED(mutex_);
   void PutOff(const base::TenantId& tenant, TaskKeys keys, size_t place, const absl::Status& why)
@@ -87,7 +104,7 @@ class TaskRunner {
   Sequencer& sequencer_;
   base::Clock& clock_;
   base::Executor& executor_;
-  std::map<std::string, TaskStep> steps_;
+  std::map<std::string, Kind> kinds_;
 
   mutable storage::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "caresync/store/stored.pb.h"
+#include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
@@ -35,6 +36,34 @@ absl::StatusOr<std::vector<Beginning>> ReadBeginnings(const storage::Reader& rea
                               }));
   if (damaged) return base::errors::DamagedRow("a timeline's key");
   return beginnings;
+}
+
+// A tenant's timelines, oldest first, and its head.
+struct History {
+  std::vector<Beginning> beginnings;
+  store::TenantHead head;
+
+  base::Revision LastOf(size_t place) const {
+    return place + 1 < beginnings.size() ? beginnings[place + 1].first - 1 : head.revision();
+  }
+  PastCommit EndOf(size_t place) const {
+    PastCommit end{{beginnings[place].timeline, LastOf(place)}};
+    // Only the last two ends' times are kept.
+    if (place + 1 == beginnings.size()) end.time = base::FromStoredTime(head.commit_time_us());
+    if (place + 2 == beginnings.size()) end.time = base::FromStoredTime(head.opened_commit_time_us());
+    return end;
+  }
+};
+
+absl::StatusOr<History> ReadHistory(const storage::Reader& reader, const base::TenantId& tenant) {
+  History history;
+  ASSIGN_OR_RETURN(
+      std::optional<store::TenantHead> head,
+      base::GetStored<store::TenantHead>(reader, storage::Space::kRecords, base::keys::TenantHead(tenant)));
+  if (!head.has_value()) return history;
+  history.head = *std::move(head);
+  ASSIGN_OR_RETURN(history.beginnings, ReadBeginnings(reader, tenant, std::numeric_limits<size_t>::max()));
+  return history;
 }
 
 }  // namespace
@@ -69,6 +98,26 @@ absl::StatusOr<CursorStanding> Standing(const storage::Reader& reader, const bas
   }
   if (!listed && cursor.revision < head->timeline_horizon()) return CursorStanding::kExpired;
   return CursorStanding::kForeign;
+}
+
+absl::StatusOr<PastCommit> HeadAtOpening(const storage::Reader& reader, const base::TenantId& tenant,
+                                         const std::string& timeline) {
+  ASSIGN_OR_RETURN(const History history, ReadHistory(reader, tenant));
+  for (size_t i = 0; i < history.beginnings.size(); ++i) {
+    if (history.beginnings[i].timeline != timeline) continue;
+    return i == 0 ? PastCommit{} : history.EndOf(i - 1);
+  }
+  return history.beginnings.empty() ? PastCommit{} : history.EndOf(history.beginnings.size() - 1);
+}
+
+absl::StatusOr<std::optional<PastCommit>> LastOn(const storage::Reader& reader, const base::TenantId& tenant,
+                                                 const std::string& timeline, base::Revision before) {
+  ASSIGN_OR_RETURN(const History history, ReadHistory(reader, tenant));
+  std::optional<PastCommit> last;
+  for (size_t i = 0; i < history.beginnings.size(); ++i) {
+    if (history.beginnings[i].timeline == timeline && history.LastOf(i) < before) last = history.EndOf(i);
+  }
+  return last;
 }
 
 absl::StatusOr<base::Revision> BeginTimeline(Transaction& transaction, const std::string& timeline,

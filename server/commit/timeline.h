@@ -5,10 +5,12 @@
 #ifndef CARESYNC_SERVER_COMMIT_TIMELINE_H_
 #define CARESYNC_SERVER_COMMIT_TIMELINE_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/base/ids.h"
 #include "server/base/random.h"
 #include "server/commit/transaction.h"
@@ -29,6 +31,22 @@ absl::StatusOr<base::CommitPoint> ReadHead(const storage::Reader& reader, const 
 
 absl::StatusOr<CursorStanding> Standing(const storage::Reader& reader, const base::TenantId& tenant,
                                         const base::CommitPoint& cursor);
+
+// A commit of the tenant's past.
+struct PastCommit {
+  base::CommitPoint point;
+  // InfinitePast: there is none, or its time is not remembered any more.
+  absl::Time time = absl::InfinitePast();
+};
+
+// What the store held when it was opened on `timeline`: the last commit before the tenant's first one there, or the
+// head while there is none there.
+absl::StatusOr<PastCommit> HeadAtOpening(const storage::Reader& reader, const base::TenantId& tenant,
+                                         const std::string& timeline);
+
+// The last commit on `timeline` that is below `before`; nullopt where this store has none.
+absl::StatusOr<std::optional<PastCommit>> LastOn(const storage::Reader& reader, const base::TenantId& tenant,
+                                                 const std::string& timeline, base::Revision before);
 
 // Records that `timeline` begins with this transaction's revision, and forgets the oldest timeline past
 // limits::kTimelines. Returns the revision below which cursors are expired (unchanged where nothing was forgotten).

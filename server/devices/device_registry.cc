@@ -1,6 +1,7 @@
 #include "server/devices/device_registry.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,6 +14,9 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/uuid.h"
+#include "server/devices/device_row_change.h"
+#include "server/devices/device_rows.h"
+#include "server/devices/drops.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
 
@@ -28,6 +32,8 @@ struct Wanted {
   // Set where they are to be changed.
   std::optional<std::string> branch;
   std::optional<std::vector<std::string>> carers;
+  std::optional<bool> blocked;
+  bool clear_cloned = false;
   bool allow_missing = false;
 };
 
@@ -61,6 +67,11 @@ absl::StatusOr<Wanted> ReadRequest(const v1::UpdateDeviceRequest& request) {
   if (!request.set_users() && request.carer_ids_size() > 0) {
     return errors::InvalidArgument("carer_ids", "are given without set_users");
   }
+  if (!request.set_blocked() && request.blocked()) {
+    return errors::InvalidArgument("blocked", "is given without set_blocked");
+  }
+  if (request.set_blocked()) wanted.blocked = request.blocked();
+  wanted.clear_cloned = request.clear_cloned();
   if (request.set_branch()) {
     wanted.branch = std::string();
     if (!request.branch_id().empty()) {
@@ -95,72 +106,93 @@ absl::Status CheckReferences(const storage::Reader& reader, const base::TenantId
   return absl::OkStatus();
 }
 
-// The commit that makes the update; nullopt where all is so already.
-absl::StatusOr<std::optional<storage::Commit>> MakeCommit(const storage::Reader& reader, const base::TenantId& tenant,
-                                                          const Wanted& wanted, absl::Time now) {
+std::vector<std::string> HoldersOf(const DeviceRows& rows) {
+  std::vector<std::string> holders;
+  if (!rows.report.has_value()) return holders;
+  for (const store::DeviceCopy& copy : rows.report->copies()) holders.push_back(copy.carer_id());
+  return holders;
+}
+
+// Users and blocking of a device that never called: it holds nothing that it could drop.
+void SetWithoutDrops(const Wanted& wanted, store::Device& device) {
+  if (wanted.carers.has_value()) device.mutable_carer_ids()->Assign(wanted.carers->begin(), wanted.carers->end());
+  if (wanted.blocked.has_value()) device.set_blocked(*wanted.blocked);
+}
+
+absl::Status SetWithDrops(const Wanted& wanted, const DeviceRows& rows, store::Device& device) {
+  if (wanted.carers.has_value()) RETURN_IF_ERROR(ReplaceUsers(device, *wanted.carers));
+  if (!wanted.blocked.has_value()) return absl::OkStatus();
+  if (*wanted.blocked) return Block(device, HoldersOf(rows));
+  if (device.blocked()) Unblock(device);
+  return absl::OkStatus();
+}
+
+// An update that changes the row, and the row as it is then.
+struct Made {
+  storage::Commit commit;
+  store::Device device;
+};
+
+// nullopt where all is so already.
+absl::StatusOr<std::optional<Made>> MakeUpdate(const storage::Reader& reader, const base::TenantId& tenant,
+                                               const Wanted& wanted, absl::Time now) {
   const std::string key = base::keys::DeviceRow(tenant, wanted.device, base::keys::DevicePart::kDevice);
   ASSIGN_OR_RETURN(std::optional<std::string> before, reader.Get(storage::Space::kDevices, key));
-  store::Device device;
-  if (before.has_value()) {
-    ASSIGN_OR_RETURN(device, base::ParseStored<store::Device>(*before));
+  ASSIGN_OR_RETURN(const DeviceRows rows, ReadDeviceRows(reader, tenant, wanted.device));
+  Made made;
+  if (rows.device.has_value()) {
+    made.device = *rows.device;
   } else {
     if (!wanted.allow_missing) return errors::DeviceUnknown(wanted.device.ToString());
-    device.set_enrolled_time_us(base::ToStoredTime(now));
+    made.device.set_enrolled_time_us(base::ToStoredTime(now));
   }
   RETURN_IF_ERROR(CheckReferences(reader, tenant, wanted));
-  if (wanted.branch.has_value()) device.set_branch_id(*wanted.branch);
-  if (wanted.carers.has_value()) device.mutable_carer_ids()->Assign(wanted.carers->begin(), wanted.carers->end());
+  if (wanted.branch.has_value()) made.device.set_branch_id(*wanted.branch);
+  if (wanted.clear_cloned && made.device.cloned()) {
+    made.device.set_cloned(false);
+    made.device.set_clone_cleared_us(base::ToStoredTime(now));
+  }
+  if (rows.session.has_value()) {
+    RETURN_IF_ERROR(SetWithDrops(wanted, rows, made.device));
+  } else {
+    SetWithoutDrops(wanted, made.device);
+    const std::string session = base::keys::DeviceRow(tenant, wanted.device, base::keys::DevicePart::kSession);
+    made.commit.preconditions.push_back({storage::Space::kDevices, session, std::nullopt});
+  }
 
-  std::string after = device.SerializeAsString();
-  if (before == after) return std::optional<storage::Commit>();
-  storage::Commit commit;
-  commit.preconditions.push_back({storage::Space::kDevices, key, std::move(before)});
-  commit.writes.push_back({storage::Space::kDevices, key, std::move(after)});
-  return std::optional<storage::Commit>(std::move(commit));
+  std::string after = made.device.SerializeAsString();
+  if (before == after) return std::optional<Made>();
+  made.commit.preconditions.push_back({storage::Space::kDevices, key, std::move(before)});
+  made.commit.writes.push_back({storage::Space::kDevices, key, std::move(after)});
+  return std::optional<Made>(std::move(made));
 }
 
 }  // namespace
 
-struct DeviceRegistry::Pending {
-  base::TenantId tenant;
-  Wanted wanted;
-  std::function<void(absl::Status)> done;
-  int tries = 0;
-};
-
-DeviceRegistry::DeviceRegistry(storage::Store& store, base::Clock& clock, base::Executor& executor)
-    : store_(store), clock_(clock), executor_(executor) {}
+DeviceRegistry::DeviceRegistry(storage::Store& store, base::Clock& clock, base::Executor& executor, Changed changed)
+    : store_(store), clock_(clock), executor_(executor), changed_(std::move(changed)) {}
 
 void DeviceRegistry::Update(const base::TenantId& tenant, const v1::UpdateDeviceRequest& request,
                             std::function<void(absl::Status)> done) {
   absl::StatusOr<Wanted> wanted = ReadRequest(request);
   if (!wanted.ok()) return done(wanted.status());
-  auto pending = std::make_shared<Pending>(Pending{tenant, *std::move(wanted), std::move(done)});
-  executor_.Post([this, pending] { Try(pending); });
-}
-
-void DeviceRegistry::Try(std::shared_ptr<Pending> pending) {
-  if (++pending->tries > limits::kConflictTries) return pending->done(errors::CommitConflict());
-  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = store_.NewSnapshot();
-  if (!snapshot.ok()) return pending->done(snapshot.status());
-  absl::StatusOr<std::optional<storage::Commit>> commit =
-      MakeCommit(**snapshot, pending->tenant, pending->wanted, clock_.Now());
-  if (!commit.ok()) return pending->done(commit.status());
-  if (!commit->has_value()) return pending->done(absl::OkStatus());
-  store_.Apply(**std::move(commit), [this, pending](const storage::CommitResult& result) {
-    switch (result.outcome) {
-      case storage::CommitOutcome::kCommitted:
-        return pending->done(absl::OkStatus());
-      case storage::CommitOutcome::kFull:
-        return pending->done(errors::StoreFull());
-      case storage::CommitOutcome::kUnavailable:
-        return pending->done(errors::StoreUnavailable(result.detail));
-      case storage::CommitOutcome::kConflict:
-      case storage::CommitOutcome::kUnknown:
-        // The next try reads what is stored now, and finds nothing left to do where this one was written after all.
-        return executor_.Post([this, pending] { Try(pending); });
-    }
-  });
+  const base::Uuid device = wanted->device;
+  // The row that the last try writes, if any does.
+  const auto written = std::make_shared<std::optional<store::Device>>();
+  auto make = [this, tenant, wanted = *std::move(wanted),
+               written](const storage::Reader& reader) -> absl::StatusOr<std::optional<storage::Commit>> {
+    ASSIGN_OR_RETURN(std::optional<Made> made, MakeUpdate(reader, tenant, wanted, clock_.Now()));
+    if (!made.has_value()) return std::optional<storage::Commit>();
+    *written = std::move(made->device);
+    return std::optional<storage::Commit>(std::move(made->commit));
+  };
+  ChangeDeviceRow(store_, executor_, std::move(make),
+                  [changed = changed_, tenant, device, written, done = std::move(done)](const absl::Status& status) {
+                    if (status.ok() && changed && written->has_value()) {
+                      changed(tenant, device, PendingDrops(**written));
+                    }
+                    done(status);
+                  });
 }
 
 }  // namespace caresync::devices

@@ -1,16 +1,17 @@
-// What administrators say of a device: its branch and its users.
+// What administrators say of a device: its branch, its users, whether it is blocked.
 #ifndef CARESYNC_SERVER_DEVICES_DEVICE_REGISTRY_H_
 #define CARESYNC_SERVER_DEVICES_DEVICE_REGISTRY_H_
 
 #include <functional>
-#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "caresync/v1/devices.pb.h"
 #include "server/base/clock.h"
 #include "server/base/executor.h"
 #include "server/base/ids.h"
+#include "server/base/uuid.h"
 #include "storage/store.h"
 
 namespace caresync::devices {
@@ -18,21 +19,27 @@ namespace caresync::devices {
 // Thread-safe. Everything given to the constructor must outlive it and its calls.
 class DeviceRegistry {
  public:
-  DeviceRegistry(storage::Store& store, base::Clock& clock, base::Executor& executor);
+  // Called after each commit that changed a device, before the update's `done`, on any thread; it must not block.
+  // Whoever holds a session of the device is to be told: `drop_carers` are the copies that it must drop now
+  // (PendingDrops), and the device may be blocked, or no device of the session's carer any more.
+  using Changed = std::function<void(const base::TenantId& tenant, const base::Uuid& device,
+                                     const std::vector<std::string>& drop_carers)>;
 
-  // Calls `done` once, on any thread, when the update is durable. Tried again where another update came between.
-  // Errors: INVALID_FIELD, DEVICE_UNKNOWN (without allow_missing), CARER_UNKNOWN, BRANCH_UNKNOWN, COMMIT_CONFLICT,
-  // STORE_FULL, STORE_UNAVAILABLE, those of reading.
+  DeviceRegistry(storage::Store& store, base::Clock& clock, base::Executor& executor, Changed changed = nullptr);
+
+  // Calls `done` once, on any thread, when the update is durable. Tried again where another update came between. A
+  // device that has called before is to drop the copies of users who are taken off, and all while it is blocked
+  // (devices/drops.h).
+  // Errors: INVALID_FIELD, DEVICE_UNKNOWN (without allow_missing), CARER_UNKNOWN, BRANCH_UNKNOWN, TOO_MANY_DROPS,
+  // COMMIT_CONFLICT, STORE_FULL, STORE_UNAVAILABLE, those of reading.
   void Update(const base::TenantId& tenant, const v1::UpdateDeviceRequest& request,
               std::function<void(absl::Status)> done);
 
  private:
-  struct Pending;
-  void Try(std::shared_ptr<Pending> pending);
-
   storage::Store& store_;
   base::Clock& clock_;
   base::Executor& executor_;
+  const Changed changed_;
 };
 
 }  // namespace caresync::devices

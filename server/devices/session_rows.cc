@@ -1,5 +1,6 @@
 #include "server/devices/session_rows.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/base/clock.h"
@@ -9,6 +10,7 @@
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
+#include "server/devices/take_overs.h"
 
 namespace caresync::devices {
 
@@ -29,17 +31,31 @@ absl::StatusOr<StartRows> ReadStartRows(const storage::Reader& reader, const bas
   ASSIGN_OR_RETURN(
       start.last_sync,
       base::GetStored<store::SyncRow>(reader, Space::kDevices, keys::Sync(tenant, device, start.rows.report->syncs())));
+  const uint64_t next = start.rows.report->syncs() + 1;
+  if (next <= limits::kSyncHistory) return start;
+  ASSIGN_OR_RETURN(start.oldest_sync,
+                   base::GetStored<store::SyncRow>(reader, Space::kDevices,
+                                                   keys::Sync(tenant, device, next - limits::kSyncHistory)));
   return start;
 }
 
 SessionRows::SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& start, absl::Time now, bool displaced,
                          std::string branch_id)
-    : owner_(std::move(owner)), loaded_(std::move(loaded)), branch_id_(std::move(branch_id)), start_time_(now) {
+    : owner_(std::move(owner)),
+      loaded_(std::move(loaded)),
+      branch_id_(std::move(branch_id)),
+      start_time_(now),
+      data_level_(std::min(start.data_level(), limits::kDataLevel)),
+      cloned_(IsCloned(loaded_.rows, displaced, now)) {
   if (loaded_.rows.report.has_value()) report_ = *loaded_.rows.report;
   if (!start.device_name().empty()) report_.set_device_name(start.device_name());
   if (!start.app_version().empty()) report_.set_app_version(start.app_version());
   report_.set_syncs(report_.syncs() + 1);
-  if (displaced) report_.set_take_overs(report_.take_overs() + 1);
+  failures_before_ = report_.failures_in_a_row();
+  if (displaced) {
+    report_.set_take_overs(report_.take_overs() + 1);
+    NoteTakeOver(report_, now);
+  }
   const std::optional<absl::Time> next = base::FromTimestamp(start.earliest_next_sync());
   report_.set_earliest_next_sync_us(start.has_earliest_next_sync() && next.has_value() ? base::ToStoredTime(*next) : 0);
 
@@ -54,8 +70,9 @@ SessionRows::SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& 
   EndLastSync(start, now, displaced);
 }
 
-store::DeviceCopy& SessionRows::copy() {
-  const std::string carer = owner_.carer.ToString();
+store::DeviceCopy& SessionRows::copy() { return CopyOf(owner_.carer.ToString()); }
+
+store::DeviceCopy& SessionRows::CopyOf(const std::string& carer) {
   for (store::DeviceCopy& copy : *report_.mutable_copies()) {
     if (copy.carer_id() == carer) return copy;
   }
@@ -64,11 +81,33 @@ store::DeviceCopy& SessionRows::copy() {
   return copy;
 }
 
+void SessionRows::WantResend() {
+  if (copy().resend_asked_opening() == owner_.opening) return;
+  copy().set_resend_asked_opening(owner_.opening);
+  copy().set_resend_wanted(true);
+}
+
+void SessionRows::WantResendOfAll() {
+  // A device that is becoming known has this one.
+  if (!loaded_.rows.device.has_value()) return copy().set_resend_wanted(true);
+  for (const std::string& carer : loaded_.rows.device->carer_ids()) CopyOf(carer).set_resend_wanted(true);
+}
+
+void SessionRows::ResendComplete() {
+  if (resend_wanted()) copy().set_resend_wanted(false);
+}
+
+bool SessionRows::resend_wanted() const {
+  const store::DeviceCopy* copy = FindCopy(report_, owner_.carer);
+  return copy != nullptr && copy->resend_wanted();
+}
+
 void SessionRows::EndLastSync(const v1::Start& start, absl::Time now, bool displaced) {
   if (!loaded_.last_sync.has_value()) return;
   store::SyncRow last = *loaded_.last_sync;
   const bool under_way = last.outcome() == v1::SYNC_OUTCOME_UNDER_WAY;
   if (under_way) {
+    report_.set_failures_in_a_row(++failures_before_);
     last.set_outcome(displaced ? v1::SYNC_OUTCOME_TAKEN_OVER : v1::SYNC_OUTCOME_INTERRUPTED);
     last.set_reason(base::Reason(displaced ? base::errors::SessionTakenOver() : base::errors::StreamCut()));
     last.set_end_time_us(base::ToStoredTime(now));
@@ -80,16 +119,45 @@ void SessionRows::EndLastSync(const v1::Start& start, absl::Time now, bool displ
   if (under_way || told) ended_last_sync_ = std::move(last);
 }
 
+void SessionRows::ForgetCopy(const std::string& carer_id) {
+  auto& copies = *report_.mutable_copies();
+  copies.erase(std::remove_if(copies.begin(), copies.end(),
+                              [&](const store::DeviceCopy& copy) { return copy.carer_id() == carer_id; }),
+               copies.end());
+}
+
+void SessionRows::CountSuccess(absl::Time now) {
+  // Days since 1970-01-01, UTC.
+  const int32_t today = static_cast<int32_t>(absl::ToUnixSeconds(now) / absl::ToInt64Seconds(absl::Hours(24)));
+  auto& days = *report_.mutable_days();
+  const int32_t first = today - static_cast<int32_t>(limits::kCountedDays) + 1;
+  // Days after today, too: the clock was wrong then.
+  days.erase(std::remove_if(days.begin(), days.end(),
+                            [&](const store::DayCount& day) { return day.day() < first || day.day() > today; }),
+             days.end());
+  if (days.empty() || days.rbegin()->day() != today) days.Add()->set_day(today);
+  store::DayCount& day = *days.rbegin();
+  day.set_successes(day.successes() + 1);
+  if (sync_.sync_type() == v1::SYNC_TYPE_CLEAN && !succeeded_) day.set_clean_successes(day.clean_successes() + 1);
+}
+
 void SessionRows::MarkSuccess(absl::Time now) {
   const int64_t time = base::ToStoredTime(now);
+  CountSuccess(now);
+  succeeded_ = true;
+  failures_before_ = 0;
+  report_.set_failures_in_a_row(0);
   copy().set_last_success_us(time);
   copy().set_diverged(false);
+  copy().set_data_level(data_level_);
+  if (sync_.sync_type() != v1::SYNC_TYPE_AUTO) copy().set_last_manual_success_us(base::ToStoredTime(start_time_));
   report_.set_last_success_us(time);
   sync_.set_stage(v1::SYNC_STAGE_RECORDED);
   MarkEnd(v1::SYNC_OUTCOME_SUCCEEDED, "", now);
 }
 
 void SessionRows::MarkEnd(v1::SyncOutcome outcome, std::string_view reason, absl::Time now) {
+  if (outcome != v1::SYNC_OUTCOME_SUCCEEDED) report_.set_failures_in_a_row(failures_before_ + 1);
   sync_.set_outcome(outcome);
   sync_.set_reason(std::string(reason));
   sync_.set_end_time_us(base::ToStoredTime(now));
@@ -104,12 +172,9 @@ storage::Commit SessionRows::Begin(storage::Durability durability) const {
       {Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kReport), loaded_.report_bytes});
   const std::string device_key = keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kDevice);
   commit.preconditions.push_back({Space::kDevices, device_key, loaded_.device_bytes});
-  if (!loaded_.rows.device.has_value()) {
-    store::Device device;
-    device.set_branch_id(branch_id_);
-    device.add_carer_ids(owner_.carer.ToString());
-    device.set_enrolled_time_us(base::ToStoredTime(start_time_));
-    commit.writes.push_back({Space::kDevices, device_key, device.SerializeAsString()});
+  if (const std::optional<store::Device> device = DeviceAfter(); device.has_value()) {
+    commit.writes.push_back({Space::kDevices, device_key, device->SerializeAsString()});
+    if (device->cloned()) commit.durability = storage::Durability::kDurable;
   }
   store::DeviceSession session;
   session.set_session_id(owner_.session_id);
@@ -120,13 +185,40 @@ storage::Commit SessionRows::Begin(storage::Durability durability) const {
     commit.writes.push_back({Space::kDevices, keys::Sync(owner_.tenant, owner_.device, report_.syncs() - 1),
                              ended_last_sync_->SerializeAsString()});
   }
-  if (report_.syncs() > limits::kSyncHistory) {
-    commit.writes.push_back({Space::kDevices,
-                             keys::Sync(owner_.tenant, owner_.device, report_.syncs() - limits::kSyncHistory),
-                             std::nullopt});
-  }
+  AddHistory(commit);
   AddRows(commit);
   return commit;
+}
+
+std::optional<store::Device> SessionRows::DeviceAfter() const {
+  if (!loaded_.rows.device.has_value()) {
+    store::Device device;
+    device.set_branch_id(branch_id_);
+    device.add_carer_ids(owner_.carer.ToString());
+    device.set_enrolled_time_us(base::ToStoredTime(start_time_));
+    return device;
+  }
+  if (!cloned_ || loaded_.rows.device->cloned()) return std::nullopt;
+  store::Device device = *loaded_.rows.device;
+  device.set_cloned(true);
+  return device;
+}
+
+void SessionRows::AddHistory(storage::Commit& commit) const {
+  commit.writes.push_back(
+      {Space::kDevices,
+       keys::SyncOfCarer(owner_.tenant, owner_.carer, sync_.start_time_us(), owner_.device, report_.syncs()),
+       std::string()});
+  if (report_.syncs() <= limits::kSyncHistory) return;
+  const uint64_t oldest = report_.syncs() - limits::kSyncHistory;
+  commit.writes.push_back({Space::kDevices, keys::Sync(owner_.tenant, owner_.device, oldest), std::nullopt});
+  if (!loaded_.oldest_sync.has_value()) return;
+  const std::optional<base::Uuid> carer = base::Uuid::Parse(loaded_.oldest_sync->carer_id());
+  if (!carer.has_value()) return;
+  commit.writes.push_back(
+      {Space::kDevices,
+       keys::SyncOfCarer(owner_.tenant, *carer, loaded_.oldest_sync->start_time_us(), owner_.device, oldest),
+       std::nullopt});
 }
 
 storage::Commit SessionRows::Update(storage::Durability durability) const {

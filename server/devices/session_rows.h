@@ -5,6 +5,9 @@
 // rows as they were read, so that nothing another session wrote meanwhile is overwritten, and no user who was taken off
 // meanwhile syncs; later commits stand
 // on the session row holding this session's ID. For one session; not thread-safe.
+//
+// Beside the device's history stands each carer's, on whatever device: one index row for each sync, written with it and
+// deleted when the device's history lets the sync go.
 #ifndef CARESYNC_SERVER_DEVICES_SESSION_ROWS_H_
 #define CARESYNC_SERVER_DEVICES_SESSION_ROWS_H_
 
@@ -31,6 +34,8 @@ struct StartRows {
   std::optional<std::string> report_bytes;
   // The last sync of the history, if any.
   std::optional<store::SyncRow> last_sync;
+  // The oldest one, where the next sync pushes it out of the history.
+  std::optional<store::SyncRow> oldest_sync;
 };
 
 absl::StatusOr<StartRows> ReadStartRows(const storage::Reader& reader, const base::TenantId& tenant,
@@ -60,25 +65,49 @@ class SessionRows {
   // The first call makes the copy's row where the device holds none of this carer.
   store::DeviceCopy& copy();
 
-  // Records that the device's carer confirmed to be caught up.
+  // The device says that it dropped the carer's copy: nothing is said of it any more.
+  void ForgetCopy(const std::string& carer_id);
+
+  // The carer's token is of a lost state: its events are to be sent again, as is asked for once in an opening.
+  void WantResend();
+  // Those of all users of the device are.
+  void WantResendOfAll();
+  // They have been.
+  void ResendComplete();
+  bool resend_wanted() const;
+
+  // Records that the device's carer confirmed to be caught up: a success of the day (UTC), and for a sync that the
+  // carer started (standard or clean), what S8 asks for. A clean sync counts as one however often it is confirmed.
   void MarkSuccess(absl::Time now);
-  // Sets how the sync ended; `outcome` is not UNDER_WAY.
+  // Sets how the sync ended; `outcome` is not UNDER_WAY. One that did not succeed counts as failed, once.
   void MarkEnd(v1::SyncOutcome outcome, std::string_view reason, absl::Time now);
 
   // The first commit; may end the sync at once (MarkEnd before it). Ends the sync before this one in the history where
-  // it was left under way, with the cause that the app tells now. Makes the device known where it is not.
+  // it was left under way, with the cause that the app tells now. Makes the device known where it is not. Marks it as
+  // cloned where this session's take-over says so (IsCloned), and is durable then.
   storage::Commit Begin(storage::Durability durability) const;
   // A later commit of all that has changed.
   storage::Commit Update(storage::Durability durability) const;
 
  private:
+  store::DeviceCopy& CopyOf(const std::string& carer);
   void EndLastSync(const v1::Start& start, absl::Time now, bool displaced);
+  void CountSuccess(absl::Time now);
+  // The device's row, where it is to be written.
+  std::optional<store::Device> DeviceAfter() const;
+  // What makes room for the new sync in the history, and lists it among the carer's.
+  void AddHistory(storage::Commit& commit) const;
   void AddRows(storage::Commit& commit) const;
 
   const SessionOwner owner_;
   const StartRows loaded_;
   const std::string branch_id_;
   const absl::Time start_time_;
+  const uint32_t data_level_;
+  bool cloned_ = false;
+  bool succeeded_ = false;
+  // Calls that failed before this one since the last success.
+  uint32_t failures_before_ = 0;
   std::optional<store::SyncRow> ended_last_sync_;
   store::DeviceReport report_;
   store::SyncRow sync_;

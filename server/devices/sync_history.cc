@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -15,12 +16,18 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/uuid.h"
+#include "server/records/record_key.h"
+#include "server/records/record_store.h"
+#include "storage/tuple.h"
 
 namespace caresync::devices {
 namespace {
 
-v1::SyncSummary ToProto(const store::SyncRow& row, std::string_view opening) {
+constexpr size_t kUuidBytes = 16;
+
+v1::SyncSummary ToProto(const base::Uuid& device, const store::SyncRow& row, std::string_view opening) {
   v1::SyncSummary summary;
+  summary.set_device_uuid(device.ToString());
   summary.set_session_id(row.session_id());
   summary.set_sync_type(row.sync_type());
   summary.set_carer_id(row.carer_id());
@@ -41,6 +48,7 @@ v1::SyncSummary ToProto(const store::SyncRow& row, std::string_view opening) {
   summary.set_start_revision(row.start_revision());
   summary.set_end_revision(row.end_revision());
   summary.set_app_version(row.app_version());
+  summary.set_confirmations(row.confirmations());
   return summary;
 }
 
@@ -59,10 +67,8 @@ absl::Status CheckKnown(const storage::Reader& reader, const base::TenantId& ten
   return row.has_value() ? absl::OkStatus() : base::errors::DeviceUnknown(device.ToString());
 }
 
-}  // namespace
-
-absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, const base::TenantId& tenant,
-                                                const v1::ListSyncsRequest& request, std::string_view opening) {
+absl::StatusOr<v1::ListSyncsResponse> SyncsOfDevice(const storage::Reader& reader, const base::TenantId& tenant,
+                                                    const v1::ListSyncsRequest& request, std::string_view opening) {
   const std::optional<base::Uuid> device = base::Uuid::Parse(request.device_uuid());
   if (!device.has_value()) return base::errors::InvalidArgument("device_uuid", "is no UUID");
   ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
@@ -83,7 +89,7 @@ absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, c
       parsed = base::errors::DamagedRow("a device's sync");
       return false;
     }
-    *response.add_syncs() = ToProto(*row, opening);
+    *response.add_syncs() = ToProto(*device, *row, opening);
     return true;
   };
   RETURN_IF_ERROR(reader.Scan(storage::Space::kDevices, base::keys::SyncsBefore(tenant, *device, before),
@@ -91,6 +97,101 @@ absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, c
   RETURN_IF_ERROR(parsed);
   if (more) response.set_next_page_token(base::EncodePageToken(query, absl::StrCat(last)));
   return response;
+}
+
+// ---- A carer's
+
+// Where a sync stands in the carer's index.
+struct Place {
+  int64_t start_us = 0;
+  base::Uuid device;
+  uint64_t number = 0;
+};
+
+std::string EncodePlace(const Place& place) {
+  return storage::TupleWriter()
+      .Uint64(static_cast<uint64_t>(place.start_us))
+      .Raw(place.device.bytes())
+      .Uint64(place.number)
+      .Take();
+}
+
+// The key after which the page begins; empty: the first page.
+absl::StatusOr<std::string> ReadCarerPageToken(const base::TenantId& tenant, const base::Uuid& carer,
+                                               const std::string& query, const std::string& token) {
+  ASSIGN_OR_RETURN(const std::string after, base::DecodePageToken(query, token));
+  if (after.empty()) return std::string();
+  storage::TupleReader reader(after);
+  uint64_t start_us = 0;
+  std::string device_bytes;
+  uint64_t number = 0;
+  const bool ok =
+      reader.Uint64(&start_us) && reader.Raw(kUuidBytes, &device_bytes) && reader.Uint64(&number) && reader.AtEnd();
+  const std::optional<base::Uuid> device = ok ? base::Uuid::FromBytes(device_bytes) : std::nullopt;
+  if (!device.has_value()) return base::errors::PageTokenNotValid();
+  return base::keys::SyncOfCarer(tenant, carer, static_cast<int64_t>(start_us), *device, number);
+}
+
+// At most `most` places after the key.
+absl::StatusOr<std::vector<Place>> ReadPlaces(const storage::Reader& reader, const base::TenantId& tenant,
+                                              const base::Uuid& carer, const std::string& after, size_t most) {
+  std::vector<Place> places;
+  bool damaged = false;
+  RETURN_IF_ERROR(reader.Scan(storage::Space::kDevices, base::keys::SyncsOfCarer(tenant, carer, after), most,
+                              [&](std::string_view key, std::string_view) {
+                                base::Uuid found;
+                                Place& place = places.emplace_back();
+                                damaged = !base::keys::ParseSyncOfCarer(key, &found, &place.start_us, &place.device,
+                                                                        &place.number);
+                                return !damaged;
+                              }));
+  if (damaged) return base::errors::DamagedRow("a carer's sync");
+  return places;
+}
+
+absl::Status CheckCarerKnown(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& carer) {
+  ASSIGN_OR_RETURN(const std::optional<store::Record> record,
+                   records::GetRecord(reader, tenant, records::KeyOf({v1::RECORD_KIND_CARER, carer})));
+  return record.has_value() ? absl::OkStatus() : base::errors::CarerUnknown(carer.ToString());
+}
+
+absl::StatusOr<v1::ListSyncsResponse> SyncsOfCarer(const storage::Reader& reader, const base::TenantId& tenant,
+                                                   const v1::ListSyncsRequest& request, std::string_view opening) {
+  const std::optional<base::Uuid> carer = base::Uuid::Parse(request.carer_id());
+  if (!carer.has_value()) return base::errors::InvalidArgument("carer_id", "is no UUID");
+  ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
+  const std::string query = absl::StrCat("syncs-of-carer/", carer->ToString());
+  ASSIGN_OR_RETURN(const std::string after, ReadCarerPageToken(tenant, *carer, query, request.page_token()));
+  RETURN_IF_ERROR(CheckCarerKnown(reader, tenant, *carer));
+
+  ASSIGN_OR_RETURN(std::vector<Place> places,
+                   ReadPlaces(reader, tenant, *carer, after, static_cast<size_t>(page_size) + 1));
+  v1::ListSyncsResponse response;
+  if (places.size() > static_cast<size_t>(page_size)) {
+    places.pop_back();
+    response.set_next_page_token(base::EncodePageToken(query, EncodePlace(places.back())));
+  }
+  std::vector<std::string> keys;
+  for (const Place& place : places) keys.push_back(base::keys::Sync(tenant, place.device, place.number));
+  ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> rows, reader.MultiGet(storage::Space::kDevices, keys));
+  for (size_t i = 0; i < rows.size(); ++i) {
+    // The two are written and deleted together.
+    if (!rows[i].has_value()) return base::errors::DamagedRow("a carer's sync that no device has");
+    ASSIGN_OR_RETURN(const store::SyncRow row, base::ParseStored<store::SyncRow>(*rows[i]));
+    *response.add_syncs() = ToProto(places[i].device, row, opening);
+  }
+  return response;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, const base::TenantId& tenant,
+                                                const v1::ListSyncsRequest& request, std::string_view opening) {
+  if (request.device_uuid().empty() == request.carer_id().empty()) {
+    return base::errors::InvalidArgument("device_uuid", "and carer_id: give exactly one of the two");
+  }
+  return request.carer_id().empty() ? SyncsOfDevice(reader, tenant, request, opening)
+                                    : SyncsOfCarer(reader, tenant, request, opening);
 }
 
 }  // namespace caresync::devices

@@ -1,4 +1,4 @@
-// What a device's syncs came to, newest first.
+// What a device's syncs came to, or a carer's on whatever device, newest first.
 #ifndef CARESYNC_SERVER_DEVICES_SYNC_HISTORY_H_
 #define CARESYNC_SERVER_DEVICES_SYNC_HISTORY_H_
 
@@ -12,7 +12,8 @@
 namespace caresync::devices {
 
 // One page. `opening` is the present one of the store (its timeline): a sync that was under way in an earlier one was
-// interrupted. Errors: INVALID_FIELD, DEVICE_UNKNOWN, PAGE_TOKEN_NOT_VALID, those of reading.
+// interrupted. Errors: INVALID_FIELD (where not exactly one of device and carer is named, too), DEVICE_UNKNOWN,
+// CARER_UNKNOWN, PAGE_TOKEN_NOT_VALID, those of reading.
 absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, const base::TenantId& tenant,
                                                 const v1::ListSyncsRequest& request, std::string_view opening);
 

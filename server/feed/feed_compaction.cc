@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
@@ -46,8 +46,10 @@ absl::StatusOr<size_t> Compact(commit::Transaction& transaction, const base::Rec
       std::numeric_limits<size_t>::max(), collect));
   RETURN_IF_ERROR(damage);
   if (old.empty()) return 0;
+  if (summary.removals < old.size()) {
+    return base::errors::DamagedRow("a feed's head row, which counts too few removals");
+  }
   for (const Position& position : old) ForgetEntry(transaction, receiver, position);
-  ABSL_RAW_CHECK(summary.removals >= old.size(), "a feed has more removals than its head row counts");
   summary.removals -= old.size();
   summary.horizon = old.back();
   PutSummary(transaction, receiver, summary);

@@ -14,7 +14,8 @@
 namespace caresync::feed {
 
 // Deletes at most `most` removals of `receiver`'s feed, oldest first, none after `up_to`, and moves the horizon to the
-// last one deleted. Returns how many it deleted. Errors are those of reading.
+// last one deleted. Returns how many it deleted. Errors are those of reading, and DAMAGED_ROW where the head row counts
+// fewer.
 absl::StatusOr<size_t> Compact(commit::Transaction& transaction, const base::ReceiverId& receiver,
                                const Position& up_to, size_t most);
 

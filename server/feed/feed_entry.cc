@@ -46,6 +46,16 @@ Position Position::EndOf(base::Revision revision) {
   return {.revision = revision, .record = {std::string(kEndOfRecords, '\xff')}};
 }
 
+Totals FeedSummary::Through(Level level) const {
+  Totals totals{count, sum, payload_bytes};
+  for (auto above = above_first.upper_bound(level); above != above_first.end(); ++above) {
+    totals.count -= above->second.count;
+    totals.sum -= above->second.sum;
+    totals.payload_bytes -= above->second.payload_bytes;
+  }
+  return totals;
+}
+
 uint64_t Fingerprint(uint32_t kind, std::string_view record_id, std::string_view payload) {
   Sha256 hash;
   hash.AddBigEndian(kind);

@@ -7,6 +7,8 @@
 
 #include <compare>
 #include <cstdint>
+#include <limits>
+#include <map>
 #include <string_view>
 
 #include "server/base/ids.h"
@@ -24,6 +26,11 @@ struct Position {
   static Position EndOf(base::Revision revision);
 };
 
+// The least data level of an app that can keep a record. 1 is the first.
+using Level = uint32_t;
+inline constexpr Level kFirstLevel = 1;
+inline constexpr Level kAllLevels = std::numeric_limits<Level>::max();
+
 // Which version of a record an entry stands for.
 struct RecordVersion {
   base::RecordKey record;
@@ -31,6 +38,7 @@ struct RecordVersion {
   base::Revision version = 0;
   uint64_t fingerprint = 0;
   uint64_t payload_bytes = 0;
+  Level level = kFirstLevel;
 };
 
 struct Entry {
@@ -40,18 +48,35 @@ struct Entry {
   base::Revision version = 0;
   uint64_t fingerprint = 0;
   uint64_t payload_bytes = 0;
+  // A removal keeps that of the record which was removed.
+  Level level = kFirstLevel;
 };
 
-// What a receiver's copy amounts to: the head row of its feed.
-struct FeedSummary {
+// What some upserts amount to.
+struct Totals {
   uint64_t count = 0;
   // The sum of the upserts' fingerprints modulo 2^64.
   uint64_t sum = 0;
   uint64_t payload_bytes = 0;
+  bool operator==(const Totals&) const = default;
+};
+
+// What a receiver's copy amounts to: the head row of its feed.
+struct FeedSummary {
+  // Of all levels.
+  uint64_t count = 0;
+  // The sum of the upserts' fingerprints modulo 2^64.
+  uint64_t sum = 0;
+  uint64_t payload_bytes = 0;
+  // Of each level above the first that has upserts.
+  std::map<Level, Totals> above_first;
   uint64_t removals = 0;
   base::Revision last_revision = 0;
   // The last removal that was forgotten. A reader whose position lies before it may have missed removals.
   Position horizon;
+
+  // What the copy of an app of this level amounts to.
+  Totals Through(Level level) const;
 };
 
 // The first 8 bytes, big-endian, of SHA-256 over: kind as 4 bytes big-endian, the ID's length as 4 bytes big-endian,

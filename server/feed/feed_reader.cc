@@ -18,8 +18,9 @@ Position NeedsRemovalsAfter(const ReadFrom& from) {
   return from.rebuild_began.has_value() ? Position::EndOf(*from.rebuild_began) : from.after;
 }
 
-// A copy that is being made never had what was removed before it was begun.
+// A copy never had what its app cannot keep; one that is being made never had what was removed before it was begun.
 bool PassedOver(const Entry& entry, const ReadFrom& from) {
+  if (entry.level > from.level) return true;
   return entry.removal && from.rebuild_began.has_value() && entry.position.revision <= *from.rebuild_began;
 }
 
@@ -31,14 +32,19 @@ absl::StatusOr<FeedSummary> ReadSummary(const storage::Reader& reader, const bas
       const std::optional<store::FeedHead> head,
       base::GetStored<store::FeedHead>(reader, storage::Space::kFeeds, base::keys::FeedHead(tenant, receiver)));
   if (!head.has_value()) return FeedSummary{};
-  return FeedSummary{
+  FeedSummary summary{
       .count = head->count(),
       .sum = head->sum(),
       .payload_bytes = head->payload_bytes(),
+      .above_first = {},
       .removals = head->removals(),
       .last_revision = head->last_revision(),
       .horizon = {.revision = head->horizon_revision(), .record = {head->horizon_record()}},
   };
+  for (const store::FeedHead::LevelSum& level : head->levels()) {
+    summary.above_first[level.level()] = {level.count(), level.sum(), level.payload_bytes()};
+  }
+  return summary;
 }
 
 absl::StatusOr<FeedBatch> ReadBatch(const storage::Reader& reader, const base::TenantId& tenant,
@@ -47,8 +53,9 @@ absl::StatusOr<FeedBatch> ReadBatch(const storage::Reader& reader, const base::T
   ABSL_RAW_CHECK(most_entries > 0, "a batch holds at least one entry");
   FeedBatch batch;
   batch.end = from.after;
-  ASSIGN_OR_RETURN(batch.summary, ReadSummary(reader, tenant, receiver));
-  if (batch.summary.horizon > NeedsRemovalsAfter(from)) {
+  ASSIGN_OR_RETURN(const FeedSummary summary, ReadSummary(reader, tenant, receiver));
+  batch.summary = summary.Through(from.level);
+  if (summary.horizon > NeedsRemovalsAfter(from)) {
     batch.horizon_passed = true;
     return batch;
   }

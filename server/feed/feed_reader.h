@@ -18,6 +18,8 @@ struct ReadFrom {
   Position after;
   // Set during a rebuild: the revision S at which it began. Removals up to S are passed over.
   std::optional<base::Revision> rebuild_began;
+  // Entries above it are passed over, removals too.
+  Level level = kAllLevels;
 };
 
 struct FeedBatch {
@@ -27,7 +29,8 @@ struct FeedBatch {
   // True where the snapshot shows nothing after `end`. Where much was passed over, a batch may be empty and yet not the
   // last.
   bool nothing_left = false;
-  FeedSummary summary;
+  // What the copy amounts to once nothing is left: the upserts up to the reader's level.
+  Totals summary;
   // A removal that the reader may need has been forgotten: entries are empty, and the copy must be made anew.
   bool horizon_passed = false;
 };

@@ -16,7 +16,8 @@ Entry FromStored(Position position, const store::FeedEntry& stored) {
           .removal = stored.removal(),
           .version = stored.version(),
           .fingerprint = stored.fingerprint(),
-          .payload_bytes = stored.payload_bytes()};
+          .payload_bytes = stored.payload_bytes(),
+          .level = kFirstLevel + stored.level_above_first()};
 }
 
 store::FeedEntry ToStored(const Entry& entry) {
@@ -25,6 +26,7 @@ store::FeedEntry ToStored(const Entry& entry) {
   stored.set_version(entry.version);
   stored.set_fingerprint(entry.fingerprint);
   stored.set_payload_bytes(entry.payload_bytes);
+  stored.set_level_above_first(entry.level - kFirstLevel);
   return stored;
 }
 
@@ -75,6 +77,13 @@ void PutSummary(commit::Transaction& transaction, const base::ReceiverId& receiv
   head.set_last_revision(summary.last_revision);
   head.set_horizon_revision(summary.horizon.revision);
   head.set_horizon_record(summary.horizon.record.bytes);
+  for (const auto& [level, totals] : summary.above_first) {
+    store::FeedHead::LevelSum& stored = *head.add_levels();
+    stored.set_level(level);
+    stored.set_count(totals.count);
+    stored.set_sum(totals.sum);
+    stored.set_payload_bytes(totals.payload_bytes);
+  }
   transaction.Put(kSpace, base::keys::FeedHead(transaction.tenant(), receiver), head.SerializeAsString());
 }
 

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "absl/base/internal/raw_logging.h"
+#include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/feed/feed_compaction.h"
@@ -15,24 +15,40 @@ namespace {
 bool StandsFor(const Entry& entry, const RecordVersion& version) {
   // One revision may write a record twice, so its number alone does not tell two versions apart.
   return !entry.removal && entry.version == version.version && entry.fingerprint == version.fingerprint &&
-         entry.payload_bytes == version.payload_bytes;
+         entry.payload_bytes == version.payload_bytes && entry.level == version.level;
 }
 
 bool HasTooManyRemovals(const FeedSummary& summary) {
   return summary.removals > summary.count + base::limits::kFeedRemovals;
 }
 
-void TakeOut(FeedSummary& summary, const Entry& entry) {
+// A compaction that was parked, and so lost, is asked for again at each further step of removals.
+bool IsNextStep(const FeedSummary& summary, const Entry& added) {
+  return added.removal && summary.removals % base::limits::kFeedRemovals == 0;
+}
+
+absl::Status TakeOut(FeedSummary& summary, const Entry& entry) {
   if (entry.removal) {
-    ABSL_RAW_CHECK(summary.removals > 0, "a feed's head row does not count a removal that the feed has");
+    if (summary.removals == 0) return base::errors::DamagedRow("a feed's head row, which counts too few removals");
     --summary.removals;
-    return;
+    return absl::OkStatus();
   }
-  ABSL_RAW_CHECK(summary.count > 0 && summary.payload_bytes >= entry.payload_bytes,
-                 "a feed's head row does not count a record that the feed has");
+  if (summary.count == 0 || summary.payload_bytes < entry.payload_bytes) {
+    return base::errors::DamagedRow("a feed's head row, which counts too few records");
+  }
   --summary.count;
   summary.sum -= entry.fingerprint;
   summary.payload_bytes -= entry.payload_bytes;
+  if (entry.level == kFirstLevel) return absl::OkStatus();
+  Totals& level = summary.above_first[entry.level];
+  if (level.count == 0 || level.payload_bytes < entry.payload_bytes) {
+    return base::errors::DamagedRow("a feed's head row, which does not count what a data level needs");
+  }
+  --level.count;
+  level.sum -= entry.fingerprint;
+  level.payload_bytes -= entry.payload_bytes;
+  if (level.count == 0) summary.above_first.erase(entry.level);
+  return absl::OkStatus();
 }
 
 void PutIn(FeedSummary& summary, const Entry& entry) {
@@ -44,6 +60,11 @@ void PutIn(FeedSummary& summary, const Entry& entry) {
   ++summary.count;
   summary.sum += entry.fingerprint;
   summary.payload_bytes += entry.payload_bytes;
+  if (entry.level == kFirstLevel) return;
+  Totals& level = summary.above_first[entry.level];
+  ++level.count;
+  level.sum += entry.fingerprint;
+  level.payload_bytes += entry.payload_bytes;
 }
 
 // Puts `entry` in the place of `before`, at the end of the feed.
@@ -52,14 +73,16 @@ absl::Status Move(commit::Transaction& transaction, const base::ReceiverId& rece
   ASSIGN_OR_RETURN(FeedSummary summary, ReadSummary(transaction, transaction.tenant(), receiver));
   const bool had_too_many = HasTooManyRemovals(summary);
   if (before.has_value()) {
-    TakeOut(summary, *before);
+    RETURN_IF_ERROR(TakeOut(summary, *before));
     DeleteEntry(transaction, receiver, before->position);
   }
   PutIn(summary, entry);
   PutEntry(transaction, receiver, entry);
   PutSummary(transaction, receiver, summary);
   transaction.Announce(receiver);
-  if (HasTooManyRemovals(summary) && !had_too_many) ScheduleCompaction(transaction, receiver);
+  if (HasTooManyRemovals(summary) && (!had_too_many || IsNextStep(summary, entry))) {
+    ScheduleCompaction(transaction, receiver);
+  }
   return absl::OkStatus();
 }
 
@@ -73,7 +96,8 @@ absl::StatusOr<Moved> FeedWriter::Upsert(const base::ReceiverId& receiver, const
                        {.position = {.revision = transaction_.revision(), .record = version.record},
                         .version = version.version,
                         .fingerprint = version.fingerprint,
-                        .payload_bytes = version.payload_bytes}));
+                        .payload_bytes = version.payload_bytes,
+                        .level = version.level}));
   ++moved_;
   return before.has_value() && !before->removal ? Moved::kAgain : Moved::kAppeared;
 }
@@ -82,8 +106,9 @@ absl::StatusOr<Moved> FeedWriter::Remove(const base::ReceiverId& receiver, const
   ASSIGN_OR_RETURN(const std::optional<Entry> before,
                    ReadEntryOf(transaction_, transaction_.tenant(), receiver, record));
   if (!before.has_value() || before->removal) return Moved::kNot;
-  RETURN_IF_ERROR(Move(transaction_, receiver, before,
-                       {.position = {.revision = transaction_.revision(), .record = record}, .removal = true}));
+  RETURN_IF_ERROR(Move(
+      transaction_, receiver, before,
+      {.position = {.revision = transaction_.revision(), .record = record}, .removal = true, .level = before->level}));
   ++moved_;
   return Moved::kDisappeared;
 }

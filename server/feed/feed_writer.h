@@ -19,10 +19,12 @@ enum class Moved {
 };
 
 // The name of the task that compacts a feed; its payload is the receiver's bytes. Scheduled by the writer when a feed
-// keeps more removals than limits::kFeedRemovals beyond its records.
+// keeps more removals than limits::kFeedRemovals beyond its records, and again whenever they grow by as many more: the
+// task before was lost then.
 inline constexpr char kCompactionTask[] = "feed/compact";
 
-// For one transaction and one thread. Announces every receiver whose feed it moves. Errors are those of reading.
+// For one transaction and one thread. Announces every receiver whose feed it moves. Errors are those of reading, and
+// DAMAGED_ROW where the head row and the entries disagree.
 class FeedWriter {
  public:
   explicit FeedWriter(commit::Transaction& transaction) : transaction_(transaction) {}

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "server/base/clock.h"
@@ -13,8 +14,8 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/text.h"
+#include "server/records/applicability.h"
 #include "server/records/care_event_form.h"
-#include "server/records/grants.h"
 #include "server/records/record_key.h"
 #include "server/records/review.h"
 
@@ -78,32 +79,18 @@ bool NamesSender(const Incoming& incoming, const EventSender& sender) {
   return incoming.event.has_value() && base::Uuid::Parse(incoming.event->carer_id()) == sender.carer;
 }
 
-// The visit that later events of the sender wait behind, should this one be for review; empty where it is not the
-// sender's own or is of no visit.
-RecordKey WaitedBehind(const Incoming& incoming, const EventSender& sender) {
-  if (!incoming.parent.has_value() || incoming.parent->kind != v1::RECORD_KIND_VISIT) return {};
-  if (!NamesSender(incoming, sender)) return {};
+// The visit or service user that the event waits on, should it be for review; empty where it is not the sender's own.
+RecordKey WaitsOn(const Incoming& incoming, const EventSender& sender) {
+  if (!incoming.parent.has_value() || !NamesSender(incoming, sender)) return {};
   return KeyOf(*incoming.parent);
 }
 
-absl::StatusOr<bool> HasRoom(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& parent) {
-  size_t events = 0;
-  RETURN_IF_ERROR(reader.Scan(Space::kRecords, base::keys::Children(tenant, parent), base::limits::kEventsOfRecord,
-                              [&events](std::string_view, std::string_view) {
-                                ++events;
-                                return true;
-                              }));
-  return events < base::limits::kEventsOfRecord;
-}
-
-// Why the carer may not record anything on `parent`; kApplicable where it may.
-v1::ReviewReason Refusal(const RecordName& name, const std::optional<store::Record>& parent, bool visible) {
-  if (name.kind == v1::RECORD_KIND_SERVICE_USER) {
-    return parent.has_value() && visible ? kApplicable : v1::REVIEW_REASON_SERVICE_USER_NOT_VISIBLE;
-  }
-  if (!parent.has_value()) return v1::REVIEW_REASON_VISIT_UNKNOWN;
-  if (parent->cancelled() || !parent->published()) return v1::REVIEW_REASON_VISIT_CANCELLED;
-  return visible ? kApplicable : v1::REVIEW_REASON_CARER_NOT_ASSIGNED;
+// Whether an earlier one of the carer is for review, so that this one follows it: what is recorded on a service user
+// stands by itself.
+absl::StatusOr<bool> Follows(const commit::Transaction& transaction, const EventSender& sender,
+                             const RecordName& parent) {
+  if (parent.kind != v1::RECORD_KIND_VISIT) return false;
+  return HasReview(transaction, transaction.tenant(), KeyOf({v1::RECORD_KIND_CARER, sender.carer}), KeyOf(parent));
 }
 
 // What the device may be told: a visit that its carer never had is unknown to it.
@@ -124,18 +111,14 @@ absl::StatusOr<Verdict> Judge(const commit::Transaction& transaction, const Even
   if (!NamesSender(incoming, sender)) return ForReview(v1::REVIEW_REASON_OTHER_CARER);
 
   const RecordKey parent = KeyOf(*incoming.parent);
-  const base::ReceiverId receiver = CarerReceiver(sender.carer);
-  Verdict verdict;
-  ASSIGN_OR_RETURN(verdict.parent, GetRecord(transaction, tenant, parent));
-  ASSIGN_OR_RETURN(const bool visible, IsVisible(transaction, tenant, parent, receiver));
-  verdict.reason = Refusal(*incoming.parent, verdict.parent, visible);
-  ASSIGN_OR_RETURN(verdict.told, Told(transaction, receiver, parent, verdict.reason));
+  ASSIGN_OR_RETURN(Applicability applicability, WhetherApplicable(transaction, tenant, sender.carer, *incoming.parent));
+  Verdict verdict{applicability.reason, kApplicable, std::move(applicability.parent)};
+  ASSIGN_OR_RETURN(verdict.told, Told(transaction, CarerReceiver(sender.carer), parent, verdict.reason));
   if (verdict.reason != kApplicable) return verdict;
 
-  ASSIGN_OR_RETURN(const bool has_room, HasRoom(transaction, tenant, parent));
-  if (!has_room) return ForReview(v1::REVIEW_REASON_NOT_UNDERSTOOD);
-  ASSIGN_OR_RETURN(const bool follows,
-                   HasReview(transaction, tenant, KeyOf({v1::RECORD_KIND_CARER, sender.carer}), parent));
+  ASSIGN_OR_RETURN(const bool has_room, HasRoomForEvent(transaction, tenant, parent));
+  if (!has_room) return ForReview(v1::REVIEW_REASON_TOO_MANY_EVENTS);
+  ASSIGN_OR_RETURN(const bool follows, Follows(transaction, sender, *incoming.parent));
   if (follows) return ForReview(v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW);
   return verdict;
 }
@@ -151,8 +134,8 @@ void Keep(commit::Transaction& transaction, const EventSender& sender, const Inc
   item.set_received_time_us(base::ToStoredTime(transaction.now()));
   item.set_event_sequence(incoming.upload.sequence());
   item.set_revision(transaction.revision());
-  KeepForReview(transaction, item, incoming.digest, KeyOf({v1::RECORD_KIND_CARER, sender.carer}),
-                WaitedBehind(incoming, sender));
+  item.set_waits_on(WaitsOn(incoming, sender).bytes);
+  KeepForReview(transaction, item, incoming.digest);
 }
 
 v1::EventResult Result(const Incoming& incoming, v1::EventOutcome outcome, v1::ReviewReason told) {
@@ -186,17 +169,9 @@ store::Record RecordOf(const EventSender& sender, const Incoming& incoming) {
 
 absl::StatusOr<v1::EventResult> TakeNew(RecordStore& records, const EventSender& sender, const Incoming& incoming) {
   commit::Transaction& transaction = records.transaction();
-  ASSIGN_OR_RETURN(Verdict verdict, Judge(transaction, sender, incoming));
+  ASSIGN_OR_RETURN(const Verdict verdict, Judge(transaction, sender, incoming));
   if (verdict.reason == kApplicable) {
-    const RecordStore::Mark before = records.SetMark();
-    const absl::Status stored = records.PutCareEvent(RecordOf(sender, incoming), *verdict.parent);
-    const bool too_many = base::Reason(stored) == base::Reason(base::errors::FanOutTooLarge(0));
-    if (!stored.ok() && !too_many) return stored;
-    if (too_many) {
-      // Sent again it would be so again: it must not be in the way of what is behind it.
-      records.RollBackTo(before);
-      verdict = ForReview(v1::REVIEW_REASON_TOO_MANY_RECEIVERS);
-    }
+    RETURN_IF_ERROR(records.PutCareEvent(RecordOf(sender, incoming), *verdict.parent));
   }
   const bool accepted = verdict.reason == kApplicable;
   if (!accepted) Keep(transaction, sender, incoming, verdict.reason);

@@ -23,8 +23,9 @@ struct EventSender {
 //   new, an earlier event of the same carer and visit is for review: FOR_REVIEW, in order behind it
 //   known with the same bytes         nothing happens: KNOWN
 //   known with other bytes            kept for review beside the first: FOR_REVIEW, EVENT_ID_REUSED
-// Its running number is no part of the bytes. The reason that the device is told gives away no record that its carer
-// never could see: such a visit is VISIT_UNKNOWN to it, and the item for review holds the true reason.
+// An event on a visit is judged by the visit's assignments, published and cancelled, never by whether devices hold the
+// visit still. Its running number is no part of the bytes. The reason that the device is told gives away no record that
+// its carer never could see: such a visit is VISIT_UNKNOWN to it, and the item for review holds the true reason.
 //
 // Errors are those of reading and of RecordStore; an event that is merely wrong is no error.
 absl::StatusOr<v1::EventResult> TakeEvent(RecordStore& records, const EventSender& sender,

@@ -3,11 +3,11 @@
 #include <optional>
 #include <string_view>
 
-#include "absl/base/internal/raw_logging.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
+#include "server/records/groups.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
 
@@ -20,21 +20,31 @@ using base::Uuid;
 using storage::Space;
 
 constexpr char kSelf[] = "self";
+constexpr char kAccess[] = "access";
 
-// An ID inside a stored record was resolved by this server: anything else is a broken invariant.
-Uuid StoredId(std::string_view text) {
+// An ID inside a stored record was resolved by this server: anything else is damage.
+absl::StatusOr<Uuid> StoredId(std::string_view text) {
   const std::optional<Uuid> id = Uuid::Parse(text);
-  ABSL_RAW_CHECK(id.has_value(), "a stored record holds an ID that is no UUID");
+  if (!id.has_value()) return base::errors::DamagedRow("a record that holds an ID which is no UUID");
   return *id;
 }
 
-std::set<Grant> GrantsOfVisit(const store::Record& record, const RecordKey& key) {
-  if (!record.published() || record.cancelled()) return {};
-  v1::Visit visit;
-  ABSL_RAW_CHECK(visit.ParseFromString(record.payload()), "a stored visit cannot be read");
-  const RecordKey service_user = KeyOf({v1::RECORD_KIND_SERVICE_USER, StoredId(visit.service_user_id())});
+std::set<Grant> GrantsOfServiceUser(const store::Record& record, const RecordKey& key) {
+  std::set<Grant> grants;
+  for (const std::string& holder : record.access()) grants.insert({key, {holder}, kAccess});
+  return grants;
+}
+
+absl::StatusOr<std::set<Grant>> GrantsOfVisit(const store::Record& record, const RecordKey& key) {
+  if (!record.published() || record.cancelled() || record.outside_window()) return std::set<Grant>();
+  ASSIGN_OR_RETURN(const v1::Visit visit, base::ParseStored<v1::Visit>(record.payload()));
+  ASSIGN_OR_RETURN(const Uuid service_user_id, StoredId(visit.service_user_id()));
+  const RecordKey service_user = KeyOf({v1::RECORD_KIND_SERVICE_USER, service_user_id});
   std::set<Uuid> carers;
-  for (const v1::Assignment& assignment : visit.assignments()) carers.insert(StoredId(assignment.carer_id()));
+  for (const v1::Assignment& assignment : visit.assignments()) {
+    ASSIGN_OR_RETURN(const Uuid carer, StoredId(assignment.carer_id()));
+    carers.insert(carer);
+  }
   std::set<Grant> grants;
   for (const Uuid& carer : carers) {
     const ReceiverId receiver = CarerReceiver(carer);
@@ -46,8 +56,8 @@ std::set<Grant> GrantsOfVisit(const store::Record& record, const RecordKey& key)
   return grants;
 }
 
-absl::StatusOr<bool> HasGrant(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& record,
-                              const ReceiverId& receiver) {
+absl::StatusOr<bool> HasOwnGrant(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& record,
+                                 const ReceiverId& receiver) {
   bool found = false;
   RETURN_IF_ERROR(reader.Scan(Space::kRecords, base::keys::GrantsOfReceiver(tenant, record, receiver), 1,
                               [&found](std::string_view, std::string_view) {
@@ -57,79 +67,105 @@ absl::StatusOr<bool> HasGrant(const storage::Reader& reader, const base::TenantI
   return found;
 }
 
-// The record that a stored care event hangs on; nullopt where the event is not stored.
-absl::StatusOr<std::optional<RecordKey>> StoredParent(const storage::Reader& reader, const base::TenantId& tenant,
-                                                      const RecordKey& event) {
-  ASSIGN_OR_RETURN(const std::optional<store::Record> record, GetRecord(reader, tenant, event));
-  if (!record.has_value()) return std::optional<RecordKey>();
-  ASSIGN_OR_RETURN(const v1::CareEvent care_event, base::ParseStored<v1::CareEvent>(record->payload()));
-  const std::optional<RecordName> parent = ParentOf(care_event);
-  if (!parent.has_value()) return base::errors::DamagedRow("a care event that hangs on nothing");
-  return std::optional<RecordKey>(KeyOf(*parent));
+// The record that a stored one hangs on; nullopt where nobody is to see it: it is not stored, or deleted.
+absl::StatusOr<std::optional<RecordKey>> ParentOfStored(const storage::Reader& reader, const base::TenantId& tenant,
+                                                        const RecordKey& child) {
+  ASSIGN_OR_RETURN(const std::optional<store::Record> record, GetRecord(reader, tenant, child));
+  if (!record.has_value() || record->deleted()) return std::optional<RecordKey>();
+  ASSIGN_OR_RETURN(RecordKey parent, ParentOf(*record));
+  return std::optional<RecordKey>(std::move(parent));
 }
 
 }  // namespace
 
-std::set<Grant> GrantsGivenBy(const store::Record& record, const std::string& parent_source) {
-  const Uuid id = StoredId(record.record_id());
+absl::StatusOr<RecordKey> ParentOf(const store::Record& child) {
+  if (child.kind() == v1::RECORD_KIND_CARE_PLAN) {
+    ASSIGN_OR_RETURN(const v1::CarePlan plan, base::ParseStored<v1::CarePlan>(child.payload()));
+    ASSIGN_OR_RETURN(const Uuid service_user, StoredId(plan.service_user_id()));
+    return KeyOf({v1::RECORD_KIND_SERVICE_USER, service_user});
+  }
+  ASSIGN_OR_RETURN(const v1::CareEvent event, base::ParseStored<v1::CareEvent>(child.payload()));
+  const std::optional<RecordName> parent = ParentOf(event);
+  if (!parent.has_value()) return base::errors::DamagedRow("a care event that hangs on nothing");
+  return KeyOf(*parent);
+}
+
+absl::StatusOr<std::set<Grant>> GrantsGivenBy(const store::Record& record, const std::string& parent_source) {
+  ASSIGN_OR_RETURN(const Uuid id, StoredId(record.record_id()));
   const RecordKey key = KeyOf({record.kind(), id});
   switch (record.kind()) {
     case v1::RECORD_KIND_CARER:
-      return {{key, CarerReceiver(id), kSelf}};
+      return std::set<Grant>{{key, CarerReceiver(id), kSelf}};
+    case v1::RECORD_KIND_SERVICE_USER:
+      return GrantsOfServiceUser(record, key);
     case v1::RECORD_KIND_VISIT:
       return GrantsOfVisit(record, key);
     case v1::RECORD_KIND_CARE_EVENT:
-      if (parent_source.empty()) return {};
-      return {{key, SourceReceiver(parent_source), kSelf}};
+      if (parent_source.empty()) return std::set<Grant>();
+      return std::set<Grant>{{key, SourceReceiver(parent_source), kSelf}};
     default:
-      return {};
+      return std::set<Grant>();
   }
 }
 
 absl::StatusOr<bool> IsVisible(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& record,
                                const ReceiverId& receiver) {
-  ASSIGN_OR_RETURN(const bool granted, HasGrant(reader, tenant, record, receiver));
-  if (granted) return true;
+  const std::optional<RecordKey> carer = CarerOf(receiver);
+  if (!carer.has_value()) return HasOwnGrant(reader, tenant, record, receiver);
   const std::optional<RecordName> name = NameOf(record);
-  const bool follows = name.has_value() && name->kind == v1::RECORD_KIND_CARE_EVENT && IsCarer(receiver);
-  if (!follows) return false;
-  ASSIGN_OR_RETURN(const std::optional<RecordKey> parent, StoredParent(reader, tenant, record));
-  if (!parent.has_value()) return false;
-  return HasGrant(reader, tenant, *parent, receiver);
+  std::optional<RecordKey> root = record;
+  if (name.has_value() && HangsOnAnother(name->kind)) {
+    ASSIGN_OR_RETURN(root, ParentOfStored(reader, tenant, record));
+  }
+  if (!root.has_value()) return false;
+  ASSIGN_OR_RETURN(const std::vector<RecordKey> groups, LiveGroupsOf(reader, tenant, *carer));
+  return IsGranted(reader, tenant, *root, receiver, groups);
 }
 
-absl::StatusOr<std::vector<ReceiverId>> ReceiversOf(const storage::Reader& reader, const base::TenantId& tenant,
-                                                    const RecordKey& record, size_t most) {
-  std::vector<ReceiverId> receivers;
-  storage::KeyRange rest = base::keys::GrantsOfRecord(tenant, record);
-  // One row a receiver: a carer who was assigned to hundreds of visits has hundreds of rows, which are stepped over.
-  while (receivers.size() <= most) {
-    std::optional<ReceiverId> next;
-    bool damaged = false;
-    RETURN_IF_ERROR(reader.Scan(Space::kRecords, rest, 1, [&](std::string_view key, std::string_view) {
-      RecordKey of;
-      ReceiverId receiver;
-      std::string reason;
-      damaged = !base::keys::ParseGrant(key, &of, &receiver, &reason);
-      next = std::move(receiver);
-      return false;
-    }));
-    if (damaged) return base::errors::DamagedRow("grant");
-    if (!next.has_value()) break;
-    rest.begin = base::keys::GrantsOfReceiver(tenant, record, *next).end;
-    receivers.push_back(*std::move(next));
+absl::StatusOr<bool> IsGranted(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& record,
+                               const ReceiverId& receiver, const std::vector<RecordKey>& groups) {
+  ASSIGN_OR_RETURN(const bool own, HasOwnGrant(reader, tenant, record, receiver));
+  if (own || groups.empty()) return own;
+  std::vector<std::string> keys;
+  for (const RecordKey& group : groups) keys.push_back(base::keys::Grant(tenant, record, GroupHolder(group), kAccess));
+  ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> rows, reader.MultiGet(Space::kRecords, keys));
+  for (const std::optional<std::string>& row : rows) {
+    // One that is not empty is on its way out.
+    if (row.has_value() && row->empty()) return true;
   }
-  return receivers;
+  return false;
 }
 
 void AddGrant(commit::Transaction& transaction, const Grant& grant) {
-  transaction.Put(Space::kRecords, base::keys::Grant(transaction.tenant(), grant.record, grant.receiver, grant.reason),
-                  std::string());
+  const base::TenantId& tenant = transaction.tenant();
+  transaction.Put(Space::kRecords, base::keys::Grant(tenant, grant.record, grant.holder, grant.reason), std::string());
+  const std::optional<RecordKey> group = GroupOfHolder(grant.holder);
+  if (group.has_value()) {
+    transaction.Put(Space::kRecords, base::keys::GroupRecord(tenant, *group, grant.record), std::string());
+  }
 }
 
 void RemoveGrant(commit::Transaction& transaction, const Grant& grant) {
-  transaction.Delete(Space::kRecords,
-                     base::keys::Grant(transaction.tenant(), grant.record, grant.receiver, grant.reason));
+  const base::TenantId& tenant = transaction.tenant();
+  std::string key = base::keys::Grant(tenant, grant.record, grant.holder, grant.reason);
+  const std::optional<RecordKey> group = GroupOfHolder(grant.holder);
+  if (!group.has_value()) return transaction.Delete(Space::kRecords, std::move(key));
+  const std::string leaving = LeavingSince(transaction.revision());
+  transaction.Put(Space::kRecords, std::move(key), leaving);
+  transaction.Put(Space::kRecords, base::keys::GroupRecord(tenant, *group, grant.record), leaving);
+}
+
+absl::Status ForgetGroupGrant(commit::Transaction& transaction, const RecordKey& group, const RecordKey& record,
+                              base::Revision since) {
+  const std::string key = base::keys::GroupRecord(transaction.tenant(), group, record);
+  ASSIGN_OR_RETURN(const std::optional<std::string> row, transaction.Get(Space::kRecords, key));
+  if (!row.has_value()) return absl::OkStatus();
+  // It may have been given again meanwhile, or taken again: then it is not this row's to delete.
+  ASSIGN_OR_RETURN(const bool ours, IsLeavingSince(*row, since));
+  if (!ours) return absl::OkStatus();
+  transaction.Delete(Space::kRecords, key);
+  transaction.Delete(Space::kRecords, base::keys::Grant(transaction.tenant(), record, GroupHolder(group), kAccess));
+  return absl::OkStatus();
 }
 
 }  // namespace caresync::records

@@ -1,13 +1,20 @@
-// The one relation that says who may see what: (receiver, record, reason). A record is visible to a receiver while a
-// row is left.
+// The one relation that says who may see what: (holder, record, reason). A holder is a receiver or an employee group. A
+// record is visible to a carer while a row is left that names the carer or a group of the carer's.
 //
-// Reasons are opaque bytes: the key of the visit whose assignment gives the grant, or "self". What hangs on a record
-// (its care events) has no rows of its own for carers: it follows the record.
+// Reasons are opaque bytes: the key of the visit whose assignment gives the grant, "self", or "access" where a person
+// gave it. What hangs on a record (its care events, its care plans) has no rows of its own for carers: it follows the
+// record.
+//
+// A row that ends a group's grant or a carer's membership at once would hide from the fan-out of that very ending, and
+// from all others meanwhile, whom it concerned. So such rows stay as `Leaving` until that fan-out is through: nobody
+// sees anything by them, and fan-outs still walk over them. A carer's own grants need none: their fan-out lists its
+// pairs.
 #ifndef CARESYNC_SERVER_RECORDS_GRANTS_H_
 #define CARESYNC_SERVER_RECORDS_GRANTS_H_
 
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,33 +28,39 @@ namespace caresync::records {
 
 struct Grant {
   base::RecordKey record;
-  base::ReceiverId receiver;
+  base::ReceiverId holder;
   std::string reason;
   auto operator<=>(const Grant&) const = default;
 };
 
 // The grants that `record`, as it is, gives:
 //   a carer           its own record to itself
-//   a visit           published and not cancelled: to each assigned carer the visit, its service user, and the records
-//   of all its
-//                     carers, each for the reason of this visit
+//   a service user    itself to those whom people gave access
+//   a visit           published, not cancelled and inside the tenant's window: to each assigned carer the visit, its
+//                     service user, and the records of all its carers, each for the reason of this visit
 //   a care event      itself to the source of the record it hangs on (`parent_source`; empty: none, a hand-made
-//   record's events go
-//                     to no source)
-// Anything else gives none.
-std::set<Grant> GrantsGivenBy(const store::Record& record, const std::string& parent_source);
+//                     record's events go to no source)
+// Anything else gives none. Errors: DAMAGED_ROW where the record holds what no record may.
+absl::StatusOr<std::set<Grant>> GrantsGivenBy(const store::Record& record, const std::string& parent_source);
 
-// For every kind of record; a care event follows the record that it hangs on.
+// The record that a care event or a care plan hangs on. Errors: DAMAGED_ROW.
+absl::StatusOr<base::RecordKey> ParentOf(const store::Record& child);
+
+// For every kind of record; what hangs on a record follows it.
 absl::StatusOr<bool> IsVisible(const storage::Reader& reader, const base::TenantId& tenant,
                                const base::RecordKey& record, const base::ReceiverId& receiver);
 
-// Everybody who has a grant on the record, in order, each once: who may see it, and with it what hangs on it. At most
-// `most` + 1 are returned: more than `most` means "too many".
-absl::StatusOr<std::vector<base::ReceiverId>> ReceiversOf(const storage::Reader& reader, const base::TenantId& tenant,
-                                                          const base::RecordKey& record, size_t most);
+// Whether a row is left by which `receiver` sees `record`, which hangs on none: of its own, or of one of `groups`.
+absl::StatusOr<bool> IsGranted(const storage::Reader& reader, const base::TenantId& tenant,
+                               const base::RecordKey& record, const base::ReceiverId& receiver,
+                               const std::vector<base::RecordKey>& groups);
 
 void AddGrant(commit::Transaction& transaction, const Grant& grant);
+// A group's grant stays as leaving; see above.
 void RemoveGrant(commit::Transaction& transaction, const Grant& grant);
+// Deletes what RemoveGrant left of the group's grant, where it left it at this revision.
+absl::Status ForgetGroupGrant(commit::Transaction& transaction, const base::RecordKey& group,
+                              const base::RecordKey& record, base::Revision since);
 
 }  // namespace caresync::records
 

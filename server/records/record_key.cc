@@ -7,10 +7,19 @@ namespace {
 
 constexpr char kCarerReceiver = 'c';
 constexpr char kSourceReceiver = 's';
+constexpr char kGroupHolder = 'g';
 constexpr size_t kUuidBytes = 16;
 
 // The name space of integrated records' IDs: stored IDs derive from it, so it never changes.
 constexpr char kIntegratedRecords[] = "7d1f7c52-52a3-4b0e-9a55-6c2f3c1e9b84";
+
+// Carers and groups are named by their UUIDs.
+std::optional<base::RecordKey> RecordOf(const base::ReceiverId& holder, char letter, v1::RecordKind kind) {
+  if (holder.bytes.empty() || holder.bytes.front() != letter) return std::nullopt;
+  const std::optional<base::Uuid> id = base::Uuid::FromBytes(std::string_view(holder.bytes).substr(1));
+  if (!id.has_value()) return std::nullopt;
+  return KeyOf({kind, *id});
+}
 
 }  // namespace
 
@@ -33,8 +42,30 @@ base::ReceiverId CarerReceiver(const base::Uuid& carer) {
 
 base::ReceiverId SourceReceiver(std::string_view source) { return {std::string(1, kSourceReceiver).append(source)}; }
 
+base::ReceiverId FanOutTopic() { return {"fan-out"}; }
+
 bool IsCarer(const base::ReceiverId& receiver) {
   return !receiver.bytes.empty() && receiver.bytes.front() == kCarerReceiver;
+}
+
+std::optional<base::RecordKey> CarerOf(const base::ReceiverId& receiver) {
+  return RecordOf(receiver, kCarerReceiver, v1::RECORD_KIND_CARER);
+}
+
+base::ReceiverId GroupHolder(const base::RecordKey& group) {
+  return {std::string(1, kGroupHolder).append(group.bytes, 1)};
+}
+
+std::optional<base::RecordKey> GroupOfHolder(const base::ReceiverId& holder) {
+  return RecordOf(holder, kGroupHolder, v1::RECORD_KIND_EMPLOYEE_GROUP);
+}
+
+feed::Level LevelOf(v1::RecordKind kind) {
+  return kind == v1::RECORD_KIND_CARE_PLAN ? feed::kFirstLevel + 1 : feed::kFirstLevel;
+}
+
+bool HangsOnAnother(v1::RecordKind kind) {
+  return kind == v1::RECORD_KIND_CARE_EVENT || kind == v1::RECORD_KIND_CARE_PLAN;
 }
 
 std::optional<RecordName> ParentOf(const v1::CareEvent& event) {

@@ -1,7 +1,12 @@
 // Events that a person is to look at: kept, listed, never in the way of what is behind them.
+//
+// An item is named by its event ID and the digest of its bytes, since two may have one event ID. While a carer has an
+// item on a visit that waits, later events of that carer on that visit follow it.
 #ifndef CARESYNC_SERVER_RECORDS_REVIEW_H_
 #define CARESYNC_SERVER_RECORDS_REVIEW_H_
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,18 +18,38 @@
 
 namespace caresync::records {
 
-// Keeps `item` under (event ID, digest of its bytes). `carer` and `parent` name what later events of the same carer and
-// visit wait behind; an empty parent: nothing does. Harmless to repeat.
-void KeepForReview(commit::Transaction& transaction, const store::ReviewItem& item, std::string_view digest,
-                   const base::RecordKey& carer, const base::RecordKey& parent);
+struct ReviewName {
+  std::string event_id;
+  // SHA-256 of the event's bytes.
+  std::string digest;
+  auto operator<=>(const ReviewName&) const = default;
+};
 
-// Whether an event of this carer on this visit or service user is for review.
+// The text that people's calls name an item by, and back; nullopt where it is none.
+std::string TextOf(const ReviewName& name);
+std::optional<ReviewName> ParseReviewName(std::string_view text);
+
+// Keeps `item` under (event ID, digest of its bytes). `item.waits_on` names the visit or service user that it was
+// recorded on; empty: none that it could ever be taken for by itself. Harmless to repeat.
+void KeepForReview(commit::Transaction& transaction, const store::ReviewItem& item, std::string_view digest);
+
+absl::StatusOr<std::optional<store::ReviewItem>> GetReview(const storage::Reader& reader, const base::TenantId& tenant,
+                                                           const ReviewName& name);
+
+// Writes an item that is there with another reason: it waits on.
+void PutReview(commit::Transaction& transaction, const ReviewName& name, const store::ReviewItem& item);
+
+// Writes the item with its resolution, which it has now: it waits no more, and nothing follows it any more.
+void CloseReview(commit::Transaction& transaction, const ReviewName& name, const store::ReviewItem& item);
+
+// Whether an event of this carer on this visit or service user waits.
 absl::StatusOr<bool> HasReview(const storage::Reader& reader, const base::TenantId& tenant,
                                const base::RecordKey& carer, const base::RecordKey& parent);
 
-// Up to `most` items, in the order of their event IDs.
-absl::StatusOr<std::vector<store::ReviewItem>> ListReview(const storage::Reader& reader, const base::TenantId& tenant,
-                                                          size_t most);
+// Those that wait, in the order in which they were recorded; at most `most`.
+absl::StatusOr<std::vector<ReviewName>> WaitingReviews(const storage::Reader& reader, const base::TenantId& tenant,
+                                                       const base::RecordKey& carer, const base::RecordKey& parent,
+                                                       size_t most);
 
 }  // namespace caresync::records
 

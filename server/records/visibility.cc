@@ -1,55 +1,171 @@
 #include "server/records/visibility.h"
 
-#include <optional>
+#include <limits>
 #include <string_view>
-#include <vector>
 
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "server/records/fan_out.h"
 #include "server/records/grants.h"
+#include "server/records/groups.h"
+#include "server/records/record_key.h"
 #include "server/records/record_store.h"
+#include "server/records/review_resolution.h"
 
 namespace caresync::records {
 namespace {
 
+namespace limits = base::limits;
 using base::ReceiverId;
 using base::RecordKey;
 
-absl::StatusOr<feed::Moved> SettleAlone(feed::FeedWriter& feeds, const ReceiverId& receiver, const RecordKey& key) {
-  commit::Transaction& transaction = feeds.transaction();
-  ASSIGN_OR_RETURN(const bool visible, IsVisible(transaction, transaction.tenant(), key, receiver));
-  if (!visible) return feeds.Remove(receiver, key);
-  ASSIGN_OR_RETURN(const std::optional<store::Record> record, GetRecord(transaction, transaction.tenant(), key));
-  if (!record.has_value()) return feeds.Remove(receiver, key);
-  return feeds.Upsert(receiver, {key, record->version(), record->fingerprint(), record->payload().size()});
-}
-
-absl::StatusOr<std::vector<RecordKey>> ChildrenOf(const commit::Transaction& transaction, const RecordKey& parent) {
-  std::vector<RecordKey> children;
-  bool damaged = false;
-  // Read up to the bound on one commit: past it the caller refuses the change anyway.
-  RETURN_IF_ERROR(transaction.Scan(storage::Space::kRecords, base::keys::Children(transaction.tenant(), parent),
-                                   base::limits::kFanOutEntries + 1, [&](std::string_view key, std::string_view) {
-                                     RecordKey of;
-                                     RecordKey child;
-                                     damaged = !base::keys::ParseChild(key, &of, &child);
-                                     children.push_back(std::move(child));
-                                     return !damaged;
-                                   }));
-  if (damaged) return base::errors::DamagedRow("child");
-  return children;
-}
+// An entry's old and new row, its place, and the feed's head.
+constexpr size_t kRowsPerEntry = 4;
+// Kept for what ends a change: its tasks, their scopes, the tenant's head.
+constexpr size_t kRowsLeft = 1'000;
+// Names of children kept at hand, lists of them included: most records have a few, some have thousands.
+constexpr size_t kChildrenKept = 65'536;
 
 }  // namespace
 
-absl::Status SettleFeed(feed::FeedWriter& feeds, const ReceiverId& receiver, const RecordKey& record) {
-  ASSIGN_OR_RETURN(const feed::Moved moved, SettleAlone(feeds, receiver, record));
-  if (moved != feed::Moved::kAppeared && moved != feed::Moved::kDisappeared) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::vector<RecordKey> children, ChildrenOf(feeds.transaction(), record));
-  for (const RecordKey& child : children) RETURN_IF_ERROR(SettleAlone(feeds, receiver, child).status());
+absl::Status Settler::Begin(Mode mode) {
+  mode_ = mode;
+  settled_any_ = false;
+  viewer_.reset();
+  facts_.clear();
+  children_.clear();
+  children_kept_ = 0;
+  ASSIGN_OR_RETURN(has_scopes_, HasScopes(transaction(), transaction().tenant()));
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Settler::Settle(const ReceiverId& receiver, const RecordKey& record) {
+  if (!HasRoomFor(1)) return false;
+  ASSIGN_OR_RETURN(const bool visible, Sees(receiver, record));
+  ASSIGN_OR_RETURN(const Facts facts, FactsOf(record));
+  const size_t mark = transaction().Mark();
+  const size_t moved_before = moved();
+  ASSIGN_OR_RETURN(const feed::Moved moved_how, Apply(receiver, facts, visible));
+  bool with_children =
+      mode_ == Mode::kTask || moved_how == feed::Moved::kAppeared || moved_how == feed::Moved::kDisappeared;
+  if (!with_children && has_scopes_ && IsCarer(receiver)) {
+    ASSIGN_OR_RETURN(const Viewer* viewer, ViewerOf(receiver));
+    with_children = viewer->concerned;
+  }
+  if (with_children) {
+    ASSIGN_OR_RETURN(const std::vector<RecordKey> children, ChildrenOf(record));
+    if (!HasRoomFor(children.size())) {
+      transaction().RollBackTo(mark);
+      set_moved(moved_before);
+      return false;
+    }
+    RETURN_IF_ERROR(SettleChildren(receiver, children, visible));
+  }
+  if (moved_how == feed::Moved::kAppeared) RETURN_IF_ERROR(LookAtWaitingOn(receiver, record));
+  settled_any_ = true;
+  return true;
+}
+
+absl::Status Settler::LookAtWaitingOn(const ReceiverId& receiver, const RecordKey& record) {
+  const std::optional<RecordKey> carer = CarerOf(receiver);
+  const bool of_service_user = NameOf(record).value_or(RecordName()).kind == v1::RECORD_KIND_SERVICE_USER;
+  return carer.has_value() && of_service_user ? LookAtWaiting(transaction(), *carer, record) : absl::OkStatus();
+}
+
+absl::StatusOr<bool> Settler::SettleChild(const ReceiverId& receiver, const RecordKey& record, const RecordKey& child) {
+  if (!HasRoomFor(1)) return false;
+  ASSIGN_OR_RETURN(const bool visible, Sees(receiver, record));
+  RETURN_IF_ERROR(SettleChildren(receiver, {child}, visible));
+  settled_any_ = true;
+  return true;
+}
+
+bool Settler::Look() {
+  if (!HasRoomFor(1)) return false;
+  ++looked_;
+  settled_any_ = true;
+  return true;
+}
+
+bool Settler::HasRoomFor(size_t entries) {
+  if (mode_ == Mode::kTask && !settled_any_) return true;
+  return moved() + entries <= room_.moved && looked_ + entries <= room_.looked &&
+         transaction().rows() + kRowsPerEntry * entries + kRowsLeft <= room_.rows;
+}
+
+absl::StatusOr<feed::Moved> Settler::Apply(const ReceiverId& receiver, const Facts& facts, bool visible) {
+  ++looked_;
+  if (!visible || facts.gone) return feeds_.Remove(receiver, facts.version.record);
+  return feeds_.Upsert(receiver, facts.version);
+}
+
+absl::Status Settler::SettleChildren(const ReceiverId& receiver, const std::vector<RecordKey>& children, bool visible) {
+  for (const RecordKey& child : children) {
+    ASSIGN_OR_RETURN(const Facts facts, FactsOf(child));
+    RETURN_IF_ERROR(Apply(receiver, facts, visible).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const Settler::Viewer*> Settler::ViewerOf(const ReceiverId& receiver) {
+  if (viewer_.has_value() && viewer_->receiver == receiver) return &*viewer_;
+  Viewer viewer{receiver, {}, false};
+  const base::TenantId& tenant = transaction().tenant();
+  if (const std::optional<RecordKey> carer = CarerOf(receiver); carer.has_value()) {
+    ASSIGN_OR_RETURN(viewer.groups, LiveGroupsOf(transaction(), tenant, *carer));
+    if (has_scopes_) {
+      ASSIGN_OR_RETURN(viewer.concerned, IsConcerned(transaction(), tenant, receiver));
+    }
+  }
+  viewer_ = std::move(viewer);
+  return &*viewer_;
+}
+
+absl::StatusOr<bool> Settler::Sees(const ReceiverId& receiver, const RecordKey& record) {
+  ASSIGN_OR_RETURN(const Viewer* viewer, ViewerOf(receiver));
+  return IsGranted(transaction(), transaction().tenant(), record, receiver, viewer->groups);
+}
+
+absl::StatusOr<Settler::Facts> Settler::FactsOf(const RecordKey& record) {
+  const auto known = facts_.find(record);
+  if (known != facts_.end()) return known->second;
+  ASSIGN_OR_RETURN(const std::optional<store::Record> stored, GetRecord(transaction(), transaction().tenant(), record));
+  Facts facts{.version = {.record = record}, .gone = true};
+  if (stored.has_value()) {
+    facts.gone = stored->deleted();
+    facts.version = {.record = record,
+                     .version = stored->version(),
+                     .fingerprint = stored->fingerprint(),
+                     .payload_bytes = stored->payload().size(),
+                     .level = LevelOf(stored->kind())};
+  }
+  // A step walks over the same records for one carer after the other.
+  if (facts_.size() >= limits::kFanOutPairs) facts_.clear();
+  facts_[record] = facts;
+  return facts;
+}
+
+absl::StatusOr<std::vector<RecordKey>> Settler::ChildrenOf(const RecordKey& record) {
+  const auto known = children_.find(record);
+  if (known != children_.end()) return known->second;
+  std::vector<RecordKey> children;
+  bool damaged = false;
+  RETURN_IF_ERROR(transaction().Scan(storage::Space::kRecords, base::keys::Children(transaction().tenant(), record),
+                                     std::numeric_limits<size_t>::max(), [&](std::string_view key, std::string_view) {
+                                       RecordKey of;
+                                       damaged = !base::keys::ParseChild(key, &of, &children.emplace_back());
+                                       return !damaged;
+                                     }));
+  if (damaged) return base::errors::DamagedRow("child");
+  if (children_kept_ >= kChildrenKept) {
+    children_.clear();
+    children_kept_ = 0;
+  }
+  children_[record] = children;
+  children_kept_ += children.size() + 1;
+  return children;
 }
 
 }  // namespace caresync::records

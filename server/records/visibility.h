@@ -1,18 +1,96 @@
-// Brings one receiver's feed to what the grants say about one record. It works visibility out anew from the stored
-// grants each time, never from what an earlier step saw.
+// Brings receivers' feeds to what the grants say. It works visibility out anew from the stored rows each time, never
+// from what an earlier step saw.
 #ifndef CARESYNC_SERVER_RECORDS_VISIBILITY_H_
 #define CARESYNC_SERVER_RECORDS_VISIBILITY_H_
 
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <vector>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/base/ids.h"
+#include "server/base/limits.h"
+#include "server/commit/transaction.h"
 #include "server/feed/feed_writer.h"
 
 namespace caresync::records {
 
-// Visible: an upsert of the record's current version, unless the entry is right already. Not visible: a removal where
-// the receiver had it. Where the record appeared or disappeared, what hangs on it does too. Errors are those of
-// reading.
-absl::Status SettleFeed(feed::FeedWriter& feeds, const base::ReceiverId& receiver, const base::RecordKey& record);
+// What one commit may do to feeds. Other than the server's own for tests only.
+struct CommitRoom {
+  size_t moved = base::limits::kFanOutEntries;
+  size_t looked = base::limits::kFanOutPairs;
+  size_t rows = base::limits::kCommitRows;
+};
+
+// For one transaction and one thread. Counts what it does, so that a commit stays within its room: entries moved,
+// entries looked at, rows. Errors are those of reading.
+class Settler {
+ public:
+  enum class Mode {
+    kInline,  // In the change itself: what does not fit becomes a task.
+    kTask,    // In a task's step: the first pair is settled in any case, so that each step gets on.
+  };
+
+  explicit Settler(commit::Transaction& transaction, const CommitRoom& room = {}) : feeds_(transaction), room_(room) {}
+
+  // Before pairs are settled, and again after rows were written otherwise: forgets what it read.
+  absl::Status Begin(Mode mode);
+
+  // Settles the record in the receiver's feed: visible, an upsert of the current version, unless the entry is right
+  // already; not visible, a removal where the receiver had it. What hangs on the record is settled with it where the
+  // record appeared or disappeared, and always where a fan-out is under way that concerns the receiver: a record that
+  // is right by then says nothing of them. False, and nothing done, where the commit has no room for it.
+  absl::StatusOr<bool> Settle(const base::ReceiverId& receiver, const base::RecordKey& record);
+  // Settles `child` alone, which hangs on `record`.
+  absl::StatusOr<bool> SettleChild(const base::ReceiverId& receiver, const base::RecordKey& record,
+                                   const base::RecordKey& child);
+  // Counts a look at something that moves nothing. False where there is no room for it.
+  bool Look();
+
+  // Entries moved. What was looked at in vain is not taken back: it has cost its time.
+  size_t moved() const { return feeds_.moved(); }
+  void set_moved(size_t moved) { feeds_.set_moved(moved); }
+  commit::Transaction& transaction() { return feeds_.transaction(); }
+
+ private:
+  // What a feed's entry of the record is to be.
+  struct Facts {
+    feed::RecordVersion version;
+    // Nobody is to see it: there is no such record, or it was deleted.
+    bool gone = false;
+  };
+  struct Viewer {
+    base::ReceiverId receiver;
+    std::vector<base::RecordKey> groups;
+    bool concerned = false;
+  };
+
+  bool HasRoomFor(size_t entries);
+  // What the receiver recorded on the record before it might see it can be taken now.
+  absl::Status LookAtWaitingOn(const base::ReceiverId& receiver, const base::RecordKey& record);
+  absl::StatusOr<feed::Moved> Apply(const base::ReceiverId& receiver, const Facts& facts, bool visible);
+  absl::Status SettleChildren(const base::ReceiverId& receiver, const std::vector<base::RecordKey>& children,
+                              bool visible);
+  absl::StatusOr<const Viewer*> ViewerOf(const base::ReceiverId& receiver);
+  absl::StatusOr<bool> Sees(const base::ReceiverId& receiver, const base::RecordKey& record);
+  absl::StatusOr<Facts> FactsOf(const base::RecordKey& record);
+  absl::StatusOr<std::vector<base::RecordKey>> ChildrenOf(const base::RecordKey& record);
+
+  feed::FeedWriter feeds_;
+  const CommitRoom room_;
+  size_t looked_ = 0;
+  Mode mode_ = Mode::kInline;
+  bool settled_any_ = false;
+  // Whether anything is under way in the tenant.
+  bool has_scopes_ = false;
+  // What was read since Begin, which nothing changes meanwhile.
+  std::optional<Viewer> viewer_;
+  std::map<base::RecordKey, Facts> facts_;
+  std::map<base::RecordKey, std::vector<base::RecordKey>> children_;
+  size_t children_kept_ = 0;
+};
 
 }  // namespace caresync::records
 

@@ -72,6 +72,14 @@ v1::ChangeOutcome ToOutcome(PutOutcome outcome) {
   return v1::CHANGE_OUTCOME_UNSPECIFIED;
 }
 
+void AddMissing(const std::vector<Reference>& missing, v1::ChangeResult& result) {
+  for (const Reference& reference : missing) {
+    v1::MissingReference& added = *result.add_missing();
+    added.set_kind(reference.kind);
+    added.set_external_id(reference.external_id);
+  }
+}
+
 v1::ChangeResult Rejected(const absl::Status& status) {
   v1::ChangeResult result;
   result.set_outcome(v1::CHANGE_OUTCOME_REJECTED);
@@ -111,29 +119,32 @@ absl::StatusOr<v1::ChangeResult> ApplyValid(RecordStore& records, const v1::Rost
   }
 
   ASSIGN_OR_RETURN(const Resolved resolved, Resolve(transaction, change));
-  store::Record record = BuildRecord(change, id, resolved.ids);
+  // Of a group those who are known are taken at once: somebody who left it must not stay in it for the sake of a
+  // newcomer.
+  const bool goes_ahead = resolved.missing.empty() || kind == v1::RECORD_KIND_EMPLOYEE_GROUP;
+  store::Record record = BuildRecord(WithoutMembers(change, resolved.missing), id, resolved.ids);
   if (record.payload().size() > limits::kRecordBytes) return errors::RecordTooLarge(record.payload().size());
   // A version that is not given must not make room for an older one.
   const uint64_t latest = std::max(stored.has_value() ? stored->origin().source_version() : 0,
                                    waiting.has_value() ? waiting->change().source_version() : 0);
-  if (!resolved.missing.empty()) {
+  bool dropped = false;
+  if (resolved.missing.empty()) {
+    ASSIGN_OR_RETURN(dropped, DropWaiting(transaction, key));
+  } else {
     v1::RosterChange kept = change;
     kept.set_source_version(std::max(latest, change.source_version()));
     RETURN_IF_ERROR(KeepWaiting(transaction, kept, key, resolved.missing_keys));
+    AddMissing(resolved.missing, result);
+  }
+  if (!goes_ahead) {
     result.set_outcome(v1::CHANGE_OUTCOME_WAITING);
-    for (const Reference& reference : resolved.missing) {
-      v1::MissingReference& missing = *result.add_missing();
-      missing.set_kind(reference.kind);
-      missing.set_external_id(reference.external_id);
-    }
     return result;
   }
 
-  RETURN_IF_ERROR(DropWaiting(transaction, key));
   record.mutable_origin()->set_source_version(std::max(latest, change.source_version()));
   ASSIGN_OR_RETURN(const PutOutcome outcome, StoreRecord(records, std::move(record), id));
   // What waited for the record's next state was dropped: that is a change, though the record is as it was.
-  const bool only_dropped = waiting.has_value() && outcome == PutOutcome::kUnchanged;
+  const bool only_dropped = dropped && outcome == PutOutcome::kUnchanged;
   result.set_outcome(only_dropped ? v1::CHANGE_OUTCOME_UPDATED : ToOutcome(outcome));
   return result;
 }
@@ -149,30 +160,40 @@ absl::StatusOr<v1::ChangeResult> ApplyOne(RecordStore& records, const std::strin
   return Rejected(result.status());
 }
 
-// Applies what waits to write `waiter`, or keeps it waiting for what is still missing. Not OK where it does not fit
-// into this commit any more, and for errors of the store.
-absl::Status Release(RecordStore& records, const RecordKey& waiter) {
+// Applies what waited, or keeps it waiting for what is still missing. Errors leave traces.
+absl::StatusOr<v1::ChangeResult> ApplyWaiting(RecordStore& records, const v1::RosterChange& change) {
+  // It was valid when it was kept, perhaps by another version of the server.
+  RETURN_IF_ERROR(Validate(change));
+  return ApplyValid(records, change);
+}
+
+// Applies what waits to write `waiter`, keeps it waiting for what is still missing, or notes that it is refused. Not OK
+// where it does not fit into this commit any more, and for errors of the store. Returns how much it refers to.
+absl::StatusOr<size_t> Release(RecordStore& records, const RecordKey& waiter) {
   commit::Transaction& transaction = records.transaction();
   ASSIGN_OR_RETURN(const std::optional<store::WaitingChange> waiting,
                    GetWaiting(transaction, transaction.tenant(), waiter));
   if (!waiting.has_value()) return errors::DamagedRow("a change that is said to wait");
+  const size_t references = ReferencesOf(waiting->change()).size();
   const RecordStore::Mark mark = records.SetMark();
-  const absl::StatusOr<v1::ChangeResult> result = ApplyValid(records, waiting->change());
-  if (result.ok() && result->outcome() != v1::CHANGE_OUTCOME_SUPERSEDED) return absl::OkStatus();
-  if (!result.ok()) {
-    records.RollBackTo(mark);
-    if (IsOfStore(result.status()) || base::Reason(result.status()) == base::Reason(errors::CommitTooLarge())) {
-      return result.status();
+  const absl::StatusOr<v1::ChangeResult> result = ApplyWaiting(records, waiting->change());
+  if (result.ok()) {
+    if (result->outcome() == v1::CHANGE_OUTCOME_SUPERSEDED) {
+      RETURN_IF_ERROR(DropWaiting(transaction, waiter).status());
     }
-    observability::Log(observability::Level::kError, "waiting_change_refused",
-                       {{"tenant", transaction.tenant().text()},
-                        {"source", waiting->change().source()},
-                        {"kind", v1::RecordKind_Name(KindOf(waiting->change()))},
-                        {"external_id", waiting->change().external_id()},
-                        {"reason", base::Reason(result.status())}});
+    return references;
   }
-  // It was superseded, or can never be applied.
-  return DropWaiting(transaction, waiter);
+  records.RollBackTo(mark);
+  const std::string reason = base::Reason(result.status());
+  if (IsOfStore(result.status()) || reason == base::Reason(errors::CommitTooLarge())) return result.status();
+  observability::Log(observability::Level::kError, "waiting_change_refused",
+                     {{"tenant", transaction.tenant().text()},
+                      {"source", waiting->change().source()},
+                      {"kind", v1::RecordKind_Name(KindOf(waiting->change()))},
+                      {"external_id", waiting->change().external_id()},
+                      {"reason", reason}});
+  RETURN_IF_ERROR(RefuseWaiting(transaction, waiter, reason));
+  return references;
 }
 
 // One step of kReleaseTask.
@@ -181,11 +202,15 @@ absl::Status ReleaseStep(commit::Transaction& transaction, const std::string& pa
   ASSIGN_OR_RETURN(const std::vector<RecordKey> waiters,
                    WaitersFor(transaction, transaction.tenant(), record, limits::kReleasedPerCommit));
   RecordStore records(transaction);
+  size_t references = 0;
   for (const RecordKey& waiter : waiters) {
-    absl::Status released = Release(records, waiter);
-    if (IsOfStore(released)) return released;
+    const absl::StatusOr<size_t> released = Release(records, waiter);
+    if (IsOfStore(released.status())) return released.status();
     // The commit is full. The first waiter always fits, so each step gets on.
     if (!released.ok()) break;
+    // Each is looked up: one large group is enough for a step.
+    references += *released;
+    if (references >= limits::kGroupMembers) break;
   }
   return ScheduleRelease(transaction, record);
 }

@@ -134,6 +134,17 @@ std::vector<Reference> ReferencesOf(const v1::RosterChange& change) {
   return references;
 }
 
+v1::RosterChange WithoutMembers(const v1::RosterChange& change, const std::vector<Reference>& missing) {
+  if (!change.has_employee_group() || missing.empty()) return change;
+  const std::set<Reference> gone(missing.begin(), missing.end());
+  v1::RosterChange known = change;
+  known.mutable_employee_group()->clear_carers();
+  for (const std::string& carer : change.employee_group().carers()) {
+    if (!gone.contains({v1::RECORD_KIND_CARER, carer})) known.mutable_employee_group()->add_carers(carer);
+  }
+  return known;
+}
+
 store::Record BuildRecord(const v1::RosterChange& change, const base::Uuid& id, const ResolvedIds& ids) {
   using google::protobuf::util::TimeUtil;
   store::Record record;

@@ -28,6 +28,9 @@ v1::RecordKind KindOf(const v1::RosterChange& change);
 // What a valid change refers to, each once, in the order of its fields.
 std::vector<Reference> ReferencesOf(const v1::RosterChange& change);
 
+// The change without these carers among the members of its group.
+v1::RosterChange WithoutMembers(const v1::RosterChange& change, const std::vector<Reference>& missing);
+
 // The record that a valid change asks for, for records::RecordStore::Put. `ids` holds every one of its references.
 store::Record BuildRecord(const v1::RosterChange& change, const base::Uuid& id,
                           const std::map<Reference, base::Uuid>& ids);

@@ -1,4 +1,8 @@
 // Changes that refer to records not seen yet: kept, bounded by source, applied when what they wait for has come.
+//
+// One that cannot be applied even then is kept with the reason, bounded apart: it waits for nothing any more, is in
+// nobody's way, and stands for nothing but what became of it. Its sender finds out by sending it again, which tries it
+// anew; whatever is taken for the record, or waits for it, replaces it.
 #ifndef CARESYNC_SERVER_ROSTER_WAITING_H_
 #define CARESYNC_SERVER_ROSTER_WAITING_H_
 
@@ -24,13 +28,18 @@ inline constexpr char kReleaseTask[] = "roster/release";
 absl::Status KeepWaiting(commit::Transaction& transaction, const v1::RosterChange& change,
                          const base::RecordKey& record, const std::set<base::RecordKey>& missing);
 
-// What waits to write `record`, if anything.
+// What waits to write `record`, if anything; not what was refused.
 absl::StatusOr<std::optional<store::WaitingChange>> GetWaiting(const storage::Reader& reader,
                                                                const base::TenantId& tenant,
                                                                const base::RecordKey& record);
 
-// Forgets what waits to write `record`, if anything: it was applied or replaced.
-absl::Status DropWaiting(commit::Transaction& transaction, const base::RecordKey& record);
+// Forgets what waits to write `record`, or was refused, if anything: it was applied or replaced. False where there was
+// nothing.
+absl::StatusOr<bool> DropWaiting(commit::Transaction& transaction, const base::RecordKey& record);
+
+// What waits to write `record` was refused for `reason` when what it waited for had come. It is forgotten where
+// limits::kWaitingChanges of its source were refused already. Errors: DAMAGED_ROW where nothing waits.
+absl::Status RefuseWaiting(commit::Transaction& transaction, const base::RecordKey& record, const std::string& reason);
 
 // Schedules the release of what waits for `record`, if anything does.
 absl::Status ScheduleRelease(commit::Transaction& transaction, const base::RecordKey& record);

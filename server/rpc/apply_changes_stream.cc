@@ -1,11 +1,10 @@
 #include "server/rpc/apply_changes_stream.h"
 
 #include <utility>
-#include <vector>
 
 #include "server/base/status_macros.h"
 #include "server/commit/sequencer.h"
-#include "server/roster/apply_changes.h"
+#include "server/roster/take_message.h"
 #include "server/roster/validation.h"
 #include "server/rpc/authenticate.h"
 #include "server/rpc/error_details.h"
@@ -17,11 +16,7 @@ namespace {
 constexpr char kMethod[] = "RosterService.ApplyChanges";
 constexpr RoleSet kRoles = {access::Role::kRostering};
 
-using Results = std::vector<v1::ChangeResult>;
-
-v1::ApplyChangesResponse MakeResponse(Results results, const base::CommitPoint& head) {
-  v1::ApplyChangesResponse response;
-  for (v1::ChangeResult& result : results) *response.add_results() = std::move(result);
+v1::ApplyChangesResponse WithCommit(v1::ApplyChangesResponse response, const base::CommitPoint& head) {
   response.mutable_commit()->set_revision(head.revision);
   response.mutable_commit()->set_timeline(head.timeline);
   return response;
@@ -42,7 +37,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ApplyChangesStream:
 }
 
 ApplyChangesStream::ApplyChangesStream(Edge& edge, grpc::CallbackServerContext* context)
-    : edge_(edge), record_(kMethod, edge.clock), deadline_(edge.executor, context) {}
+    : edge_(edge), context_(context), record_(kMethod, edge.clock), deadline_(edge.executor, context) {}
 
 absl::Status ApplyChangesStream::Admit(const grpc::CallbackServerContext& context) {
   access::Verified verified = Authenticate(edge_.verifier, context, kRoles, kMethod);
@@ -106,6 +101,8 @@ void ApplyChangesStream::OnReadDone(bool ok) {
       next_ = std::move(incoming_);
     } else {
       half_closed_ = true;
+      // A stream that was cut ends like that too.
+      if (context_->IsCancelled() && !end_.has_value()) end_ = absl::CancelledError();
     }
   }
   Advance();
@@ -114,17 +111,19 @@ void ApplyChangesStream::OnReadDone(bool ok) {
 void ApplyChangesStream::Apply(grpc::ByteBuffer bytes) {
   absl::StatusOr<v1::ApplyChangesRequest> parsed = ParseMessage<v1::ApplyChangesRequest>(bytes);
   if (!parsed.ok()) return Applied(parsed.status());
+  const bool first = std::exchange(first_message_, false);
   auto request = std::make_shared<const v1::ApplyChangesRequest>(*std::move(parsed));
-  auto results = std::make_shared<Results>();
+  auto response = std::make_shared<v1::ApplyChangesResponse>();
   edge_.sequencer.Submit(
       caller_.tenant,
-      [self = shared_from_this(), request, results](commit::Transaction& transaction) -> absl::Status {
-        ASSIGN_OR_RETURN(*results, roster::ApplyMessage(transaction, self->caller_.subject, *request));
+      [self = shared_from_this(), request, response, first](commit::Transaction& transaction) -> absl::Status {
+        const roster::SourceStream stream{self->caller_.subject, self->edge_.sync.opening};
+        ASSIGN_OR_RETURN(*response, roster::TakeMessage(transaction, stream, first, *request));
         return absl::OkStatus();
       },
-      [self = shared_from_this(), results](const absl::StatusOr<commit::Committed>& committed) {
+      [self = shared_from_this(), response](const absl::StatusOr<commit::Committed>& committed) {
         if (!committed.ok()) return self->Applied(committed.status());
-        self->Applied(MakeResponse(std::move(*results), committed->head));
+        self->Applied(WithCommit(std::move(*response), committed->head));
       },
       request->ByteSizeLong());
 }

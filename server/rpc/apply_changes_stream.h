@@ -52,6 +52,8 @@ class ApplyChangesStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   void Applied(absl::StatusOr<v1::ApplyChangesResponse> response) ABSL_LOCKS_EXCLUDED(mutex_);
 
   Edge& edge_;
+  // Valid until OnDone.
+  const grpc::CallbackServerContext* const context_;
   CallRecord record_;
   WriteDeadline deadline_;
   OpenCalls::Handle open_;
@@ -59,6 +61,8 @@ class ApplyChangesStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   access::Identity caller_;
   grpc::ByteBuffer incoming_;
   grpc::ByteBuffer outgoing_;
+  // No message was applied yet. Touched by one Apply at a time.
+  bool first_message_ = true;
 
   storage::Mutex mutex_;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;

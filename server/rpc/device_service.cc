@@ -1,11 +1,18 @@
 #include "server/rpc/device_service.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "caresync/store/stored.pb.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
 #include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/base/uuid.h"
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
+#include "server/rpc/device_export_stream.h"
 #include "server/rpc/unary.h"
 
 namespace caresync::rpc {
@@ -21,22 +28,49 @@ absl::Status CheckTenantKnown(const Edge& edge, const base::TenantId& tenant) {
   return tenants::GetTenant(*snapshot, tenant).status();
 }
 
+devices::AsOf Now(const Edge& edge) { return {.opening = edge.sync.opening, .now = edge.clock.Now()}; }
+
 absl::StatusOr<v1::Device> ReadDevice(const Edge& edge, const base::TenantId& tenant, const std::string& uuid) {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
   v1::GetDeviceRequest request;
   request.set_device_uuid(uuid);
-  return devices::GetDevice(*snapshot, tenant, request, edge.sync.opening);
+  return devices::GetDevice(*snapshot, tenant, request, Now(edge));
 }
 
 template <typename Request, typename Response>
-UnaryHandler<Request, Response> ReadingAtOpening(Edge& edge,
-                                                 absl::StatusOr<Response> (*read)(const storage::Reader&,
-                                                                                  const base::TenantId&, const Request&,
-                                                                                  std::string_view opening)) {
+UnaryHandler<Request, Response> ReadingReport(Edge& edge,
+                                              absl::StatusOr<Response> (*read)(const storage::Reader&,
+                                                                               const base::TenantId&, const Request&,
+                                                                               const devices::AsOf&)) {
   return Reading<Request, Response>(
       edge, [&edge, read](const storage::Reader& reader, const base::TenantId& tenant, const Request& request) {
-        return read(reader, tenant, request, edge.sync.opening);
+        return read(reader, tenant, request, Now(edge));
       });
+}
+
+// Tells the device, where it is connected, whose copies it is to drop.
+void TellDrops(const Edge& edge, const base::TenantId& tenant, const base::Uuid& device) {
+  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = edge.store.NewSnapshot();
+  if (!snapshot.ok()) return;
+  const auto row = base::GetStored<store::Device>(
+      **snapshot, storage::Space::kDevices, base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kDevice));
+  // What cannot be read now, or is not told, is told by the device's next start.
+  if (!row.ok() || !row->has_value()) return;
+  sync::DropAsked asked;
+  for (const store::Device::Drop& drop : (*row)->drops()) {
+    if (drop.dropped_time_us() == 0) asked.carer_ids.push_back(drop.carer_id());
+  }
+  if (!asked.carer_ids.empty()) edge.sync.live.Tell(tenant, device, asked);
+}
+
+absl::StatusOr<v1::RequestSyncResponse> RequestSyncOf(const Edge& edge, const base::TenantId& tenant,
+                                                      const v1::RequestSyncRequest& request) {
+  const std::optional<base::Uuid> device = base::Uuid::Parse(request.device_uuid());
+  if (!device.has_value()) return base::errors::InvalidArgument("device_uuid", "is no UUID");
+  RETURN_IF_ERROR(ReadDevice(edge, tenant, request.device_uuid()).status());
+  v1::RequestSyncResponse response;
+  response.set_told(edge.sync.live.Tell(tenant, *device, sync::SyncAsked{}));
+  return response;
 }
 
 void Update(Edge& edge, const access::Identity& caller, const v1::UpdateDeviceRequest& request,
@@ -47,7 +81,10 @@ void Update(Edge& edge, const access::Identity& caller, const v1::UpdateDeviceRe
                        answer = std::move(answer)](const absl::Status& updated) {
                         if (!updated.ok()) return answer(updated);
                         // This may be the store's own thread, which must not wait for a read.
-                        edge.executor.Post([&edge, tenant, uuid, answer] { answer(ReadDevice(edge, tenant, uuid)); });
+                        edge.executor.Post([&edge, tenant, uuid, answer] {
+                          TellDrops(edge, tenant, *base::Uuid::Parse(uuid));
+                          answer(ReadDevice(edge, tenant, uuid));
+                        });
                       });
 }
 
@@ -57,20 +94,28 @@ grpc::ServerUnaryReactor* DeviceService::ListDevices(grpc::CallbackServerContext
                                                      const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   return ServeUnary<v1::ListDevicesRequest, v1::ListDevicesResponse>(edge_, context, request, response,
                                                                      "DeviceService.ListDevices", kReaders,
-                                                                     ReadingAtOpening(edge_, devices::ListDevices));
+                                                                     ReadingReport(edge_, devices::ListDevices));
 }
 
 grpc::ServerUnaryReactor* DeviceService::GetDevice(grpc::CallbackServerContext* context,
                                                    const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   return ServeUnary<v1::GetDeviceRequest, v1::Device>(edge_, context, request, response, "DeviceService.GetDevice",
-                                                      kReaders, ReadingAtOpening(edge_, devices::GetDevice));
+                                                      kReaders, ReadingReport(edge_, devices::GetDevice));
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* DeviceService::ExportDevices(grpc::CallbackServerContext* context,
+                                                                         const grpc::ByteBuffer* request) {
+  return DeviceExportStream::Serve(edge_, context, request);
 }
 
 grpc::ServerUnaryReactor* DeviceService::ListSyncs(grpc::CallbackServerContext* context,
                                                    const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return ServeUnary<v1::ListSyncsRequest, v1::ListSyncsResponse>(edge_, context, request, response,
-                                                                 "DeviceService.ListSyncs", kReaders,
-                                                                 ReadingAtOpening(edge_, devices::ListSyncs));
+  return ServeUnary<v1::ListSyncsRequest, v1::ListSyncsResponse>(
+      edge_, context, request, response, "DeviceService.ListSyncs", kReaders,
+      Reading<v1::ListSyncsRequest, v1::ListSyncsResponse>(
+          edge_, [this](const storage::Reader& reader, const base::TenantId& tenant, const v1::ListSyncsRequest& list) {
+            return devices::ListSyncs(reader, tenant, list, edge_.sync.opening);
+          }));
 }
 
 grpc::ServerUnaryReactor* DeviceService::UpdateDevice(grpc::CallbackServerContext* context,
@@ -80,6 +125,14 @@ grpc::ServerUnaryReactor* DeviceService::UpdateDevice(grpc::CallbackServerContex
       [this](const access::Identity& caller, const v1::UpdateDeviceRequest& update, Answer<v1::Device> answer) {
         Update(edge_, caller, update, std::move(answer));
       });
+}
+
+grpc::ServerUnaryReactor* DeviceService::RequestSync(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ServeUnary<v1::RequestSyncRequest, v1::RequestSyncResponse>(
+      edge_, context, request, response, "DeviceService.RequestSync", kWriters,
+      [this](const access::Identity& caller, const v1::RequestSyncRequest& asked,
+             const Answer<v1::RequestSyncResponse>& answer) { answer(RequestSyncOf(edge_, caller.tenant, asked)); });
 }
 
 }  // namespace caresync::rpc

@@ -9,7 +9,8 @@ namespace caresync::rpc {
 
 using DeviceServiceBase = v1::DeviceService::WithRawCallbackMethod_ListDevices<
     v1::DeviceService::WithRawCallbackMethod_GetDevice<v1::DeviceService::WithRawCallbackMethod_ListSyncs<
-        v1::DeviceService::WithRawCallbackMethod_UpdateDevice<v1::DeviceService::Service>>>>;
+        v1::DeviceService::WithRawCallbackMethod_UpdateDevice<v1::DeviceService::WithRawCallbackMethod_RequestSync<
+            v1::DeviceService::WithRawCallbackMethod_ExportDevices<v1::DeviceService::Service>>>>>>;
 
 // Thread-safe. `edge` must outlive it.
 class DeviceService : public DeviceServiceBase {
@@ -20,11 +21,16 @@ class DeviceService : public DeviceServiceBase {
                                         grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetDevice(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ExportDevices(grpc::CallbackServerContext* context,
+                                                            const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* ListSyncs(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override;
   // Answers with the device as it is after the update.
   grpc::ServerUnaryReactor* UpdateDevice(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override;
+  // Tells the device, where it is connected, that the office asks for a sync.
+  grpc::ServerUnaryReactor* RequestSync(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
 
  private:
   Edge& edge_;

@@ -65,7 +65,14 @@ void SetBounds(grpc::ServerBuilder& builder) {
 
 }  // namespace
 
-Server::Server(Edge& edge) : edge_(edge), tenants_(edge), devices_(edge), roster_(edge), device_sync_(edge) {}
+Server::Server(Edge& edge)
+    : edge_(edge),
+      tenants_(edge),
+      service_users_(edge),
+      devices_(edge),
+      roster_(edge),
+      care_events_(edge),
+      device_sync_(edge) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, Edge& edge) {
   // All four are of the whole process.
@@ -79,8 +86,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address
   SetBounds(builder);
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &server->port_);
   builder.RegisterService(&server->tenants_);
+  builder.RegisterService(&server->service_users_);
   builder.RegisterService(&server->devices_);
   builder.RegisterService(&server->roster_);
+  builder.RegisterService(&server->care_events_);
   builder.RegisterService(&server->device_sync_);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) return base::errors::CannotListen(address);
@@ -89,7 +98,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address
 
 Server::~Server() { Shutdown(); }
 
-void Server::SetServing(bool serving) { server_->GetHealthCheckService()->SetServingStatus(serving); }
+bool Server::TellHealth() {
+  const bool serving = edge_.store.Health().ok();
+  if (serving == serving_) return false;
+  serving_ = serving;
+  server_->GetHealthCheckService()->SetServingStatus(serving);
+  return true;
+}
 
 void Server::Shutdown() {
   if (server_ == nullptr) return;

@@ -7,10 +7,12 @@
 
 #include "absl/status/statusor.h"
 #include "grpcpp/server.h"
+#include "server/rpc/care_event_service.h"
 #include "server/rpc/device_service.h"
 #include "server/rpc/device_sync_service.h"
 #include "server/rpc/edge.h"
 #include "server/rpc/roster_service.h"
+#include "server/rpc/service_user_service.h"
 #include "server/rpc/tenant_service.h"
 
 namespace caresync::rpc {
@@ -27,8 +29,9 @@ class Server {
   // The port that it listens on.
   int port() const { return port_; }
 
-  // What health says while the server runs; at the start: SERVING.
-  void SetServing(bool serving);
+  // Health says whether calls can be expected to succeed: not while the store takes no commits, as on a full disk.
+  // Looks at the store and tells health; true where that has changed. At the start: SERVING. By one thread.
+  bool TellHealth();
 
   // Health says NOT_SERVING; calls are told to end (SHUTTING_DOWN), new ones are refused; those that are left after
   // limits::kShutdownGrace are cut. Returns when no call is left; work that calls posted may still be with the
@@ -40,11 +43,14 @@ class Server {
 
   Edge& edge_;
   TenantService tenants_;
+  ServiceUserService service_users_;
   DeviceService devices_;
   RosterService roster_;
+  CareEventService care_events_;
   DeviceSyncService device_sync_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
+  bool serving_ = true;
 };
 
 }  // namespace caresync::rpc

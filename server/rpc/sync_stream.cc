@@ -16,7 +16,7 @@ constexpr RoleSet kRoles = {access::Role::kCarer};
 
 // The verifier vouches that a carer's credential names a device, and the carer by a UUID.
 sync::SessionIdentity SessionIdentityOf(const access::Identity& caller) {
-  return {caller.tenant, *caller.device, *base::Uuid::Parse(caller.subject)};
+  return {caller.tenant, *caller.device, *base::Uuid::Parse(caller.subject), caller.expires};
 }
 
 }  // namespace
@@ -82,6 +82,8 @@ void SyncStream::End(absl::Status status, bool abandon) {
 
 void SyncStream::FinishNow(const absl::Status& status) {
   record_.Ended(status);
+  // A device that does not read gets no status either: then gRPC would keep the stream until the connection goes.
+  if (!status.ok()) deadline_.Start();
   Finish(ToGrpc(status));
 }
 

@@ -46,7 +46,7 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
   void Begin(const grpc::CallbackServerContext& context);
   // Ends a call that no session has seen.
   void Refuse(const absl::Status& why, const access::Identity& caller);
-  // Exactly once.
+  // Exactly once; gives an error's way to the device a deadline.
   void FinishNow(const absl::Status& status);
 
   Edge& edge_;

@@ -54,7 +54,32 @@ void Update(Edge& edge, const access::Identity& caller, const v1::UpdateTenantRe
   SubmitChange(
       edge, *tenant,
       [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request); },
-      std::move(answer));
+      [&edge, tenant = *tenant, answer = std::move(answer)](const absl::StatusOr<v1::Tenant>& updated) {
+        // There may be very many of them, and this is the sequencer's thread.
+        if (updated.ok()) {
+          edge.executor.Post([&edge, tenant] { edge.sync.live.TellTenant(tenant, sync::PreferencesChanged{}); });
+        }
+        answer(updated);
+      });
+}
+
+void Release(Edge& edge, const access::Identity& caller, const v1::ReleaseRebuildsRequest& request,
+             Answer<v1::ReleaseRebuildsResponse> answer) {
+  const absl::StatusOr<base::TenantId> tenant = base::TenantId::Parse(request.tenant_id());
+  if (!tenant.ok()) return answer(tenant.status());
+  if (const absl::Status own = CheckTenant(caller, *tenant); !own.ok()) return answer(own);
+  auto released = std::make_shared<v1::ReleaseRebuildsResponse>();
+  edge.sequencer.Submit(
+      *tenant,
+      [&edge, released, request](commit::Transaction& transaction) -> absl::Status {
+        ASSIGN_OR_RETURN(*released,
+                         tenants::ReleaseRebuilds(transaction, request, {edge.sync.opening, edge.sync.opened_time}));
+        return absl::OkStatus();
+      },
+      [released, answer = std::move(answer)](const absl::StatusOr<commit::Committed>& committed) {
+        if (!committed.ok()) return answer(committed.status());
+        answer(std::move(*released));
+      });
 }
 
 absl::StatusOr<v1::Tenant> Get(const Edge& edge, const access::Identity& caller, const v1::GetTenantRequest& request) {
@@ -105,6 +130,14 @@ grpc::ServerUnaryReactor* TenantService::ListTenants(grpc::CallbackServerContext
       edge_, context, request, response, "TenantService.ListTenants", kOperatorOnly,
       [this](const access::Identity&, const v1::ListTenantsRequest& list,
              const Answer<v1::ListTenantsResponse>& answer) { answer(List(edge_, list)); });
+}
+
+grpc::ServerUnaryReactor* TenantService::ReleaseRebuilds(grpc::CallbackServerContext* context,
+                                                         const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ServeUnary<v1::ReleaseRebuildsRequest, v1::ReleaseRebuildsResponse>(
+      edge_, context, request, response, "TenantService.ReleaseRebuilds", kWriters,
+      [this](const access::Identity& caller, const v1::ReleaseRebuildsRequest& release,
+             Answer<v1::ReleaseRebuildsResponse> answer) { Release(edge_, caller, release, std::move(answer)); });
 }
 
 }  // namespace caresync::rpc

@@ -12,7 +12,10 @@
 #include "server/base/stored.h"
 #include "server/commit/timeline.h"
 #include "server/devices/device_rows.h"
+#include "server/devices/drops.h"
+#include "server/records/fan_out.h"
 #include "server/records/record_key.h"
+#include "server/sync/start_check.h"
 
 namespace caresync::sync {
 namespace {
@@ -44,7 +47,7 @@ absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& te
     const std::optional<std::string>& row = rows[next++];
     if (!row.has_value()) return base::errors::DamagedRow("a feed entry without its record");
     ASSIGN_OR_RETURN(store::Record record, base::ParseStored<store::Record>(*row));
-    // Feeds and records change in one commit: in one snapshot they cannot differ.
+    // Where no fan-out is under way, feeds and records changed in one commit: in one snapshot they cannot differ.
     if (record.version() != entry.version)
       return base::errors::DamagedRow("a feed entry of another version than its record");
     v1::Upsert* upsert = batch.changes.add_upserts();
@@ -60,17 +63,21 @@ absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& te
 
 absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const base::TenantId& tenant,
                                            const base::Uuid& device, const base::Uuid& carer,
-                                           const feed::ReadFrom& from, size_t batch_bytes) {
+                                           const feed::ReadFrom& from, size_t batch_bytes, absl::Time now) {
   DownloadBatch batch;
   ASSIGN_OR_RETURN(
-      std::optional<store::Device> device_row,
+      const std::optional<store::Device> device_row,
       base::GetStored<store::Device>(reader, storage::Space::kDevices,
                                      base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kDevice)));
-  batch.permitted = !device_row.has_value() || devices::IsUser(*device_row, carer);
-  if (!batch.permitted) return batch;
+  ASSIGN_OR_RETURN(const bool left, devices::HasLeft(reader, tenant, carer));
+  batch.refusal = WhyNotPermitted(device_row, carer, left);
+  if (!batch.refusal.ok()) return batch;
+  const base::ReceiverId receiver = records::CarerReceiver(carer);
+  ASSIGN_OR_RETURN(batch.must_wait, records::MustWait(reader, tenant, receiver, now));
+  if (batch.must_wait) return batch;
   ASSIGN_OR_RETURN(batch.head, commit::ReadHead(reader, tenant));
-  ASSIGN_OR_RETURN(batch.feed, feed::ReadBatch(reader, tenant, records::CarerReceiver(carer), from,
-                                               base::limits::kBatchRecords, batch_bytes, kUpsertOverhead));
+  ASSIGN_OR_RETURN(batch.feed, feed::ReadBatch(reader, tenant, receiver, from, base::limits::kBatchRecords, batch_bytes,
+                                               kUpsertOverhead));
   RETURN_IF_ERROR(FillChanges(reader, tenant, batch));
   return batch;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "server/base/ids.h"
 #include "server/base/uuid.h"
@@ -20,16 +21,19 @@ struct DownloadBatch {
   feed::FeedBatch feed;
   // The head in the snapshot.
   base::CommitPoint head;
-  // The carer is a user of the device in this snapshot; where not, nothing else is filled in.
-  bool permitted = false;
+  // Why the carer may hold nothing on this device in this snapshot (WhyNotPermitted); where it is not OK, nothing else
+  // is filled in.
+  absl::Status refusal;
+  // An unfinished fan-out concerns the carer in this snapshot: there is no batch, and nothing else is filled in.
+  bool must_wait = false;
 };
 
 // A device that is not known yet is being made known by this carer's sync, which permits it. `batch_bytes`: the most
-// that the batch's payloads come to, unless one record alone is larger. Errors: DAMAGED_ROW where an entry has no
-// record; those of reading.
+// that the batch's payloads come to, unless one record alone is larger. `now`: for what is due by time. Errors:
+// DAMAGED_ROW where an entry has no record; those of reading.
 absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const base::TenantId& tenant,
                                            const base::Uuid& device, const base::Uuid& carer,
-                                           const feed::ReadFrom& from, size_t batch_bytes);
+                                           const feed::ReadFrom& from, size_t batch_bytes, absl::Time now);
 
 }  // namespace caresync::sync
 

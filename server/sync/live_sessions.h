@@ -1,17 +1,21 @@
-// Which sessions are open now: for take-over by a second stream of the same device.
+// Which sessions are open now: for take-over by a second stream of the same device, and for what devices are to be
+// told.
 #ifndef CARESYNC_SERVER_SYNC_LIVE_SESSIONS_H_
 #define CARESYNC_SERVER_SYNC_LIVE_SESSIONS_H_
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "server/base/ids.h"
 #include "server/base/uuid.h"
+#include "server/sync/notice.h"
 #include "storage/mutex.h"
 
 namespace caresync::sync {
@@ -21,6 +25,8 @@ class LiveSessions {
  public:
   // Tells a session to end with this status. Must not block, nor call back into LiveSessions.
   using EndSession = std::function<void(absl::Status)>;
+  // Gives a session something to tell its device. May come after the session has left. The same holds for it.
+  using TellSession = std::function<void(const Notice&)>;
 
   // Takes the session off the list when destroyed. Must not outlive its LiveSessions.
   class Handle {
@@ -38,8 +44,13 @@ class LiveSessions {
   };
 
   // Lists a session of `device`; one that is listed for it already is told to end with SESSION_TAKEN_OVER.
-  [[nodiscard]] Handle Enter(const base::TenantId& tenant, const base::Uuid& device, EndSession end)
+  [[nodiscard]] Handle Enter(const base::TenantId& tenant, const base::Uuid& device, EndSession end, TellSession tell)
       ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // False where no session of the device is listed.
+  bool Tell(const base::TenantId& tenant, const base::Uuid& device, const Notice& notice) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Tells the sessions of all devices of the tenant. Takes as long as there are many; holds no one up for that long.
+  void TellTenant(const base::TenantId& tenant, const Notice& notice) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Whether a session of the device is listed.
   bool IsOpen(const base::TenantId& tenant, const base::Uuid& device) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -51,7 +62,11 @@ class LiveSessions {
   struct Entry {
     Device device;
     EndSession end;
+    TellSession tell;
   };
+  // The next few sessions of the tenant after `after`, which is set to the last of them.
+  std::vector<TellSession> SomeOf(const base::TenantId& tenant, std::optional<base::Uuid>& after) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void Leave(uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
 
   mutable storage::Mutex mutex_;

@@ -2,25 +2,43 @@
 
 #include <cstring>
 
+#include "server/base/limits.h"
 #include "server/base/proto_time.h"
 
 namespace caresync::sync {
+namespace {
+
+// The UUID's bytes are as good as random, so they are the device's place in an interval.
+int64_t PlaceAmong(int64_t places, const base::Uuid& device) {
+  uint64_t place = 0;
+  std::memcpy(&place, device.bytes().data() + 8, sizeof(place));
+  return static_cast<int64_t>(place % static_cast<uint64_t>(places));
+}
+
+}  // namespace
+
+absl::Duration PlaceIn(absl::Duration interval, const base::Uuid& device) {
+  return absl::Seconds(PlaceAmong(absl::ToInt64Seconds(interval), device));
+}
 
 v1::Policy PolicyFor(const store::Tenant& tenant, const base::Uuid& device, absl::Time now) {
   v1::Policy policy;
   policy.set_time_zone(tenant.time_zone());
+  policy.set_least_app_version(tenant.least_app_version());
   const int64_t interval = tenant.auto_sync_interval_s();
   policy.mutable_auto_sync_interval()->set_seconds(interval);
   if (interval <= 0) return policy;
-  // The UUID's bytes are as good as random, so they are the device's place in the interval.
-  uint64_t place = 0;
-  std::memcpy(&place, device.bytes().data() + 8, sizeof(place));
-  const int64_t offset = static_cast<int64_t>(place % static_cast<uint64_t>(interval));
+  const int64_t offset = absl::ToInt64Seconds(PlaceIn(absl::Seconds(interval), device));
   const int64_t seconds = absl::ToUnixSeconds(now);
   int64_t next = seconds - seconds % interval + offset;
   if (next <= seconds) next += interval;
   *policy.mutable_next_auto_sync_time() = base::ToTimestamp(absl::FromUnixSeconds(next));
   return policy;
+}
+
+absl::Duration ReconnectAfter(const base::Uuid& device) {
+  return base::limits::kReconnectAfter +
+         absl::Milliseconds(PlaceAmong(absl::ToInt64Milliseconds(base::limits::kReconnectSpread), device));
 }
 
 }  // namespace caresync::sync

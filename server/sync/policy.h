@@ -1,4 +1,4 @@
-// What the tenant wants of its devices, as `started` carries it.
+// What the tenant wants of its devices, as `started` carries it, and each device's own place in time.
 #ifndef CARESYNC_SERVER_SYNC_POLICY_H_
 #define CARESYNC_SERVER_SYNC_POLICY_H_
 
@@ -9,9 +9,16 @@
 
 namespace caresync::sync {
 
+// The device's own place in an interval of whole seconds, so that a fleet spreads evenly over it.
+absl::Duration PlaceIn(absl::Duration interval, const base::Uuid& device);
+
 // The device's next auto sync is the first time after `now` that lies at its own place in the interval, so that a fleet
 // spreads evenly over it and each device keeps its place.
 v1::Policy PolicyFor(const store::Tenant& tenant, const base::Uuid& device, absl::Time now);
+
+// When the device connects again to a server that goes away: each has its own place, so that a fleet does not come back
+// at once.
+absl::Duration ReconnectAfter(const base::Uuid& device);
 
 }  // namespace caresync::sync
 

@@ -8,6 +8,7 @@
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/sync/policy.h"
+#include "server/sync/restore_wait.h"
 
 namespace caresync::sync {
 
@@ -68,6 +69,8 @@ void Session::OnFirstMessage(v1::SyncRequest request) {
         v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
   }
   start_ = std::move(*request.mutable_start());
+  // A level above this server's highest counts as that: it is the server's own that tokens name.
+  start_.set_data_level(std::min(start_.data_level(), base::limits::kDataLevel));
   if (absl::Status status = CheckStart(identity_, start_); !status.ok()) {
     return Fail(std::move(status), v1::SYNC_OUTCOME_REFUSED);
   }
@@ -95,9 +98,17 @@ void Session::On(LoadedEvent event) {
   if (failure_.has_value()) return RecordUnbegunEnd();
   if (!facts_->carer_branch_id.has_value()) return Refuse(errors::CarerUnknown(identity_.carer.ToString()));
   refusal_ = token_refusal_;
-  if (absl::Status status = CheckDownload(identity_, start_token_, *facts_); !status.ok()) refusal_ = std::move(status);
-  if (refusal_.has_value() && start_.unsent_events() == 0) return Refuse(*refusal_);
-  if (!std::exchange(entered_, true)) actions_.push_back(EnterAction{});
+  if (absl::Status status = CheckDownload(identity_, start_, start_token_, *facts_); !status.ok())
+    refusal_ = std::move(status);
+  const bool has_to_say = start_.unsent_events() > 0 || !facts_->pending_drops.empty();
+  if (refusal_.has_value() && !has_to_say) return Refuse(*refusal_);
+  const absl::Status wait = CheckWait(identity_, start_token_, *facts_, now_);
+  awaits_restore_ = !refusal_.has_value() && !wait.ok();
+  if (awaits_restore_) refusal_ = wait;
+  if (!std::exchange(entered_, true)) {
+    actions_.push_back(EnterAction{});
+    if (follows()) actions_.push_back(SubscribeAction{SessionTopic::kFeed});
+  }
   if (refusal_.has_value()) {
     MakeRows(start_);
     return WriteBegin(Durability::kDurable);
@@ -108,7 +119,7 @@ void Session::On(LoadedEvent event) {
     return WriteBegin(Durability::kDurable);
   }
   phase_ = Phase::kFirstBatch;
-  actions_.push_back(ReadBatchAction{{plan_.after, plan_.rebuild_began}});
+  ReadOn({plan_.after, plan_.rebuild_began, start_.data_level()});
 }
 
 void Session::Refuse(absl::Status status) {
@@ -118,17 +129,24 @@ void Session::Refuse(absl::Status status) {
 }
 
 void Session::OnFirstBatch(DownloadBatch batch) {
-  if (!batch.permitted) return Refuse(errors::CarerNotAUser(identity_.carer.ToString()));
+  if (!batch.refusal.ok()) return Refuse(std::move(batch.refusal));
+  if (batch.must_wait) {
+    PrepareRows();
+    return WriteBegin(Durability::kDurable);
+  }
   if (batch.feed.horizon_passed) {
     plan_ = NewCopy(start_, start_token_, *facts_, batch.head.revision, v1::REBUILD_REASON_EXPIRED);
-    actions_.push_back(ReadBatchAction{{plan_.after, plan_.rebuild_began}});
-    return;
+    return ReadOn({plan_.after, plan_.rebuild_began, start_.data_level()});
   }
+  TakeReading(batch);
   PrepareRows();
   const bool copy_is_right = !plan_.rebuild_began.has_value() && start_.has_holds() &&
                              start_.holds().count() == batch.feed.summary.count &&
                              start_.holds().sum() == batch.feed.summary.sum;
-  if (copy_is_right && batch.feed.entries.empty() && batch.feed.nothing_left) return FinishAtOnce(batch);
+  // A device that is to send its events again cannot do so once the stream has ended.
+  if (copy_is_right && facts_->pending_drops.empty() && !rows_->resend_wanted() && batch.feed.entries.empty() &&
+      batch.feed.nothing_left)
+    return FinishAtOnce(batch);
   first_batch_ = std::move(batch);
   WriteBegin(Durability::kDurable);
 }
@@ -136,14 +154,16 @@ void Session::OnFirstBatch(DownloadBatch batch) {
 void Session::MakeRows(const v1::Start& start) {
   rows_.emplace(devices::SessionOwner{identity_.tenant, identity_.device, identity_.carer, session_id_, opening_},
                 facts_->rows, start, now_, another_open_ && entered_, facts_->carer_branch_id.value_or(""));
+  rows_->sync().set_start_revision(facts_->head.revision);
+  NoteLostEvents();
 }
 
 void Session::PrepareRows() {
   MakeRows(start_);
-  from_ = {plan_.after, plan_.rebuild_began};
+  from_ = {plan_.after, plan_.rebuild_began, start_.data_level()};
   rebuild_number_ = plan_.rebuild_number;
   announce_rebuild_ = plan_.new_copy;
-  records_total_ = plan_.rebuild_began.has_value() ? facts_->summary.count : 0;
+  records_total_ = plan_.rebuild_began.has_value() ? facts_->summary.Through(start_.data_level()).count : 0;
   acknowledged_ = start_token_.has_value() ? PlaceOf(*start_token_) : Place{};
 
   store::DeviceCopy& copy = rows_->copy();
@@ -155,7 +175,6 @@ void Session::PrepareRows() {
     // in time.
     SetCursor({});
   }
-  rows_->sync().set_start_revision(facts_->head.revision);
   if (!plan_.new_copy.has_value()) return;
   copy.set_rebuild_number(plan_.rebuild_number);
   rows_->sync().set_rebuild_reason(*plan_.new_copy);
@@ -173,10 +192,12 @@ void Session::FinishAtOnce(const DownloadBatch& batch) {
   v1::SyncResponse response = StartedResponse();
   AddCaughtUp(batch, response);
   SetCursor(issued_.back().token);
-  rows_->MarkSuccess(now_);
+  // `start` was the ack.
+  acknowledged_ = PlaceOf(issued_.back().token);
+  issued_.clear();
+  MarkSuccess();
   *response.mutable_sync_recorded()->mutable_recorded_time() = base::ToTimestamp(now_);
   outbox_.push_back(std::move(response));
-  success_ = Success::kBeingRecorded;
   WriteBegin(Durability::kDurable);
 }
 
@@ -188,6 +209,7 @@ void Session::OnBegun(const storage::CommitResult& result) {
     issued_.clear();
     first_batch_.reset();
     caught_up_sent_ = false;
+    more_left_ = true;
     success_ = Success::kNotYet;
     phase_ = Phase::kLoading;
     actions_.push_back(LoadAction{start_token_});
@@ -195,28 +217,34 @@ void Session::OnBegun(const storage::CommitResult& result) {
   }
   if (result.outcome == CommitOutcome::kFull) return EndUnrecorded(errors::StoreFull());
   if (result.outcome != CommitOutcome::kCommitted) return EndUnrecorded(errors::StoreUnavailable(result.detail));
-  if (success_ == Success::kBeingRecorded) success_ = Success::kRecorded;
+  if (success_ == Success::kBeingRecorded) OnRecorded();
   phase_ = Phase::kRunning;
-  if (failure_.has_value() && success_ != Success::kRecorded) {
+  if (failure_.has_value() && !IsIdle()) {
     phase_ = Phase::kEnding;
     return WriteLastRows();
   }
   if (failure_.has_value()) return End(*failure_);
-  if (success_ == Success::kRecorded) return Continue();
-  actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kDeviceSilence});
+  begun_ = true;
+  if (follows()) SetCredentialTimer(limits::kCredentialNotice);
+  if (IsIdle() && !follows()) return Continue();
   actions_.push_back(ReadNextAction{});
+  if (IsIdle()) return Continue();
+  actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kDeviceSilence});
   v1::SyncResponse response = StartedResponse();
   if (first_batch_.has_value()) AddBatch(*std::exchange(first_batch_, std::nullopt), response);
   outbox_.push_back(std::move(response));
   Continue();
 }
 
-v1::SyncResponse Session::StartedResponse() const {
+v1::SyncResponse Session::StartedResponse() {
   v1::SyncResponse response;
   v1::Started* started = response.mutable_started();
   started->set_session_id(session_id_);
   *started->mutable_policy() = PolicyFor(facts_->tenant, identity_.device, now_);
   *started->mutable_server_time() = base::ToTimestamp(now_);
+  started->set_waiting(awaits_restore_);
+  started->set_resend_events(rows_->resend_wanted());
+  TellDrops(*started);
   uint64_t estimate = records_total_;
   if (!plan_.rebuild_began.has_value() && first_batch_.has_value()) estimate = first_batch_->feed.entries.size();
   started->set_estimated_records(estimate);
@@ -228,38 +256,70 @@ v1::SyncResponse Session::StartedResponse() const {
 void Session::Continue() {
   if (phase_ != Phase::kRunning) return;
   if (success_ == Success::kConfirmed && uploads_.empty() && !writing_rows_) {
-    rows_->MarkSuccess(now_);
-    success_ = Success::kBeingRecorded;
+    MarkSuccess();
     WriteRows(Durability::kDurable);
-  } else if (rows_changed_ && !writing_rows_ && success_ == Success::kNotYet) {
+  } else if (rows_changed_ && !writing_rows_ && (success_ == Success::kNotYet || IsIdle())) {
     WriteRows(Durability::kBuffered);
   }
-  if (!sending_ && !outbox_.empty()) {
-    sending_ = true;
-    actions_.push_back(SendAction{std::move(outbox_.front())});
-    outbox_.pop_front();
-    actions_.push_back(SetTimerAction{SessionTimer::kWrite, limits::kWriteDeadline});
+  if (sending_ || SendNext()) return;
+  if (IsIdle() && (half_closed_ || !follows())) {
+    // What a follower still uploaded is counted first.
+    if (!follows() || (uploads_.empty() && !writing_rows_)) End(absl::OkStatus());
     return;
   }
-  if (sending_) return;
-  if (success_ == Success::kRecorded) return End(absl::OkStatus());
   if (next_message_held_ && !IsReadingHeld()) {
     next_message_held_ = false;
     actions_.push_back(ReadNextAction{});
   }
   const bool events_taken = uploads_.empty() && events_settled_ >= start_.unsent_events();
-  if (refusal_.has_value() && events_taken) return Fail(*refusal_, v1::SYNC_OUTCOME_REFUSED);
+  if (refusal_.has_value() && events_taken) {
+    if (!AwaitsResend() && !AwaitsDrops()) return Fail(*refusal_, v1::SYNC_OUTCOME_REFUSED);
+    actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kResendSilence});
+    return;
+  }
   if (half_closed_ && !AtWork()) actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kHalfCloseGrace});
   if (half_closed_ || !MayReadBatch()) return;
-  reading_batch_ = true;
-  actions_.push_back(ReadBatchAction{from_});
+  ReadOn(from_);
 }
 
-bool Session::AtWork() const { return sending_ || reading_batch_ || !uploads_.empty() || success_ != Success::kNotYet; }
+bool Session::SendNext() {
+  std::optional<v1::SyncResponse> next;
+  sending_notice_ = outbox_.empty();
+  if (sending_notice_) {
+    next = NextNotice();
+  } else {
+    next = std::move(outbox_.front());
+    outbox_.pop_front();
+  }
+  if (!next.has_value()) return false;
+  sending_ = true;
+  actions_.push_back(SendAction{*std::move(next)});
+  actions_.push_back(SetTimerAction{SessionTimer::kWrite, limits::kWriteDeadline});
+  return true;
+}
+
+bool Session::AtWork() const {
+  return sending_ || reading_batch_ || !uploads_.empty() || success_ == Success::kConfirmed ||
+         success_ == Success::kBeingRecorded;
+}
+
+bool Session::WaitsForDevice() const { return !issued_.empty() || events_settled_ < start_.unsent_events(); }
 
 bool Session::MayReadBatch() const {
-  return !caught_up_sent_ && !reading_batch_ && uploads_.empty() && events_settled_ >= start_.unsent_events() &&
-         issued_.size() < limits::kUnacknowledgedBatches;
+  const bool wanted = more_left_ || moved_to_ > read_at_;
+  return wanted && !caught_up_sent_ && !reading_batch_ && (!waiting_ || look_again_) && uploads_.empty() &&
+         events_settled_ >= start_.unsent_events() && issued_.size() < limits::kUnacknowledgedBatches;
+}
+
+void Session::ReadOn(const feed::ReadFrom& from) {
+  reading_batch_ = true;
+  look_again_ = false;
+  actions_.push_back(ReadBatchAction{from});
+}
+
+void Session::TakeReading(const DownloadBatch& batch) {
+  read_at_ = batch.head.revision;
+  more_left_ = !batch.feed.nothing_left;
 }
 
 void Session::WriteRows(Durability durability) {
@@ -273,8 +333,7 @@ void Session::On(RowsWrittenEvent event) {
   if (phase_ == Phase::kBeginning) return OnBegun(event.result);
   if (phase_ == Phase::kEnding) {
     if (success_ == Success::kBeingRecorded && event.result.outcome == CommitOutcome::kCommitted) {
-      success_ = Success::kRecorded;
-      outcome_ = v1::SYNC_OUTCOME_SUCCEEDED;
+      OnRecorded();
       return End(*failure_);
     }
     if (!rows_.has_value()) return End(*failure_);
@@ -297,7 +356,7 @@ void Session::On(RowsWrittenEvent event) {
       return EndUnrecorded(errors::StoreUnavailable(event.result.detail));
   }
   if (success_ == Success::kBeingRecorded) {
-    success_ = Success::kRecorded;
+    OnRecorded();
     v1::SyncResponse response;
     *response.mutable_sync_recorded()->mutable_recorded_time() = base::ToTimestamp(now_);
     outbox_.push_back(std::move(response));
@@ -312,7 +371,12 @@ void Session::On(SentEvent event) {
   actions_.push_back(SetTimerAction{SessionTimer::kWrite, std::nullopt});
   if (!event.ok) return Fail(errors::StreamCut(), v1::SYNC_OUTCOME_INTERRUPTED, true);
   if (phase_ != Phase::kRunning) return;
-  actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kDeviceSilence});
+  // A notice asks for no answer, so it gives the device no more time for one.
+  if (!sending_notice_) {
+    const std::optional<absl::Duration> silence =
+        WaitsForDevice() ? std::optional<absl::Duration>(limits::kDeviceSilence) : std::nullopt;
+    actions_.push_back(SetTimerAction{SessionTimer::kSilence, silence});
+  }
   Continue();
 }
 
@@ -328,7 +392,10 @@ void Session::On(BadMessageEvent event) { Fail(std::move(event.status), v1::SYNC
 
 void Session::On(StopEvent event) {
   const bool taken_over = event.status == errors::SessionTakenOver();
-  if (!taken_over) return Fail(std::move(event.status), v1::SYNC_OUTCOME_INTERRUPTED);
+  if (!taken_over) {
+    going_away_ = true;
+    return Fail(errors::ShuttingDown(ReconnectAfter(identity_.device)), v1::SYNC_OUTCOME_INTERRUPTED);
+  }
   // The device's rows are the other session's from now on; it ends this sync in the history.
   outcome_ = v1::SYNC_OUTCOME_TAKEN_OVER;
   End(std::move(event.status));
@@ -340,15 +407,35 @@ void Session::On(TimerEvent event) {
       if (phase_ == Phase::kAwaitingStart) Fail(errors::StartTooLate(), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
       return;
     case SessionTimer::kSilence:
-      if (phase_ != Phase::kRunning) return;
-      if (!AtWork() && half_closed_) return Fail(errors::LeftUnfinished(), v1::SYNC_OUTCOME_LEFT_UNFINISHED);
-      if (!AtWork()) return Fail(errors::DeviceSilent(), v1::SYNC_OUTCOME_INTERRUPTED);
-      actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kDeviceSilence});
+      if (phase_ == Phase::kRunning) OnSilence();
       return;
     case SessionTimer::kWrite:
       if (sending_) Fail(errors::DeviceNotReading(), v1::SYNC_OUTCOME_INTERRUPTED, true);
       return;
+    case SessionTimer::kConfirm:
+      if (phase_ != Phase::kRunning || !IsIdle()) return;
+      BeginRound();
+      more_left_ = true;
+      return Continue();
+    case SessionTimer::kCredential:
+      if (phase_ == Phase::kRunning) OnCredentialTimer();
+      return;
+    case SessionTimer::kFanOutLook:
+      look_again_ = true;
+      return Continue();
+    case SessionTimer::kFanOutWait:
+      return Fail(errors::FanOutUnderWay(limits::kFanOutRetryAfter), v1::SYNC_OUTCOME_REFUSED);
   }
+}
+
+void Session::OnSilence() {
+  if (AtWork()) {
+    actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kDeviceSilence});
+    return;
+  }
+  if (refusal_.has_value() && (AwaitsResend() || AwaitsDrops())) return Fail(*refusal_, v1::SYNC_OUTCOME_REFUSED);
+  if (half_closed_ && !IsIdle()) return Fail(errors::LeftUnfinished(), v1::SYNC_OUTCOME_LEFT_UNFINISHED);
+  if (WaitsForDevice()) Fail(errors::DeviceSilent(), v1::SYNC_OUTCOME_INTERRUPTED);
 }
 
 // ---- The end
@@ -357,7 +444,7 @@ void Session::Fail(absl::Status status, v1::SyncOutcome outcome, bool abandon) {
   abandon_ = abandon_ || abandon;
   if (failure_.has_value()) return;
   // What is recorded is recorded, whether or not the device hears of it.
-  if (success_ == Success::kRecorded) return End(std::move(status));
+  if (IsIdle()) return End(std::move(status));
   failure_ = std::move(status);
   outcome_ = outcome;
   switch (phase_) {
@@ -415,8 +502,7 @@ void Session::WriteRefusedCall() {
 void Session::WriteLastRows() {
   if (success_ == Success::kConfirmed && uploads_.empty()) {
     // The device has confirmed; that it will not hear of it changes nothing.
-    rows_->MarkSuccess(now_);
-    success_ = Success::kBeingRecorded;
+    MarkSuccess();
     return WriteRows(Durability::kDurable);
   }
   rows_->MarkEnd(outcome_, base::Reason(*failure_), now_);
@@ -431,10 +517,8 @@ void Session::EndUnrecorded(absl::Status status) {
 
 void Session::End(absl::Status status) {
   phase_ = Phase::kEnded;
-  if (success_ == Success::kRecorded) outcome_ = v1::SYNC_OUTCOME_SUCCEEDED;
-  actions_.push_back(SetTimerAction{SessionTimer::kStart, std::nullopt});
-  actions_.push_back(SetTimerAction{SessionTimer::kSilence, std::nullopt});
-  actions_.push_back(SetTimerAction{SessionTimer::kWrite, std::nullopt});
+  if (IsIdle()) outcome_ = v1::SYNC_OUTCOME_SUCCEEDED;
+  SayGoodbye();
   actions_.push_back(EndAction{std::move(status), abandon_});
 }
 

@@ -5,6 +5,12 @@
 // recorded as the sync's success; `sync_recorded` tells it. Where a token shows that the device is caught up and it has
 // nothing to upload, the start itself is that ack: one message each way.
 //
+// A follower's stream goes on after that in rounds, each of which is the same again from where the last one ended: it
+// begins when the feed has moved, or when the interval since the last success is over, and ends with the next
+// `sync_recorded`. Between rounds nothing is outstanding, and the device may be silent for as long as it likes.
+//
+// While a fan-out concerns the carer, nothing is read: the session waits to be told that it is through.
+//
 // Not thread-safe. Broken protocol, refusals, silence, cuts and failures of the store each end it by name, recorded in
 // the history.
 #ifndef CARESYNC_SERVER_SYNC_SESSION_H_
@@ -13,6 +19,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -27,6 +34,7 @@
 #include "server/devices/session_rows.h"
 #include "server/feed/feed_reader.h"
 #include "server/sync/download.h"
+#include "server/sync/notice.h"
 #include "server/sync/resume_token.h"
 #include "server/sync/start_check.h"
 #include "storage/store.h"
@@ -34,9 +42,13 @@
 namespace caresync::sync {
 
 enum class SessionTimer {
-  kStart,    // `start` has not come.
-  kSilence,  // The device is silent while it has something to do.
-  kWrite,    // A message does not leave.
+  kStart,       // `start` has not come.
+  kSilence,     // The device is silent while it has something to do.
+  kWrite,       // A message does not leave.
+  kConfirm,     // A follower is to confirm again that it is caught up.
+  kCredential,  // A follower's credential is about to end, or has ended.
+  kFanOutLook,  // Perhaps nobody told that the fan-outs are through.
+  kFanOutWait,  // The fan-outs take too long.
 };
 
 // ---- Events in
@@ -73,14 +85,33 @@ struct RowsWrittenEvent {
 struct EventsTakenEvent {
   absl::StatusOr<v1::UploadResult> result;
 };
+// The carer's feed has moved to `revision`. Several moves may come as one event, with the last one's revision.
+struct MovedEvent {
+  base::Revision revision;
+};
+// A fan-out is through.
+struct FanOutsMovedEvent {};
+// There is something to tell the device.
+struct NoticeEvent {
+  Notice notice;
+};
+// Answers ReadTenantAction.
+struct TenantReadEvent {
+  absl::StatusOr<store::Tenant> tenant;
+};
 struct TimerEvent {
   SessionTimer timer;
   // Which setting of the timer fired, by the driver's count.
   uint64_t setting;
 };
+// Answers RecordDropsAction.
+struct DropsRecordedEvent {
+  absl::Status status;
+};
 using SessionEvent =
     std::variant<OpenedEvent, MessageEvent, HalfClosedEvent, SentEvent, CancelledEvent, BadMessageEvent, StopEvent,
-                 LoadedEvent, BatchReadEvent, RowsWrittenEvent, EventsTakenEvent, TimerEvent>;
+                 LoadedEvent, BatchReadEvent, RowsWrittenEvent, EventsTakenEvent, MovedEvent, FanOutsMovedEvent,
+                 NoticeEvent, TenantReadEvent, DropsRecordedEvent, TimerEvent>;
 
 // ---- Actions out
 
@@ -94,16 +125,30 @@ struct LoadAction {
 };
 // List the session among the live ones; another one of the device is ended.
 struct EnterAction {};
+// What a session may want to hear of. It asks before the read that finds nothing, so that nothing is missed.
+enum class SessionTopic {
+  kFeed,     // Answered by MovedEvents.
+  kFanOuts,  // Answered by FanOutsMovedEvents.
+};
+struct SubscribeAction {
+  SessionTopic topic;
+};
 struct ReadBatchAction {
   feed::ReadFrom from;
 };
+// Read the tenant's preferences as they are now.
+struct ReadTenantAction {};
 struct WriteRowsAction {
   storage::Commit commit;
 };
 struct TakeEventsAction {
   v1::Upload upload;
 };
-// nullopt: forget the timer.
+// The device dropped these carers' copies.
+struct RecordDropsAction {
+  std::vector<std::string> carers;
+};
+// nullopt: forget the timer. The end of the session forgets all.
 struct SetTimerAction {
   SessionTimer timer;
   std::optional<absl::Duration> after;
@@ -113,8 +158,9 @@ struct EndAction {
   // Do not wait for the message under way: the device does not read.
   bool abandon;
 };
-using SessionAction = std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, ReadBatchAction,
-                                   WriteRowsAction, TakeEventsAction, SetTimerAction, EndAction>;
+using SessionAction =
+    std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction, ReadBatchAction,
+                 ReadTenantAction, WriteRowsAction, TakeEventsAction, RecordDropsAction, SetTimerAction, EndAction>;
 
 class Session {
  public:
@@ -162,6 +208,11 @@ class Session {
   void On(BatchReadEvent event);
   void On(RowsWrittenEvent event);
   void On(EventsTakenEvent event);
+  void On(MovedEvent event);
+  void On(FanOutsMovedEvent event);
+  void On(NoticeEvent event);
+  void On(TenantReadEvent event);
+  void On(DropsRecordedEvent event);
   void On(TimerEvent event);
 
   void OnFirstMessage(v1::SyncRequest request);
@@ -169,6 +220,7 @@ class Session {
   void Refuse(absl::Status status);
   void OnUpload(v1::Upload upload);
   void OnAck(const v1::Ack& ack);
+  void OnDropped(const v1::Ack& ack);
   void OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
   void OnFirstBatch(DownloadBatch batch);
   void OnBegun(const storage::CommitResult& result);
@@ -176,14 +228,23 @@ class Session {
   // So much is on its way that no further message is taken.
   bool IsReadingHeld() const;
 
+  // After a restore.
+  // Nothing is downloaded yet, but the events that the device was asked for may still come.
+  bool AwaitsResend() const;
+  // Notes what the device is to send again.
+  void NoteLostEvents();
+
   void MakeRows(const v1::Start& start);
   // Makes the rows of this session, and takes the plan up in the device's copy: the token in `start` replaces what is
   // recorded, downwards too.
   void PrepareRows();
-  void BeginCopyAnew(base::Revision began, v1::RebuildReason reason);
+  void BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason);
   void WriteBegin(storage::Durability durability);
   void FinishAtOnce(const DownloadBatch& batch);
-  v1::SyncResponse StartedResponse() const;
+  v1::SyncResponse StartedResponse();
+  void TellDrops(v1::Started& started);
+  // It is refused, and has something to drop first.
+  bool AwaitsDrops() const;
   // Adds the batch to `response`, and `caught_up` where it shows nothing left.
   void AddBatch(DownloadBatch batch, v1::SyncResponse& response);
   void AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response);
@@ -193,10 +254,36 @@ class Session {
 
   // Goes on with whatever can be done now: sends, records, reads on, or waits for the device.
   void Continue();
+  // Sends what comes next, if anything does.
+  bool SendNext();
   bool MayReadBatch() const;
+  void ReadOn(const feed::ReadFrom& from);
+  // Takes up how far a read came.
+  void TakeReading(const DownloadBatch& batch);
   // Something is under way on this side: the device is not waited for.
   bool AtWork() const;
+  // It is the device's turn: to ack, or to send the events that it declared.
+  bool WaitsForDevice() const;
+  void OnSilence();
   void WriteRows(storage::Durability durability);
+
+  // Following (session_following.cc).
+  bool follows() const { return start_.follow(); }
+  // Everything sent is confirmed, and recorded.
+  bool IsIdle() const { return success_ == Success::kRecorded; }
+  void BeginRound();
+  void MarkSuccess();
+  // The success is durable.
+  void OnRecorded();
+  void SetConfirmTimer();
+  // So long before the credential's end.
+  void SetCredentialTimer(absl::Duration early);
+  void OnCredentialTimer();
+  void WaitForFanOuts();
+  void EndWaiting();
+  // Tells the device, where that is possible, that the server goes away.
+  void SayGoodbye();
+  std::optional<v1::SyncResponse> NextNotice();
 
   // Ends the sync with `status`, recorded as `outcome` as soon as what is under way allows.
   void Fail(absl::Status status, v1::SyncOutcome outcome, bool abandon = false);
@@ -226,6 +313,11 @@ class Session {
   std::optional<absl::Status> refusal_;
   // Of the token in `start`, whatever else is read.
   std::optional<absl::Status> token_refusal_;
+  // The device waits after a restore: that is why it is refused.
+  bool awaits_restore_ = false;
+  // Carers whose copies it was told to drop and has not said that it did; what it said and is not durable yet.
+  std::set<std::string> drops_told_;
+  int recording_drops_ = 0;
   bool another_open_ = false;
   bool entered_ = false;
   int begin_tries_ = 0;
@@ -244,6 +336,16 @@ class Session {
   Place acknowledged_;
   bool caught_up_sent_ = false;
   bool reading_batch_ = false;
+  // The last read left something, or there was none, or a fresh `caught_up` is due.
+  bool more_left_ = true;
+  // The head in the last read's snapshot, and how far the feed is known to have moved.
+  base::Revision read_at_ = 0;
+  base::Revision moved_to_ = 0;
+
+  // Waiting for fan-outs: whether, and whether it is time to look again.
+  bool waiting_ = false;
+  bool look_again_ = false;
+  bool hears_fan_outs_ = false;
 
   // The upload.
   uint64_t events_settled_ = 0;
@@ -251,9 +353,21 @@ class Session {
   std::deque<v1::Upload> uploads_;
   bool next_message_held_ = false;
 
+  // What the device is to be told: of each kind the last.
+  struct {
+    std::set<std::string> drop_now;
+    bool preferences = false;
+    bool sync_now = false;
+    bool credentials_end = false;
+  } notices_;
+  bool going_away_ = false;
+  // The device is told of the session.
+  bool begun_ = false;
+
   // The stream.
   std::deque<v1::SyncResponse> outbox_;
   bool sending_ = false;
+  bool sending_notice_ = false;
   bool half_closed_ = false;
 
   // The device's rows.
@@ -261,7 +375,7 @@ class Session {
   bool writing_rows_ = false;
   bool rows_changed_ = false;
 
-  // Success: the device confirmed, it is being recorded, it is recorded.
+  // Success, of the last round: the device confirmed, it is being recorded, it is recorded.
   enum class Success { kNotYet, kConfirmed, kBeingRecorded, kRecorded } success_ = Success::kNotYet;
 
   // The end.

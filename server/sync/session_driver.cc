@@ -1,5 +1,6 @@
 #include "server/sync/session_driver.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,9 +9,14 @@
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
 #include "server/devices/device_rows.h"
+#include "server/devices/drops.h"
 #include "server/records/care_events.h"
+#include "server/records/record_key.h"
 #include "server/records/record_store.h"
+#include "server/restore/standing.h"
 #include "server/sync/download.h"
+#include "server/sync/restore_wait.h"
+#include "server/tenants/tenants.h"
 
 namespace caresync::sync {
 
@@ -33,6 +39,8 @@ void SessionDriver::OnSent(bool ok) { Enqueue(SentEvent{ok}); }
 void SessionDriver::OnCancelled() { Enqueue(CancelledEvent{}); }
 void SessionDriver::Stop(absl::Status status) { Enqueue(StopEvent{std::move(status)}); }
 
+void SessionDriver::Tell(const Notice& notice) { Enqueue(NoticeEvent{notice}); }
+
 void SessionDriver::Enqueue(SessionEvent event) {
   {
     storage::MutexLock lock(mutex_);
@@ -42,18 +50,40 @@ void SessionDriver::Enqueue(SessionEvent event) {
   parts_.executor.Post([self = shared_from_this()] { self->Drain(); });
 }
 
+void SessionDriver::OnMoved(base::Revision revision) {
+  {
+    storage::MutexLock lock(mutex_);
+    const bool waits = moved_.has_value();
+    moved_ = std::max(revision, moved_.value_or(0));
+    if (waits || std::exchange(running_, true)) return;
+  }
+  parts_.executor.Post([self = shared_from_this()] { self->Drain(); });
+}
+
+void SessionDriver::OnFanOutsMoved() {
+  {
+    storage::MutexLock lock(mutex_);
+    const bool waits = std::exchange(fan_outs_moved_, true);
+    if (waits || std::exchange(running_, true)) return;
+  }
+  parts_.executor.Post([self = shared_from_this()] { self->Drain(); });
+}
+
+std::optional<SessionEvent> SessionDriver::NextEvent() {
+  storage::MutexLock lock(mutex_);
+  if (!events_.empty()) {
+    std::optional<SessionEvent> event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+  if (moved_.has_value()) return MovedEvent{*std::exchange(moved_, std::nullopt)};
+  if (std::exchange(fan_outs_moved_, false)) return FanOutsMovedEvent{};
+  running_ = false;
+  return std::nullopt;
+}
+
 void SessionDriver::Drain() {
-  while (true) {
-    std::optional<SessionEvent> event;
-    {
-      storage::MutexLock lock(mutex_);
-      if (events_.empty()) {
-        running_ = false;
-        return;
-      }
-      event = std::move(events_.front());
-      events_.pop_front();
-    }
+  while (std::optional<SessionEvent> event = NextEvent()) {
     if (IsStale(*event)) continue;
     for (SessionAction& action : session_.Handle(*std::move(event), parts_.clock.Now())) CarryOut(std::move(action));
   }
@@ -77,28 +107,74 @@ void SessionDriver::Perform(ReadNextAction action) { peer_.ReadNext(); }
 void SessionDriver::Perform(LoadAction action) {
   const SessionIdentity& identity = session_.identity();
   const bool another_open = parts_.live.IsOpen(identity.tenant, identity.device);
-  Enqueue(LoadedEvent{ReadFacts(action.token), another_open});
+  absl::StatusOr<StartFacts> facts = ReadFacts(action.token);
+  if (facts.ok() && facts->restore.loss_to_note) return NoteLoss(*action.token, another_open);
+  Enqueue(LoadedEvent{std::move(facts), another_open});
+}
+
+void SessionDriver::NoteLoss(const ResumeToken& token, bool another_open) {
+  parts_.sequencer.Submit(
+      session_.identity().tenant,
+      [opening = parts_.opening, timeline = token.cursor.timeline](commit::Transaction& transaction) {
+        return restore::NoteLost(transaction, opening, timeline);
+      },
+      // Before it is noted no copy may be made anew: the cursor would be gone that shows it.
+      [self = shared_from_this(), token, another_open](const absl::StatusOr<commit::Committed>& noted) {
+        if (!noted.ok()) return self->Enqueue(LoadedEvent{noted.status(), another_open});
+        self->Enqueue(LoadedEvent{self->ReadFacts(token), another_open});
+      });
 }
 
 void SessionDriver::Perform(EnterAction action) {
   const SessionIdentity& identity = session_.identity();
-  live_ = parts_.live.Enter(identity.tenant, identity.device, [weak = weak_from_this()](absl::Status status) {
-    if (const std::shared_ptr<SessionDriver> self = weak.lock()) self->Stop(std::move(status));
+  live_ = parts_.live.Enter(
+      identity.tenant, identity.device,
+      [weak = weak_from_this()](absl::Status status) {
+        if (const std::shared_ptr<SessionDriver> self = weak.lock()) self->Stop(std::move(status));
+      },
+      [weak = weak_from_this()](const Notice& notice) {
+        if (const std::shared_ptr<SessionDriver> self = weak.lock()) self->Tell(notice);
+      });
+}
+
+void SessionDriver::Perform(SubscribeAction action) {
+  const SessionIdentity& identity = session_.identity();
+  const std::weak_ptr<SessionDriver> weak = weak_from_this();
+  if (action.topic == SessionTopic::kFeed) {
+    feed_ = parts_.subscriptions.Subscribe(identity.tenant, records::CarerReceiver(identity.carer),
+                                           [weak](base::Revision revision) {
+                                             if (const auto self = weak.lock()) self->OnMoved(revision);
+                                           });
+    return;
+  }
+  fan_outs_ = parts_.subscriptions.Subscribe(identity.tenant, records::FanOutTopic(), [weak](base::Revision) {
+    if (const auto self = weak.lock()) self->OnFanOutsMoved();
   });
 }
 
 absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const std::optional<ResumeToken>& token) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
-  return ReadStartFacts(*snapshot, session_.identity(), token);
+  const SessionIdentity& identity = session_.identity();
+  ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(*snapshot, identity, token));
+  const restore::Opening opening{parts_.opening, parts_.opened_time};
+  ASSIGN_OR_RETURN(facts.restore,
+                   ReadRestoreFacts(*snapshot, identity.tenant, token, facts, opening, parts_.clock.Now()));
+  return facts;
 }
 
 absl::StatusOr<DownloadBatch> SessionDriver::ReadFeed(const feed::ReadFrom& from) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
   return ReadDownload(*snapshot, session_.identity().tenant, session_.identity().device, session_.identity().carer,
-                      from, parts_.batch_bytes);
+                      from, parts_.batch_bytes, parts_.clock.Now());
 }
 
 void SessionDriver::Perform(ReadBatchAction action) { Enqueue(BatchReadEvent{ReadFeed(action.from)}); }
+
+void SessionDriver::Perform(ReadTenantAction action) {
+  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = parts_.store.NewSnapshot();
+  if (!snapshot.ok()) return Enqueue(TenantReadEvent{snapshot.status()});
+  Enqueue(TenantReadEvent{tenants::GetTenant(**snapshot, session_.identity().tenant)});
+}
 
 void SessionDriver::Perform(WriteRowsAction action) {
   parts_.store.Apply(std::move(action.commit), [self = shared_from_this()](storage::CommitResult result) {
@@ -142,6 +218,13 @@ void SessionDriver::Perform(TakeEventsAction action) {
   TakeFrom(0, std::move(taking));
 }
 
+void SessionDriver::Perform(RecordDropsAction action) {
+  const SessionIdentity& identity = session_.identity();
+  devices::RecordDropped(
+      parts_.store, parts_.executor, identity.tenant, identity.device, std::move(action.carers), parts_.clock.Now(),
+      [self = shared_from_this()](absl::Status status) { self->Enqueue(DropsRecordedEvent{std::move(status)}); });
+}
+
 void SessionDriver::TakeFrom(int first, std::shared_ptr<Taking> taking) {
   const records::EventSender sender{session_.identity().device, session_.identity().carer};
   parts_.sequencer.Submit(
@@ -182,6 +265,10 @@ void SessionDriver::Perform(EndAction action) {
                       {"outcome", v1::SyncOutcome_Name(session_.outcome())},
                       {"reason", base::Reason(action.status)}});
   live_ = LiveSessions::Handle();
+  feed_ = commit::Subscriptions::Handle();
+  fan_outs_ = commit::Subscriptions::Handle();
+  for (const auto& [timer, set] : timers_) parts_.executor.Cancel(set.id);
+  timers_.clear();
   peer_.End(std::move(action.status), action.abandon);
 }
 

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -16,6 +17,7 @@
 #include "server/base/random.h"
 #include "server/base/sealed_token.h"
 #include "server/commit/sequencer.h"
+#include "server/commit/subscriptions.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session.h"
 #include "storage/mutex.h"
@@ -41,6 +43,7 @@ class SyncPeer {
 struct SyncParts {
   storage::Store& store;
   commit::Sequencer& sequencer;
+  commit::Subscriptions& subscriptions;
   base::Clock& clock;
   base::Executor& executor;
   base::RandomSource& random;
@@ -50,6 +53,8 @@ struct SyncParts {
   std::string opening;
   // The most that a batch's payloads come to; limits::kBatchBytes but in tests.
   size_t batch_bytes;
+  // When the store was opened.
+  absl::Time opened_time;
 };
 
 // Thread-safe; runs its session on the executor, one event at a time. It keeps itself alive until it has ended.
@@ -72,6 +77,8 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void OnCancelled();
   // The server is going away: the session ends with `status` unless it is done.
   void Stop(absl::Status status);
+  // There is something to tell the device.
+  void Tell(const Notice& notice);
 
  private:
   SessionDriver(const SyncParts& parts, SessionIdentity identity, SyncPeer& peer);
@@ -80,21 +87,30 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   // one at a time.
   void Enqueue(SessionEvent event) ABSL_LOCKS_EXCLUDED(mutex_);
   void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What moves while the session is busy is one event: the queue does not grow with the commits.
+  void OnMoved(base::Revision revision) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnFanOutsMoved() ABSL_LOCKS_EXCLUDED(mutex_);
+  std::optional<SessionEvent> NextEvent() ABSL_LOCKS_EXCLUDED(mutex_);
   // A timer that fired just before it was set anew or forgotten.
   bool IsStale(const SessionEvent& event) const;
   absl::StatusOr<StartFacts> ReadFacts(const std::optional<ResumeToken>& token) const;
+  // Lets the tenant know that commits of the token's timeline are lost; then reads the facts anew, and answers.
+  void NoteLoss(const ResumeToken& token, bool another_open);
   absl::StatusOr<DownloadBatch> ReadFeed(const feed::ReadFrom& from) const;
   void CarryOut(SessionAction action);
   void Perform(SendAction action);
   void Perform(ReadNextAction action);
   void Perform(LoadAction action);
   void Perform(EnterAction action);
+  void Perform(SubscribeAction action);
   void Perform(ReadBatchAction action);
+  void Perform(ReadTenantAction action);
   void Perform(WriteRowsAction action);
   void Perform(TakeEventsAction action);
   // An upload that may take several commits.
   struct Taking;
   void TakeFrom(int first, std::shared_ptr<Taking> taking);
+  void Perform(RecordDropsAction action);
   void Perform(SetTimerAction action);
   void Perform(EndAction action);
 
@@ -109,10 +125,15 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   std::map<SessionTimer, SetTimer> timers_;
   uint64_t timer_settings_ = 0;
   LiveSessions::Handle live_;
+  commit::Subscriptions::Handle feed_;
+  commit::Subscriptions::Handle fan_outs_;
 
   storage::Mutex mutex_;
   std::deque<SessionEvent> events_ ABSL_GUARDED_BY(mutex_);
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
+  // Set while it waits to be handled.
+  std::optional<base::Revision> moved_ ABSL_GUARDED_BY(mutex_);
+  bool fan_outs_moved_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace caresync::sync

@@ -16,7 +16,7 @@ namespace limits = base::limits;
 
 void Session::OnUpload(v1::Upload upload) {
   const size_t count = static_cast<size_t>(upload.events_size());
-  if (count == 0) {
+  if (count == 0 && !upload.resend_complete()) {
     return Fail(errors::InvalidArgument("upload.events", "is empty; send at least one event, or no upload"),
                 v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
   }
@@ -43,6 +43,7 @@ void Session::On(EventsTakenEvent event) {
   if (phase_ != Phase::kRunning) return;
   if (!event.result.ok()) return Fail(event.result.status(), v1::SYNC_OUTCOME_SERVER_FAILED);
   OnEvents(*event.result);
+  if (uploads_.front().resend_complete()) rows_->ResendComplete();
   uploads_.pop_front();
   if (!uploads_.empty()) actions_.push_back(TakeEventsAction{uploads_.front()});
   v1::SyncResponse response;
@@ -80,12 +81,23 @@ void Session::On(BatchReadEvent event) {
   }
   if (phase_ != Phase::kRunning) return;
   if (!event.batch.ok()) return Fail(base::Named(event.batch.status()), v1::SYNC_OUTCOME_SERVER_FAILED);
-  if (!event.batch->permitted) {
-    return Fail(errors::CarerNotAUser(identity_.carer.ToString()), v1::SYNC_OUTCOME_REFUSED);
-  }
+  if (!event.batch->refusal.ok()) return Fail(event.batch->refusal, v1::SYNC_OUTCOME_REFUSED);
+  if (event.batch->must_wait) return WaitForFanOuts();
+  EndWaiting();
+  // A follower that has left gets no further round.
+  if (IsIdle() && half_closed_) return Continue();
   if (event.batch->feed.horizon_passed) {
-    BeginCopyAnew(event.batch->head.revision, v1::REBUILD_REASON_EXPIRED);
+    if (IsIdle()) BeginRound();
+    BeginCopyAnew(*event.batch, v1::REBUILD_REASON_EXPIRED);
     return Continue();
+  }
+  TakeReading(*event.batch);
+  if (IsIdle()) {
+    if (event.batch->changes.upserts_size() == 0 && event.batch->changes.removals_size() == 0) {
+      from_.after = event.batch->feed.end;
+      return Continue();
+    }
+    BeginRound();
   }
   v1::SyncResponse response;
   AddBatch(*std::move(event.batch), response);
@@ -93,12 +105,13 @@ void Session::On(BatchReadEvent event) {
   Continue();
 }
 
-void Session::BeginCopyAnew(base::Revision began, v1::RebuildReason reason) {
+void Session::BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason) {
   rebuild_number_ = std::max(rebuild_number_, rows_->copy().rebuild_number()) + 1;
-  from_ = {feed::Position(), began};
+  from_ = {feed::Position(), batch.head.revision, start_.data_level()};
+  more_left_ = true;
   announce_rebuild_ = reason;
   records_done_ = 0;
-  records_total_ = facts_->summary.count;
+  records_total_ = batch.feed.summary.count;
   rows_->copy().set_rebuild_number(rebuild_number_);
   rows_->sync().set_rebuild_reason(reason);
   rows_changed_ = true;
@@ -138,7 +151,7 @@ void Session::AddBatch(DownloadBatch batch, v1::SyncResponse& response) {
 void Session::AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response) {
   v1::CaughtUp* caught_up = response.mutable_caught_up();
   if (from_.rebuild_began.has_value()) caught_up->set_rebuild_number(rebuild_number_);
-  from_ = {feed::Position::EndOf(batch.head.revision), std::nullopt};
+  from_ = {feed::Position::EndOf(batch.head.revision), std::nullopt, start_.data_level()};
   const ResumeToken token = TokenAt(batch.head, from_.after);
   caught_up->set_revision(batch.head.revision);
   caught_up->set_resume_token(SealToken(sealer_, identity_.tenant, token));
@@ -168,6 +181,8 @@ void Session::SetCursor(const ResumeToken& token) {
 // ---- Acks
 
 void Session::OnAck(const v1::Ack& ack) {
+  OnDropped(ack);
+  if (ack.resume_token().empty() && ack.dropped_carer_ids_size() > 0) return;
   const absl::StatusOr<ResumeToken> token = OpenToken(sealer_, identity_.tenant, ack.resume_token());
   if (!token.ok()) return Fail(token.status(), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
   if (token->device != identity_.device || token->carer != identity_.carer) {

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/app_version.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/text.h"
+#include "server/devices/drops.h"
 #include "server/feed/feed_reader.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
@@ -29,8 +31,10 @@ absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const S
   if (carer.has_value()) {
     ASSIGN_OR_RETURN(v1::Carer payload, base::ParseStored<v1::Carer>(carer->payload()));
     facts.carer_branch_id = payload.branch_id();
+    facts.carer_left = carer->left();
   }
   ASSIGN_OR_RETURN(facts.rows, devices::ReadStartRows(reader, identity.tenant, identity.device));
+  ASSIGN_OR_RETURN(facts.pending_drops, devices::ReadPendingDrops(reader, identity.tenant, facts.rows.rows));
   ASSIGN_OR_RETURN(facts.summary, feed::ReadSummary(reader, identity.tenant, records::CarerReceiver(identity.carer)));
   if (token.has_value()) {
     ASSIGN_OR_RETURN(facts.token_standing, commit::Standing(reader, identity.tenant, token->cursor));
@@ -83,16 +87,22 @@ absl::Status CheckStart(const SessionIdentity& identity, const v1::Start& start)
   if (!carer.has_value()) return errors::InvalidArgument("start.carer_id", "is no UUID");
   if (*carer != identity.carer) return errors::OtherCarer();
   RETURN_IF_ERROR(CheckFields(start));
-  if (start.follow()) return errors::FollowUnavailable();
   return CheckCleanLosesNothing(start);
 }
 
-absl::Status CheckDownload(const SessionIdentity& identity, const std::optional<ResumeToken>& token,
-                           const StartFacts& facts) {
-  const std::optional<store::Device>& device = facts.rows.rows.device;
-  if (device.has_value() && !devices::IsUser(*device, identity.carer)) {
-    return errors::CarerNotAUser(identity.carer.ToString());
-  }
+absl::Status WhyNotPermitted(const std::optional<store::Device>& device, const base::Uuid& carer, bool carer_left) {
+  if (carer_left) return errors::CarerLeft();
+  if (!device.has_value()) return absl::OkStatus();
+  if (device->blocked()) return errors::DeviceBlocked();
+  if (device->cloned()) return errors::DeviceCloned();
+  return devices::IsUser(*device, carer) ? absl::OkStatus() : errors::CarerNotAUser(carer.ToString());
+}
+
+absl::Status CheckDownload(const SessionIdentity& identity, const v1::Start& start,
+                           const std::optional<ResumeToken>& token, const StartFacts& facts) {
+  RETURN_IF_ERROR(WhyNotPermitted(facts.rows.rows.device, identity.carer, facts.carer_left));
+  const std::string& least = facts.tenant.least_app_version();
+  if (base::IsOlderApp(start.app_version(), least)) return errors::AppTooOld(least);
   if (token.has_value() && (token->device != identity.device || token->carer != identity.carer)) {
     return errors::TokenOfAnotherCopy();
   }

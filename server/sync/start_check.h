@@ -15,6 +15,7 @@
 #include "server/commit/timeline.h"
 #include "server/devices/session_rows.h"
 #include "server/feed/feed_entry.h"
+#include "server/sync/restore_facts.h"
 #include "server/sync/resume_token.h"
 #include "storage/store.h"
 
@@ -25,6 +26,7 @@ struct SessionIdentity {
   base::TenantId tenant;
   base::Uuid device;
   base::Uuid carer;
+  absl::Time credential_end = absl::InfiniteFuture();
 };
 
 // What a start is judged by, read from one snapshot.
@@ -37,7 +39,16 @@ struct StartFacts {
   feed::FeedSummary summary;
   // Of the token in `start`, where it has one.
   commit::CursorStanding token_standing = commit::CursorStanding::kForeign;
+  RestoreFacts restore;
+  // Carers whose copies the device must drop (devices::ReadPendingDrops).
+  std::vector<std::string> pending_drops;
+  // The carer works there no more.
+  bool carer_left = false;
 };
+
+// Whether the carer may hold a copy on the device. `device`: nullopt where it is becoming known by the carer's sync.
+// Errors: DEVICE_BLOCKED, DEVICE_CLONED, CARER_LEFT, CARER_NOT_A_USER.
+absl::Status WhyNotPermitted(const std::optional<store::Device>& device, const base::Uuid& carer, bool carer_left);
 
 // Errors: TENANT_UNKNOWN; those of reading.
 absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,
@@ -55,12 +66,12 @@ struct StartPlan {
 };
 
 // What can be said of `start` alone. Errors: INVALID_FIELD, OTHER_DEVICE, OTHER_CARER, CLEAN_SYNC_WOULD_LOSE_WORK,
-// FOLLOW_UNAVAILABLE, TOO_MANY_EVENTS.
+// TOO_MANY_EVENTS.
 absl::Status CheckStart(const SessionIdentity& identity, const v1::Start& start);
 
-// Whether the carer may download on this device. Errors: CARER_NOT_A_USER, TOKEN_OF_ANOTHER_COPY.
-absl::Status CheckDownload(const SessionIdentity& identity, const std::optional<ResumeToken>& token,
-                           const StartFacts& facts);
+// Whether the carer may download on this device. Errors: CARER_NOT_A_USER, APP_TOO_OLD, TOKEN_OF_ANOTHER_COPY.
+absl::Status CheckDownload(const SessionIdentity& identity, const v1::Start& start,
+                           const std::optional<ResumeToken>& token, const StartFacts& facts);
 
 // A new copy that begins at revision `began`, under a number past every one that was ever used for this copy.
 StartPlan NewCopy(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts,

@@ -12,14 +12,17 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "google/protobuf/util/time_util.h"
+#include "server/base/app_version.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/page.h"
+#include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/text.h"
+#include "server/records/window.h"
 
 namespace caresync::tenants {
 namespace {
@@ -63,17 +66,49 @@ absl::StatusOr<std::string> TimeZone(const std::string& name) {
   return name;
 }
 
-absl::StatusOr<int64_t> AutoSyncSeconds(const google::protobuf::Duration& interval) {
-  if (interval.seconds() == 0 && interval.nanos() == 0) return 0;
-  const absl::Duration given = absl::Seconds(interval.seconds()) + absl::Nanoseconds(interval.nanos());
-  if (interval.nanos() != 0 || given < limits::kAutoSyncIntervalLeast || given > limits::kAutoSyncIntervalMost) {
+// What a length of time may be, beside 0.
+struct Bounds {
+  absl::Duration least;
+  absl::Duration most;
+};
+constexpr Bounds kAutoSyncInterval = {limits::kAutoSyncIntervalLeast, limits::kAutoSyncIntervalMost};
+constexpr Bounds kDownloadWindow = {limits::kWindowLeast, limits::kWindowMost};
+constexpr Bounds kRetention = {limits::kRetentionLeast, limits::kWindowMost};
+
+absl::StatusOr<int64_t> Seconds(std::string_view field, const google::protobuf::Duration& length,
+                                const Bounds& bounds) {
+  if (length.seconds() == 0 && length.nanos() == 0) return 0;
+  const absl::Duration given = absl::Seconds(length.seconds()) + absl::Nanoseconds(length.nanos());
+  if (length.nanos() != 0 || given < bounds.least || given > bounds.most) {
     return errors::InvalidArgument(
-        "auto_sync_interval",
-        absl::StrCat("is ", absl::FormatDuration(given), "; give 0 for none, or whole seconds from ",
-                     absl::FormatDuration(limits::kAutoSyncIntervalLeast), " to ",
-                     absl::FormatDuration(limits::kAutoSyncIntervalMost)));
+        field, absl::StrCat("is ", absl::FormatDuration(given), "; give 0 for none, or whole seconds from ",
+                            absl::FormatDuration(bounds.least), " to ", absl::FormatDuration(bounds.most)));
   }
-  return interval.seconds();
+  return length.seconds();
+}
+
+absl::StatusOr<std::string> LeastAppVersion(const std::string& version) {
+  if (version.empty() || base::IsAppVersion(version)) return version;
+  return errors::InvalidArgument("least_app_version",
+                                 absl::StrCat("is no version; give up to ", limits::kAppVersionNumbers,
+                                              " numbers parted by dots, such as 2.10, or nothing"));
+}
+
+// Records follow the window on their own: they are handed the lengths.
+absl::Status HandDownWindow(commit::Transaction& transaction, const store::Tenant& stored) {
+  return records::SetWindow(transaction, {.download_window = absl::Seconds(stored.download_window_s()),
+                                          .retention = absl::Seconds(stored.retention_s())});
+}
+
+// As it is stored: the seconds plus 1.
+absl::StatusOr<int64_t> StoredRestoreWait(const google::protobuf::Duration& wait) {
+  const absl::Duration given = absl::Seconds(wait.seconds()) + absl::Nanoseconds(wait.nanos());
+  if (wait.nanos() != 0 || given < absl::ZeroDuration() || given > limits::kRestoreWaitMost) {
+    return errors::InvalidArgument("restore_wait",
+                                   absl::StrCat("is ", absl::FormatDuration(given), "; give whole seconds from 0 to ",
+                                                absl::FormatDuration(limits::kRestoreWaitMost)));
+  }
+  return wait.seconds() + 1;
 }
 
 void Put(commit::Transaction& transaction, const store::Tenant& stored) {
@@ -96,6 +131,10 @@ v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored) {
   proto.set_display_name(stored.display_name());
   proto.set_time_zone(stored.time_zone());
   *proto.mutable_auto_sync_interval() = TimeUtil::SecondsToDuration(stored.auto_sync_interval_s());
+  *proto.mutable_download_window() = TimeUtil::SecondsToDuration(stored.download_window_s());
+  *proto.mutable_retention() = TimeUtil::SecondsToDuration(stored.retention_s());
+  proto.set_least_app_version(stored.least_app_version());
+  *proto.mutable_restore_wait() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(RestoreWait(stored)));
   *proto.mutable_create_time() = TimeUtil::MicrosecondsToTimestamp(stored.create_time_us());
   return proto;
 }
@@ -114,12 +153,22 @@ absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, con
                    TimeZone(tenant.time_zone().empty() ? kDefaultTimeZone : tenant.time_zone()));
   int64_t interval_s = absl::ToInt64Seconds(limits::kAutoSyncIntervalDefault);
   if (tenant.has_auto_sync_interval()) {
-    ASSIGN_OR_RETURN(interval_s, AutoSyncSeconds(tenant.auto_sync_interval()));
+    ASSIGN_OR_RETURN(interval_s, Seconds("auto_sync_interval", tenant.auto_sync_interval(), kAutoSyncInterval));
   }
   stored.set_auto_sync_interval_s(interval_s);
+  ASSIGN_OR_RETURN(const int64_t window_s, Seconds("download_window", tenant.download_window(), kDownloadWindow));
+  stored.set_download_window_s(window_s);
+  ASSIGN_OR_RETURN(const int64_t retention_s, Seconds("retention", tenant.retention(), kRetention));
+  stored.set_retention_s(retention_s);
+  ASSIGN_OR_RETURN(*stored.mutable_least_app_version(), LeastAppVersion(tenant.least_app_version()));
+  if (tenant.has_restore_wait()) {
+    ASSIGN_OR_RETURN(const int64_t restore_wait, StoredRestoreWait(tenant.restore_wait()));
+    stored.set_restore_wait_s_plus_1(restore_wait);
+  }
   stored.set_create_time_us(base::ToStoredTime(transaction.now()));
   Put(transaction, stored);
   transaction.Put(Space::kRecords, base::keys::TenantListing(id), std::string());
+  RETURN_IF_ERROR(HandDownWindow(transaction, stored));
   return stored;
 }
 
@@ -137,11 +186,52 @@ absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, con
     ASSIGN_OR_RETURN(*after.mutable_time_zone(), TimeZone(request.time_zone()));
   }
   if (request.has_auto_sync_interval()) {
-    ASSIGN_OR_RETURN(const int64_t interval_s, AutoSyncSeconds(request.auto_sync_interval()));
+    ASSIGN_OR_RETURN(const int64_t interval_s,
+                     Seconds("auto_sync_interval", request.auto_sync_interval(), kAutoSyncInterval));
     after.set_auto_sync_interval_s(interval_s);
   }
+  if (request.has_download_window()) {
+    ASSIGN_OR_RETURN(const int64_t window_s, Seconds("download_window", request.download_window(), kDownloadWindow));
+    after.set_download_window_s(window_s);
+  }
+  if (request.has_retention()) {
+    ASSIGN_OR_RETURN(const int64_t retention_s, Seconds("retention", request.retention(), kRetention));
+    after.set_retention_s(retention_s);
+  }
+  if (request.has_least_app_version()) {
+    ASSIGN_OR_RETURN(*after.mutable_least_app_version(), LeastAppVersion(request.least_app_version()));
+  }
+  if (request.has_restore_wait()) {
+    ASSIGN_OR_RETURN(const int64_t restore_wait, StoredRestoreWait(request.restore_wait()));
+    after.set_restore_wait_s_plus_1(restore_wait);
+  }
   if (after.SerializeAsString() != before.SerializeAsString()) Put(transaction, after);
+  RETURN_IF_ERROR(HandDownWindow(transaction, after));
   return after;
+}
+
+absl::Duration RestoreWait(const store::Tenant& tenant) {
+  if (tenant.restore_wait_s_plus_1() == 0) return limits::kRestoreWaitDefault;
+  return absl::Seconds(tenant.restore_wait_s_plus_1() - 1);
+}
+
+absl::StatusOr<v1::ReleaseRebuildsResponse> ReleaseRebuilds(commit::Transaction& transaction,
+                                                            const v1::ReleaseRebuildsRequest& request,
+                                                            const restore::Opening& opening) {
+  const base::TenantId& id = transaction.tenant();
+  if (request.tenant_id() != id.text()) {
+    return errors::InvalidArgument("tenant_id", absl::StrCat("is not the tenant of this change, ", id.text()));
+  }
+  ASSIGN_OR_RETURN(const store::Tenant tenant, GetTenant(transaction, id));
+  ASSIGN_OR_RETURN(const restore::Standing standing,
+                   restore::StandingOf(transaction, id, opening, RestoreWait(tenant), transaction.now()));
+  absl::Time released = standing.released_time;
+  if (standing.waiting) {
+    ASSIGN_OR_RETURN(released, restore::Release(transaction, opening.timeline));
+  }
+  v1::ReleaseRebuildsResponse response;
+  *response.mutable_release_time() = base::ToTimestamp(released);
+  return response;
 }
 
 absl::StatusOr<v1::ListTenantsResponse> ListTenants(const storage::Reader& reader,

@@ -6,10 +6,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "caresync/store/stored.pb.h"
 #include "caresync/v1/tenants.pb.h"
 #include "server/base/ids.h"
 #include "server/commit/transaction.h"
+#include "server/restore/standing.h"
 #include "storage/store.h"
 
 namespace caresync::tenants {
@@ -23,6 +25,15 @@ v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored);
 absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, const v1::Tenant& tenant);
 // Errors: TENANT_UNKNOWN, INVALID_FIELD, those of reading. Writes nothing where nothing changes.
 absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, const v1::UpdateTenantRequest& request);
+
+// The longest that devices wait after a restore.
+absl::Duration RestoreWait(const store::Tenant& tenant);
+
+// After a restore: devices wait no longer for the rostering systems. Writes nothing where they do not wait. Inside a
+// change of the tenant itself. Errors: TENANT_UNKNOWN, INVALID_FIELD, those of reading.
+absl::StatusOr<v1::ReleaseRebuildsResponse> ReleaseRebuilds(commit::Transaction& transaction,
+                                                            const v1::ReleaseRebuildsRequest& request,
+                                                            const restore::Opening& opening);
 
 // One page, by ID. Errors: INVALID_FIELD, PAGE_TOKEN_NOT_VALID, those of reading.
 absl::StatusOr<v1::ListTenantsResponse> ListTenants(const storage::Reader& reader,

@@ -175,6 +175,19 @@ TEST_F(TokenVerifierTest, ForgetsAKnownTokenWhenItExpires) {
   EXPECT_EQ(base::Reason(verifier_.Verify(authorization).status), "CREDENTIAL_EXPIRED");
 }
 
+TEST_F(TokenVerifierTest, RefusesALifetimeThatNobodyMayGive) {
+  json claims = CarerClaims();
+  claims["exp"] = absl::ToUnixSeconds(clock_.Now() + base::limits::kTokenLifetimeMost);
+  EXPECT_TRUE(Verify(claims).status.ok());
+  claims["exp"] = absl::ToUnixSeconds(clock_.Now() + base::limits::kTokenLifetimeMost + absl::Seconds(1));
+  EXPECT_EQ(ReasonFor(claims), "CREDENTIAL_LIFETIME_TOO_LONG");
+  EXPECT_FALSE(Verify(claims).identity.has_value());
+  for (const double far : {1e11, 1e300}) {
+    claims["exp"] = far;
+    EXPECT_EQ(ReasonFor(claims), "CREDENTIAL_LIFETIME_TOO_LONG") << far;
+  }
+}
+
 TEST_F(TokenVerifierTest, WaitsForNotBefore) {
   json claims = CarerClaims();
   claims["nbf"] = absl::ToUnixSeconds(clock_.Now() + absl::Minutes(1));

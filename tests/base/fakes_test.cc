@@ -40,6 +40,16 @@ TEST_F(FaultyStoreTest, FaultsAreMetInOrderThenGone) {
   EXPECT_TRUE(Has("a"));
 }
 
+TEST_F(FaultyStoreTest, WhileItIsFullNoCommitIsTakenAndHealthSaysSo) {
+  store_.SetFull(true);
+  EXPECT_EQ(Put("a"), CommitOutcome::kFull);
+  EXPECT_TRUE(absl::IsResourceExhausted(store_.Health()));
+  store_.SetFull(false);
+  EXPECT_FALSE(Has("a"));
+  EXPECT_EQ(Put("a"), CommitOutcome::kCommitted);
+  EXPECT_TRUE(store_.Health().ok());
+}
+
 TEST_F(FaultyStoreTest, AnUnknownOutcomeMayBeEither) {
   store_.FailNext(Fault::kUnknownApplied);
   store_.FailNext(Fault::kUnknownNotApplied);

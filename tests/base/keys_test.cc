@@ -38,7 +38,7 @@ std::vector<std::string> RecordsKeys(const TenantId& tenant) {
           Child(tenant, kVisit, kOther),
           EventIdentity(tenant, "event"),
           ReviewItem(tenant, "event", "digest"),
-          ReviewOf(tenant, kOther, kVisit, "event"),
+          ReviewOf(tenant, kOther, kVisit, 5, 1, "event", "digest"),
           ExternalId(tenant, "source", 3, "external"),
           Waiting(tenant, kVisit),
           WaitingFor(tenant, kOther, kVisit),
@@ -49,9 +49,9 @@ std::vector<std::string> RecordsKeys(const TenantId& tenant) {
           FanOutScope(tenant, "scope", "task"),
           VisitByStart(tenant, 5, kVisit),
           VisitByEnd(tenant, 5, kVisit),
+          VisitEnd(tenant, kDevice, 5, kVisit),
           WindowEdges(tenant),
-          ReviewByRevision(tenant, 5, "event", "digest"),
-          ReviewAwaiting(tenant, kVisit, "event", "digest"),
+          ReviewByRevision(tenant, false, 5, "event", "digest"),
           SourceStanding(tenant, "source"),
           RebuildRelease(tenant),
           Tenant(tenant)};
@@ -69,7 +69,7 @@ std::vector<std::string> DevicesKeys(const TenantId& tenant) {
 // Every range of a tenant over kRecords.
 std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
   return {Timelines(tenant),
-          TasksDueBy(tenant, 10),
+          TasksDueAfter(tenant, 4),
           AllTasks(tenant),
           Records(tenant, "", RecordKey()),
           GrantsOfRecord(tenant, kVisit),
@@ -82,8 +82,8 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           FanOutScopes(tenant, "scope"),
           VisitsByStart(tenant, 5, RecordKey()),
           VisitsByEnd(tenant, 5, RecordKey()),
-          ReviewsByRevision(tenant, 0, "", ""),
-          ReviewsAwaiting(tenant, kVisit),
+          VisitEndsAfter(tenant, kDevice, 4),
+          ReviewsByRevision(tenant, ""),
           SourceStandings(tenant),
           ReviewsOf(tenant, kOther, kVisit),
           AllWaitingFor(tenant, kOther)};
@@ -109,7 +109,6 @@ TEST(Keys, RangesHoldTheirOwnTenantOnly) {
   }
   for (const std::string& key : FeedsKeys(kLonger)) {
     EXPECT_FALSE(In(FeedEntriesAfter(kTenant, kReceiver, 0, RecordKey()), key));
-    EXPECT_FALSE(In(FeedPlaces(kTenant, kReceiver), key));
   }
   for (const std::string& key : DevicesKeys(kLonger)) {
     EXPECT_FALSE(In(DeviceRows(kTenant, nullptr), key));
@@ -152,11 +151,11 @@ TEST(Keys, TasksAreInDueOrderTimesBeforeTheEpochIncluded) {
   constexpr int64_t kTimes[] = {std::numeric_limits<int64_t>::min(), -1, 0, 1, 1'772'431'200'000'000};
   for (size_t i = 0; i + 1 < std::size(kTimes); ++i) {
     EXPECT_LT(Task(kTenant, kTimes[i], "z"), Task(kTenant, kTimes[i + 1], "a"));
-    EXPECT_TRUE(In(TasksDueBy(kTenant, kTimes[i]), Task(kTenant, kTimes[i], "\xFF\xFF")));
-    EXPECT_FALSE(In(TasksDueBy(kTenant, kTimes[i]), Task(kTenant, kTimes[i + 1], "")));
+    EXPECT_FALSE(In(TasksDueAfter(kTenant, kTimes[i]), Task(kTenant, kTimes[i], "\xFF\xFF")));
+    EXPECT_TRUE(In(TasksDueAfter(kTenant, kTimes[i]), Task(kTenant, kTimes[i + 1], "")));
   }
   constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
-  EXPECT_TRUE(In(TasksDueBy(kTenant, kLast), Task(kTenant, kLast, "x")));
+  EXPECT_FALSE(In(TasksDueAfter(kTenant, kLast), Task(kTenant, kLast, "x")));
   int64_t due = 0;
   std::string id;
   ASSERT_TRUE(ParseTask(Task(kTenant, -7, "an\0id"s), &due, &id));
@@ -192,15 +191,6 @@ TEST(Keys, AnEmptyRecordIsBeforeAllRecordsOfItsRevision) {
   EXPECT_FALSE(In(from, FeedEntry(kTenant, kReceiver, 6, RecordKey{"\xFF"})));
   EXPECT_TRUE(In(from, FeedEntry(kTenant, kReceiver, 7, RecordKey{"\0"s})));
   EXPECT_TRUE(In(from, FeedEntry(kTenant, kReceiver, 8, kVisit)));
-}
-
-TEST(Keys, FeedPlacesComeBack) {
-  RecordKey record;
-  ASSERT_TRUE(ParseFeedPlace(FeedPlace(kTenant, kReceiver, kVisit), &record));
-  EXPECT_EQ(record, kVisit);
-  EXPECT_TRUE(In(FeedPlaces(kTenant, kReceiver), FeedPlace(kTenant, kReceiver, kVisit)));
-  EXPECT_FALSE(In(FeedPlaces(kTenant, kReceiver), FeedPlace(kTenant, ReceiverId{"rr"}, kVisit)));
-  EXPECT_FALSE(In(FeedPlaces(kTenant, kReceiver), FeedHead(kTenant, kReceiver)));
 }
 
 TEST(Keys, RecordsOfAPrefixComeAfterTheOneNamed) {
@@ -346,20 +336,31 @@ TEST(Keys, VisitsLieInTheOrderOfTheirTimesThenKeys) {
   EXPECT_FALSE(ParseVisitByEnd(keys[0], &time, &visit));
 }
 
-TEST(Keys, ReviewsAreReadBackInTheOrderReceived) {
-  EXPECT_LT(ReviewByRevision(kTenant, 5, "z", "z"), ReviewByRevision(kTenant, 6, "a", "a"));
-  EXPECT_FALSE(In(ReviewsByRevision(kTenant, 5, "z", "z"), ReviewByRevision(kTenant, 5, "z", "z")));
-  EXPECT_TRUE(In(ReviewsByRevision(kTenant, 5, "z", "z"), ReviewByRevision(kTenant, 6, "a", "a")));
+TEST(Keys, ReviewsLieInTheOrderReceivedTheResolvedOnesLast) {
+  const std::vector<std::string> keys = {ReviewByRevision(kTenant, false, 5, "z", "z"),
+                                         ReviewByRevision(kTenant, false, 6, "a", "a"),
+                                         ReviewByRevision(kTenant, true, 1, "a", "a")};
+  EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+  EXPECT_FALSE(In(ReviewsByRevision(kTenant, keys[0]), keys[0]));
+  EXPECT_TRUE(In(ReviewsByRevision(kTenant, keys[0]), keys[1]));
+  bool resolved = false;
   Revision revision = 0;
   std::string event_id;
   std::string digest;
-  ASSERT_TRUE(ParseReviewByRevision(ReviewByRevision(kTenant, 5, "e", "d"), &revision, &event_id, &digest));
-  EXPECT_EQ(std::tuple(revision, event_id, digest), std::tuple(5, "e", "d"));
-  RecordKey record;
-  ASSERT_TRUE(ParseReviewAwaiting(ReviewAwaiting(kTenant, kVisit, "e2", "d2"), &record, &event_id, &digest));
-  EXPECT_EQ(std::tuple(record, event_id, digest), std::tuple(kVisit, "e2", "d2"));
+  ASSERT_TRUE(
+      ParseReviewByRevision(ReviewByRevision(kTenant, true, 5, "e", "d"), &resolved, &revision, &event_id, &digest));
+  EXPECT_EQ(std::tuple(resolved, revision, event_id, digest), std::tuple(true, 5, "e", "d"));
   ASSERT_TRUE(ParseReviewItem(ReviewItem(kTenant, "e3", "d3"), &event_id, &digest));
   EXPECT_EQ(std::tuple(event_id, digest), std::tuple("e3", "d3"));
+}
+
+TEST(Keys, ReviewsOfACarerAndVisitLieInTheOrderRecorded) {
+  EXPECT_LT(ReviewOf(kTenant, kOther, kVisit, 5, 9, "a", "a"), ReviewOf(kTenant, kOther, kVisit, 6, 1, "a", "a"));
+  EXPECT_LT(ReviewOf(kTenant, kOther, kVisit, 5, 1, "z", "z"), ReviewOf(kTenant, kOther, kVisit, 5, 2, "a", "a"));
+  std::string event_id;
+  std::string digest;
+  ASSERT_TRUE(ParseReviewOf(ReviewOf(kTenant, kOther, kVisit, 5, 1, "e", "d"), &event_id, &digest));
+  EXPECT_EQ(std::tuple(event_id, digest), std::tuple("e", "d"));
 }
 
 TEST(Keys, ACarersSyncsLieNewestFirstAndAreReadBack) {

@@ -22,6 +22,11 @@ class Server:
 
     def __enter__(self):
         self.data_dir = tempfile.mkdtemp(prefix="caresync-test-")
+        self.start()
+        return self
+
+    def start(self):
+        """Starts on the data directory as it is; the address is another each time."""
         self.log = open(os.path.join(self.data_dir, "caresyncd.log"), "w")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CARESYNC_")}
         self.process = subprocess.Popen(
@@ -34,12 +39,12 @@ class Server:
             self.stop(show_log=True)
             raise CommandFailed(f"caresyncd did not start: {line!r}")
         self.address = match.group(1)
-        return self
 
     def __exit__(self, kind, error, trace):
         self.stop(show_log=error is not None)
 
-    def stop(self, show_log):
+    def halt(self):
+        """Stops, and leaves the data directory."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(timeout=30)
@@ -47,6 +52,9 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.log.close()
+
+    def stop(self, show_log):
+        self.halt()
         if show_log:
             with open(self.log.name) as log:
                 print("".join(log.readlines()[-30:]))
@@ -77,6 +85,10 @@ class Cli:
         """The objects that a command prints with --json."""
         output, _ = self.run(*arguments, "--json", status=status)
         return [json.loads(line) for line in output.splitlines()]
+
+    def start(self, *arguments):
+        """A command that goes on; its standard output is to be read line by line."""
+        return subprocess.Popen([self.program, *arguments], stdout=subprocess.PIPE, text=True, env=self.environment)
 
     def json(self, *arguments, status=0):
         """The last of them."""

@@ -1,15 +1,25 @@
 """The command line as people use it, against a server: a tenant, a rota, a device that records and syncs, the office's report."""
 
 import argparse
+import csv
+import io
+import json
+import os
+import pathlib
 import re
+import signal
+import tempfile
 
 from caresync_process import Server, expect
 
 TENANT = "agency"
 DEVICE = "5e000000-0000-4000-8000-000000000001"
 IDLE_DEVICE = "5e000000-0000-4000-8000-000000000002"
+FOLLOWER = "5e000000-0000-4000-8000-000000000003"
 COLUMNS = ["Branch", "Users", "Last API call time", "Last API call success", "Last successful sync", "Device name",
-           "App version", "UUID"]
+           "App version", "UUID", "Syncs in 7 days", "Clean in 30 days", "State", "Reason"]
+CSV_COLUMNS = ["Branch", "Users", "Device name", "App version", "UUID", "Last API call time", "Last API call success",
+               "Last successful sync", "Successful syncs in 7 days", "Clean syncs in 30 days", "State", "Reason"]
 
 
 def check_usage_errors(cli):
@@ -20,6 +30,10 @@ def check_usage_errors(cli):
         expect(output + error != "", f"{arguments} says nothing")
     _, error = cli.run("device", status=2)
     expect("start-visit" in error, error)
+    for arguments in (["no-such-command"], ["devices", "--no-such-option"], ["syncs"], ["device"], [],
+                      ["device", "sync", "--uuid", "not-a-uuid", "--carer", "c1"]):
+        told = cli.json(*arguments, status=2)
+        expect(told["error"]["reason"] == "USAGE" and told["error"]["message"] != "", told)
     output, _ = cli.run("--help")
     expect("caresync import-rota" in output, "the help has no examples")
     output, _ = cli.run("device", "sync", "--help")
@@ -33,6 +47,12 @@ def check_tenants(cli):
     expect(again["error"]["reason"] == "TENANT_EXISTS", again)
     cli.run("tenant", "set", TENANT, "--auto-sync", "15m")
     expect(cli.json("tenant", "show", TENANT)["auto_sync_interval"] == "900s", "the interval was not set")
+    cli.run("tenant", "set", TENANT, "--download-window", "14d", "--retention", "48h", "--least-app-version", "0.1")
+    shown = cli.json("tenant", "show", TENANT)
+    expect(shown["download_window"] == "1209600s" and shown["retention"] == "172800s", "the window was not set")
+    expect(shown["least_app_version"] == "0.1", "the least app version was not set")
+    cli.run("tenant", "set", TENANT, "--retention", "1h", status=1)
+    cli.run("tenant", "set", TENANT, "--download-window", "off", "--retention", "off")
     output, _ = cli.run("tenant", "list")
     expect("15m" in output and "An Agency" in output, output)
 
@@ -55,17 +75,42 @@ def check_carers(cli):
     expect(missing["error"]["reason"] == "CARER_NOT_FOUND", missing)
 
 
+def check_a_device_without_its_server(cli):
+    """What a device says of itself that has not reached its server, or not under the right name."""
+    device = ["--uuid", DEVICE, "--carer", "c1"]
+    nowhere = [*device, "--server", "127.0.0.1:1"]
+    output, error = cli.run("device", "sync", *nowhere, status=1)
+    expect("SERVER_UNREACHABLE" in error, error)
+    expect(output == "visits 0  records 0  revision 0  outcome interrupted\n", output)
+    end = cli.json("device", "sync", *nowhere, status=1)
+    expect((end["outcome"], end["reason"]) == ("interrupted", "SERVER_UNREACHABLE"), end)
+    expect((end["visits"], end["records"], end["revision"]) == (0, 0, 0), end)
+    # A tenant that the server does not know leaves no trace on the device.
+    end = cli.json("device", "sync", *device, "--tenant", "mistyped", status=1)
+    expect((end["outcome"], end["reason"]) == ("refused", "TENANT_UNKNOWN"), end)
+    carer = cli.json("carers", "--search", "003-rome/c1")["carers"][0]["carer_id"]
+    end = cli.json("device", "sync", "--uuid", DEVICE, "--carer", carer, "--tenant", "mistyped", status=1)
+    expect((end["outcome"], end["reason"]) == ("refused", "TENANT_UNKNOWN"), end)
+
+
 def check_recording(cli):
     device = ["--uuid", DEVICE, "--carer", "c1"]
-    visits = cli.json("device", "visits", *device)["visits"]
-    expect(visits == [], visits)
+    held = cli.json("device", "visits", *device)
+    expect(held["visits"] == [] and held["never_synced"] is True, held)
+    output, _ = cli.run("device", "visits", *device)
+    expect("never synced" in output and "0 visits" not in output, output)
     output, _ = cli.run("device", "sync", *device, "--name", "Pixel 6", "--app-version", "4.2.0")
     last = output.splitlines()[-1]
     expect(re.fullmatch(r"visits [1-9]\d*  records \d+  revision \d+  outcome succeeded", last), output)
     expect("added" in output, output)
 
-    visits = cli.json("device", "visits", *device)["visits"]
+    held = cli.json("device", "visits", *device)
+    expect(held["never_synced"] is False, held)
+    visits = held["visits"]
     expect(all(visit["status"] == "planned" for visit in visits), visits)
+    # The device is its tenant's now.
+    error = cli.json("device", "visits", *device, "--tenant", "another", status=1)
+    expect(error["error"]["reason"] == "DEVICE_OF_OTHER_TENANT", error)
     visit = visits[0]["visit_id"]
     cli.run("device", "start-visit", *device, visit)
     error = cli.json("device", "start-visit", *device, visits[1]["visit_id"], status=1)
@@ -96,6 +141,14 @@ def check_what_the_rostering_system_reads(cli):
     expect(all(event["carer_external_id"] == "003-rome/c1" for event in events), events)
     output, _ = cli.run("care-events")
     expect("note: All well; door code changed" in output, output)
+    with tempfile.TemporaryDirectory() as folder:
+        place = os.path.join(folder, "place")
+        expect(len(cli.json_lines("care-events", "--token-file", place)) == len(events), "not all events came")
+        expect(cli.json_lines("care-events", "--token-file", place) == [], "events came again")
+        # A place that cannot be read is not the beginning.
+        told = cli.json_lines("care-events", "--token-file", folder, status=1)
+        expect(len(told) == 1 and told[0]["error"]["reason"] == "FILE_NOT_READABLE", told)
+        expect(folder in told[0]["error"]["message"], told)
 
 
 # Requirement: R6
@@ -116,8 +169,96 @@ def check_report(cli):
     syncs = cli.json("syncs", DEVICE)["syncs"]
     expect([sync["outcome"] for sync in syncs] == ["SYNC_OUTCOME_SUCCEEDED"] * 3 + ["SYNC_OUTCOME_REFUSED"] +
            ["SYNC_OUTCOME_SUCCEEDED"], syncs)
+    numbers = ["upserts_sent", "removals_sent", "bytes_sent", "events_received", "end_revision"]
+    expect(all(isinstance(sync[name], int) for sync in syncs for name in numbers), syncs)
+    shown = cli.json("device", "show", DEVICE)
+    expect(shown["take_overs"] == 0 and isinstance(shown["users"][0]["acknowledged_revision"], int), shown)
     output, _ = cli.run("syncs", DEVICE, "--most", "2")
     expect(len(output.splitlines()) == 3, output)
+
+
+# Requirement: R5, R6, R7, R8, S6
+def check_export(cli):
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "devices.csv"
+        cli.run("devices", "--order-by", "device_uuid", "--csv", str(file))
+        text = file.read_bytes().decode("utf-8")
+        expect([path.name for path in pathlib.Path(folder).iterdir()] == ["devices.csv"], "something is left over")
+        _, error = cli.run("devices", "--csv", str(pathlib.Path(folder) / "no" / "such" / "folder.csv"), status=1)
+        expect("FILE_NOT_WRITABLE" in error, error)
+    expect(text.endswith("\r\n"), "the last line has no end")
+    header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    expect(header == CSV_COLUMNS, header)
+    expect([row[4] for row in rows] == [DEVICE, IDLE_DEVICE], rows)
+    synced, idle = (dict(zip(header, row)) for row in rows)
+    expect(synced["Device name"] == "caresync command line" and synced["Last API call success"] == "succeeded", synced)
+    expect(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+]0[12]:00", synced["Last successful sync"]), synced)
+    expect(synced["Successful syncs in 7 days"] == "4" and synced["Clean syncs in 30 days"] == "1", synced)
+    expect(idle["Last successful sync"] == "Never" and idle["State"] == "never synced" and idle["Reason"], idle)
+    only = cli.run("devices", "--state", "never-synced", "--csv", "-")[0]
+    expect(DEVICE not in only and IDLE_DEVICE in only, only)
+    wrong = cli.json("devices", "--order-by", "age", "--csv", "-", status=1)
+    expect(wrong["error"]["reason"] == "INVALID_FIELD", wrong)
+    cli.run("devices", "--state", "sleepy", status=2)
+
+
+# Requirement: R8
+def check_a_carers_history(cli):
+    syncs = cli.json("syncs", "--carer", "c1")["syncs"]
+    expect(len(syncs) == 5 and all(sync["device_uuid"] == DEVICE for sync in syncs), syncs)
+    expect(cli.json("syncs", "--carer", "c2")["syncs"] == [], "the carer never synced")
+    cli.run("syncs", status=2)
+    cli.run("syncs", DEVICE, "--carer", "c1", status=2)
+
+
+# Requirement: A3
+def check_blocking(cli):
+    output, _ = cli.run("device", "block", DEVICE)
+    expect("blocked" in output and "to be dropped" in output, output)
+    device = cli.json("device", "block", DEVICE)
+    expect(device["blocked"] and device["users"][0]["drop_state"] == "DROP_STATE_PENDING", device)
+    blocked = cli.json("devices", "--state", "blocked")["devices"]
+    expect([row["device_uuid"] for row in blocked] == [DEVICE], blocked)
+    device = cli.json("device", "unblock", DEVICE)
+    expect(not device["blocked"] and device["users"][0]["drop_state"] == "DROP_STATE_UNSPECIFIED", device)
+    expect(not cli.json("device", "clear-cloned", DEVICE)["cloned"], "the mark")
+    device = cli.json("device", "users", DEVICE, "c2", "c3")
+    expect([user["is_user"] for user in device["users"]] == [True, True, False], device)
+    expect(device["users"][2]["drop_state"] == "DROP_STATE_PENDING", device)
+    device = cli.json("device", "users", DEVICE, "c1")
+    expect([user["is_user"] for user in device["users"]] == [True, False, False], device)
+    cli.run("device", "users", DEVICE, status=2)
+    expect(cli.json("device", "users", IDLE_DEVICE, "--nobody")["state"] == "DEVICE_STATE_NO_USER", "it has a user")
+    cli.json("device", "users", IDLE_DEVICE, "c2")
+
+
+def next_event(lines, name):
+    """The next JSON line that is such an event; those before it are passed over."""
+    for line in lines:
+        event = json.loads(line)
+        if event.get("event") == name:
+            return event
+    raise AssertionError(f"the output ends without {name}")
+
+
+def check_following(cli):
+    device = ["--uuid", FOLLOWER, "--carer", "c1"]
+    with cli.start("device", "sync", *device, "--follow", "--json") as follower:
+        next_event(follower.stdout, "sync_recorded")
+        end = cli.json("device", "sync", "--uuid", DEVICE, "--carer", "c1")
+        expect(end["outcome"] == "succeeded", end)
+        visits = cli.json("device", "visits", "--uuid", DEVICE, "--carer", "c1")["visits"]
+        cli.run("device", "note", "--uuid", DEVICE, "--carer", "c1", visits[0]["visit_id"], "Seen by all")
+        cli.run("device", "sync", "--uuid", DEVICE, "--carer", "c1")
+        batch = next_event(follower.stdout, "batch")
+        expect([upsert["kind"] for upsert in batch["upserts"]] == ["care event"], batch)
+        next_event(follower.stdout, "sync_recorded")
+        follower.send_signal(signal.SIGINT)
+        last = [json.loads(line) for line in follower.stdout][-1]
+        expect(last["outcome"] == "succeeded", last)
+        expect(follower.wait(timeout=30) == 0, "a follower that was stopped did not end well")
+    syncs = cli.json("syncs", FOLLOWER)["syncs"]
+    expect([sync["outcome"] for sync in syncs] == ["SYNC_OUTCOME_SUCCEEDED"], syncs)
 
 
 def check_refused_and_unreachable(cli):
@@ -143,9 +284,14 @@ def main():
         check_tenants(cli)
         check_import(cli, options.rota)
         check_carers(cli)
+        check_a_device_without_its_server(cli)
         check_recording(cli)
         check_what_the_rostering_system_reads(cli)
         check_report(cli)
+        check_export(cli)
+        check_a_carers_history(cli)
+        check_blocking(cli)
+        check_following(cli)
         check_refused_and_unreachable(cli)
         print("every command does what it says")
 

@@ -1,5 +1,6 @@
 #include "tools/caresync/device_client.h"
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/cli/held_copy.h"
@@ -182,6 +183,64 @@ TEST(DeviceClient, ALastInterruptionIsToldUntilTheServerHasHeardIt) {
   ASSERT_TRUE(client.Handle(response, kNow).ok());
   ASSERT_TRUE(store.EndSync(kCarer, v1::INTERRUPTION_CAUSE_UNSPECIFIED).ok());
   EXPECT_EQ(*store.BeginSync(kCarer), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
+}
+
+TEST(DeviceClient, SendsItsAnsweredEventsAgainWhereItIsAskedTo) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  v1::SyncResponse results;
+  for (int i = 0; i < 150; ++i) {
+    const std::string id = absl::StrCat("e", i);
+    ASSERT_TRUE(store.AddEvent(kCarer, id, "bytes").ok());
+    v1::EventResult& result = *results.mutable_upload_result()->add_results();
+    result.set_event_id(id);
+    result.set_outcome(v1::EVENT_OUTCOME_ACCEPTED);
+  }
+  ASSERT_TRUE(store.AddEvent(kCarer, "unsent", "bytes").ok());
+  DeviceClient client(store, Plan());
+  ASSERT_TRUE(client.Begin(kNow).ok());
+  ASSERT_TRUE(client.Handle(results, kNow).ok());
+  v1::SyncResponse started;
+  started.mutable_started();
+  EXPECT_TRUE(client.Resend(started)->empty()) << "it was not asked";
+  started.mutable_started()->set_resend_events(true);
+  const auto requests = client.Resend(started);
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  ASSERT_EQ(requests->size(), 2u);
+  EXPECT_EQ(requests->front().upload().events_size(), 100);
+  EXPECT_FALSE(requests->front().upload().resend_complete());
+  EXPECT_EQ(requests->back().upload().events_size(), 50);
+  EXPECT_TRUE(requests->back().upload().resend_complete());
+}
+
+TEST(DeviceClient, SaysThatThereIsNothingToSendAgain) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  DeviceClient client(store, Plan());
+  v1::SyncResponse started;
+  started.mutable_started()->set_resend_events(true);
+  const auto requests = client.Resend(started);
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  ASSERT_EQ(requests->size(), 1u);
+  EXPECT_EQ(requests->front().upload().events_size(), 0);
+  EXPECT_TRUE(requests->front().upload().resend_complete());
+}
+
+TEST(DeviceClient, AFollowerIsNotDoneWhenItIsRecorded) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  SyncPlan plan = Plan();
+  plan.follow = true;
+  DeviceClient client(store, plan);
+  const auto requests = client.Begin(kNow);
+  ASSERT_TRUE(requests.ok());
+  EXPECT_TRUE(requests->front().start().follow());
+  EXPECT_FALSE(client.recorded());
+  v1::SyncResponse recorded;
+  recorded.mutable_sync_recorded();
+  ASSERT_TRUE(client.Handle(recorded, kNow).ok());
+  EXPECT_TRUE(client.recorded());
+  EXPECT_FALSE(client.done());
 }
 
 }  // namespace

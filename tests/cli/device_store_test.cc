@@ -132,6 +132,40 @@ TEST(DeviceStore, AcceptedEventsAreKeptFor14DaysAndTheirNumbersAreNotUsedAgain) 
   EXPECT_EQ(store.KeptEvents(kCarer)->front().sequence(), 2u);
 }
 
+v1::UploadResult ResultOf(const std::string& event_id, v1::EventOutcome outcome) {
+  v1::UploadResult results;
+  results.add_results()->set_event_id(event_id);
+  results.mutable_results(0)->set_outcome(outcome);
+  return results;
+}
+
+TEST(DeviceStore, AnsweredEventsAreThoseWithAResult) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  for (const char* id : {"e1", "e2", "e3"}) ASSERT_TRUE(store.AddEvent(kCarer, id, "bytes").ok());
+  ASSERT_TRUE(store.SetResults(ResultOf("e1", v1::EVENT_OUTCOME_ACCEPTED), kNow).ok());
+  ASSERT_TRUE(store.SetResults(ResultOf("e3", v1::EVENT_OUTCOME_FOR_REVIEW), kNow).ok());
+  const auto answered = store.AnsweredEvents(kCarer);
+  ASSERT_TRUE(answered.ok()) << answered.status();
+  ASSERT_EQ(answered->size(), 2u);
+  EXPECT_EQ(answered->front().event_id(), "e1");
+  EXPECT_EQ(answered->back().event_id(), "e3");
+  EXPECT_EQ(store.UnsentEvents(kCarer)->size(), 1u);
+  EXPECT_EQ(store.KeptEvents(kCarer)->size(), 3u);
+}
+
+TEST(DeviceStore, SendingAnEventAgainDoesNotKeepItLonger) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  ASSERT_TRUE(store.AddEvent(kCarer, "e1", "one").ok());
+  ASSERT_TRUE(store.SetResults(ResultOf("e1", v1::EVENT_OUTCOME_ACCEPTED), kNow).ok());
+  const absl::Time later = kNow + absl::Hours(24 * 10);
+  ASSERT_TRUE(store.SetResults(ResultOf("e1", v1::EVENT_OUTCOME_KNOWN), later).ok());
+  ASSERT_TRUE(store.SetResults(ResultOf("e1", v1::EVENT_OUTCOME_FOR_REVIEW), later).ok());
+  ASSERT_TRUE(store.ForgetOldEvents(kNow + absl::Hours(24 * 14 + 1)).ok());
+  EXPECT_THAT(*store.KeptEvents(kCarer), IsEmpty());
+}
+
 TEST(DeviceStore, AnUnspecifiedResultIsNone) {
   const StateFolder folder;
   const DeviceStore store = OpenStore(folder);
@@ -173,9 +207,21 @@ TEST(DeviceStore, AFailedConnectionIsTold) {
   EXPECT_EQ(*store.BeginSync(kCarer), v1::INTERRUPTION_CAUSE_NO_NETWORK);
 }
 
+TEST(DeviceStore, IsOfNoTenantUntilItIsBound) {
+  const StateFolder folder;
+  ASSERT_TRUE(DeviceStore::Open(folder.file(), "mistyped").ok());
+  const DeviceStore store = OpenStore(folder);
+  const auto other = DeviceStore::Open(folder.file(), "mistyped");
+  ASSERT_TRUE(other.ok()) << other.status();
+  ASSERT_TRUE(store.Bind().ok());
+  // The one that was open already, too.
+  EXPECT_EQ(ErrorReason(other->Bind()), "DEVICE_OF_OTHER_TENANT");
+  EXPECT_TRUE(store.Bind().ok());
+}
+
 TEST(DeviceStore, TenantsDoNotShareAFile) {
   const StateFolder folder;
-  OpenStore(folder);
+  ASSERT_TRUE(OpenStore(folder).Bind().ok());
   EXPECT_EQ(ErrorReason(DeviceStore::Open(folder.file(), "other").status()), "DEVICE_OF_OTHER_TENANT");
 }
 

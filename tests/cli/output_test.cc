@@ -28,6 +28,16 @@ TEST(FormatTable, ControlCharactersOfNamesDoNotReachTheTerminal) {
   EXPECT_EQ(FormatTable({"A"}, {{"\x1b[2Jx\n"}}, false), "A\n?[2Jx?\n");
 }
 
+TEST(Printable, ReplacesControlCharactersOfEitherLengthAndNothingElse) {
+  EXPECT_EQ(Printable("a\x1b[2J\r\n\x7f\tb"), "a?[2J????b");
+  // U+009B steers terminals as ESC [ does; U+00A0 and the e of Renee do not.
+  EXPECT_EQ(Printable("\xC2\x9B"
+                      "2J Ren\xC3\xA9"
+                      "e \xC2\xA0 \xC2"),
+            "?2J Ren\xC3\xA9"
+            "e \xC2\xA0 \xC2");
+}
+
 TEST(IsoTime, KeepsAFractionOnlyWhereThereIsOne) {
   EXPECT_EQ(IsoTime(absl::FromUnixSeconds(1'795'244'520)), "2026-11-21T07:02:00Z");
   EXPECT_EQ(IsoTime(absl::FromUnixMillis(1'795'244'520'500)), "2026-11-21T07:02:00.5Z");

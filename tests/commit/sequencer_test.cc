@@ -235,6 +235,24 @@ TEST_F(SequencerTest, AnUnknownOutcomeOfAStoreThatCannotBeReadIsGivenUpInTheEnd)
   EXPECT_EQ(bench_.executor.timers(), 0u);
 }
 
+TEST_F(SequencerTest, AnUnknownOutcomeIsGivenUpAtOnceByAServerWhoseStoreHasFailed) {
+  bench_.store.FailNext(fakes::Fault::kUnknownNotApplied);
+  bench_.store.HoldBackDone(true);
+  std::optional<absl::StatusOr<Committed>> outcome;
+  bench_.sequencer.Submit(bench_.tenant, Increment("n"),
+                          [&](absl::StatusOr<Committed> done) { outcome = std::move(done); });
+  bench_.executor.RunAll();
+  bench_.store.FailReads(true);
+  ASSERT_TRUE(bench_.store.ReleaseOne());
+  bench_.executor.Advance(base::limits::kSettlePause * 2);
+  EXPECT_FALSE(outcome.has_value());
+  bench_.sequencer.GiveUpSettling();
+  bench_.executor.Advance(base::limits::kSettlePause);
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(ReasonOf(*outcome), base::Reason(base::errors::StoreUnavailable("")));
+  EXPECT_EQ(bench_.executor.timers(), 0u);
+}
+
 TEST_F(SequencerTest, AnUnknownOutcomeBelowAnotherProcesssCommitIsNotRunAgain) {
   CommitBench other(store_, "other");
   bench_.store.FailNext(fakes::Fault::kUnknownApplied);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "caresync/store/stored.pb.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
@@ -173,6 +175,147 @@ TEST_F(TasksTest, ATaskThatFailsTooOftenIsKeptOutOfTheWay) {
   EXPECT_EQ(server.Rows()[0].failures(), base::limits::kTaskFailures);
 }
 
+// What a step or its commit meets that has nothing to do with the task.
+std::vector<absl::Status> PassingTroubles() {
+  return {base::errors::Overloaded(absl::Seconds(1)), base::errors::StoreFull(), base::errors::StoreUnavailable("x"),
+          base::errors::CommitConflict(), absl::UnavailableError("of the store itself")};
+}
+
+TEST_F(TasksTest, TroublesThatPassNeverParkATask) {
+  for (const absl::Status& trouble : PassingTroubles()) {
+    storage::MemoryStore store;
+    std::vector<std::string> ran;
+    RunningServer server(store, ran);
+    bool passed = false;
+    int tries = 0;
+    server.runner.Register("troubled", [&](Transaction&, const std::string&) {
+      ++tries;
+      return passed ? absl::OkStatus() : trouble;
+    });
+    ASSERT_TRUE(server.runner.Start().ok());
+    server.Schedule(absl::ZeroDuration(), "patient", "troubled");
+    server.Schedule(absl::ZeroDuration(), "other");
+    EXPECT_THAT(ran, ElementsAre("other")) << trouble;
+    server.bench.executor.Advance(absl::Hours(24));
+    ASSERT_EQ(server.Rows().size(), 1u) << trouble;
+    EXPECT_EQ(server.Rows()[0].failures(), 0u) << trouble;
+    // The pauses grow, up to their bound.
+    const int at_bound = static_cast<int>(absl::Hours(24) / base::limits::kTaskPauseMost);
+    EXPECT_GE(tries, at_bound) << trouble;
+    EXPECT_LE(tries, at_bound + static_cast<int>(base::limits::kTaskFailures)) << trouble;
+    passed = true;
+    server.bench.executor.Advance(base::limits::kTaskPauseMost);
+    EXPECT_THAT(server.Rows(), IsEmpty()) << trouble;
+  }
+}
+
+TEST_F(TasksTest, PausesGrowWhileNothingCanBeWritten) {
+  for (const fakes::Fault fault : {fakes::Fault::kFull, fakes::Fault::kUnavailable, fakes::Fault::kConflict}) {
+    storage::MemoryStore store;
+    std::vector<std::string> ran;
+    RunningServer server(store, ran);
+    ASSERT_TRUE(server.runner.Start().ok());
+    server.Schedule(absl::Seconds(1), "patient");
+    const int many = 1'000'000;
+    server.bench.store.FailNext(fault, many);
+    server.bench.executor.Advance(absl::Hours(24));
+    const int at_bound = static_cast<int>(absl::Hours(24) / base::limits::kTaskSleep);
+    const int commits = many - static_cast<int>(server.bench.store.faults_left());
+    // A step's and its putting off, each with its tries.
+    EXPECT_LE(commits, 2 * base::limits::kConflictTries * (at_bound + 10));
+    EXPECT_GE(commits, at_bound);
+    while (server.bench.store.faults_left() > 0) {
+      server.bench.store.Apply({}, [](const storage::CommitResult&) {});
+    }
+    server.bench.executor.Advance(base::limits::kTaskPauseMost);
+    EXPECT_THAT(server.Rows(), IsEmpty());
+    // What comes later is not made to wait for what was.
+    server.Schedule(absl::Seconds(1), "later");
+    server.bench.store.FailNext(fakes::Fault::kFull, 2);
+    server.bench.executor.Advance(absl::Seconds(1) + base::limits::kTaskPause);
+    EXPECT_THAT(server.Rows(), IsEmpty());
+  }
+}
+
+TEST_F(TasksTest, ParkedTasksAreNamedWhenTheServerStarts) {
+  const size_t parked = base::limits::kParkedTasksNamed + 3;
+  {
+    RunningServer server(store_, ran_);
+    ASSERT_TRUE(server.runner.Start().ok());
+    for (size_t i = 0; i < parked; ++i) {
+      server.Schedule(absl::ZeroDuration(), "bad/" + std::to_string(1'000 + i), "fail");
+    }
+    const std::string key = base::keys::Task(server.bench.tenant, 1, "damaged");
+    ASSERT_TRUE(server.bench.RunPut(key, "\xff\xff").ok());
+    server.Schedule(absl::Hours(24 * 30), "next month");
+    server.bench.executor.Advance(absl::Hours(1));
+  }
+  RunningServer server(store_, ran_);
+  server.bench.clock.Advance(absl::Hours(2));
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(server.runner.Start().ok());
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, ::testing::HasSubstr("error tasks_parked tasks=" + std::to_string(parked + 1)));
+  EXPECT_THAT(log, ::testing::HasSubstr("error task_parked tenant=acme kind=fail task=bad/1000"));
+  EXPECT_THAT(log, ::testing::Not(::testing::HasSubstr("next month")));
+  const auto lines = std::count(log.begin(), log.end(), '\n');
+  EXPECT_EQ(static_cast<size_t>(lines), base::limits::kParkedTasksNamed + 1);
+}
+
+TEST_F(TasksTest, AServerWithoutParkedTasksSaysNothingOfThem) {
+  RunningServer server(store_, ran_);
+  server.Schedule(absl::Hours(1), "later");
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(server.runner.Start().ok());
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+TEST_F(TasksTest, ATaskThatSomebodyWaitsForIsNeverParked) {
+  RunningServer server(store_, ran_);
+  bool heals = false;
+  server.runner.Register(
+      "awaited",
+      [&](Transaction&, const std::string&) -> absl::Status {
+        ran_.push_back(heals ? "done" : "failed");
+        return heals ? absl::OkStatus() : base::errors::CarerUnknown("c");
+      },
+      TaskWaiters::kSome);
+  ASSERT_TRUE(server.runner.Start().ok());
+  server.Schedule(absl::ZeroDuration(), "bad", "awaited");
+  server.bench.executor.Advance(absl::Hours(2));
+  EXPECT_GE(ran_.size(), 110u);
+  heals = true;
+  server.bench.executor.Advance(base::limits::kTaskRetryMost);
+  EXPECT_EQ(ran_.back(), "done");
+  EXPECT_THAT(server.Rows(), IsEmpty());
+}
+
+// What comes again and again, and is due since ever, must not starve what has a time.
+TEST_F(TasksTest, TasksThatAreDueSinceEverLeaveHalfOfEachRoundToOthers) {
+  RunningServer server(store_, ran_);
+  int rounds = 0;
+  server.runner.Register("again", [&](Transaction& transaction, const std::string& payload) {
+    ran_.push_back("again");
+    if (++rounds < 10'000) ScheduleTask(transaction, absl::InfinitePast(), payload, "again", payload);
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(server.bench
+                  .Run([&](Transaction& transaction) {
+                    transaction.Put(kRecords, base::keys::TenantListing(server.bench.tenant), "");
+                    for (size_t i = 0; i < 2 * base::limits::kDueTasks; ++i) {
+                      ScheduleTask(transaction, absl::InfinitePast(), std::to_string(i), "again", std::to_string(i));
+                    }
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  server.Schedule(absl::ZeroDuration(), "other");
+  ASSERT_TRUE(server.runner.Start().ok());
+  server.bench.executor.RunAll();
+  const auto other = std::find(ran_.begin(), ran_.end(), "other");
+  ASSERT_NE(other, ran_.end());
+  EXPECT_EQ(static_cast<size_t>(other - ran_.begin()), base::limits::kDueTasks / 2);
+}
+
 TEST_F(TasksTest, ATaskOfAnUnknownKindIsKept) {
   RunningServer server(store_, ran_);
   ASSERT_TRUE(server.runner.Start().ok());
@@ -212,7 +355,7 @@ TEST_F(TasksTest, AreTriedAgainOnceTheStoreCanBeReadAgain) {
   server.bench.executor.Advance(absl::Seconds(5));
   server.bench.store.FailReads(false);
   EXPECT_THAT(ran_, IsEmpty());
-  server.bench.executor.Advance(base::limits::kTaskPause);
+  server.bench.executor.Advance(base::limits::kTaskSleep);
   EXPECT_THAT(ran_, ElementsAre("patient"));
 }
 

@@ -11,6 +11,7 @@
 #include "server/base/limits.h"
 #include "server/base/uuid.h"
 #include "server/devices/device_rows.h"
+#include "tests/fakes/commits.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 
@@ -118,6 +119,43 @@ TEST_F(DeviceRegistryTest, RefusesWhatIsNoRequest) {
   request = WithUsers({ann_});
   request.set_set_users(false);
   EXPECT_EQ(base::Reason(Update(request)), "INVALID_FIELD");
+  request = Enrol();
+  request.set_blocked(true);
+  EXPECT_EQ(base::Reason(Update(request)), "INVALID_FIELD");
+  EXPECT_FALSE(Stored().has_value());
+}
+
+TEST_F(DeviceRegistryTest, BlocksAndUnblocks) {
+  v1::UpdateDeviceRequest request = WithUsers({ann_});
+  request.set_set_blocked(true);
+  request.set_blocked(true);
+  ASSERT_TRUE(Update(request).ok());
+  EXPECT_TRUE(Stored()->blocked());
+  ASSERT_TRUE(Update(WithUsers({bob_})).ok());
+  EXPECT_TRUE(Stored()->blocked());
+  request = Enrol();
+  request.set_set_blocked(true);
+  ASSERT_TRUE(Update(request).ok());
+  EXPECT_FALSE(Stored()->blocked());
+}
+
+TEST_F(DeviceRegistryTest, ClearsTheMarkOfAClonedDevice) {
+  ASSERT_TRUE(Update(WithUsers({ann_})).ok());
+  v1::UpdateDeviceRequest request = Enrol();
+  request.set_clear_cloned(true);
+  const store::Device before = *Stored();
+  ASSERT_TRUE(Update(request).ok());
+  EXPECT_EQ(Stored()->SerializeAsString(), before.SerializeAsString());
+
+  store::Device cloned = before;
+  cloned.set_cloned(true);
+  fakes::CommitAndWait(engine_.store(), fakes::PutOf(storage::Space::kDevices,
+                                                     base::keys::DeviceRow(tenant_, *base::Uuid::Parse(kDevice),
+                                                                           base::keys::DevicePart::kDevice),
+                                                     cloned.SerializeAsString()));
+  ASSERT_TRUE(Update(request).ok());
+  EXPECT_FALSE(Stored()->cloned());
+  EXPECT_EQ(Stored()->clone_cleared_us(), base::ToStoredTime(engine_.clock().Now()));
 }
 
 TEST_F(DeviceRegistryTest, TriesAgainWhereAnotherUpdateCameBetween) {

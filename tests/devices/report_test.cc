@@ -71,8 +71,10 @@ class ReportTest : public testing::Test {
     Put(tenant_, device, DevicePart::kCall, row.SerializeAsString());
   }
 
+  AsOf AsOfNow() const { return {.opening = kOpening, .now = clock_.Now()}; }
+
   absl::StatusOr<v1::ListDevicesResponse> List(const v1::ListDevicesRequest& request) const {
-    return ListDevices(*engine_.Snapshot(), tenant_, request, kOpening);
+    return ListDevices(*engine_.Snapshot(), tenant_, request, AsOfNow());
   }
 
   // The numbers of the devices on one page.
@@ -100,12 +102,13 @@ class ReportTest : public testing::Test {
   v1::Device Get(int device) const {
     v1::GetDeviceRequest request;
     request.set_device_uuid(DeviceUuid(device));
-    const auto got = GetDevice(*engine_.Snapshot(), tenant_, request, kOpening);
+    const auto got = GetDevice(*engine_.Snapshot(), tenant_, request, AsOfNow());
     EXPECT_TRUE(got.ok()) << got.status();
     return got.ok() ? *got : v1::Device();
   }
 
   fakes::Engine engine_;
+  fakes::ManualClock& clock_ = engine_.clock();
   const base::TenantId tenant_ = fakes::Tenant("acme");
   std::string north_;
   std::string south_;
@@ -180,7 +183,7 @@ TEST_F(ReportTest, NeverShowsAnotherTenantsDevices) {
   EXPECT_THAT(Numbers({}), ElementsAre(1));
   v1::GetDeviceRequest request;
   request.set_device_uuid(DeviceUuid(2));
-  EXPECT_EQ(base::Reason(GetDevice(*engine_.Snapshot(), tenant_, request, kOpening).status()), "DEVICE_UNKNOWN");
+  EXPECT_EQ(base::Reason(GetDevice(*engine_.Snapshot(), tenant_, request, AsOfNow()).status()), "DEVICE_UNKNOWN");
 }
 
 TEST_F(ReportTest, SearchesWithoutRegardToCase) {

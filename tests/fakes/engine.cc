@@ -7,7 +7,11 @@
 #include "server/commit/timeline.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/records/fan_out.h"
+#include "server/records/review_resolution.h"
+#include "server/records/window.h"
 #include "server/roster/apply_changes.h"
+#include "server/roster/take_message.h"
 #include "server/tenants/tenants.h"
 
 namespace caresync::fakes {
@@ -20,15 +24,28 @@ base::TenantId Tenant(std::string_view text) {
 
 Engine::Engine(uint64_t seed) : Engine(std::make_unique<storage::MemoryStore>(), seed) {}
 
-Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed)
+namespace {
+
+ManualClock& Set(ManualClock& clock, std::optional<absl::Time> now) {
+  if (now.has_value()) clock.SetNow(*now);
+  return clock;
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std::optional<absl::Time> now)
     : memory_(std::move(memory)),
       store_(*memory_),
-      executor_(clock_),
+      executor_(Set(clock_, now)),
       random_(seed),
-      sequencer_(std::make_unique<commit::Sequencer>(store_, clock_, random_, executor_, subscriptions_,
-                                                     commit::NewTimeline(random_))),
+      opening_{commit::NewTimeline(random_), clock_.Now()},
+      sequencer_(
+          std::make_unique<commit::Sequencer>(store_, clock_, random_, executor_, subscriptions_, opening_.timeline)),
       tasks_(std::make_unique<commit::TaskRunner>(store_, *sequencer_, clock_, executor_)) {
   tasks_->Register(feed::kCompactionTask, feed::CompactionStep);
+  tasks_->Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
+  tasks_->Register(records::kReviewTask, records::ReviewStep);
+  records::RegisterFanOuts(*tasks_);
   roster::RegisterTasks(*tasks_);
   ABSL_RAW_CHECK(tasks_->Start().ok(), "the tasks of the store cannot be read");
   executor_.RunAll();
@@ -64,13 +81,21 @@ std::vector<v1::ChangeResult> Engine::ApplyChanges(const base::TenantId& tenant,
     change.set_source(source);
     *request.add_changes() = std::move(change);
   }
-  absl::StatusOr<std::vector<v1::ChangeResult>> results;
+  const v1::ApplyChangesResponse response = Send(tenant, source, request);
+  return {response.results().begin(), response.results().end()};
+}
+
+v1::ApplyChangesResponse Engine::Send(const base::TenantId& tenant, const std::string& source,
+                                      const v1::ApplyChangesRequest& request) {
+  absl::StatusOr<v1::ApplyChangesResponse> response;
   const absl::StatusOr<commit::Committed> committed = Run(tenant, [&](commit::Transaction& transaction) {
-    results = roster::ApplyMessage(transaction, source, request);
-    return results.status();
+    response = roster::TakeMessage(transaction, {source, opening_.timeline}, true, request);
+    return response.status();
   });
   ABSL_RAW_CHECK(committed.ok(), "a test's changes cannot be committed");
-  return *std::move(results);
+  response->mutable_commit()->set_revision(committed->head.revision);
+  response->mutable_commit()->set_timeline(committed->head.timeline);
+  return *std::move(response);
 }
 
 std::unique_ptr<storage::Snapshot> Engine::Snapshot() const {

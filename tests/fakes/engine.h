@@ -15,6 +15,8 @@
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
+#include "server/records/closing_edge_allowance.h"
+#include "server/restore/standing.h"
 #include "storage/memory_store.h"
 #include "tests/fakes/faulty_store.h"
 #include "tests/fakes/manual_clock.h"
@@ -33,7 +35,8 @@ class Engine {
   explicit Engine(uint64_t seed = 1);
   // On a store that another engine left (`engine.memory().Copy()`), as after a crash or a restore, on a timeline of its
   // own: give it a seed of its own.
-  Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed);
+  // `now`: the time then; nullopt: when a clock begins.
+  Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std::optional<absl::Time> now = std::nullopt);
   ~Engine();
 
   // Runs `change` to its end, and whatever else is ready then. The test dies where the change has no end, such as while
@@ -47,12 +50,17 @@ class Engine {
   std::vector<v1::ChangeResult> ApplyChanges(const base::TenantId& tenant, const std::string& source,
                                              std::vector<v1::RosterChange> changes);
 
+  // One message of `source` as it is, the first of a stream. Dies as above.
+  v1::ApplyChangesResponse Send(const base::TenantId& tenant, const std::string& source,
+                                const v1::ApplyChangesRequest& request);
+
   // Lets time pass, with what falls due meanwhile.
   void Advance(absl::Duration step) { executor_.Advance(step); }
 
   std::unique_ptr<storage::Snapshot> Snapshot() const;
   base::Revision Head(const base::TenantId& tenant) const;
 
+  const restore::Opening& opening() const { return opening_; }
   storage::MemoryStore& memory() { return *memory_; }
   // What the engine itself uses: the store in memory, with the faults that a test asks for.
   FaultyStore& store() { return store_; }
@@ -68,8 +76,10 @@ class Engine {
   ManualClock clock_;
   ManualExecutor executor_;
   SeededRandom random_;
+  const restore::Opening opening_;
   commit::Subscriptions subscriptions_;
   std::unique_ptr<commit::Sequencer> sequencer_;
+  records::ClosingEdgeAllowance closing_edge_{clock_};
   std::unique_ptr<commit::TaskRunner> tasks_;
 };
 

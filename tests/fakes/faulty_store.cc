@@ -69,6 +69,10 @@ void FaultyStore::Apply(storage::Commit commit, storage::CommitDone done) {
 
 absl::Status FaultyStore::Health() const {
   if (absl::Status failure = ReadFailure(); !failure.ok()) return failure;
+  {
+    storage::MutexLock lock(mutex_);
+    if (full_) return absl::ResourceExhaustedError("injected: full");
+  }
   return inner_.Health();
 }
 
@@ -80,6 +84,11 @@ void FaultyStore::FailNext(Fault fault, int commits) {
 size_t FaultyStore::faults_left() const {
   storage::MutexLock lock(mutex_);
   return faults_.size();
+}
+
+void FaultyStore::SetFull(bool full) {
+  storage::MutexLock lock(mutex_);
+  full_ = full;
 }
 
 void FaultyStore::FailReads(bool fail) {
@@ -122,6 +131,7 @@ void FaultyStore::DropHeldBack() {
 
 std::optional<Fault> FaultyStore::TakeFault() {
   storage::MutexLock lock(mutex_);
+  if (full_) return Fault::kFull;
   if (faults_.empty()) return std::nullopt;
   const Fault fault = faults_.front();
   faults_.pop_front();

@@ -30,7 +30,7 @@ class FaultyStore : public storage::Store {
 
   absl::StatusOr<std::unique_ptr<storage::Snapshot>> NewSnapshot() const override ABSL_LOCKS_EXCLUDED(mutex_);
   void Apply(storage::Commit commit, storage::CommitDone done) override ABSL_LOCKS_EXCLUDED(mutex_);
-  // Not OK while reads fail.
+  // Not OK while it is full or reads fail.
   absl::Status Health() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The next `commits` commits meet `fault`, after those that were asked for before.
@@ -38,6 +38,8 @@ class FaultyStore : public storage::Store {
   // Faults asked for that no commit has met yet.
   size_t faults_left() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // While it is full, every commit is answered kFull, and none is written.
+  void SetFull(bool full) ABSL_LOCKS_EXCLUDED(mutex_);
   // While it fails, new snapshots and reads of those there are answer kUnavailable.
   void FailReads(bool fail) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -62,6 +64,7 @@ class FaultyStore : public storage::Store {
   std::deque<Fault> faults_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::function<void()>> held_back_ ABSL_GUARDED_BY(mutex_);
   bool holding_back_ ABSL_GUARDED_BY(mutex_) = false;
+  bool full_ ABSL_GUARDED_BY(mutex_) = false;
   bool reads_fail_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

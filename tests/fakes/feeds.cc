@@ -10,6 +10,7 @@
 #include "server/base/keys.h"
 #include "server/base/stored.h"
 #include "server/feed/feed_reader.h"
+#include "tests/fakes/feed_places.h"
 
 namespace caresync::fakes {
 
@@ -22,11 +23,11 @@ std::map<RecordName, HeldRecord> HeldBy(const storage::Reader& reader, const bas
   uint64_t sum = 0;
   uint64_t removals = 0;
   const absl::Status read = reader.Scan(
-      Space::kFeeds, base::keys::FeedPlaces(tenant, receiver), std::numeric_limits<size_t>::max(),
+      Space::kFeeds, FeedPlaces(tenant, receiver), std::numeric_limits<size_t>::max(),
       [&](std::string_view key, std::string_view value) {
         base::RecordKey record;
         store::FeedPlace place;
-        ABSL_RAW_CHECK(base::keys::ParseFeedPlace(key, &record), "a feed's place has no readable key");
+        ABSL_RAW_CHECK(ParseFeedPlace(key, &record), "a feed's place has no readable key");
         ABSL_RAW_CHECK(place.ParseFromArray(value.data(), static_cast<int>(value.size())), "a place cannot be read");
         const std::string entry_key = base::keys::FeedEntry(tenant, receiver, place.revision(), record);
         ABSL_RAW_CHECK(reader.Get(Space::kFeeds, entry_key)->has_value(), "a feed's place names no entry");

@@ -2,6 +2,7 @@
 
 #include "absl/time/civil_time.h"
 #include "absl/time/time.h"
+#include "server/base/limits.h"
 
 namespace caresync::fakes {
 
@@ -55,6 +56,24 @@ v1::RosterChange VisitChange(const std::string& external_id, const std::string& 
     *assignment.mutable_start_time() = AtHour(9);
     *assignment.mutable_end_time() = AtHour(10);
   }
+  return change;
+}
+
+std::vector<v1::RosterChange> LongVisitChanges(int count, const std::string& service_user,
+                                               const std::vector<std::string>& carers) {
+  std::vector<v1::RosterChange> changes;
+  for (int i = 0; i < count; ++i) {
+    changes.push_back(VisitChange("visit-" + std::to_string(i), service_user, carers));
+    changes.back().mutable_visit()->set_notes(std::string(base::limits::kVisitNotesCharacters, 'n'));
+  }
+  return changes;
+}
+
+v1::RosterChange GroupChange(const std::string& external_id, const std::vector<std::string>& carers) {
+  v1::RosterChange change;
+  change.set_external_id(external_id);
+  change.mutable_employee_group()->set_name(external_id);
+  for (const std::string& carer : carers) change.mutable_employee_group()->add_carers(carer);
   return change;
 }
 

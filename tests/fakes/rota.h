@@ -20,6 +20,11 @@ v1::RosterChange ServiceUserChange(const std::string& external_id, const std::st
 // A published visit from nine to ten by each of `carers`.
 v1::RosterChange VisitChange(const std::string& external_id, const std::string& service_user,
                              const std::vector<std::string>& carers);
+// As many of these, "visit-0" and on, each with notes of some kilobytes: together they do not fit in one batch.
+std::vector<v1::RosterChange> LongVisitChanges(int count, const std::string& service_user,
+                                               const std::vector<std::string>& carers);
+
+v1::RosterChange GroupChange(const std::string& external_id, const std::vector<std::string>& carers);
 
 }  // namespace caresync::fakes
 

@@ -4,7 +4,6 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "server/commit/store_identity.h"
-#include "server/commit/timeline.h"
 
 namespace caresync::fakes {
 namespace {
@@ -23,13 +22,15 @@ SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
       sealer_(TokenKeyOf(engine)),
       parts_{.store = engine.store(),
              .sequencer = engine.sequencer(),
+             .subscriptions = engine.subscriptions(),
              .clock = engine.clock(),
              .executor = engine.executor(),
              .random = engine.random(),
              .sealer = sealer_,
              .live = live_,
-             .opening = commit::NewTimeline(engine.random()),
-             .batch_bytes = batch_bytes} {}
+             .opening = engine.opening().timeline,
+             .batch_bytes = batch_bytes,
+             .opened_time = engine.opening().time} {}
 
 ScriptedPeer::ScriptedPeer(SyncServer& server, sync::SessionIdentity identity)
     : executor_(server.engine().executor()),
@@ -110,6 +111,9 @@ void RunDevice(TestDevice& device, const base::Uuid& carer, ScriptedPeer& peer) 
   while (std::optional<v1::SyncResponse> response = peer.Take()) {
     if (response->has_started()) {
       for (v1::SyncRequest& upload : device.Uploads(carer)) peer.Say(std::move(upload));
+      if (response->started().resend_events()) {
+        for (v1::SyncRequest& upload : device.Resend(carer)) peer.Say(std::move(upload));
+      }
     }
     if (std::optional<v1::SyncRequest> ack = device.Apply(carer, *response)) peer.Say(*std::move(ack));
     if (response->has_sync_recorded()) peer.HalfClose();

@@ -27,6 +27,16 @@ uint64_t FingerprintOf(v1::RecordKind kind, const std::string& record_id, const 
   return fingerprint;
 }
 
+template <typename Events>
+std::vector<v1::SyncRequest> InMessages(const Events& events, size_t most) {
+  std::vector<v1::SyncRequest> uploads;
+  for (const v1::UploadedEvent& event : events) {
+    if (uploads.empty() || uploads.back().upload().events_size() >= static_cast<int>(most)) uploads.emplace_back();
+    *uploads.back().mutable_upload()->add_events() = event;
+  }
+  return uploads;
+}
+
 }  // namespace
 
 v1::CopySum SumOf(const HeldRecords& records) {
@@ -50,7 +60,10 @@ v1::UploadedEvent TestDevice::Record(const base::Uuid& carer, v1::CareEvent even
 }
 
 v1::SyncRequest TestDevice::Start(const base::Uuid& carer, v1::SyncType type) {
-  const CarerData& data = of(carer);
+  CarerData& data = of(carer);
+  data.declared.clear();
+  dropped_.clear();
+  for (const v1::UploadedEvent& event : data.unsent) data.declared.insert(event.event_id());
   v1::SyncRequest request;
   v1::Start& start = *request.mutable_start();
   start.set_device_uuid(uuid_.ToString());
@@ -67,17 +80,20 @@ v1::SyncRequest TestDevice::Start(const base::Uuid& carer, v1::SyncType type) {
 }
 
 std::vector<v1::SyncRequest> TestDevice::Uploads(const base::Uuid& carer, size_t most) {
-  std::vector<v1::SyncRequest> uploads;
-  for (const v1::UploadedEvent& event : of(carer).unsent) {
-    if (uploads.empty() || uploads.back().upload().events_size() >= static_cast<int>(most)) uploads.emplace_back();
-    *uploads.back().mutable_upload()->add_events() = event;
-  }
+  return InMessages(of(carer).unsent, most);
+}
+
+std::vector<v1::SyncRequest> TestDevice::Resend(const base::Uuid& carer, size_t most) {
+  std::vector<v1::SyncRequest> uploads = InMessages(of(carer).answered, most);
+  if (uploads.empty()) uploads.emplace_back();
+  uploads.back().mutable_upload()->set_resend_complete(true);
   return uploads;
 }
 
 std::optional<v1::SyncRequest> TestDevice::Apply(const base::Uuid& carer, const v1::SyncResponse& response) {
   CarerData& data = of(carer);
   v1::SyncRequest request;
+  Drop(response.started().drop_now_carer_ids());
   if (response.has_upload_result()) ApplyResults(data, response.upload_result());
   if (response.has_rebuild()) data.making = {response.rebuild().rebuild_number(), {}, ""};
   if (response.has_changes()) {
@@ -91,20 +107,43 @@ std::optional<v1::SyncRequest> TestDevice::Apply(const base::Uuid& carer, const 
   }
   if (response.has_sync_recorded()) {
     ++data.syncs_recorded;
-    Expect(data.unsent.empty(), "a sync was recorded before every event had its result");
+    Expect(data.declared.empty(), "a sync was recorded before every declared event had its result");
   }
+  Drop(response.notice().drop_now().carer_ids());
+  if (request.has_ack()) Expect(!request.ack().resume_token().empty(), "a batch or caught_up has no token");
+  for (const std::string& dropped : dropped_) request.mutable_ack()->add_dropped_carer_ids(dropped);
   if (!request.has_ack()) return std::nullopt;
-  Expect(!request.ack().resume_token().empty(), "a batch or caught_up has no token");
   return request;
+}
+
+void TestDevice::Drop(const google::protobuf::RepeatedPtrField<std::string>& carers) {
+  for (const std::string& carer : carers) {
+    const std::optional<base::Uuid> id = base::Uuid::Parse(carer);
+    if (!id.has_value()) return Expect(false, absl::StrCat("a copy of ", carer, " is to be dropped"));
+    CarerData& data = of(*id);
+    data.in_use.clear();
+    data.token.clear();
+    data.making.reset();
+    dropped_.insert(carer);
+  }
 }
 
 void TestDevice::ApplyResults(CarerData& data, const v1::UploadResult& result) {
   for (const v1::EventResult& named : result.results()) {
     const auto event = std::find_if(data.unsent.begin(), data.unsent.end(),
                                     [&named](const auto& unsent) { return unsent.event_id() == named.event_id(); });
-    Expect(event != data.unsent.end(), absl::StrCat("a result names an event that is not unsent: ", named.event_id()));
+    const bool again = data.results.contains(named.event_id());
+    Expect(event != data.unsent.end() || again,
+           absl::StrCat("a result names an event that was not sent: ", named.event_id()));
     Expect(named.outcome() != v1::EVENT_OUTCOME_UNSPECIFIED, "a result has no outcome");
-    if (event != data.unsent.end()) data.unsent.erase(event);
+    if (event != data.unsent.end()) {
+      const bool kept = std::any_of(data.answered.begin(), data.answered.end(), [&event](const auto& other) {
+        return other.event_id() == event->event_id() && other.event() == event->event();
+      });
+      if (!kept) data.answered.push_back(*event);
+      data.unsent.erase(event);
+    }
+    data.declared.erase(named.event_id());
     data.results[named.event_id()] = named;
   }
 }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +42,10 @@ class TestDevice {
     std::optional<Making> making;
     // Events that no result has named yet, in the order in which they were recorded.
     std::deque<v1::UploadedEvent> unsent;
+    // The IDs of those that the last `start` declared and no result has named.
+    std::set<std::string> declared;
+    // Events that a result has named: kept for the day on which the server asks for them again.
+    std::vector<v1::UploadedEvent> answered;
     // The last result of each event that one came for.
     std::map<std::string, v1::EventResult> results;
     // Syncs that the server said it has recorded.
@@ -66,14 +71,20 @@ class TestDevice {
   // The unsent events, in messages of at most `most` events.
   std::vector<v1::SyncRequest> Uploads(const base::Uuid& carer, size_t most = 100);
 
-  // Applies a response, in the order of its fields, and returns the ack to send: one where it held a batch or
-  // `caught_up`, else none.
+  // What answers `started.resend_events`: the answered events in messages of at most `most`, the last of which says
+  // that these were all.
+  std::vector<v1::SyncRequest> Resend(const base::Uuid& carer, size_t most = 100);
+
+  // Applies a response, in the order of its fields, and returns the ack to send: one where it held a batch,
+  // `caught_up` or copies to drop, else none. It names all copies that were dropped since the start.
   std::optional<v1::SyncRequest> Apply(const base::Uuid& carer, const v1::SyncResponse& response);
 
   // What the server did against the contract, such as a batch of a copy that it never announced. Empty: nothing.
   const std::vector<std::string>& faults() const { return faults_; }
 
  private:
+  // Drops the copies of these carers; what is not uploaded stays.
+  void Drop(const google::protobuf::RepeatedPtrField<std::string>& carers);
   void ApplyResults(CarerData& data, const v1::UploadResult& result);
   void ApplyChanges(CarerData& data, const v1::Changes& changes);
   v1::CopySum ApplyCaughtUp(CarerData& data, const v1::CaughtUp& caught_up);
@@ -84,6 +95,8 @@ class TestDevice {
   std::string app_version_;
   uint64_t last_sequence_ = 0;
   std::map<base::Uuid, CarerData> carers_;
+  // Carers whose copies it dropped since its last start.
+  std::set<std::string> dropped_;
   std::vector<std::string> faults_;
 };
 

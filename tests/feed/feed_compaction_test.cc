@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "tests/fakes/feed_places.h"
 #include "tests/feed/feed_bench.h"
 
 namespace caresync::feed {
@@ -31,7 +33,7 @@ TEST_F(FeedCompactionTest, ForgetsTheOldestRemovalsAndMovesTheHorizonToTheLast) 
   EXPECT_EQ(summary.horizon, (Position{8, {"b"}}));
   EXPECT_EQ(summary.removals, 1u);
   EXPECT_EQ(summary.count, 2u);
-  EXPECT_EQ(bench_.Rows(base::keys::FeedPlaces(bench_.tenant, bench_.receiver)), 3u);
+  EXPECT_EQ(bench_.Rows(fakes::FeedPlaces(bench_.tenant, bench_.receiver)), 3u);
 }
 
 TEST_F(FeedCompactionTest, GoesOnFromTheHorizon) {
@@ -85,6 +87,17 @@ TEST_F(FeedCompactionTest, StepsGoOnUntilHalfOfTheBoundIsLeft) {
   } while (bench_.task.has_value());
   EXPECT_EQ(steps, 2);
   EXPECT_EQ(bench_.Summary().removals, kept);
+}
+
+TEST_F(FeedCompactionTest, AHeadRowThatCountsTooLittleIsDamageAndNotTheEndOfTheServer) {
+  FeedSummary summary = bench_.Summary();
+  summary.removals = 1;
+  bench_.Commit([&](commit::Transaction& transaction) { PutSummary(transaction, bench_.receiver, summary); });
+  bench_.Commit([&](commit::Transaction& transaction) {
+    const absl::StatusOr<size_t> forgotten = Compact(transaction, bench_.receiver, Position::EndOf(100), 10);
+    EXPECT_EQ(base::Reason(forgotten.status()), "DAMAGED_ROW");
+    EXPECT_FALSE(transaction.wrote());
+  });
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 
+#include "tests/fakes/feed_places.h"
 #include "tests/feed/feed_bench.h"
 
 namespace caresync::feed {
@@ -14,12 +15,25 @@ namespace {
 // Record -> the fingerprint of its version.
 using Copy = std::map<std::string, uint64_t>;
 
+// Some records need an app of the second level.
+Level LevelOf(const std::string& record) { return record < "g" ? kFirstLevel : kFirstLevel + 1; }
+
+// What of `copy` an app of this level can keep.
+Copy Through(Level level, const Copy& copy) {
+  Copy kept;
+  for (const auto& [record, fingerprint] : copy) {
+    if (LevelOf(record) <= level) kept[record] = fingerprint;
+  }
+  return kept;
+}
+
 // A device that reads the feed a batch at a time, with changes of the feed in between.
 struct Device {
   Copy copy;
   Copy copy_being_made;
   ReadFrom from;
   int rebuilds = 0;
+  Level level = kFirstLevel;
 };
 
 class FeedModel {
@@ -34,6 +48,7 @@ class FeedModel {
       CompactSome();
     } else if (choice < 73) {
       devices_.push_back({});
+      devices_.back().level = kFirstLevel + static_cast<Level>(Upto(2));
       BeginRebuild(devices_.back());
     } else if (!devices_.empty()) {
       ReadOnce(devices_[Upto(devices_.size())]);
@@ -46,7 +61,7 @@ class FeedModel {
     for (Device& device : devices_) {
       while (!ReadOnce(device)) {
       }
-      ASSERT_EQ(device.copy, truth_);
+      ASSERT_EQ(device.copy, Through(device.level, truth_));
     }
   }
 
@@ -93,7 +108,8 @@ class FeedModel {
     return {.record = {record},
             .version = versions_.at(record),
             .fingerprint = fingerprint,
-            .payload_bytes = fingerprint % 1'000};
+            .payload_bytes = fingerprint % 1'000,
+            .level = LevelOf(record)};
   }
 
   void CompactSome() {
@@ -105,7 +121,7 @@ class FeedModel {
   void BeginRebuild(Device& device) {
     ++device.rebuilds;
     device.copy_being_made.clear();
-    device.from = {.after = {}, .rebuild_began = bench_.head};
+    device.from = {.after = {}, .rebuild_began = bench_.head, .level = device.level};
   }
 
   // True where it is caught up.
@@ -119,6 +135,7 @@ class FeedModel {
     Copy& copy = rebuilding ? device.copy_being_made : device.copy;
     for (const Entry& entry : batch.entries) {
       EXPECT_GT(entry.position, device.from.after);
+      EXPECT_LE(LevelOf(entry.position.record.bytes), device.level);
       if (entry.removal) {
         copy.erase(entry.position.record.bytes);
       } else {
@@ -130,9 +147,12 @@ class FeedModel {
     device.from.after = batch.end;
     if (!batch.nothing_left) return false;
     if (rebuilding) device.copy = std::move(device.copy_being_made);
-    device.from = {.after = Position::EndOf(bench_.head), .rebuild_began = std::nullopt};
-    EXPECT_EQ(device.copy, truth_);
+    device.from = {.after = Position::EndOf(bench_.head), .rebuild_began = std::nullopt, .level = device.level};
+    EXPECT_EQ(device.copy, Through(device.level, truth_));
     EXPECT_EQ(batch.summary.count, device.copy.size());
+    uint64_t sum = 0;
+    for (const auto& [record, fingerprint] : device.copy) sum += fingerprint;
+    EXPECT_EQ(batch.summary.sum, sum);
     return true;
   }
 
@@ -148,6 +168,7 @@ class FeedModel {
         continue;
       }
       upserts[entry.position.record.bytes] = entry.fingerprint;
+      ASSERT_EQ(entry.level, LevelOf(entry.position.record.bytes));
       ++expected.count;
       expected.sum += entry.fingerprint;
       expected.payload_bytes += entry.payload_bytes;
@@ -158,7 +179,7 @@ class FeedModel {
     ASSERT_EQ(summary.sum, expected.sum);
     ASSERT_EQ(summary.payload_bytes, expected.payload_bytes);
     ASSERT_EQ(summary.removals, expected.removals);
-    ASSERT_EQ(bench_.Rows(base::keys::FeedPlaces(bench_.tenant, bench_.receiver)), records.size());
+    ASSERT_EQ(bench_.Rows(fakes::FeedPlaces(bench_.tenant, bench_.receiver)), records.size());
   }
 
   std::mt19937_64 random_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "tests/feed/feed_bench.h"
 
@@ -108,6 +109,44 @@ TEST_F(FeedWriterTest, ACompactionIsScheduledOnceWhenRemovalsPassTheBound) {
     bench_.Remove("hovering");
   }
   EXPECT_EQ(bench_.Tasks(), 1u);
+}
+
+TEST_F(FeedWriterTest, ACompactionThatWasLostIsScheduledAgain) {
+  const size_t most = base::limits::kFeedRemovals;
+  // Removals alone, so that they pass the bound when there are more than `most` of them.
+  const auto remove_anew = [this](size_t from, size_t to) {
+    bench_.Commit([&](commit::Transaction& transaction) {
+      FeedWriter writer(transaction);
+      for (size_t i = from; i < to; ++i) {
+        const std::string record = std::to_string(i);
+        ASSERT_TRUE(writer.Upsert(bench_.receiver, {{record}, bench_.head, 1, 10}).ok());
+        ASSERT_TRUE(writer.Remove(bench_.receiver, {record}).ok());
+      }
+    });
+  };
+  remove_anew(0, most + 2);
+  EXPECT_EQ(bench_.Tasks(), 1u);
+  bench_.now += absl::Hours(1);
+  remove_anew(most + 2, 2 * most - 1);
+  EXPECT_EQ(bench_.Tasks(), 1u);
+  remove_anew(2 * most - 1, 2 * most);
+  EXPECT_EQ(bench_.Tasks(), 2u);
+  bench_.now += absl::Hours(1);
+  remove_anew(2 * most, 3 * most);
+  EXPECT_EQ(bench_.Tasks(), 3u);
+}
+
+TEST_F(FeedWriterTest, AHeadRowThatCountsTooLittleIsDamageAndNotTheEndOfTheServer) {
+  bench_.Upsert("held");
+  bench_.Upsert("removed");
+  bench_.Remove("removed");
+  bench_.Commit([&](commit::Transaction& transaction) { PutSummary(transaction, bench_.receiver, {}); });
+  bench_.Commit([&](commit::Transaction& transaction) {
+    FeedWriter writer(transaction);
+    EXPECT_EQ(base::Reason(writer.Remove(bench_.receiver, {"held"}).status()), "DAMAGED_ROW");
+    EXPECT_EQ(base::Reason(writer.Upsert(bench_.receiver, {{"removed"}, 9, 1, 10}).status()), "DAMAGED_ROW");
+    EXPECT_FALSE(transaction.wrote());
+  });
 }
 
 }  // namespace

@@ -10,6 +10,17 @@
 #include "google/rpc/status.pb.h"
 
 namespace caresync::integration {
+namespace {
+
+// What a test does not read stays with the server, but for one window of HTTP/2.
+grpc::ChannelArguments SmallWindows() {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 * 1024);
+  return arguments;
+}
+
+}  // namespace
 
 std::string ReasonOf(const grpc::Status& status) {
   google::rpc::Status details;
@@ -39,12 +50,16 @@ access::Identity AsDevice(std::string_view tenant, std::string_view carer, std::
 }
 
 Client::Client(const ServerProcess& server)
-    : key_(*access::SigningKey::Open(server.data_dir() + "/keys/signing_key.json")),
-      channel_(grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials())),
+    : Client(server.address(), *access::SigningKey::Open(server.data_dir() + "/keys/signing_key.json")) {}
+
+Client::Client(const std::string& address, std::shared_ptr<const access::SigningKey> key)
+    : key_(std::move(key)),
+      channel_(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), SmallWindows())),
       tenants_(v1::TenantService::NewStub(channel_)),
       devices_(v1::DeviceService::NewStub(channel_)),
       roster_(v1::RosterService::NewStub(channel_)),
-      sync_(v1::DeviceSyncService::NewStub(channel_)) {}
+      sync_(v1::DeviceSyncService::NewStub(channel_)),
+      service_users_(v1::ServiceUserService::NewStub(channel_)) {}
 
 std::string Client::Mint(const access::Identity& caller) const {
   return *key_->Mint(caller, std::min(absl::Now(), caller.expires - absl::Hours(1)));
@@ -61,7 +76,7 @@ std::unique_ptr<grpc::ClientContext> Client::ContextWith(const std::string& auth
   return context;
 }
 
-void Client::CreateTenant(const std::string& tenant) {
+void Client::CreateTenant(const std::string& tenant) const {
   v1::CreateTenantRequest request;
   request.mutable_tenant()->set_tenant_id(tenant);
   v1::Tenant created;
@@ -70,7 +85,7 @@ void Client::CreateTenant(const std::string& tenant) {
 }
 
 v1::ApplyChangesResponse Client::Apply(const std::string& tenant, const std::string& source,
-                                       std::vector<v1::RosterChange> changes) {
+                                       std::vector<v1::RosterChange> changes) const {
   v1::ApplyChangesRequest request;
   for (v1::RosterChange& change : changes) {
     change.set_source(source);

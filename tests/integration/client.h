@@ -11,6 +11,7 @@
 #include "caresync/v1/device_sync.grpc.pb.h"
 #include "caresync/v1/devices.grpc.pb.h"
 #include "caresync/v1/roster.grpc.pb.h"
+#include "caresync/v1/service_users.grpc.pb.h"
 #include "caresync/v1/tenants.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "server/access/identity.h"
@@ -31,12 +32,15 @@ access::Identity AsDevice(std::string_view tenant, std::string_view carer, std::
 class Client {
  public:
   explicit Client(const ServerProcess& server);
+  // Of a server at "host:port" that trusts `key`.
+  Client(const std::string& address, std::shared_ptr<const access::SigningKey> key);
 
-  v1::TenantService::Stub& tenants() { return *tenants_; }
-  v1::DeviceService::Stub& devices() { return *devices_; }
-  v1::RosterService::Stub& roster() { return *roster_; }
-  v1::DeviceSyncService::Stub& sync() { return *sync_; }
-  const std::shared_ptr<grpc::Channel>& channel() { return channel_; }
+  v1::TenantService::Stub& tenants() const { return *tenants_; }
+  v1::DeviceService::Stub& devices() const { return *devices_; }
+  v1::RosterService::Stub& roster() const { return *roster_; }
+  v1::DeviceSyncService::Stub& sync() const { return *sync_; }
+  v1::ServiceUserService::Stub& service_users() const { return *service_users_; }
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
   std::string Mint(const access::Identity& caller) const;
   // With a deadline that only a hanging server meets.
@@ -51,10 +55,10 @@ class Client {
     return (stub.*method)(context.get(), request, response);
   }
 
-  void CreateTenant(const std::string& tenant);
+  void CreateTenant(const std::string& tenant) const;
   // One message of changes of `source`.
   v1::ApplyChangesResponse Apply(const std::string& tenant, const std::string& source,
-                                 std::vector<v1::RosterChange> changes);
+                                 std::vector<v1::RosterChange> changes) const;
 
  private:
   std::shared_ptr<const access::SigningKey> key_;
@@ -63,6 +67,7 @@ class Client {
   std::unique_ptr<v1::DeviceService::Stub> devices_;
   std::unique_ptr<v1::RosterService::Stub> roster_;
   std::unique_ptr<v1::DeviceSyncService::Stub> sync_;
+  std::unique_ptr<v1::ServiceUserService::Stub> service_users_;
 };
 
 }  // namespace caresync::integration

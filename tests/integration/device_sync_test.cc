@@ -1,8 +1,10 @@
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/temporary_directory.h"
@@ -88,6 +90,34 @@ class DeviceSyncTest : public testing::Test {
     const grpc::Status status = stream->Finish();
     EXPECT_TRUE(status.ok()) << status.error_message();
     return recorded ? messages : 0;
+  }
+
+  // A stream that follows, with its first round behind it.
+  struct Following {
+    std::unique_ptr<grpc::ClientContext> context;
+    std::unique_ptr<SyncStream> stream;
+  };
+  Following Follow() {
+    Following following;
+    following.context = client_.Context(AsDevice("acme", carer_, kDevice));
+    following.stream = client_.sync().Sync(following.context.get());
+    v1::SyncRequest start = StartMessage();
+    start.mutable_start()->set_follow(true);
+    following.stream->Write(start);
+    TakeRound(*following.stream);
+    return following;
+  }
+  // Takes what comes until a sync is recorded; the last notice on the way, if any.
+  v1::Notice TakeRound(SyncStream& stream) {
+    v1::SyncResponse response;
+    v1::Notice notice;
+    bool recorded = false;
+    while (!recorded && stream.Read(&response)) {
+      recorded = Take(response, stream);
+      if (response.has_notice()) notice = response.notice();
+    }
+    EXPECT_TRUE(recorded);
+    return notice;
   }
 
   // The reason with which a sync ends in which the device does this.
@@ -197,6 +227,89 @@ TEST_F(DeviceSyncTest, TellsAnOpenSessionThatTheServerGoesAway) {
   EXPECT_EQ(server_.Stop(), 0);
   while (stream->Read(&response)) continue;
   EXPECT_EQ(ReasonOf(stream->Finish()), "SHUTTING_DOWN");
+}
+
+TEST_F(DeviceSyncTest, BringsAFollowerWhatChangesAsItCommits) {
+  const Following following = Follow();
+  client_.Apply("acme", "rota", {fakes::VisitChange("another", "su", {"ann"})});
+  TakeRound(*following.stream);
+  EXPECT_EQ(held_.size(), 4u);
+  v1::RosterChange cancelled = fakes::VisitChange("mine", "su", {"ann"});
+  cancelled.mutable_visit()->set_cancelled(true);
+  client_.Apply("acme", "rota", {cancelled});
+  TakeRound(*following.stream);
+  EXPECT_EQ(held_.count(visit_), 0u);
+  EXPECT_EQ(Report().last_api_call(), v1::CALL_STATE_SUCCEEDED);
+  following.stream->WritesDone();
+  v1::SyncResponse response;
+  EXPECT_FALSE(following.stream->Read(&response));
+  EXPECT_TRUE(following.stream->Finish().ok());
+}
+
+TEST_F(DeviceSyncTest, TellsAConnectedDeviceThatTheOfficeAsksForASync) {
+  v1::RequestSyncRequest request;
+  request.set_device_uuid(kDevice);
+  v1::RequestSyncResponse asked;
+  auto ask = [&](const access::Identity& caller) {
+    return client_.Call(client_.devices(), &v1::DeviceService::Stub::RequestSync, caller, request, &asked);
+  };
+  ASSERT_TRUE(ask(As(Role::kCoordinator, "acme")).ok());
+  EXPECT_FALSE(asked.told());
+  const Following following = Follow();
+  ASSERT_TRUE(ask(As(Role::kCoordinator, "acme")).ok());
+  EXPECT_TRUE(asked.told());
+  v1::SyncResponse response;
+  ASSERT_TRUE(following.stream->Read(&response));
+  EXPECT_TRUE(response.notice().has_sync_now());
+  EXPECT_EQ(ReasonOf(ask(As(Role::kSupport, "acme"))), "ROLE_NOT_ALLOWED");
+  request.set_device_uuid("00000000-0000-4000-8000-000000000001");
+  EXPECT_EQ(ReasonOf(ask(As(Role::kAdministrator, "acme"))), "DEVICE_UNKNOWN");
+  request.set_device_uuid("a phone");
+  EXPECT_EQ(ReasonOf(ask(As(Role::kAdministrator, "acme"))), "INVALID_FIELD");
+}
+
+TEST_F(DeviceSyncTest, TellsAFollowerOfChangedPreferences) {
+  const Following following = Follow();
+  v1::UpdateTenantRequest update;
+  update.set_tenant_id("acme");
+  update.mutable_auto_sync_interval()->set_seconds(900);
+  v1::Tenant tenant;
+  ASSERT_TRUE(client_
+                  .Call(client_.tenants(), &v1::TenantService::Stub::UpdateTenant, As(Role::kAdministrator, "acme"),
+                        update, &tenant)
+                  .ok());
+  v1::SyncResponse response;
+  ASSERT_TRUE(following.stream->Read(&response));
+  EXPECT_EQ(response.notice().preferences().auto_sync_interval().seconds(), 900);
+  EXPECT_TRUE(response.notice().preferences().has_next_auto_sync_time());
+}
+
+TEST_F(DeviceSyncTest, TellsAFollowerWhenToComeBackToAServerThatGoesAway) {
+  const Following following = Follow();
+  EXPECT_EQ(server_.Stop(), 0);
+  v1::SyncResponse response;
+  ASSERT_TRUE(following.stream->Read(&response));
+  EXPECT_GE(response.notice().going_away().reconnect_after().seconds(), 5);
+  EXPECT_FALSE(following.stream->Read(&response));
+  EXPECT_EQ(ReasonOf(following.stream->Finish()), "SHUTTING_DOWN");
+}
+
+TEST_F(DeviceSyncTest, EndsAFollowerWithItsCredential) {
+  access::Identity caller = AsDevice("acme", carer_, kDevice);
+  caller.expires = absl::Now() + absl::Seconds(3);
+  const auto context = client_.ContextWith("Bearer " + client_.Mint(caller));
+  const auto stream = client_.sync().Sync(context.get());
+  v1::SyncRequest start = StartMessage();
+  start.mutable_start()->set_follow(true);
+  stream->Write(start);
+  v1::SyncResponse response;
+  bool told = false;
+  while (stream->Read(&response)) {
+    Take(response, *stream);
+    told |= response.notice().has_credentials_end_time();
+  }
+  EXPECT_TRUE(told);
+  EXPECT_EQ(ReasonOf(stream->Finish()), "CREDENTIAL_EXPIRED");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tests/integration/server_process.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -10,6 +11,9 @@
 #include <utility>
 
 #include "absl/base/internal/raw_logging.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/integration/output.h"
 
 extern char** environ;
 
@@ -18,29 +22,49 @@ namespace {
 
 constexpr char kReady[] = "caresyncd listening on ";
 
-struct Child {
-  pid_t pid = 0;
-  // What it writes to the stream that was asked for.
-  int output = -1;
+struct Pipe {
+  int out = -1;
+  int in = -1;
 };
 
-Child Spawn(const std::vector<std::string>& arguments, int stream) {
+// No other process that is started meanwhile keeps it open.
+Pipe MakePipe() {
   std::array<int, 2> ends{};
-  ABSL_RAW_CHECK(pipe(ends.data()) == 0, "no pipe");
+  ABSL_RAW_CHECK(pipe2(ends.data(), O_CLOEXEC) == 0, "no pipe");
+  return {ends[0], ends[1]};
+}
+
+std::vector<std::string> Variables(const Environment& environment) {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!absl::StartsWith(*variable, "CARESYNC_")) variables.emplace_back(*variable);
+  }
+  for (const auto& [name, value] : environment) variables.push_back(absl::StrCat(name, "=", value));
+  return variables;
+}
+
+std::vector<char*> Pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Starts caresyncd. A stream whose pipe is -1 stays the test's own.
+pid_t Spawn(const std::vector<std::string>& arguments, const Environment& environment, int output, int error_output) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], stream);
-  posix_spawn_file_actions_addclose(&actions, ends[0]);
-  posix_spawn_file_actions_addclose(&actions, ends[1]);
-  std::vector<char*> argv = {const_cast<char*>(CARESYNCD)};
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  Child child;
-  ABSL_RAW_CHECK(posix_spawn(&child.pid, CARESYNCD, &actions, nullptr, argv.data(), environ) == 0, "no caresyncd");
+  if (output >= 0) posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+  if (error_output >= 0) posix_spawn_file_actions_adddup2(&actions, error_output, STDERR_FILENO);
+  std::vector<std::string> words = {CARESYNCD};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  const std::vector<std::string> variables = Variables(environment);
+  pid_t pid = 0;
+  ABSL_RAW_CHECK(
+      posix_spawn(&pid, CARESYNCD, &actions, nullptr, Pointers(words).data(), Pointers(variables).data()) == 0,
+      "no caresyncd");
   posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
-  child.output = ends[0];
-  return child;
+  return pid;
 }
 
 // Up to the end of a line, or of the output.
@@ -66,29 +90,48 @@ std::optional<int> ExitCodeOf(pid_t pid) {
   return WEXITSTATUS(status);
 }
 
+std::vector<std::string> OnAFreePort(const std::string& data_dir, std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), {"--data-dir", data_dir, "--grpc-listen", "127.0.0.1:0"});
+  return arguments;
+}
+
 }  // namespace
 
-Ended RunToItsEnd(const std::vector<std::string>& arguments) {
-  const Child child = Spawn(arguments, STDERR_FILENO);
+Ended RunToItsEnd(const std::vector<std::string>& arguments, const Environment& environment) {
+  const Pipe error_output = MakePipe();
+  const pid_t pid = Spawn(arguments, environment, -1, error_output.in);
+  close(error_output.in);
   Ended ended;
-  ended.error_output = ReadAll(child.output);
-  close(child.output);
-  ended.exit_code = ExitCodeOf(child.pid).value_or(-1);
+  ended.error_output = ReadAll(error_output.out);
+  close(error_output.out);
+  ended.exit_code = ExitCodeOf(pid).value_or(-1);
   return ended;
 }
 
 ServerProcess::ServerProcess(std::string data_dir, std::vector<std::string> arguments)
+    : ServerProcess(data_dir, OnAFreePort(data_dir, std::move(arguments)), Environment()) {}
+
+ServerProcess::ServerProcess(std::string data_dir, const std::vector<std::string>& arguments,
+                             const Environment& environment)
     : data_dir_(std::move(data_dir)) {
-  arguments.insert(arguments.end(), {"--data-dir", data_dir_, "--grpc-listen", "127.0.0.1:0"});
-  const Child child = Spawn(arguments, STDOUT_FILENO);
-  pid_ = child.pid;
-  const std::string line = ReadLine(child.output);
-  close(child.output);
-  ABSL_RAW_CHECK(line.rfind(kReady, 0) == 0, "caresyncd did not start");
+  const Pipe output = MakePipe();
+  const Pipe log = MakePipe();
+  pid_ = Spawn(arguments, environment, output.in, log.in);
+  close(output.in);
+  close(log.in);
+  log_ = std::make_unique<Output>(log.out);
+  const std::string line = ReadLine(output.out);
+  close(output.out);
+  const bool started = line.rfind(kReady, 0) == 0;
+  // Its error is shown before the test dies.
+  if (!started) log_.reset();
+  ABSL_RAW_CHECK(started, "caresyncd did not start");
   address_ = line.substr(sizeof(kReady) - 1);
 }
 
 ServerProcess::~ServerProcess() { Kill(); }
+
+std::string ServerProcess::LogLine(const std::vector<std::string>& parts) const { return log_->FindLine(parts); }
 
 std::optional<int> ServerProcess::Stop() {
   if (pid_ == 0) return std::nullopt;

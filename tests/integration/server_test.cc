@@ -1,3 +1,8 @@
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +17,7 @@
 namespace caresync::integration {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 TEST(Caresyncd, RefusesBadOptionsWithOneClearLine) {
@@ -37,7 +43,9 @@ TEST(Caresyncd, RefusesASecondProcessOnItsData) {
   const ServerProcess server(folder.path());
   const Ended second = RunToItsEnd({"--data-dir", folder.path(), "--grpc-listen", "127.0.0.1:0"});
   EXPECT_EQ(second.exit_code, 1);
-  EXPECT_THAT(second.error_output, HasSubstr(folder.path()));
+  EXPECT_THAT(second.error_output,
+              AllOf(HasSubstr(folder.path()), HasSubstr("pid " + std::to_string(server.pid()) + ")"),
+                    HasSubstr("stop it first, or use another directory")));
 }
 
 TEST(Caresyncd, RefusesAPortThatIsTaken) {
@@ -53,6 +61,52 @@ TEST(Caresyncd, RefusesADataFolderThatIsAFile) {
   const Ended ended = RunToItsEnd({"--data-dir", "/dev/null", "--grpc-listen", "127.0.0.1:0"});
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.error_output, HasSubstr("/dev/null"));
+}
+
+TEST(Caresyncd, RefusesAStoreThatItCannotOpenAndSaysWhatToDo) {
+  const fakes::TemporaryDirectory folder;
+  EXPECT_EQ(ServerProcess(folder.path()).Stop(), 0);
+  const auto start = [&folder] { return RunToItsEnd({"--data-dir", folder.path(), "--grpc-listen", "127.0.0.1:0"}); };
+
+  std::filesystem::rename(folder / "store/rocksdb/CURRENT", folder / "kept");
+  const Ended damaged = start();
+  EXPECT_EQ(damaged.exit_code, 1);
+  EXPECT_THAT(damaged.error_output, AllOf(HasSubstr(folder / "store"), HasSubstr("restore the whole directory")));
+  std::filesystem::rename(folder / "kept", folder / "store/rocksdb/CURRENT");
+
+  std::ofstream(folder / "store/FORMAT") << "caresync store format 2\n";
+  const Ended newer = start();
+  EXPECT_EQ(newer.exit_code, 1);
+  EXPECT_THAT(newer.error_output, AllOf(HasSubstr(folder / "store"), HasSubstr("Start the newer version")));
+  std::ofstream(folder / "store/FORMAT") << "caresync store format 1\n";
+
+  std::ofstream(folder / "keys/signing_key.json") << "no key";
+  const Ended keyless = start();
+  EXPECT_EQ(keyless.exit_code, 1);
+  EXPECT_THAT(keyless.error_output, AllOf(HasSubstr(folder / "keys/signing_key.json"), HasSubstr("no signing key")));
+}
+
+// The system's bound on the size of a file stands in for a disk that takes no more writes.
+TEST(Caresyncd, EndsWithAnErrorWhenItsStoreFails) {
+  const fakes::TemporaryDirectory folder;
+  // Inherited: a write past the bound fails then, instead of ending the process.
+  signal(SIGXFSZ, SIG_IGN);
+  ServerProcess server(folder.path());
+  const Client client(server);
+  client.CreateTenant("acme");
+  const rlimit nothing = {.rlim_cur = 1, .rlim_max = 1};
+  ASSERT_EQ(prlimit(server.pid(), RLIMIT_FSIZE, &nothing, nullptr), 0);
+  v1::CreateTenantRequest request;
+  request.mutable_tenant()->set_tenant_id("lost");
+  v1::Tenant created;
+  const grpc::Status status =
+      client.Call(client.tenants(), &v1::TenantService::Stub::CreateTenant, AsOperator(), request, &created);
+  EXPECT_EQ(ReasonOf(status), "STORE_UNAVAILABLE") << status.error_message();
+  EXPECT_EQ(server.Wait(), 1);
+  EXPECT_THAT(server.LogLine({"store_failed"}), AllOf(HasSubstr(" error "), HasSubstr("restart the server")));
+
+  const ServerProcess again(folder.path());
+  Client(again).CreateTenant("lost");
 }
 
 TEST(Caresyncd, GoesOnWhereItWasAfterAStopAndAfterACrash) {

@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/records/review.h"
+#include "server/records/window.h"
 #include "tests/fakes/feeds.h"
+#include "tests/records/review_items.h"
 #include "tests/records/sample_records.h"
 
 namespace caresync::records {
@@ -49,7 +52,11 @@ class CareEventsTest : public testing::Test {
     EXPECT_EQ(result.review_reason(), reason) << v1::ReviewReason_Name(result.review_reason());
   }
 
-  std::vector<store::ReviewItem> Review() const { return *ListReview(*engine_.Snapshot(), tenant_, 100); }
+  std::vector<store::ReviewItem> Review() const {
+    std::vector<store::ReviewItem> items;
+    for (KeptReview& kept : ReviewsIn(*engine_.Snapshot(), tenant_, false)) items.push_back(std::move(kept.item));
+    return items;
+  }
   bool Sees(int carer, const RecordName& name) const {
     return fakes::SeenBy(*engine_.Snapshot(), tenant_, CarerReceiver(CarerName(carer).id)).contains(name);
   }
@@ -71,6 +78,36 @@ TEST_F(CareEventsTest, AnEventOnTheCarersVisitIsAcceptedAndSeenByAllOfTheVisit) 
   const store::Record stored = **GetRecord(*engine_.Snapshot(), tenant_, KeyOf(EventName(1)));
   EXPECT_EQ(stored.payload(), upload.event());
   EXPECT_TRUE(Review().empty());
+}
+
+// A phone that was offline for longer than a visit stays on devices.
+TEST_F(CareEventsTest, AnEventOnAVisitThatDevicesHoldNoMoreIsAccepted) {
+  RunRecords(engine_, tenant_, [](RecordStore& records) {
+    return SetWindow(records.transaction(), {absl::Hours(1), absl::Hours(24)});
+  });
+  engine_.Advance(absl::Hours(24 * 10));
+  ASSERT_FALSE(Sees(1, VisitName(1)));
+  EXPECT_EQ(Take(1, 1, NoteEvent(1, VisitName(1))).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
+  EXPECT_TRUE(IsStored(1));
+  EXPECT_FALSE(Sees(1, EventName(1)));
+  const auto planner = fakes::SeenBy(*engine_.Snapshot(), tenant_, SourceReceiver("planner"));
+  EXPECT_TRUE(planner.contains(EventName(1)));
+  ExpectForReview(Take(2, 3, NoteEvent(3, VisitName(1))), v1::REVIEW_REASON_VISIT_UNKNOWN);
+
+  store::Record cancelled = VisitRecord(1, 1, {1, 2});
+  cancelled.set_cancelled(true);
+  PutAll(engine_, tenant_, {cancelled});
+  ExpectForReview(Take(3, 2, NoteEvent(2, VisitName(1))), v1::REVIEW_REASON_VISIT_CANCELLED);
+}
+
+TEST_F(CareEventsTest, AnEventOnAVisitThatDevicesDoNotHoldYetIsAccepted) {
+  RunRecords(engine_, tenant_, [](RecordStore& records) {
+    return SetWindow(records.transaction(), {absl::Hours(1), absl::ZeroDuration()});
+  });
+  ASSERT_FALSE(Sees(1, VisitName(1)));
+  EXPECT_EQ(Take(1, 1, NoteEvent(1, VisitName(1))).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
+  engine_.Advance(absl::Hours(3));
+  EXPECT_TRUE(Sees(1, EventName(1)));
 }
 
 TEST_F(CareEventsTest, AnEventOnAVisibleServiceUserIsAccepted) {
@@ -301,7 +338,13 @@ TEST_F(CareEventsTest, AVisitTakesOnlySoManyEvents) {
   });
   const int last = static_cast<int>(limits::kEventsOfRecord);
   EXPECT_EQ(Take(last, 1, NoteEvent(1, VisitName(1))).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
-  ExpectForReview(Take(last + 1, 1, NoteEvent(1, VisitName(1))), v1::REVIEW_REASON_NOT_UNDERSTOOD);
+  const v1::UploadedEvent past = Upload(last + 1, NoteEvent(1, VisitName(1)));
+  ExpectForReview(Take(1, past), v1::REVIEW_REASON_TOO_MANY_EVENTS);
+  ASSERT_EQ(Review().size(), 1u);
+  EXPECT_EQ(Review()[0].reason(), v1::REVIEW_REASON_TOO_MANY_EVENTS);
+  EXPECT_EQ(Review()[0].event(), past.event());
+  // Other records have room.
+  EXPECT_EQ(Take(last + 2, 1, NoteEvent(1, ServiceUserName(1))).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
 }
 
 }  // namespace

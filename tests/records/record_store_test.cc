@@ -5,8 +5,10 @@
 #include <set>
 
 #include "server/base/errors.h"
+#include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "server/records/fan_out_walk.h"
 #include "server/records/grants.h"
 #include "tests/fakes/feeds.h"
 #include "tests/records/sample_records.h"
@@ -250,13 +252,13 @@ TEST_F(RecordStoreTest, TenantsNeverMeet) {
   EXPECT_EQ(fakes::SeenBy(*engine_.Snapshot(), other, CarerReceiver(CarerName(1).id)), Names{CarerName(1)});
 }
 
-TEST_F(RecordStoreTest, ReceiversAreListedOnceUpToOneMoreThanAsked) {
+TEST_F(RecordStoreTest, HoldersAreListedOnceUpToAsManyAsAsked) {
   PutPeople();
   Put({VisitRecord(1, 1, {1, 2, 3}), VisitRecord(2, 1, {1, 2, 3})});
   const std::unique_ptr<storage::Snapshot> snapshot = engine_.Snapshot();
-  EXPECT_EQ(ReceiversOf(*snapshot, tenant_, KeyOf(ServiceUserName(1)), 5)->size(), 3u);
-  EXPECT_EQ(ReceiversOf(*snapshot, tenant_, KeyOf(ServiceUserName(1)), 1)->size(), 2u);
-  EXPECT_TRUE(ReceiversOf(*snapshot, tenant_, KeyOf(ServiceUserName(2)), 5)->empty());
+  EXPECT_EQ(HoldersOf(*snapshot, tenant_, KeyOf(ServiceUserName(1)), 5)->size(), 3u);
+  EXPECT_EQ(HoldersOf(*snapshot, tenant_, KeyOf(ServiceUserName(1)), 1)->size(), 1u);
+  EXPECT_TRUE(HoldersOf(*snapshot, tenant_, KeyOf(ServiceUserName(2)), 5)->empty());
 }
 
 // A service user whom as many carers see as one commit may touch.
@@ -272,28 +274,64 @@ class LargeFanOutTest : public RecordStoreTest {
   }
 };
 
-TEST_F(LargeFanOutTest, IsRefusedByNamePastTheBoundAndNotAtIt) {
+// Requirement: S12
+TEST_F(LargeFanOutTest, IsDoneAtOnceUpToTheBoundAndByATaskPastIt) {
+  const base::Revision before = engine_.Head(tenant_);
   Put({ServiceUserRecord(1)});
+  EXPECT_EQ(engine_.Head(tenant_), before + 1);
   const int one_more = static_cast<int>(base::limits::kFanOutEntries);
   Put({VisitRecord(1, 1, {one_more})});
-  const absl::StatusOr<commit::Committed> committed = engine_.Run(tenant_, [](commit::Transaction& transaction) {
-    RecordStore records(transaction);
-    return records.Put(ServiceUserRecord(1, "Mary")).status();
-  });
-  EXPECT_EQ(base::Reason(committed.status()), base::Reason(base::errors::FanOutTooLarge(1)));
+  const base::Revision unchanged = engine_.Head(tenant_);
+  Put({ServiceUserRecord(1, "Mary")});
+  // The change, and two steps of its task.
+  EXPECT_EQ(engine_.Head(tenant_), unchanged + 3);
+  for (const int carer : {0, 1, one_more - 1, one_more}) {
+    EXPECT_GT(EntryOf(carer, ServiceUserName(1)), unchanged) << carer;
+  }
 }
 
-TEST_F(LargeFanOutTest, ChangesThatFitAloneAreRefusedWhereTheCommitIsFull) {
-  absl::Status second;
-  RunRecords(engine_, tenant_, [&second](RecordStore& records) -> absl::Status {
+TEST_F(LargeFanOutTest, WhatDoesNotFitIntoACommitBecomesATask) {
+  base::Revision head = 0;
+  RunRecords(engine_, tenant_, [&](RecordStore& records) -> absl::Status {
+    head = records.transaction().revision();
     RETURN_IF_ERROR(records.Put(ServiceUserRecord(1)).status());
-    const RecordStore::Mark mark = records.SetMark();
-    second = records.Put(CarerRecord(1)).status();
-    records.RollBackTo(mark);
-    return absl::OkStatus();
+    return records.Put(CarerRecord(1)).status();
   });
-  EXPECT_EQ(base::Reason(second), base::Reason(base::errors::CommitTooLarge()));
-  EXPECT_EQ(SeenByCarer(1), Names{ServiceUserName(1)});
+  EXPECT_EQ(engine_.Head(tenant_), head + 1);
+  EXPECT_EQ(SeenByCarer(1), (Names{CarerName(1), ServiceUserName(1)}));
+}
+
+TEST_F(RecordStoreTest, AStoredVisitThatCannotBeReadIsDamageAndNotTheEndOfTheServer) {
+  PutPeople();
+  v1::Visit nobodys;
+  nobodys.set_service_user_id("nobody");
+  v1::Visit unassigned;
+  unassigned.set_service_user_id(ServiceUserName(1).id.ToString());
+  unassigned.add_assignments()->set_carer_id("nobody");
+  for (const std::string& payload :
+       {std::string("\xff"), nobodys.SerializeAsString(), unassigned.SerializeAsString()}) {
+    store::Record damaged = VisitRecord(1, 1, {1});
+    damaged.set_payload(payload);
+    const absl::StatusOr<commit::Committed> put = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
+      transaction.Put(storage::Space::kRecords, base::keys::Record(tenant_, KeyOf(VisitName(1))),
+                      damaged.SerializeAsString());
+      RecordStore records(transaction);
+      return records.Put(VisitRecord(1, 1, {1, 2})).status();
+    });
+    EXPECT_EQ(base::Reason(put.status()), "DAMAGED_ROW") << payload;
+  }
+}
+
+TEST_F(RecordStoreTest, AParentStoredUnderAnIdThatIsNoneIsDamageToo) {
+  PutPeople();
+  Put({VisitRecord(1, 1, {1})});
+  store::Record damaged = VisitRecord(1, 1, {1});
+  damaged.set_record_id("nobody");
+  const absl::StatusOr<commit::Committed> put = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
+    RecordStore records(transaction);
+    return records.PutCareEvent(EventRecord(1, NoteEvent(1, VisitName(1))), damaged);
+  });
+  EXPECT_EQ(base::Reason(put.status()), "DAMAGED_ROW");
 }
 
 }  // namespace

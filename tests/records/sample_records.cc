@@ -29,6 +29,8 @@ RecordName CarerName(int number) { return Numbered(v1::RECORD_KIND_CARER, number
 RecordName ServiceUserName(int number) { return Numbered(v1::RECORD_KIND_SERVICE_USER, number); }
 RecordName VisitName(int number) { return Numbered(v1::RECORD_KIND_VISIT, number); }
 RecordName EventName(int number) { return Numbered(v1::RECORD_KIND_CARE_EVENT, number); }
+RecordName GroupName(int number) { return Numbered(v1::RECORD_KIND_EMPLOYEE_GROUP, number); }
+RecordName PlanName(int number) { return Numbered(v1::RECORD_KIND_CARE_PLAN, number); }
 
 store::Record CarerRecord(int number, const std::string& name) {
   v1::Carer carer;
@@ -58,6 +60,26 @@ store::Record VisitRecord(int number, int service_user, const std::vector<int>& 
   record.mutable_origin()->set_external_id("v");
   return record;
 }
+
+store::Record GroupRecord(int number, const std::vector<int>& carers, bool dissolved) {
+  v1::EmployeeGroup group;
+  group.set_name("Group");
+  for (int carer : carers) group.add_carer_ids(CarerName(carer).id.ToString());
+  store::Record record = Named(GroupName(number), group.SerializeAsString());
+  record.set_dissolved(dissolved);
+  return record;
+}
+
+store::Record PlanRecord(int number, int service_user, const std::string& text) {
+  v1::CarePlan plan;
+  plan.set_service_user_id(ServiceUserName(service_user).id.ToString());
+  plan.set_title("Care plan");
+  plan.set_text(text);
+  return Named(PlanName(number), plan.SerializeAsString());
+}
+
+base::ReceiverId CarerFeed(int number) { return CarerReceiver(CarerName(number).id); }
+base::ReceiverId GroupHolderOf(int number) { return GroupHolder(KeyOf(GroupName(number))); }
 
 v1::CareEvent NoteEvent(int carer, const RecordName& parent, const std::string& text) {
   v1::CareEvent event;

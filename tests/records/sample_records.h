@@ -17,12 +17,21 @@ RecordName CarerName(int number);
 RecordName ServiceUserName(int number);
 RecordName VisitName(int number);
 RecordName EventName(int number);
+RecordName GroupName(int number);
+RecordName PlanName(int number);
 
 store::Record CarerRecord(int number, const std::string& name = "Carer");
 store::Record ServiceUserRecord(int number, const std::string& name = "Service user");
 // Published, from the source "planner".
 store::Record VisitRecord(int number, int service_user, const std::vector<int>& carers,
                           const std::string& notes = "notes");
+
+// Of these carers, in this order.
+store::Record GroupRecord(int number, const std::vector<int>& carers, bool dissolved = false);
+store::Record PlanRecord(int number, int service_user, const std::string& text = "text");
+base::ReceiverId CarerFeed(int number);
+// As the holder of a grant.
+base::ReceiverId GroupHolderOf(int number);
 
 // A note by the carer on `parent`, a visit or a service user.
 v1::CareEvent NoteEvent(int carer, const RecordName& parent, const std::string& text = "All well");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ namespace {
 using fakes::BranchChange;
 using fakes::CarerChange;
 using fakes::CareServiceChange;
+using fakes::GroupChange;
 using fakes::ServiceUserChange;
 using fakes::VisitChange;
 using records::RecordName;
@@ -217,26 +219,154 @@ TEST_F(WaitingTest, ReleasesGoOnAfterARestart) {
                   .has_value());
 }
 
-TEST_F(WaitingTest, AChangeThatCanNoLongerBeAppliedIsForgotten) {
-  Apply({ServiceUserChange("u1")});
-  v1::RosterChange change = ServiceUserChange("u1", "b1");
-  EXPECT_EQ(ApplyOne(change), v1::CHANGE_OUTCOME_WAITING);
-  // Meanwhile more carers see the service user than one commit may touch.
-  const base::RecordKey user = records::KeyOf(Named(v1::RECORD_KIND_SERVICE_USER, "u1"));
-  const absl::StatusOr<commit::Committed> granted = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
-    for (size_t i = 0; i <= base::limits::kFanOutEntries; ++i) {
-      const base::Uuid carer = base::Uuid::Random(engine_.random());
-      records::AddGrant(transaction, {user, records::CarerReceiver(carer), "a visit"});
-    }
+class RefusedWaitingTest : public WaitingTest {
+ protected:
+  // `user` waits for branch `b1`, and is refused when that comes: what is valid has changed since it was kept.
+  void RefuseWaiting(const std::string& user, uint64_t version = 0) {
+    Apply({ServiceUserChange(user)});
+    EXPECT_EQ(ApplyOne(Moved(user, version)), v1::CHANGE_OUTCOME_WAITING);
+    Spoil(user);
+    Apply({BranchChange("b1")});
+  }
+
+  static v1::RosterChange Moved(const std::string& user, uint64_t version = 0) {
+    v1::RosterChange change = ServiceUserChange(user, "b1");
+    change.set_source_version(version);
+    return change;
+  }
+
+  // The same as a server of today refuses it.
+  static v1::RosterChange Spoilt(const std::string& user, uint64_t version = 0) {
+    v1::RosterChange change = Moved(user, version);
+    change.mutable_service_user()->set_nhs_number("123");
+    return change;
+  }
+
+  // What waits to write the service user is no longer valid, as by another version of the server.
+  void Spoil(const std::string& user) {
+    store::WaitingChange waiting = *Kept(user);
+    waiting.mutable_change()->mutable_service_user()->set_nhs_number("123");
+    const base::RecordKey key = records::KeyOf(Named(v1::RECORD_KIND_SERVICE_USER, user));
+    const absl::StatusOr<commit::Committed> spoilt = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
+      transaction.Put(storage::Space::kRecords, base::keys::Waiting(tenant_, key), waiting.SerializeAsString());
+      return absl::OkStatus();
+    });
+    ASSERT_TRUE(spoilt.ok());
+  }
+
+  store::SourceState Counts() const {
+    return base::GetStored<store::SourceState>(*engine_.Snapshot(), storage::Space::kRecords,
+                                               base::keys::SourceState(tenant_, "planner"))
+        ->value_or(store::SourceState());
+  }
+  // The row of what waited, whatever became of it.
+  std::optional<store::WaitingChange> Kept(const std::string& user) const {
+    const base::RecordKey key = records::KeyOf(Named(v1::RECORD_KIND_SERVICE_USER, user));
+    return *base::GetStored<store::WaitingChange>(*engine_.Snapshot(), storage::Space::kRecords,
+                                                  base::keys::Waiting(tenant_, key));
+  }
+  std::string BranchOf(const std::string& user) const {
+    v1::ServiceUser stored;
+    EXPECT_TRUE(stored.ParseFromString(Stored(v1::RECORD_KIND_SERVICE_USER, user)->payload()));
+    return stored.branch_id();
+  }
+};
+
+TEST_F(RefusedWaitingTest, AChangeThatIsRefusedOnItsReleaseIsKeptWithTheReasonAndWaitsNoLonger) {
+  RefuseWaiting("u1");
+  EXPECT_EQ(BranchOf("u1"), "");
+  EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_BRANCH, "b1"));
+  EXPECT_FALSE(WaitingFor(v1::RECORD_KIND_SERVICE_USER, "u1").has_value());
+  ASSERT_TRUE(Kept("u1").has_value());
+  EXPECT_EQ(Kept("u1")->refused_reason(), "INVALID_FIELD");
+  EXPECT_EQ(Kept("u1")->change().service_user().branch(), "b1");
+  EXPECT_EQ(Kept("u1")->missing_size(), 0);
+  EXPECT_EQ(Counts().waiting(), 0u);
+  EXPECT_EQ(Counts().refused(), 1u);
+}
+
+TEST_F(RefusedWaitingTest, SentAgainItIsTriedAgainAndAnsweredByWhatIsTrueThen) {
+  RefuseWaiting("u1", 5);
+  const v1::ChangeResult still = Apply({Spoilt("u1", 5)}).at(0);
+  EXPECT_EQ(still.outcome(), v1::CHANGE_OUTCOME_REJECTED);
+  EXPECT_EQ(still.error().reason(), "INVALID_FIELD");
+  EXPECT_TRUE(Kept("u1").has_value());
+  EXPECT_EQ(ApplyOne(Moved("u1", 5)), v1::CHANGE_OUTCOME_UPDATED);
+  EXPECT_NE(BranchOf("u1"), "");
+  EXPECT_FALSE(Kept("u1").has_value());
+  EXPECT_EQ(Counts().refused(), 0u);
+  EXPECT_EQ(ApplyOne(Moved("u1", 5)), v1::CHANGE_OUTCOME_UNCHANGED);
+}
+
+TEST_F(RefusedWaitingTest, ItDoesNotSupersedeWhatWasNeverRefused) {
+  RefuseWaiting("u1", 5);
+  v1::RosterChange older = ServiceUserChange("u1");
+  older.set_source_version(4);
+  older.mutable_service_user()->set_name("renamed");
+  EXPECT_EQ(ApplyOne(older), v1::CHANGE_OUTCOME_UPDATED);
+  EXPECT_FALSE(Kept("u1").has_value());
+}
+
+TEST_F(RefusedWaitingTest, ItMayWaitAgain) {
+  RefuseWaiting("u1");
+  EXPECT_EQ(ApplyOne(ServiceUserChange("u1", "b2")), v1::CHANGE_OUTCOME_WAITING);
+  EXPECT_EQ(Kept("u1")->refused_reason(), "");
+  EXPECT_EQ(Counts().waiting(), 1u);
+  EXPECT_EQ(Counts().refused(), 0u);
+  Apply({BranchChange("b2")});
+  EXPECT_EQ(BranchOf("u1"), Named(v1::RECORD_KIND_BRANCH, "b2").id.ToString());
+  EXPECT_EQ(Counts().waiting(), 0u);
+}
+
+TEST_F(RefusedWaitingTest, RefusedOnesTakeNoRoomOfThoseThatWaitAndAreBoundedThemselves) {
+  const absl::StatusOr<commit::Committed> filled = engine_.Run(tenant_, [this](commit::Transaction& transaction) {
+    store::SourceState state;
+    state.set_refused(base::limits::kWaitingChanges - 1);
+    transaction.Put(storage::Space::kRecords, base::keys::SourceState(tenant_, "planner"), state.SerializeAsString());
     return absl::OkStatus();
   });
-  ASSERT_TRUE(granted.ok());
+  ASSERT_TRUE(filled.ok());
+  RefuseWaiting("u1");
+  EXPECT_TRUE(Kept("u1").has_value());
+  EXPECT_EQ(ApplyOne(ServiceUserChange("u2", "b2")), v1::CHANGE_OUTCOME_WAITING);
+  Spoil("u2");
+  EXPECT_EQ(ApplyOne(ServiceUserChange("u3")), v1::CHANGE_OUTCOME_CREATED);
+  EXPECT_EQ(ApplyOne(ServiceUserChange("u3", "b2")), v1::CHANGE_OUTCOME_WAITING);
+  Spoil("u3");
+  Apply({BranchChange("b2")});
+  EXPECT_FALSE(Kept("u2").has_value());
+  EXPECT_FALSE(Kept("u3").has_value());
+  EXPECT_EQ(Counts().waiting(), 0u);
+  EXPECT_EQ(Counts().refused(), base::limits::kWaitingChanges);
+}
+
+TEST_F(RefusedWaitingTest, ARefusedOneHoldsNoOtherUp) {
+  Apply({CarerChange("c1"), ServiceUserChange("u1")});
+  EXPECT_EQ(ApplyOne(Moved("u1")), v1::CHANGE_OUTCOME_WAITING);
+  EXPECT_EQ(ApplyOne(CarerChange("c2", "b1")), v1::CHANGE_OUTCOME_WAITING);
+  Spoil("u1");
   Apply({BranchChange("b1")});
-  EXPECT_EQ(WaitingCount(), 0u);
-  EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_BRANCH, "b1"));
-  v1::ServiceUser stored;
-  ASSERT_TRUE(stored.ParseFromString(Stored(v1::RECORD_KIND_SERVICE_USER, "u1")->payload()));
-  EXPECT_TRUE(stored.branch_id().empty());
+  EXPECT_TRUE(IsStored(v1::RECORD_KIND_CARER, "c2"));
+  EXPECT_EQ(Counts().waiting(), 0u);
+  EXPECT_EQ(Counts().refused(), 1u);
+}
+
+TEST_F(RefusedWaitingTest, AStoredChangeThatIsNoLongerValidIsRefusedAndEndsNoServer) {
+  Apply({ServiceUserChange("u1")});
+  EXPECT_EQ(ApplyOne(Moved("u1")), v1::CHANGE_OUTCOME_WAITING);
+  store::WaitingChange damaged = *Kept("u1");
+  damaged.mutable_change()->clear_record();
+  const base::RecordKey key = records::KeyOf(Named(v1::RECORD_KIND_SERVICE_USER, "u1"));
+  ASSERT_TRUE(engine_
+                  .Run(tenant_,
+                       [&](commit::Transaction& transaction) {
+                         transaction.Put(storage::Space::kRecords, base::keys::Waiting(tenant_, key),
+                                         damaged.SerializeAsString());
+                         return absl::OkStatus();
+                       })
+                  .ok());
+  Apply({BranchChange("b1")});
+  EXPECT_EQ(Kept("u1")->refused_reason(), "RECORD_MISSING");
 }
 
 TEST_F(WaitingTest, ASourceMayKeepOnlySoManyWaiting) {
@@ -254,6 +384,67 @@ TEST_F(WaitingTest, ASourceMayKeepOnlySoManyWaiting) {
   EXPECT_FALSE(WaitingFor(v1::RECORD_KIND_VISIT, "v2").has_value());
   // One that waits already may still be replaced.
   EXPECT_EQ(ApplyOne(VisitChange("v1", "u2", {"c1"})), v1::CHANGE_OUTCOME_WAITING);
+}
+
+// Requirement: S12
+TEST_F(WaitingTest, AGroupIsTakenAtOnceWithTheCarersThatAreKnown) {
+  Apply({CarerChange("c1"), CarerChange("c2"), GroupChange("g", {"c1"})});
+  const auto members = [this] {
+    std::set<std::string> names;
+    v1::EmployeeGroup group;
+    EXPECT_TRUE(group.ParseFromString(Stored(v1::RECORD_KIND_EMPLOYEE_GROUP, "g")->payload()));
+    for (const std::string& id : group.carer_ids()) names.insert(id);
+    return names;
+  };
+  const auto id_of = [this](const std::string& carer) { return Named(v1::RECORD_KIND_CARER, carer).id.ToString(); };
+
+  // c1 leaves, c2 joins, c3 and c4 are not known: c1 must not stay for their sake.
+  const v1::ChangeResult result = Apply({GroupChange("g", {"c2", "c3", "c4"})}).at(0);
+  EXPECT_EQ(result.outcome(), v1::CHANGE_OUTCOME_UPDATED);
+  ASSERT_EQ(result.missing_size(), 2);
+  EXPECT_EQ(result.missing(0).external_id(), "c3");
+  EXPECT_EQ(members(), std::set<std::string>{id_of("c2")});
+  EXPECT_EQ(WaitingCount(), 1u);
+
+  Apply({CarerChange("c3")});
+  EXPECT_EQ(members(), (std::set<std::string>{id_of("c2"), id_of("c3")}));
+  EXPECT_TRUE(WaitingFor(v1::RECORD_KIND_EMPLOYEE_GROUP, "g").has_value());
+  EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_CARER, "c3"));
+  EXPECT_TRUE(AnyWaitFor(v1::RECORD_KIND_CARER, "c4"));
+
+  Apply({CarerChange("c4")});
+  EXPECT_EQ(members(), (std::set<std::string>{id_of("c2"), id_of("c3"), id_of("c4")}));
+  EXPECT_EQ(WaitingCount(), 0u);
+}
+
+TEST_F(WaitingTest, AGroupThatIsReplacedNoLongerAwaitsWhomItNoLongerNames) {
+  Apply({CarerChange("c1")});
+  EXPECT_EQ(ApplyOne(GroupChange("g", {"c1", "c2"})), v1::CHANGE_OUTCOME_CREATED);
+  EXPECT_EQ(ApplyOne(GroupChange("g", {"c1", "c2"})), v1::CHANGE_OUTCOME_UNCHANGED);
+  EXPECT_EQ(WaitingCount(), 1u);
+  EXPECT_EQ(ApplyOne(GroupChange("g", {"c1"})), v1::CHANGE_OUTCOME_UPDATED);
+  EXPECT_EQ(WaitingCount(), 0u);
+  EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_CARER, "c2"));
+}
+
+TEST_F(WaitingTest, ManyLargeGroupsThatAwaitOneCarerAreReleasedInSeveralSteps) {
+  constexpr int kGroups = 20;
+  constexpr int kMembers = 1'000;
+  std::vector<std::string> carers;
+  for (int first = 0; first < kMembers; first += 100) {
+    std::vector<v1::RosterChange> changes;
+    for (int i = first; i < first + 100; ++i) {
+      carers.push_back("c" + std::to_string(i));
+      changes.push_back(CarerChange(carers.back()));
+    }
+    Apply(std::move(changes));
+  }
+  carers.push_back("late");
+  for (int group = 0; group < kGroups; ++group) Apply({GroupChange("g" + std::to_string(group), carers)});
+  EXPECT_EQ(WaitingCount(), static_cast<uint64_t>(kGroups));
+  Apply({CarerChange("late")});
+  EXPECT_EQ(WaitingCount(), 0u);
+  EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_CARER, "late"));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tests/simulation/naive_model.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "server/base/uuid.h"
@@ -8,6 +9,35 @@
 namespace caresync::simulation {
 namespace {
 
+using Edge = store::WindowEdges::Edge;
+
+bool IsBefore(int64_t time_us, const Name& visit, const Edge& edge) {
+  return std::pair(time_us, KeyOf(visit).bytes) < std::pair(edge.time_us(), edge.record());
+}
+
+bool LiesIn(const store::WindowEdges::Stretch& stretch, int64_t time_us, const Name& visit) {
+  if (stretch.has_from() && IsBefore(time_us, visit, stretch.from())) return false;
+  return !stretch.has_to() || IsBefore(time_us, visit, stretch.to());
+}
+
+bool IsOutside(const store::WindowEdges& edges, const Name& visit, const NaiveRecord& record) {
+  if (edges.has_opening() && !IsBefore(record.start_us, visit, edges.opening())) return true;
+  return edges.has_closing() && IsBefore(record.end_us, visit, edges.closing());
+}
+
+bool IsPending(const store::WindowEdges& edges, const Name& visit, const NaiveRecord& record) {
+  return (edges.has_anew_by_start() && LiesIn(edges.anew_by_start(), record.start_us, visit)) ||
+         (edges.has_anew_by_end() && LiesIn(edges.anew_by_end(), record.end_us, visit));
+}
+
+void SetOutside(State& state, const Name& visit, bool outside) {
+  if (outside) {
+    state.outside.insert(visit);
+  } else {
+    state.outside.erase(visit);
+  }
+}
+
 // Everything that `carer` may see.
 std::set<Name> VisibleTo(const State& state, const std::string& carer) {
   std::set<Name> visible;
@@ -15,7 +45,7 @@ std::set<Name> VisibleTo(const State& state, const std::string& carer) {
   if (state.records.contains(own)) visible.insert(own);
   for (const auto& [name, record] : state.records) {
     if (name.first != v1::RECORD_KIND_VISIT || !record->published || record->cancelled) continue;
-    if (!record->carers.contains(carer)) continue;
+    if (!record->carers.contains(carer) || state.outside.contains(name)) continue;
     visible.insert(name);
     visible.insert({v1::RECORD_KIND_SERVICE_USER, record->service_user});
     for (const std::string& colleague : record->carers) visible.insert({v1::RECORD_KIND_CARER, colleague});
@@ -126,6 +156,11 @@ NaiveRecord NaiveModel::Build(const v1::RosterChange& change) const {
       *part.mutable_start_time() = assignment.start_time();
       *part.mutable_end_time() = assignment.end_time();
       record.carers.insert(part.carer_id());
+      const int64_t start_us = part.start_time().seconds() * 1'000'000;
+      const int64_t end_us = part.end_time().seconds() * 1'000'000;
+      const bool first = record.carers.size() == 1 && payload.assignments_size() == 1;
+      record.start_us = first ? start_us : std::min(record.start_us, start_us);
+      record.end_us = first ? end_us : std::max(record.end_us, end_us);
     }
     payload.set_notes(change.visit().notes());
     payload.set_branch_id(IdOf(change, v1::RECORD_KIND_BRANCH, change.visit().branch()));
@@ -146,8 +181,25 @@ void NaiveModel::PutRecord(State& state, const Name& name, NaiveRecord record) c
   const auto old = state.records.find(name);
   const bool same_payload = old != state.records.end() && old->second->payload == record.payload;
   record.version = same_payload ? old->second->version : state.revision;
+  if (name.first == v1::RECORD_KIND_VISIT) SetOutside(state, name, IsOutside(state.edges, name, record));
   state.records[name] = std::make_shared<const NaiveRecord>(std::move(record));
   LookAgain(state);
+}
+
+void NaiveModel::MoveEdges(State& state, const store::WindowEdges& edges) const {
+  state.edges = edges;
+  for (const auto& [name, record] : state.records) {
+    if (name.first != v1::RECORD_KIND_VISIT || IsPending(edges, name, *record)) continue;
+    SetOutside(state, name, IsOutside(edges, name, *record));
+  }
+  LookAgain(state);
+}
+
+bool NaiveModel::MayRecord(const State& state, const std::string& carer, const Name& parent) {
+  if (parent.first != v1::RECORD_KIND_VISIT) return state.ViewOf(carer).records.contains(parent);
+  const auto visit = state.records.find(parent);
+  if (visit == state.records.end()) return false;
+  return visit->second->published && !visit->second->cancelled && visit->second->carers.contains(carer);
 }
 
 v1::ChangeOutcome NaiveModel::Apply(State& state, const v1::RosterChange& change) const {

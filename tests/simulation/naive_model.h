@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "caresync/store/stored.pb.h"
 #include "caresync/v1/roster.pb.h"
 #include "server/base/ids.h"
 #include "server/feed/feed_entry.h"
@@ -30,6 +31,9 @@ struct NaiveRecord {
   // Visits: whom they are assigned to, and whom they are for.
   std::set<std::string> carers;
   std::string service_user;
+  // Visits: the earliest start and the latest end.
+  int64_t start_us = 0;
+  int64_t end_us = 0;
   // Care events: what they hang on.
   Name parent;
   // The revision that made this payload.
@@ -58,6 +62,9 @@ struct State {
   std::string timeline;
   std::map<Name, std::shared_ptr<const NaiveRecord>> records;
   std::map<Name, v1::RosterChange> waiting;
+  // Where the tenant's window edges stand, and the visits outside them.
+  store::WindowEdges edges;
+  std::set<Name> outside;
   // Care events that took effect, by ID, and what is kept for review, by ID and bytes.
   std::set<std::string> accepted;
   std::set<std::pair<std::string, std::string>> for_review;
@@ -91,6 +98,10 @@ class NaiveModel {
   v1::ChangeOutcome Apply(State& state, const v1::RosterChange& change) const;
   // Applies what waits to write `name`.
   void Release(State& state, const Name& name) const;
+  // The edges stand there now. What they were moved back over stays as it was until it is worked out anew.
+  void MoveEdges(State& state, const store::WindowEdges& edges) const;
+  // Whether the carer may record something on the visit or service user.
+  static bool MayRecord(const State& state, const std::string& carer, const Name& parent);
   void Accept(State& state, const SentEvent& event) const;
   void Commit(State state, std::string timeline);
 

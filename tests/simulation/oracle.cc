@@ -70,6 +70,7 @@ void Oracle::OnTenantCommit(NaiveModel& model, const store::TenantHead& head, co
     state = StateAfter(model, rows);
   }
   Withdraw(model.tenant());
+  TakeEdges(model, rows, state);
   TakeHorizons(model, rows, state);
   model.Commit(std::move(state), head.timeline());
 }
@@ -95,8 +96,19 @@ void Oracle::TakeEvents(const NaiveModel& model, const Rows& rows, State& state)
     const auto review = review_keys_.find(key);
     if (review == review_keys_.end()) continue;
     const SentEvent& event = review->second.event;
-    const bool is_new = state.for_review.insert({event.event_id, event.bytes}).second;
-    Expect(is_new, absl::StrCat("event ", event.event_id, " is kept for review twice"));
+    store::ReviewItem item;
+    Expect(row.has_value() && item.ParseFromString(*row), "an event for review cannot be read");
+    const bool was_kept = state.for_review.contains({event.event_id, event.bytes});
+    if (item.resolution() != v1::RESOLUTION_UNSPECIFIED) {
+      Expect(was_kept, absl::StrCat("event ", event.event_id, " is resolved twice"));
+      state.for_review.erase({event.event_id, event.bytes});
+      Release(model.tenant(), event, state);
+      continue;
+    }
+    // One that leads now, after what it followed was taken, says why it waits itself.
+    const bool leads = was_kept && item.reason() != v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW;
+    Expect(!was_kept || leads, absl::StrCat("event ", event.event_id, " is kept for review twice"));
+    state.for_review.insert({event.event_id, event.bytes});
     if (event.parent.first == v1::RECORD_KIND_VISIT) state.held_up.insert({event.carer, event.parent});
   }
   for (const auto& [key, row] : rows) {
@@ -117,14 +129,25 @@ void Oracle::TakeEvents(const NaiveModel& model, const Rows& rows, State& state)
   }
 }
 
+// Others of its carer and visit are held up no more where none is left for review.
+void Oracle::Release(const base::TenantId& tenant, const SentEvent& event, State& state) const {
+  for (const auto& [key, known] : review_keys_) {
+    const SentEvent& other = known.event;
+    const bool same_parent = known.tenant == tenant && other.carer == event.carer && other.parent == event.parent;
+    if (same_parent && state.for_review.contains({other.event_id, other.bytes})) return;
+  }
+  state.held_up.erase({event.carer, event.parent});
+}
+
 void Oracle::CheckAccepted(const NaiveModel& model, const SentEvent& event, const State& state) {
   const State& before = model.head();
   Expect(!before.accepted.contains(event.event_id), absl::StrCat("event ", event.event_id, " takes effect twice"));
   Expect(!state.for_review.contains({event.event_id, event.bytes}),
          absl::StrCat("event ", event.event_id, " is accepted and for review"));
-  Expect(before.ViewOf(event.carer).records.contains(event.parent),
-         absl::StrCat("event ", event.event_id, " is accepted on what its carer may not see"));
-  Expect(!before.held_up.contains({event.carer, event.parent}),
+  Expect(NaiveModel::MayRecord(before, event.carer, event.parent),
+         absl::StrCat("event ", event.event_id, " is accepted on what is not its carer's"));
+  const bool was_kept = before.for_review.contains({event.event_id, event.bytes});
+  Expect(was_kept || !before.held_up.contains({event.carer, event.parent}),
          absl::StrCat("event ", event.event_id, " overtakes one that is for review"));
 }
 
@@ -140,9 +163,18 @@ void Oracle::CheckForReview(const NaiveModel& model, const SentEvent& event, con
                              other.event_id + other.bytes != event.event_id + event.bytes;
     if (same_parent && state.for_review.contains({other.event_id, other.bytes})) ++others;
   }
-  const bool may_see = model.head().ViewOf(event.carer).records.contains(event.parent);
+  const bool may_record = NaiveModel::MayRecord(model.head(), event.carer, event.parent);
   const bool held_up = others > 0 && event.parent.first == v1::RECORD_KIND_VISIT;
-  Expect(!may_see || held_up, absl::StrCat("event ", event.event_id, " is for review without a reason"));
+  Expect(!may_record || held_up, absl::StrCat("event ", event.event_id, " is for review without a reason"));
+}
+
+// Visibility follows the edges as they are stored.
+void Oracle::TakeEdges(const NaiveModel& model, const Rows& rows, State& state) {
+  const auto row = rows.find(keys::WindowEdges(model.tenant()));
+  if (row == rows.end()) return;
+  store::WindowEdges edges;
+  Expect(!row->second.has_value() || edges.ParseFromString(*row->second), "the window edges cannot be read");
+  model.MoveEdges(state, edges);
 }
 
 void Oracle::TakeHorizons(const NaiveModel& model, const Rows& rows, State& state) {
@@ -172,7 +204,7 @@ void Oracle::CheckReports(const Rows& rows) {
 }
 
 bool Oracle::HeldAll(const StreamFacts& facts) const {
-  if (!facts.head_at_start.has_value() || !facts.start_token.has_value()) return false;
+  if (facts.recorded || !facts.head_at_start.has_value() || !facts.start_token.has_value()) return false;
   const NaiveModel& model = truth_.models.at(facts.identity.tenant);
   for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
     if (model.At(at)->ViewOf(facts.carer).records == facts.held_at_start) return true;

@@ -51,7 +51,7 @@ class Oracle {
   void OnApplied(const std::vector<storage::Write>& writes);
 
   // Whether the device held, when it said `start`, all that its carer may see at some revision since then: such a start
-  // is the ack of an empty sync.
+  // is the ack of an empty sync; of the first round only.
   bool HeldAll(const StreamFacts& facts) const;
 
   // Judges a message as it is sent. Returns what the device must hold once it has applied a `caught_up` in it.
@@ -68,8 +68,10 @@ class Oracle {
   void OnTenantCommit(NaiveModel& model, const store::TenantHead& head, const Rows& rows);
   State StateAfter(const NaiveModel& model, const Rows& rows);
   void TakeEvents(const NaiveModel& model, const Rows& rows, State& state);
+  void Release(const base::TenantId& tenant, const SentEvent& event, State& state) const;
   void CheckAccepted(const NaiveModel& model, const SentEvent& event, const State& state);
   void CheckForReview(const NaiveModel& model, const SentEvent& event, const State& state);
+  void TakeEdges(const NaiveModel& model, const Rows& rows, State& state);
   void TakeHorizons(const NaiveModel& model, const Rows& rows, State& state);
   void CheckReports(const Rows& rows);
 

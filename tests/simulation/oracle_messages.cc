@@ -18,7 +18,10 @@ std::string Say(const feed::Position& position) {
 
 std::shared_ptr<const View> Oracle::OnSend(StreamFacts& facts, const v1::SyncResponse& response,
                                            const base::TokenSealer& sealer, size_t batch_bytes) {
-  Expect(!facts.recorded, "something is sent after sync_recorded");
+  const bool of_sync = response.has_upload_result() || response.has_rebuild() || response.has_changes() ||
+                       response.has_caught_up() || response.has_sync_recorded();
+  Expect(!facts.recorded || facts.start.follow() || !of_sync, "something is sent after sync_recorded");
+  Expect(!response.has_started() || !facts.recorded, "a sync is started twice");
   Expect(facts.head_at_start.has_value(), "something is sent before start");
   std::shared_ptr<const View> expected;
   if (response.has_upload_result()) CheckResults(facts, response.upload_result());
@@ -135,7 +138,10 @@ void Oracle::CheckUpserts(const StreamFacts& facts, const v1::Changes& changes, 
            absl::StrCat("record ", name.second, " of kind ", name.first, " is sent with other bytes at revision ",
                         token.cursor.revision));
     const feed::Position position = view.PositionOf(name);
-    Expect(position > facts.position && position <= token.position, "a record is sent again, or too early");
+    Expect(position > facts.position && position <= token.position,
+           absl::StrCat("record ", name.second, " of kind ", name.first, ", which moved at revision ",
+                        position.revision, ", is sent again, or too early: after ", facts.position.revision, ", up to ",
+                        token.position.revision));
   }
   for (const auto& [name, payload] : view.records) {
     const feed::Position position = view.PositionOf(name);
@@ -186,6 +192,8 @@ void Oracle::CheckRecorded(StreamFacts& facts) {
   Expect(facts.events_answered >= facts.start.unsent_events(), "sync_recorded though events have no result");
   Expect(facts.confirmed || HeldAll(facts), "sync_recorded though the device did not confirm");
   facts.recorded = true;
+  facts.confirmed = false;
+  facts.caught_up.reset();
 }
 
 }  // namespace caresync::simulation

@@ -7,6 +7,8 @@
 #include "server/commit/timeline.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/records/review_resolution.h"
+#include "server/records/window.h"
 #include "server/roster/apply_changes.h"
 
 namespace caresync::simulation {
@@ -20,12 +22,16 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       random_(seed),
       opening_(commit::NewTimeline(random_)),
       sequencer_(store_, clock, random_, executor_, subscriptions_, opening_),
+      closing_edge_(clock),
       tasks_(store_, sequencer_, clock, executor_),
       registry_(store_, clock, executor_),
       // Every server of a seed has the store's key, which copies of the store share.
       sealer_(std::string(32, 'k')),
-      parts_{store_, sequencer_, clock, executor_, random_, sealer_, live_, opening_, batch_bytes} {
+      parts_{store_,  sequencer_, subscriptions_, clock,       executor_,  random_,
+             sealer_, live_,      opening_,       batch_bytes, clock.Now()} {
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
+  tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
+  tasks_.Register(records::kReviewTask, records::ReviewStep);
   roster::RegisterTasks(tasks_);
   ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
 }

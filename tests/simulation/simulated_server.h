@@ -12,6 +12,8 @@
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
 #include "server/devices/device_registry.h"
+#include "server/records/closing_edge_allowance.h"
+#include "server/restore/standing.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session_driver.h"
 #include "storage/memory_store.h"
@@ -46,6 +48,7 @@ class SimulatedServer {
   const sync::SyncParts& parts() const { return parts_; }
   // This opening of the store: its timeline.
   const std::string& opening() const { return opening_; }
+  restore::Opening restore_opening() const { return {opening_, parts_.opened_time}; }
 
  private:
   std::unique_ptr<storage::MemoryStore> memory_;
@@ -56,6 +59,7 @@ class SimulatedServer {
   const std::string opening_;
   commit::Subscriptions subscriptions_;
   commit::Sequencer sequencer_;
+  records::ClosingEdgeAllowance closing_edge_;
   commit::TaskRunner tasks_;
   devices::DeviceRegistry registry_;
   base::TokenSealer sealer_;

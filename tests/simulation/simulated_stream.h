@@ -38,8 +38,9 @@ struct StreamFacts {
   std::optional<base::Revision> rebuild_began;
   // The last `caught_up` that was sent.
   std::optional<v1::CaughtUp> caught_up;
-  // The server got the ack of it, with the right count and sum.
+  // The server got the ack of it, with the right count and sum, and has not said yet that it is recorded.
   bool confirmed = false;
+  // At least once.
   bool recorded = false;
 };
 

@@ -43,7 +43,10 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
           return tenants::CreateTenant(transaction, request).status();
         },
         [](const absl::StatusOr<commit::Committed>& done) { ABSL_RAW_CHECK(done.ok(), "no tenant"); });
-    for (const std::string& source : RotaMaker::Sources()) SubmitRota(tenant, source, rota_.FirstMessage(source));
+    for (const std::string& source : RotaMaker::Sources()) {
+      sources_[{tenant, source}].to_send.push_back(rota_.FirstMessage(source));
+      SendNext(tenant, source);
+    }
   }
   server_->executor().RunAll();
   // One carer with two devices, one device with two carers, one UUID in two tenants.
@@ -141,8 +144,10 @@ void SimulatedWorld::RetireServer() {
 std::string SimulatedWorld::Run(int steps) {
   for (int i = 0; i < steps && fault_.empty(); ++i) Step();
   Quieten();
+  if (fault_.empty()) FollowAll();
   for (int round = 1; round <= 3 && fault_.empty(); ++round) SyncAll(round);
   if (fault_.empty()) CompareDevices();
+  if (fault_.empty()) CompareSources();
   if (fault_.empty()) CompareEvents();
   if (fault_.empty()) CompareReaders();
   if (fault_.empty()) CompareReports();
@@ -154,6 +159,8 @@ void SimulatedWorld::Step() {
       {"rota", 50, &SimulatedWorld::SendRota},
       {"event", 25, &SimulatedWorld::RecordEvent},
       {"sync", 50, &SimulatedWorld::StartSync},
+      {"upload while following", 15, &SimulatedWorld::UploadWhileFollowing},
+      {"notice", 5, &SimulatedWorld::TellNotice},
       {"stream", 500, &SimulatedWorld::MoveStream},
       {"work", 150, &SimulatedWorld::RunWork},
       {"all work", 60, &SimulatedWorld::RunAllWork},
@@ -166,12 +173,15 @@ void SimulatedWorld::Step() {
       {"fail reads", 2, &SimulatedWorld::FailReads},
       {"time", 8, &SimulatedWorld::PassTime},
       {"clock", 2, &SimulatedWorld::JumpClock},
+      {"hours", 3, &SimulatedWorld::PassHours},
+      {"window", 6, &SimulatedWorld::ChangeWindow},
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},
       {"other bytes", 3, &SimulatedWorld::SendOtherBytes},
       {"crash", 2, &SimulatedWorld::Crash},
       {"backup", 4, &SimulatedWorld::TakeBackup},
       {"restore", 1, &SimulatedWorld::Restore},
+      {"release", 2, &SimulatedWorld::ReleaseRebuilds},
   };
   static const size_t total = [] {
     size_t sum = 0;
@@ -187,28 +197,6 @@ void SimulatedWorld::Step() {
     }
     chosen -= kind.weight;
   }
-}
-
-void SimulatedWorld::SendRota() {
-  const base::TenantId& tenant = tenants_[OneIn(4) ? 1 : 0];
-  const std::string& source = RotaMaker::Sources()[Below(RotaMaker::Sources().size())];
-  SubmitRota(tenant, source, rota_.NextMessage(source));
-}
-
-void SimulatedWorld::SubmitRota(const base::TenantId& tenant, const std::string& source,
-                                v1::ApplyChangesRequest request) {
-  server_->sequencer().Submit(
-      tenant,
-      [this, tenant, source, request](commit::Transaction& transaction) {
-        absl::StatusOr<std::vector<v1::ChangeResult>> results = roster::ApplyMessage(transaction, source, request);
-        if (results.ok() && !retiring_) Predict(tenant, request, *results, transaction.revision());
-        return results.status();
-      },
-      [this, tenant](const absl::StatusOr<commit::Committed>& done) {
-        if (retiring_) return;
-        oracle_.Withdraw(tenant);
-        Count(done.ok() ? "rota message taken" : absl::StrCat("rota message failed ", base::Reason(done.status())));
-      });
 }
 
 void SimulatedWorld::Predict(const base::TenantId& tenant, const v1::ApplyChangesRequest& request,

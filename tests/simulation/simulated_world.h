@@ -5,8 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -54,7 +56,24 @@ class SimulatedWorld {
     std::map<base::Uuid, std::vector<v1::UploadedEvent>> offline;
     // Answered, and kept to be sent again.
     std::map<base::Uuid, std::vector<v1::UploadedEvent>> kept;
+    // Somebody makes the app send all that it keeps.
     bool send_kept_again = false;
+  };
+  // A rostering system: it sends one message at a time, again until it has an answer, and sends again what a restore
+  // took back.
+  struct Source {
+    std::deque<v1::ApplyChangesRequest> to_send;
+    bool in_flight = false;
+    // How many of those at the front are sent again after a restore.
+    size_t resending = 0;
+    bool begins_stream = true;
+    v1::CommitPoint last_commit;
+    // What it was answered, in order.
+    struct Answered {
+      v1::CommitPoint commit;
+      v1::ApplyChangesRequest request;
+    };
+    std::vector<Answered> answered;
   };
   // A source's reader of its care events.
   struct Reader {
@@ -97,10 +116,19 @@ class SimulatedWorld {
   void Step();
   void SendRota();
   void SubmitRota(const base::TenantId& tenant, const std::string& source, v1::ApplyChangesRequest request);
+  // Sends the next message that has no answer, if one is to be sent now.
+  void SendNext(const base::TenantId& tenant, const std::string& source);
+  void OnAnswer(Source& source, const v1::ApplyChangesRequest& request, const v1::ApplyChangesResponse& response);
+  void SendAgainAfter(Source& source, const v1::CommitPoint& head);
+  // The sources say what they have seen, and send until nothing is left.
+  void SettleSources();
+  void ReleaseRebuilds();
   void Predict(const base::TenantId& tenant, const v1::ApplyChangesRequest& request,
                const std::vector<v1::ChangeResult>& results, base::Revision revision);
   void RecordEvent();
   void StartSync();
+  void UploadWhileFollowing();
+  void TellNotice();
   void MoveStream();
   void RunWork();
   void RunAllWork();
@@ -113,6 +141,8 @@ class SimulatedWorld {
   void FailReads();
   void PassTime();
   void JumpClock();
+  void PassHours();
+  void ChangeWindow();
   void ReadCareEvents();
   void SendAgain();
   void SendOtherBytes();
@@ -126,27 +156,41 @@ class SimulatedWorld {
   void Declare(const base::TenantId& tenant, const base::Uuid& carer, const v1::UploadedEvent& event);
   // Readies what the app sends in its next sync.
   void Prepare(Device& device, const base::Uuid& carer);
-  SimulatedStream& OpenStream(size_t device, const base::Uuid& carer, v1::SyncType type);
+  SimulatedStream& OpenStream(size_t device, const base::Uuid& carer, v1::SyncType type, bool follow);
   bool HasOpenStream(size_t device) const;
   void CutAtRandom(SimulatedStream& stream);
+  void ForgetRemovals(const base::TenantId& tenant, const base::ReceiverId& receiver, const feed::Position& up_to,
+                      size_t most);
   // One thing that can happen on the stream now; false where there is none.
   bool MoveOne(SimulatedStream& stream, bool faults);
   void ReceiveAtDevice(SimulatedStream& stream, bool faults);
+  void CountMessage(const StreamFacts& facts, const v1::SyncResponse& response);
+  // The app has been told that its sync is recorded; `ack` is what it could still answer.
+  void OnRecordedAtDevice(SimulatedStream& stream, std::optional<v1::SyncRequest> ack, bool faults);
   void TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result);
   void OnTaken(StreamFacts& facts, const v1::SyncRequest& request);
   std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response);
+  // Whether a device's next start shows that the store was put back.
+  bool ShowsALoss(const Device& device) const;
   bool MayRecord(const base::TenantId& tenant, const base::Uuid& device) const;
   void Reap();
   void ReadOne(const base::TenantId& tenant, const std::string& source, Reader& reader);
 
   // The end.
   void Quieten();
+  // Every device follows while rotas change and time passes.
+  void FollowAll();
+  void MakeFollowersMissRemovals();
+  void CheckFollowers(const std::vector<SimulatedStream*>& followers);
+  // Until nothing is under way, without a fault.
+  void MoveAll();
   void SyncAll(int round);
   void SyncToTheEnd(size_t device, const base::Uuid& carer, bool nothing_new);
   void CompareDevices();
   void CompareEvents();
   void CompareReaders();
   void CompareReports();
+  void CompareSources();
 
   const bool echo_;
   Counts& counts_;
@@ -164,6 +208,7 @@ class SimulatedWorld {
   std::vector<base::TenantId> tenants_;
   std::vector<Device> devices_;
   std::map<std::pair<base::TenantId, std::string>, Reader> readers_;
+  std::map<std::pair<base::TenantId, std::string>, Source> sources_;
   std::vector<Backup> backups_;
   std::vector<Answered> answered_;
   size_t batch_bytes_ = 0;

@@ -27,6 +27,7 @@ std::string Describe(const v1::SyncResponse& response) {
                     " count=", response.caught_up().holds().count());
   }
   if (response.has_sync_recorded()) absl::StrAppend(&text, " sync_recorded");
+  if (response.has_notice()) absl::StrAppend(&text, " notice ", response.notice().what_case());
   return text;
 }
 
@@ -127,10 +128,13 @@ void SimulatedWorld::Prepare(Device& device, const base::Uuid& carer) {
   device.offline[carer].clear();
 }
 
-SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uuid& carer, v1::SyncType type) {
+SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uuid& carer, v1::SyncType type,
+                                            bool follow) {
   Device& device = devices_[device_index];
   Prepare(device, carer);
   v1::SyncRequest start = device.app.Start(carer, type);
+  start.mutable_start()->set_follow(follow);
+  if (follow) Count("sync that follows");
   StreamFacts facts;
   facts.identity = {device.tenant, device.app.uuid(), carer};
   facts.carer = carer.ToString();
@@ -175,7 +179,38 @@ void SimulatedWorld::StartSync() {
   const bool unsent = !device.offline[carer].empty() || !device.app.of(carer).unsent.empty();
   if (type == v1::SYNC_TYPE_CLEAN && unsent && !OneIn(4)) type = v1::SYNC_TYPE_STANDARD;
   Count(absl::StrCat("sync ", v1::SyncType_Name(type)));
-  OpenStream(index, carer, type);
+  OpenStream(index, carer, type, OneIn(3));
+}
+
+void SimulatedWorld::UploadWhileFollowing() {
+  if (streams_.empty()) return;
+  SimulatedStream& stream = *streams_[Below(streams_.size())];
+  if (!stream.device_open() || stream.half_closed() || !stream.facts().start.follow()) return;
+  Device& device = devices_[stream.device()];
+  const base::Uuid carer = stream.facts().identity.carer;
+  v1::SyncRequest request;
+  for (v1::UploadedEvent& event : std::exchange(device.offline[carer], {})) {
+    std::deque<v1::UploadedEvent>& unsent = device.app.of(carer).unsent;
+    const bool under_way = std::any_of(unsent.begin(), unsent.end(), [&event](const v1::UploadedEvent& other) {
+      return other.event_id() == event.event_id();
+    });
+    // One that is sent again waits for its first answer.
+    if (under_way) {
+      device.offline[carer].push_back(std::move(event));
+      continue;
+    }
+    *request.mutable_upload()->add_events() = event;
+    unsent.push_back(std::move(event));
+  }
+  if (!request.has_upload()) return;
+  Count("upload while following");
+  stream.Say(std::move(request));
+}
+
+void SimulatedWorld::TellNotice() {
+  const Device& device = devices_[Below(devices_.size())];
+  if (OneIn(2)) return server_->live().TellTenant(device.tenant, sync::PreferencesChanged{});
+  server_->live().Tell(device.tenant, device.app.uuid(), sync::SyncAsked{});
 }
 
 void SimulatedWorld::MoveStream() {
@@ -230,6 +265,11 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
   }
   const v1::SyncResponse& response = delivery.response;
   if (response.has_upload_result()) TakeResults(device, carer, response.upload_result());
+  if (response.started().waiting()) Count("told to wait");
+  if (response.started().resend_events()) {
+    Count("asked for events again");
+    for (v1::SyncRequest& upload : device.app.Resend(carer, 1 + Below(3))) stream.Say(std::move(upload));
+  }
   const fakes::HeldRecords before = device.app.of(carer).in_use;
   std::optional<v1::SyncRequest> ack = device.app.Apply(carer, response);
   const fakes::HeldRecords& held = device.app.of(carer).in_use;
@@ -244,13 +284,22 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
     stream.CloseAtDevice();
     return CutAtRandom(stream);
   }
-  if (response.has_sync_recorded()) {
-    Count("sync recorded");
-    return stream.HalfClose();
-  }
+  if (response.has_sync_recorded()) return OnRecordedAtDevice(stream, std::move(ack), faults);
   if (!ack.has_value()) return;
   if (faults && !response.has_caught_up() && OneIn(5)) return Count("ack left out");
   stream.Say(*std::move(ack));
+}
+
+void SimulatedWorld::OnRecordedAtDevice(SimulatedStream& stream, std::optional<v1::SyncRequest> ack, bool faults) {
+  Count("sync recorded");
+  if (stream.half_closed()) return;
+  if (!stream.facts().start.follow()) return stream.HalfClose();
+  if (faults && OneIn(8)) {
+    Count("follower left");
+    return stream.HalfClose();
+  }
+  // The start was the ack; a second one does no harm.
+  if (ack.has_value() && OneIn(2)) stream.Say(*std::move(ack));
 }
 
 void SimulatedWorld::TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result) {
@@ -283,6 +332,15 @@ std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1:
   if (retiring_) return nullptr;
   Mix(response.SerializeAsString());
   if (echo_) Trace(Describe(response));
+  CountMessage(facts, response);
+  return oracle_.OnSend(facts, response, server_->sealer(), batch_bytes_);
+}
+
+void SimulatedWorld::CountMessage(const StreamFacts& facts, const v1::SyncResponse& response) {
+  if (facts.recorded && response.has_changes()) Count("round");
+  if (facts.recorded && response.has_rebuild()) Count("round that makes a new copy");
+  if (facts.recorded && response.has_caught_up() && !response.has_changes()) Count("confirmation without changes");
+  if (response.has_notice()) Count("notice");
   if (response.has_rebuild()) {
     Count(v1::RebuildReason_Name(response.rebuild().reason()));
     if (!facts.start_token.has_value() || response.rebuild().rebuild_number() > facts.start_token->rebuild_number + 1) {
@@ -294,7 +352,6 @@ std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1:
   }
   if (response.has_sync_recorded() && response.has_started()) Count("one message each way");
   if (response.changes().removals_size() > 0) Count("removals sent");
-  return oracle_.OnSend(facts, response, server_->sealer(), batch_bytes_);
 }
 
 bool SimulatedWorld::MayRecord(const base::TenantId& tenant, const base::Uuid& device) const {

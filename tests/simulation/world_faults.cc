@@ -1,11 +1,13 @@
 // What goes wrong in the simulated world, and what else comes from outside.
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/feed/feed_compaction.h"
 #include "server/records/record_key.h"
 #include "server/roster/care_event_stream.h"
+#include "server/tenants/tenants.h"
 #include "tests/simulation/simulated_world.h"
 
 namespace caresync::simulation {
@@ -59,7 +61,11 @@ void SimulatedWorld::CompactFeed() {
     const auto record = std::next(head.records.begin(), static_cast<ptrdiff_t>(Below(head.records.size())));
     up_to.record = KeyOf(record->first);
   }
-  const size_t most = 1 + Below(5);
+  ForgetRemovals(tenant, receiver, up_to, 1 + Below(5));
+}
+
+void SimulatedWorld::ForgetRemovals(const base::TenantId& tenant, const base::ReceiverId& receiver,
+                                    const feed::Position& up_to, size_t most) {
   server_->sequencer().Submit(
       tenant,
       [this, receiver, up_to, most](commit::Transaction& transaction) {
@@ -117,6 +123,7 @@ void SimulatedWorld::Crash() {
   RetireServer();
   oracle_.GoBackTo(truth);
   OpenServer(std::move(memory));
+  for (auto& [of, source] : sources_) source.begins_stream = true;
 }
 
 // An older copy of the store takes the place of the one in use.
@@ -127,20 +134,62 @@ void SimulatedWorld::Restore() {
   RetireServer();
   oracle_.GoBackTo(backup.truth);
   OpenServer(backup.memory->Copy());
-  for (Device& device : devices_) device.send_kept_again = true;
+  for (const base::TenantId& tenant : tenants_) {
+    const bool shows = std::any_of(devices_.begin(), devices_.end(),
+                                   [&](const Device& device) { return device.tenant == tenant && ShowsALoss(device); });
+    if (shows) continue;
+    // No device holds anything of the lost state but events that were answered: nothing tells the server.
+    Count("restore that no device shows");
+    for (Device& device : devices_) device.send_kept_again |= device.tenant == tenant;
+  }
+  for (auto& [of, source] : sources_) source.begins_stream = true;
   for (auto& [of, reader] : readers_) reader.restored = true;
 }
 
 // ---- Time
 
 void SimulatedWorld::PassTime() {
-  if (OneIn(3)) Count("silence");
-  server_->executor().Advance(OneIn(3) ? absl::Seconds(61) : absl::Seconds(1 + static_cast<int>(Below(12))));
+  const size_t roll = Below(12);
+  if (roll == 0) {
+    Count("an interval");
+    return server_->executor().Advance(absl::Minutes(31));
+  }
+  if (roll < 4) Count("silence");
+  server_->executor().Advance(roll < 4 ? absl::Seconds(61) : absl::Seconds(1 + static_cast<int>(Below(12))));
 }
 
 void SimulatedWorld::JumpClock() {
   Count("clock jump");
   clock_.SetNow(clock_.Now() + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
+}
+
+// Time enough for visits to cross the window's edges.
+void SimulatedWorld::PassHours() {
+  const std::set<Name> before = oracle_.model(tenants_[0]).head().outside;
+  server_->executor().Advance(absl::Minutes(30 + static_cast<int>(Below(300))));
+  const std::set<Name>& after = oracle_.model(tenants_[0]).head().outside;
+  for (const Name& visit : before) {
+    if (!after.contains(visit)) Count("a visit comes with time");
+  }
+  for (const Name& visit : after) {
+    if (!before.contains(visit)) Count("a visit leaves with time");
+  }
+}
+
+void SimulatedWorld::ChangeWindow() {
+  static constexpr int kWindows[] = {0, 1, 3, 9, 48};
+  static constexpr int kRetentions[] = {0, 24, 30, 48};
+  v1::UpdateTenantRequest request;
+  const base::TenantId& tenant = tenants_[OneIn(4) ? 1 : 0];
+  request.set_tenant_id(tenant.text());
+  if (!OneIn(4)) request.mutable_download_window()->set_seconds(3600 * kWindows[Below(std::size(kWindows))]);
+  if (!OneIn(4)) request.mutable_retention()->set_seconds(3600 * kRetentions[Below(std::size(kRetentions))]);
+  server_->sequencer().Submit(
+      tenant,
+      [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request).status(); },
+      [this](const absl::StatusOr<commit::Committed>& done) {
+        if (!retiring_ && done.ok() && done->wrote) Count("window changed");
+      });
 }
 
 // ---- A source's reader

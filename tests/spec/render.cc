@@ -54,18 +54,46 @@ std::string TimeOf(bool present, const Message& time) {
   return absl::FormatTime("%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()), absl::UTCTimeZone());
 }
 
+std::string Render(const v1::Notice& notice, const NamesById& names) {
+  switch (notice.what_case()) {
+    case v1::Notice::kSyncNow:
+      return "notice sync_now";
+    case v1::Notice::kPreferences:
+      return StrCat("notice preferences ", notice.preferences().auto_sync_interval().seconds(), " s");
+    case v1::Notice::kCredentialsEndTime:
+      return StrCat("notice credentials end ", TimeOf(true, notice.credentials_end_time()));
+    case v1::Notice::kGoingAway:
+      return "notice going_away";
+    case v1::Notice::kDropNow:
+      break;
+    case v1::Notice::WHAT_NOT_SET:
+      return "notice of nothing";
+  }
+  std::string text = "notice drop_now";
+  for (const std::string& carer : notice.drop_now().carer_ids()) absl::StrAppend(&text, " ", NameOf(carer, names));
+  return text;
+}
+
 std::string OrNone(const std::string& text) { return text.empty() ? "none" : text; }
 
 }  // namespace
 
 std::string Render(const v1::SyncResponse& response, const NamesById& names) {
   std::vector<std::string> parts;
-  if (response.has_started()) parts.push_back("started");
+  if (response.has_started()) {
+    parts.push_back(StrCat("started", response.started().waiting() ? " waiting" : "",
+                           response.started().resend_events() ? " resend" : ""));
+    if (response.started().drop_now_carer_ids_size() > 0) parts.back().append(" drop_now");
+    for (const std::string& carer : response.started().drop_now_carer_ids()) {
+      absl::StrAppend(&parts.back(), " ", NameOf(carer, names));
+    }
+  }
   if (response.has_upload_result()) parts.push_back(Render(response.upload_result(), names));
   if (response.has_rebuild()) parts.push_back(StrCat("rebuild ", ReasonOf(response.rebuild().reason())));
   if (response.has_changes()) parts.push_back(Render(response.changes(), names));
   if (response.has_caught_up()) parts.push_back(StrCat("caught_up ", response.caught_up().holds().count()));
   if (response.has_sync_recorded()) parts.push_back("sync_recorded");
+  if (response.has_notice()) parts.push_back(Render(response.notice(), names));
   return absl::StrJoin(parts, ", ");
 }
 
@@ -99,6 +127,7 @@ std::vector<std::string> Facts(const v1::SyncSummary& sync, const NamesById& nam
       StrCat("accepted ", sync.events_accepted()),
       StrCat("for review ", sync.events_for_review()),
       StrCat("app ", sync.app_version()),
+      StrCat("confirmations ", sync.confirmations()),
   };
 }
 

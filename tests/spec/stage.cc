@@ -17,15 +17,13 @@ namespace {
 
 using absl::StrCat;
 
-constexpr char kSource[] = "rota";
+}  // namespace
 
 absl::Duration Amount(const std::string& number, const std::string& unit) {
   const int64_t amount = std::stoll(number);
   if (unit == "h") return absl::Hours(amount);
   return unit == "min" ? absl::Minutes(amount) : absl::Seconds(amount);
 }
-
-}  // namespace
 
 struct Stage::Form {
   std::regex pattern;
@@ -36,6 +34,10 @@ const std::vector<Stage::Form>& Stage::Forms() {
   static const auto* const kForms = new std::vector<Form>{
       {std::regex("rota: (.+)"), &Stage::Rota},
       {std::regex("office: (d\\d) has the users (.+)"), &Stage::SetUsers},
+      {std::regex("office: (blocks|unblocks) (d\\d)"), &Stage::SetBlocked},
+      {std::regex("office: (\\w+) may be seen by (.+)"), &Stage::SetAccess},
+      {std::regex("office: writes the care plan (\\w+) of (\\w+)(?:, saying (.+))?"), &Stage::WritePlan},
+      {std::regex("office: deletes the care plan (\\w+)"), &Stage::DeletePlan},
       {std::regex("time passes: (\\d+) (s|min|h)"), &Stage::PassTime},
       {std::regex("store: the next commit (is FULL|is UNAVAILABLE|meets a CONFLICT|is UNKNOWN and done|is UNKNOWN "
                   "and not done)"),
@@ -47,7 +49,17 @@ const std::vector<Stage::Form>& Stage::Forms() {
       {std::regex("server: starts again"), &Stage::StartAgain},
       {std::regex("server: is backed up"), &Stage::BackUp},
       {std::regex("server: is restored"), &Stage::Restore},
+      {std::regex("office: lets devices wait (\\d+) (s|min|h) after a restore"), &Stage::SetRestoreWait},
+      {std::regex("office: releases the rebuilds"), &Stage::ReleaseRebuilds},
+      {std::regex("source: (begins a stream with the last commit|begins a stream|has sent again)"), &Stage::SourceSays},
+      {std::regex("source: is told (nothing|that the store was restored)(?: to (\\d+))?"), &Stage::SourceIsTold},
       {std::regex("server: forgets the removals of (\\w+)"), &Stage::ForgetRemovals},
+      {std::regex("office: asks (d\\d) to sync, and (it is told|it is not connected)"), &Stage::AskForSync},
+      {std::regex("office: asks (d\\d) to drop the copies of (.+)"), &Stage::AskForDrop},
+      {std::regex("office: sets the auto sync interval to (\\d+) (s|min|h)"), &Stage::SetInterval},
+      {std::regex("server: begins a fan-out that concerns (\\w+)"), &Stage::BeginFanOut},
+      {std::regex("server: ends the fan-out that concerns (\\w+)(, unheard)?"), &Stage::EndFanOut},
+      {std::regex("(d\\d)'s credential lasts (\\d+) (s|min|h)"), &Stage::LimitCredential},
       {std::regex("(d\\d) of (\\w+) opens a stream"), &Stage::Open},
       {std::regex("(d\\d) of (\\w+) starts (\\w+)(?: with (.+))?"), &Stage::Start},
       {std::regex("(d\\d) starts again"), &Stage::StartAsSecond},
@@ -67,8 +79,9 @@ const std::vector<Stage::Form>& Stage::Forms() {
       {std::regex("(d\\d) remembers its token as (\\w+)"), &Stage::RemembersToken},
       {std::regex("(d\\d) is cut off"), &Stage::IsCut},
       {std::regex("(d\\d) ends its side"), &Stage::HalfCloses},
+      {std::regex("(d\\d) sends its events again"), &Stage::SendsAgain},
       {std::regex("(d\\d) gets(?: (nothing)|: (.+))"), &Stage::Gets},
-      {std::regex("(d\\d) is told: (\\w+)( and is not waited for)?"), &Stage::Ends},
+      {std::regex("(d\\d) is told: (\\w+)( and is not waited for)?(?: and to come back after (.+))?"), &Stage::Ends},
       {std::regex("(d\\d) is told on its old stream: (\\w+)"), &Stage::OldStreamEnds},
       {std::regex("(d\\d)'s stream is open"), &Stage::IsOpen},
       {std::regex("(d\\d) of (\\w+) holds: (.+)"), &Stage::Holds},
@@ -114,10 +127,10 @@ void Stage::ReplaceEngine(std::unique_ptr<storage::MemoryStore> memory) {
     actor->old_peer.reset();
     actor->peer.reset();
   }
-  const absl::Time now = engine_ == nullptr ? absl::InfinitePast() : engine_->clock().Now();
+  std::optional<absl::Time> now;
+  if (engine_ != nullptr) now = engine_->clock().Now();
   server_.reset();
-  engine_ = std::make_unique<fakes::Engine>(std::move(memory), ++openings_);
-  if (now > engine_->clock().Now()) engine_->Advance(now - engine_->clock().Now());
+  engine_ = std::make_unique<fakes::Engine>(std::move(memory), ++openings_, now);
   server_ = std::make_unique<fakes::SyncServer>(*engine_, batch_bytes_);
 }
 
@@ -148,12 +161,22 @@ base::Uuid Stage::IdOf(v1::RecordKind kind, const std::string& name) {
 absl::StatusOr<v1::RosterChange> Stage::ChangeOf(const std::string& text) {
   static const std::regex kVisit(
       "visit (\\w+) for (\\w+) by ([\\w ]+?)(, cancelled|, not published)?(?:, saying (.+))?");
-  static const std::regex kOther("(carer|service user) (\\w+)");
+  static const std::regex kOther("(carer|service user) (\\w+)(, left)?");
+  static const std::regex kGroup("group (\\w+) of ([\\w ]+?)(, dissolved)?");
   std::smatch match;
   if (std::regex_match(text, match, kOther)) {
     const bool carer = match[1] == "carer";
     IdOf(carer ? v1::RECORD_KIND_CARER : v1::RECORD_KIND_SERVICE_USER, match[2]);
-    return carer ? fakes::CarerChange(match[2]) : fakes::ServiceUserChange(match[2]);
+    v1::RosterChange change = carer ? fakes::CarerChange(match[2]) : fakes::ServiceUserChange(match[2]);
+    if (match[3].matched) change.mutable_carer()->set_left(true);
+    return change;
+  }
+  if (std::regex_match(text, match, kGroup)) {
+    IdOf(v1::RECORD_KIND_EMPLOYEE_GROUP, match[1]);
+    const std::vector<std::string> members = absl::StrSplit(match[2].str(), ' ');
+    v1::RosterChange change = fakes::GroupChange(match[1], match[2] == "nobody" ? std::vector<std::string>() : members);
+    change.mutable_employee_group()->set_dissolved(match[3].matched);
+    return change;
   }
   if (!std::regex_match(text, match, kVisit)) return absl::InvalidArgumentError(StrCat("no rota change: ", text));
   IdOf(v1::RECORD_KIND_VISIT, match[1]);
@@ -165,17 +188,28 @@ absl::StatusOr<v1::RosterChange> Stage::ChangeOf(const std::string& text) {
 }
 
 absl::Status Stage::Rota(const Words& words) {
-  std::vector<v1::RosterChange> changes;
+  v1::ApplyChangesRequest request;
   for (absl::string_view text : absl::StrSplit(words[0], "; ")) {
     absl::StatusOr<v1::RosterChange> change = ChangeOf(std::string(text));
     if (!change.ok()) return change.status();
-    changes.push_back(*std::move(change));
+    change->set_source(kSource);
+    *request.add_changes() = *std::move(change);
   }
-  for (const v1::ChangeResult& result : engine_->ApplyChanges(tenant_, kSource, std::move(changes))) {
+  answer_ = engine_->Send(tenant_, kSource, request);
+  last_commit_ = answer_.commit();
+  for (const v1::ChangeResult& result : answer_.results()) {
     if (result.outcome() == v1::CHANGE_OUTCOME_REJECTED) return absl::InvalidArgumentError(result.error().message());
     if (result.outcome() == v1::CHANGE_OUTCOME_WAITING) return absl::InvalidArgumentError("a change waits");
   }
   return absl::OkStatus();
+}
+
+absl::Status Stage::SetBlocked(const Words& words) {
+  v1::UpdateDeviceRequest request;
+  request.set_device_uuid(ActorOf(words[1]).device.uuid().ToString());
+  request.set_set_blocked(true);
+  request.set_blocked(words[0] == "blocks");
+  return UpdateDevice(request);
 }
 
 absl::Status Stage::SetUsers(const Words& words) {
@@ -186,8 +220,12 @@ absl::Status Stage::SetUsers(const Words& words) {
   for (absl::string_view carer : absl::StrSplit(words[1], ' ')) {
     request.add_carer_ids(IdOf(v1::RECORD_KIND_CARER, std::string(carer)).ToString());
   }
+  return UpdateDevice(request);
+}
+
+absl::Status Stage::UpdateDevice(const v1::UpdateDeviceRequest& request) {
   devices::DeviceRegistry registry(engine_->store(), engine_->clock(), engine_->executor());
-  absl::Status status = absl::InternalError("the users are not set");
+  absl::Status status = absl::InternalError("the device is not updated");
   registry.Update(tenant_, request, [&status](absl::Status updated) { status = std::move(updated); });
   engine_->executor().RunAll();
   return status;
@@ -241,17 +279,6 @@ absl::Status Stage::StopServer(const Words& words) {
 // As after a crash: what was not written is gone, and no stream ends in order.
 absl::Status Stage::StartAgain(const Words& words) {
   ReplaceEngine(engine_->memory().Copy());
-  return absl::OkStatus();
-}
-
-absl::Status Stage::BackUp(const Words& words) {
-  backup_ = engine_->memory().Copy();
-  return absl::OkStatus();
-}
-
-absl::Status Stage::Restore(const Words& words) {
-  if (backup_ == nullptr) return absl::FailedPreconditionError("there is no backup");
-  ReplaceEngine(std::move(backup_));
   return absl::OkStatus();
 }
 

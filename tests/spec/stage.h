@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "server/base/ids.h"
 #include "server/base/uuid.h"
 #include "tests/fakes/engine.h"
@@ -18,6 +19,12 @@
 #include "tests/spec/render.h"
 
 namespace caresync::spec {
+
+// The rostering system's name.
+inline constexpr char kSource[] = "rota";
+
+// "5", "min".
+absl::Duration Amount(const std::string& number, const std::string& unit);
 
 // What the parenthesized groups of a line's form matched.
 using Words = std::vector<std::string>;
@@ -46,6 +53,8 @@ class Stage {
     std::deque<v1::SyncResponse> to_apply;
     // How many messages it still reads; nullopt: all.
     std::optional<size_t> reads;
+    // Of the streams that it opens from now on.
+    absl::Time credential_end = absl::InfiniteFuture();
   };
   using Handler = absl::Status (Stage::*)(const Words&);
   struct Form;
@@ -54,6 +63,14 @@ class Stage {
   // The office and the rota.
   absl::Status Rota(const Words& words);
   absl::Status SetUsers(const Words& words);
+  absl::Status SetBlocked(const Words& words);
+  absl::Status UpdateDevice(const v1::UpdateDeviceRequest& request);
+  absl::Status AskForSync(const Words& words);
+  absl::Status AskForDrop(const Words& words);
+  absl::Status SetInterval(const Words& words);
+  absl::Status SetAccess(const Words& words);
+  absl::Status WritePlan(const Words& words);
+  absl::Status DeletePlan(const Words& words);
 
   // The server and its store.
   absl::Status PassTime(const Words& words);
@@ -65,9 +82,16 @@ class Stage {
   absl::Status StartAgain(const Words& words);
   absl::Status BackUp(const Words& words);
   absl::Status Restore(const Words& words);
+  absl::Status SetRestoreWait(const Words& words);
+  absl::Status ReleaseRebuilds(const Words& words);
+  absl::Status SourceSays(const Words& words);
+  absl::Status SourceIsTold(const Words& words);
   absl::Status ForgetRemovals(const Words& words);
+  absl::Status BeginFanOut(const Words& words);
+  absl::Status EndFanOut(const Words& words);
 
   // What devices do.
+  absl::Status LimitCredential(const Words& words);
   absl::Status Open(const Words& words);
   absl::Status Start(const Words& words);
   absl::Status StartAsSecond(const Words& words);
@@ -86,6 +110,7 @@ class Stage {
   absl::Status RemembersToken(const Words& words);
   absl::Status IsCut(const Words& words);
   absl::Status HalfCloses(const Words& words);
+  absl::Status SendsAgain(const Words& words);
 
   // What is expected.
   absl::Status Gets(const Words& words);
@@ -103,6 +128,7 @@ class Stage {
   absl::Status SetOption(const std::string& key, const std::string& value, Actor& actor, v1::Start& start);
   absl::StatusOr<v1::RosterChange> ChangeOf(const std::string& text);
   base::Uuid IdOf(v1::RecordKind kind, const std::string& name);
+  std::string PlanIdOf(const std::string& name);
   std::string TokenOf(const Actor& actor, const std::string& name) const;
   void OpenStream(const std::string& device, const std::string& carer);
   void Say(const std::string& device, v1::SyncRequest request);
@@ -115,6 +141,9 @@ class Stage {
   std::unique_ptr<fakes::Engine> engine_;
   std::unique_ptr<fakes::SyncServer> server_;
   std::unique_ptr<storage::MemoryStore> backup_;
+  // What the rostering system was answered last, and the last commit that it has written down.
+  v1::ApplyChangesResponse answer_;
+  v1::CommitPoint last_commit_;
   std::map<std::string, std::unique_ptr<Actor>> actors_;
   std::map<std::string, v1::UploadedEvent> events_;
   std::map<std::string, std::string> remembered_tokens_;

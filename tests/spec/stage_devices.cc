@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "server/base/errors.h"
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
 #include "tests/spec/stage.h"
@@ -54,8 +55,8 @@ void Stage::OpenStream(const std::string& device, const std::string& carer) {
   actor.carer = IdOf(v1::RECORD_KIND_CARER, carer);
   actor.to_apply.clear();
   actor.old_peer = std::move(actor.peer);
-  actor.peer =
-      std::make_unique<fakes::ScriptedPeer>(*server_, sync::SessionIdentity{tenant_, actor.device.uuid(), actor.carer});
+  actor.peer = std::make_unique<fakes::ScriptedPeer>(
+      *server_, sync::SessionIdentity{tenant_, actor.device.uuid(), actor.carer, actor.credential_end});
 }
 
 void Stage::Say(const std::string& device, v1::SyncRequest request) { ActorOf(device).peer->Say(std::move(request)); }
@@ -303,6 +304,13 @@ absl::Status Stage::Ends(const Words& words) {
   const fakes::ScriptedPeer& peer = *ActorOf(words[0]).peer;
   if (!peer.end().has_value()) return absl::InternalError("its stream is open");
   if (!words[2].empty() && !peer.abandoned()) return absl::InternalError("it is waited for");
+  if (!words[3].empty()) {
+    const std::optional<absl::Duration> after = base::RetryAfter(*peer.end());
+    if (absl::Status status = Same(after.has_value() ? absl::FormatDuration(*after) : "never", words[3]);
+        !status.ok()) {
+      return status;
+    }
+  }
   return Same(Render(*peer.end()), words[1]);
 }
 
@@ -348,8 +356,8 @@ absl::Status Stage::History(const Words& words) {
 absl::Status Stage::Report(const Words& words) {
   v1::GetDeviceRequest request;
   request.set_device_uuid(ActorOf(words[0]).device.uuid().ToString());
-  const absl::StatusOr<v1::Device> device =
-      devices::GetDevice(*engine_->Snapshot(), tenant_, request, server_->parts().opening);
+  const absl::StatusOr<v1::Device> device = devices::GetDevice(
+      *engine_->Snapshot(), tenant_, request, {.opening = server_->parts().opening, .now = engine_->clock().Now()});
   if (!device.ok()) return Same(Render(device.status()), words[1]);
   return HasFacts(Facts(*device, names_), words[1]);
 }

@@ -236,10 +236,37 @@ TEST(RocksStore, ACommitsDamagedLengthDoesNotPassForTheEndOfTheLog) {
   }
 }
 
+TEST(RocksStore, TheLogsOfADamagedStoreAreKeptUntilAnOperatorTakesThemAway) {
+  TemporaryDirectory parent;
+  auto store = OpenOrDie(parent / "data");
+  PutMany(*store, 0, 10);
+  CrashCopy(parent / "data", parent / "copy");
+  const fs::path log = LogOf(parent / "copy");
+  Overwrite(log, ValueInTheMiddle(ReadFile(log)) - 17 - 3, "\xFF\x7F");
+  const std::string damaged = ReadFile(log);
+  EXPECT_EQ(RocksStore::Open(parent / "copy", kNoReserve).status().code(), absl::StatusCode::kDataLoss);
+  fs::remove(parent / "copy/ACKNOWLEDGED");
+  for (int i = 0; i < 3; ++i) {
+    PutMany(*OpenOrDie(parent / "copy"), 100 * i, 10);
+    EXPECT_EQ(ReadFile((parent / "copy/recovery/") + log.filename().string()), damaged);
+  }
+}
+
 TEST(RocksStore, NothingIsKeptAsideOnceItIsOpen) {
   TemporaryDirectory parent;
   { PutMany(*OpenOrDie(parent / "data"), 0, 1); }
   auto store = OpenOrDie(parent / "data");
+  EXPECT_FALSE(fs::exists(parent / "data/recovery"));
+  EXPECT_FALSE(fs::exists(parent / "data/opening"));
+}
+
+TEST(RocksStore, AnOpeningThatWasCutOffLeavesNothingBehindWhereNothingWasLost) {
+  TemporaryDirectory parent;
+  { PutMany(*OpenOrDie(parent / "data"), 0, 1); }
+  fs::create_directory(parent / "data/opening");
+  std::ofstream(parent / "data/opening/000001.log") << "as it was";
+  auto store = OpenOrDie(parent / "data");
+  EXPECT_FALSE(fs::exists(parent / "data/opening"));
   EXPECT_FALSE(fs::exists(parent / "data/recovery"));
 }
 

@@ -25,7 +25,7 @@ class DownloadTest : public testing::Test {
   }
 
   absl::StatusOr<DownloadBatch> Read(const feed::ReadFrom& from, size_t batch_bytes = 64 * 1024) {
-    return ReadDownload(*engine_.Snapshot(), kTenant, kDevice, carer_, from, batch_bytes);
+    return ReadDownload(*engine_.Snapshot(), kTenant, kDevice, carer_, from, batch_bytes, engine_.clock().Now());
   }
 
   fakes::Engine engine_;
@@ -35,7 +35,7 @@ class DownloadTest : public testing::Test {
 TEST_F(DownloadTest, HoldsThePayloadsAndTheSumThatADeviceWorksOutFromThem) {
   const absl::StatusOr<DownloadBatch> batch = Read({});
   ASSERT_TRUE(batch.ok());
-  EXPECT_TRUE(batch->permitted);
+  EXPECT_TRUE(batch->refusal.ok()) << batch->refusal;
   EXPECT_TRUE(batch->feed.nothing_left);
   ASSERT_EQ(batch->changes.upserts_size(), 3);
   fakes::HeldRecords held;
@@ -64,7 +64,8 @@ TEST_F(DownloadTest, IsReadAtTheHeadOfItsSnapshot) {
   const std::unique_ptr<storage::Snapshot> before = engine_.Snapshot();
   const base::Revision head = engine_.Head(kTenant);
   engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange("v2", "p1", {"c1"})});
-  const absl::StatusOr<DownloadBatch> batch = ReadDownload(*before, kTenant, kDevice, carer_, {}, 64 * 1024);
+  const absl::StatusOr<DownloadBatch> batch =
+      ReadDownload(*before, kTenant, kDevice, carer_, {}, 64 * 1024, engine_.clock().Now());
   ASSERT_TRUE(batch.ok());
   EXPECT_EQ(batch->head.revision, head);
   EXPECT_EQ(batch->changes.upserts_size(), 3);
@@ -86,16 +87,42 @@ TEST_F(DownloadTest, OfACarerWhoIsNoUserHoldsNothing) {
   fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kDevices, key, device.SerializeAsString()));
   const absl::StatusOr<DownloadBatch> batch = Read({});
   ASSERT_TRUE(batch.ok());
-  EXPECT_FALSE(batch->permitted);
+  EXPECT_EQ(base::Reason(batch->refusal), "CARER_NOT_A_USER");
   EXPECT_EQ(batch->changes.upserts_size(), 0);
 }
 
 TEST_F(DownloadTest, OfACarerWithoutAFeedIsEmptyAndAtAnEnd) {
   const absl::StatusOr<DownloadBatch> batch =
-      ReadDownload(*engine_.Snapshot(), kTenant, kDevice, base::Uuid::Random(engine_.random()), {}, 64 * 1024);
+      ReadDownload(*engine_.Snapshot(), kTenant, kDevice, base::Uuid::Random(engine_.random()), {}, 64 * 1024,
+                   engine_.clock().Now());
   ASSERT_TRUE(batch.ok());
   EXPECT_EQ(batch->changes.upserts_size(), 0);
   EXPECT_TRUE(batch->feed.nothing_left);
+}
+
+TEST_F(DownloadTest, OfACarerWhomAFanOutConcernsMustWait) {
+  const std::string scope = records::CarerReceiver(carer_).bytes;
+  const std::string row = base::keys::FanOutScope(kTenant, scope, "a task");
+  fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kRecords, row, ""));
+  const absl::StatusOr<DownloadBatch> batch = Read({});
+  ASSERT_TRUE(batch.ok());
+  EXPECT_TRUE(batch->refusal.ok()) << batch->refusal;
+  EXPECT_TRUE(batch->must_wait);
+  EXPECT_EQ(batch->changes.upserts_size(), 0);
+  EXPECT_FALSE(batch->feed.nothing_left);
+}
+
+TEST_F(DownloadTest, AVersionThatIsNotTheRecordsIsDamageWhereNoFanOutIsUnderWay) {
+  const base::Uuid visit = records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_VISIT, "v1");
+  const std::string key = base::keys::Record(kTenant, records::KeyOf({v1::RECORD_KIND_VISIT, visit}));
+  store::Record record;
+  ASSERT_TRUE(record.ParseFromString(**engine_.memory().NewSnapshot().value()->Get(storage::Space::kRecords, key)));
+  record.set_version(record.version() + 1);
+  fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kRecords, key, record.SerializeAsString()));
+  EXPECT_EQ(base::Reason(Read({}).status()), "DAMAGED_ROW");
+  const std::string scope = base::keys::FanOutScope(kTenant, records::CarerReceiver(carer_).bytes, "a task");
+  fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kRecords, scope, ""));
+  EXPECT_TRUE(Read({}).ok());
 }
 
 }  // namespace

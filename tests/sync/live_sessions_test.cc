@@ -1,10 +1,12 @@
 #include "server/sync/live_sessions.h"
 
 #include <optional>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "tests/fakes/engine.h"
+#include "tests/fakes/seeded_random.h"
 
 namespace caresync::sync {
 namespace {
@@ -17,6 +19,10 @@ const base::Uuid kOtherDevice = *base::Uuid::Parse("22222222-2222-4222-8222-2222
 struct Told {
   int times = 0;
   std::string reason;
+  int notices = 0;
+  LiveSessions::TellSession AsTell() {
+    return [this](const Notice&) { ++notices; };
+  }
   LiveSessions::EndSession AsEnd() {
     return [this](const absl::Status& status) {
       ++times;
@@ -29,9 +35,9 @@ TEST(LiveSessions, ASecondSessionOfADeviceEndsTheFirst) {
   LiveSessions live;
   Told first;
   Told second;
-  const LiveSessions::Handle one = live.Enter(kTenant, kDevice, first.AsEnd());
+  const LiveSessions::Handle one = live.Enter(kTenant, kDevice, first.AsEnd(), first.AsTell());
   EXPECT_TRUE(live.IsOpen(kTenant, kDevice));
-  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd());
+  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd(), second.AsTell());
   EXPECT_EQ(first.times, 1);
   EXPECT_EQ(first.reason, "SESSION_TAKEN_OVER");
   EXPECT_EQ(second.times, 0);
@@ -42,8 +48,8 @@ TEST(LiveSessions, DevicesOfOneUuidInTwoTenantsLeaveEachOtherAlone) {
   LiveSessions live;
   Told first;
   Told second;
-  const LiveSessions::Handle one = live.Enter(kTenant, kDevice, first.AsEnd());
-  const LiveSessions::Handle two = live.Enter(fakes::Tenant("other"), kDevice, second.AsEnd());
+  const LiveSessions::Handle one = live.Enter(kTenant, kDevice, first.AsEnd(), first.AsTell());
+  const LiveSessions::Handle two = live.Enter(fakes::Tenant("other"), kDevice, second.AsEnd(), second.AsTell());
   EXPECT_EQ(first.times, 0);
   EXPECT_FALSE(live.IsOpen(kTenant, kOtherDevice));
 }
@@ -52,11 +58,11 @@ TEST(LiveSessions, ASessionThatLeftIsNotTold) {
   LiveSessions live;
   Told first;
   Told second;
-  std::optional<LiveSessions::Handle> one = live.Enter(kTenant, kDevice, first.AsEnd());
+  std::optional<LiveSessions::Handle> one = live.Enter(kTenant, kDevice, first.AsEnd(), first.AsTell());
   one.reset();
   EXPECT_EQ(live.count(), 0u);
   EXPECT_FALSE(live.IsOpen(kTenant, kDevice));
-  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd());
+  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd(), second.AsTell());
   EXPECT_EQ(first.times, 0);
 }
 
@@ -65,11 +71,11 @@ TEST(LiveSessions, OneThatWasDisplacedAndLeavesDoesNotHideTheOneThatCame) {
   Told first;
   Told second;
   Told third;
-  std::optional<LiveSessions::Handle> one = live.Enter(kTenant, kDevice, first.AsEnd());
-  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd());
+  std::optional<LiveSessions::Handle> one = live.Enter(kTenant, kDevice, first.AsEnd(), first.AsTell());
+  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd(), second.AsTell());
   one.reset();
   EXPECT_TRUE(live.IsOpen(kTenant, kDevice));
-  const LiveSessions::Handle three = live.Enter(kTenant, kDevice, third.AsEnd());
+  const LiveSessions::Handle three = live.Enter(kTenant, kDevice, third.AsEnd(), third.AsTell());
   EXPECT_EQ(second.times, 1);
   EXPECT_EQ(first.times, 1);
 }
@@ -77,11 +83,41 @@ TEST(LiveSessions, OneThatWasDisplacedAndLeavesDoesNotHideTheOneThatCame) {
 TEST(LiveSessions, AMovedHandleLeavesOnce) {
   LiveSessions live;
   Told told;
-  LiveSessions::Handle entrance = live.Enter(kTenant, kDevice, told.AsEnd());
+  LiveSessions::Handle entrance = live.Enter(kTenant, kDevice, told.AsEnd(), told.AsTell());
   LiveSessions::Handle moved = std::move(entrance);
   EXPECT_EQ(live.count(), 1u);
   moved = LiveSessions::Handle();
   EXPECT_EQ(live.count(), 0u);
+}
+
+TEST(LiveSessions, TellsTheSessionThatADeviceHasNow) {
+  LiveSessions live;
+  Told first;
+  Told second;
+  EXPECT_FALSE(live.Tell(kTenant, kDevice, SyncAsked{}));
+  const LiveSessions::Handle one = live.Enter(kTenant, kDevice, first.AsEnd(), first.AsTell());
+  EXPECT_TRUE(live.Tell(kTenant, kDevice, SyncAsked{}));
+  EXPECT_FALSE(live.Tell(kTenant, kOtherDevice, SyncAsked{}));
+  const LiveSessions::Handle two = live.Enter(kTenant, kDevice, second.AsEnd(), second.AsTell());
+  EXPECT_TRUE(live.Tell(kTenant, kDevice, SyncAsked{}));
+  EXPECT_EQ(first.notices, 1);
+  EXPECT_EQ(second.notices, 1);
+}
+
+TEST(LiveSessions, TellsEveryDeviceOfTheTenantOnceAndNoOther) {
+  LiveSessions live;
+  Told others;
+  const LiveSessions::Handle before = live.Enter(fakes::Tenant("a"), kDevice, others.AsEnd(), others.AsTell());
+  const LiveSessions::Handle after = live.Enter(fakes::Tenant("z"), kDevice, others.AsEnd(), others.AsTell());
+  fakes::SeededRandom random(1);
+  std::vector<Told> told(1'000);
+  std::vector<LiveSessions::Handle> handles;
+  for (Told& one : told) {
+    handles.push_back(live.Enter(kTenant, base::Uuid::Random(random), one.AsEnd(), one.AsTell()));
+  }
+  live.TellTenant(kTenant, PreferencesChanged{});
+  for (const Told& one : told) EXPECT_EQ(one.notices, 1);
+  EXPECT_EQ(others.notices, 0);
 }
 
 }  // namespace

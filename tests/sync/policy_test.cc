@@ -4,6 +4,7 @@
 #include <set>
 
 #include "gtest/gtest.h"
+#include "server/base/limits.h"
 #include "tests/fakes/seeded_random.h"
 
 namespace caresync::sync {
@@ -27,6 +28,13 @@ TEST(Policy, CarriesTheTenantsIntervalAndTimeZone) {
   const v1::Policy policy = PolicyFor(TenantWith(1'800), base::Uuid(), absl::FromUnixSeconds(kNow));
   EXPECT_EQ(policy.auto_sync_interval().seconds(), 1'800);
   EXPECT_EQ(policy.time_zone(), "Europe/London");
+}
+
+TEST(Policy, NamesTheLeastAppVersion) {
+  store::Tenant tenant = TenantWith(1'800);
+  EXPECT_EQ(PolicyFor(tenant, base::Uuid(), absl::FromUnixSeconds(kNow)).least_app_version(), "");
+  tenant.set_least_app_version("4.10");
+  EXPECT_EQ(PolicyFor(tenant, base::Uuid(), absl::FromUnixSeconds(kNow)).least_app_version(), "4.10");
 }
 
 TEST(Policy, HasNoNextTimeWhereAutoSyncIsOff) {
@@ -58,6 +66,20 @@ TEST(Policy, AFleetIsSpreadOverTheInterval) {
   std::set<int64_t> minutes;
   for (int i = 0; i < 1'000; ++i) minutes.insert((NextOf(base::Uuid::Random(random), 1'800, kNow) - kNow - 1) / 60);
   EXPECT_EQ(minutes.size(), 30u);
+}
+
+TEST(Policy, DevicesComeBackSpreadOut) {
+  fakes::SeededRandom random(1);
+  std::set<int64_t> seconds;
+  for (int i = 0; i < 1'000; ++i) {
+    const base::Uuid device = base::Uuid::Random(random);
+    const absl::Duration after = ReconnectAfter(device);
+    EXPECT_GE(after, base::limits::kReconnectAfter);
+    EXPECT_LT(after, base::limits::kReconnectAfter + base::limits::kReconnectSpread);
+    EXPECT_EQ(after, ReconnectAfter(device));
+    seconds.insert(absl::ToInt64Seconds(after));
+  }
+  EXPECT_EQ(seconds.size(), static_cast<size_t>(absl::ToInt64Seconds(base::limits::kReconnectSpread)));
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
+#include "server/roster/apply_changes.h"
+#include "server/sync/policy.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -50,6 +52,18 @@ class SessionDriverTest : public testing::Test {
     return peer;
   }
 
+  // A follower that has nothing to do but wait.
+  std::unique_ptr<fakes::ScriptedPeer> StartFollowing() {
+    std::unique_ptr<fakes::ScriptedPeer> peer = Open();
+    v1::SyncRequest start = device_.Start(carer_, v1::SYNC_TYPE_STANDARD);
+    start.mutable_start()->set_follow(true);
+    peer->Say(std::move(start));
+    peer->Settle();
+    ApplyAndAck(*peer);
+    while (std::optional<v1::SyncResponse> response = peer->Take()) device_.Apply(carer_, *response);
+    return peer;
+  }
+
   // Applies what has come and sends the ack of the last.
   void ApplyAndAck(fakes::ScriptedPeer& peer) {
     std::optional<v1::SyncRequest> last;
@@ -65,7 +79,8 @@ class SessionDriverTest : public testing::Test {
   v1::Device Report() {
     v1::GetDeviceRequest request;
     request.set_device_uuid(kDevice.ToString());
-    const auto device = devices::GetDevice(*engine_.Snapshot(), kTenant, request, server_.parts().opening);
+    const auto device = devices::GetDevice(*engine_.Snapshot(), kTenant, request,
+                                           {.opening = server_.parts().opening, .now = engine_.clock().Now()});
     return device.ok() ? *device : v1::Device();
   }
 
@@ -336,6 +351,152 @@ TEST_F(SessionDriverTest, ADeviceThatStopsReadingIsAbandonedAtTheWriteDeadline) 
   ASSERT_TRUE(peer->end().has_value());
   EXPECT_TRUE(peer->abandoned());
   EXPECT_EQ(base::Reason(*peer->end()), "DEVICE_NOT_READING");
+}
+
+// Whatever piece of work the commit comes between, the follower gets the change.
+TEST_F(SessionDriverTest, ACommitAtAnyMomentOfARoundReachesTheFollower) {
+  for (int pieces = 0; pieces < 40; ++pieces) {
+    fakes::TestDevice device(base::Uuid::Random(engine_.random()));
+    fakes::ScriptedPeer peer(server_, {kTenant, device.uuid(), carer_});
+    v1::SyncRequest start = device.Start(carer_, v1::SYNC_TYPE_STANDARD);
+    start.mutable_start()->set_follow(true);
+    peer.Say(std::move(start));
+    int done = 0;
+    bool added = false;
+    auto add_when_due = [&] {
+      if (added || done++ < pieces) return;
+      added = true;
+      const std::string visit = "at-" + std::to_string(pieces);
+      engine_.sequencer().Submit(
+          kTenant,
+          [&](commit::Transaction& transaction) {
+            v1::ApplyChangesRequest request;
+            *request.add_changes() = fakes::VisitChange(visit, "p1", {"c1"});
+            request.mutable_changes(0)->set_source("rota");
+            return roster::ApplyMessage(transaction, "rota", request).status();
+          },
+          [](const absl::StatusOr<commit::Committed>& committed) { EXPECT_TRUE(committed.ok()); });
+    };
+    bool moved = true;
+    while (moved) {
+      add_when_due();
+      moved = engine_.executor().RunOne() || peer.Step();
+      if (!moved && !added) {
+        // The round has ended: the commit comes between rounds.
+        done = pieces;
+        moved = true;
+      }
+      std::optional<v1::SyncResponse> response = peer.Take();
+      if (!response.has_value()) continue;
+      moved = true;
+      std::optional<v1::SyncRequest> ack = device.Apply(carer_, *response);
+      if (ack.has_value()) peer.Say(*std::move(ack));
+    }
+    ASSERT_TRUE(added);
+    EXPECT_TRUE(device.faults().empty());
+    EXPECT_EQ(device.of(carer_).in_use.size(), 4u + static_cast<size_t>(pieces)) << "after " << pieces << " pieces";
+    EXPECT_FALSE(peer.end().has_value());
+  }
+}
+
+TEST_F(SessionDriverTest, AThousandCommitsWhileADeviceIsBusyAreOneRound) {
+  const auto peer = StartFollowing();
+  peer->SetReading(false);
+  const size_t before = peer->sent();
+  for (int i = 0; i < 1'000; ++i) AddVisits(1);
+  // One message under way, for the first.
+  EXPECT_EQ(peer->sent(), before + 1);
+  EXPECT_EQ(engine_.executor().ready(), 0u);
+  peer->SetReading(true);
+  peer->Settle();
+  ApplyAndAck(*peer);
+  size_t rounds = 0;
+  while (!peer->received().empty()) {
+    for (const v1::SyncResponse& response : peer->received()) rounds += response.has_caught_up() ? 1 : 0;
+    if (peer->received().back().has_sync_recorded() && peer->received().size() == 1) break;
+    ApplyAndAck(*peer);
+  }
+  EXPECT_EQ(rounds, 1u);
+  EXPECT_EQ(device_.of(carer_).in_use.size(), 1'003u);
+}
+
+TEST_F(SessionDriverTest, AFollowerThatIsIdleHoldsTheConfirmationsTimerOnly) {
+  const auto peer = StartFollowing();
+  EXPECT_EQ(engine_.executor().timers(), 1u);
+  engine_.Advance(base::limits::kAutoSyncIntervalDefault - absl::Milliseconds(1));
+  EXPECT_TRUE(peer->received().empty());
+  engine_.Advance(absl::Milliseconds(1));
+  peer->Settle();
+  EXPECT_TRUE(peer->received().front().has_caught_up());
+  peer->Cut();
+  peer->Settle();
+  EXPECT_EQ(engine_.executor().timers(), 0u);
+}
+
+TEST_F(SessionDriverTest, AFollowerThatHasEndedIsSubscribedNoMore) {
+  auto peer = StartFollowing();
+  peer->HalfClose();
+  peer->Settle();
+  ASSERT_TRUE(peer->end().has_value());
+  EXPECT_TRUE(peer->end()->ok());
+  AddVisits(1);
+  EXPECT_EQ(engine_.executor().timers(), 0u);
+  EXPECT_EQ(server_.live().count(), 0u);
+}
+
+TEST_F(SessionDriverTest, AMoveAtTheMomentOfTheHalfCloseDoesNotHoldTheFollowerBack) {
+  const auto peer = StartFollowing();
+  AddVisits(1);
+  peer->Settle();
+  ApplyAndAck(*peer);
+  peer->HalfClose();
+  peer->Settle();
+  ASSERT_TRUE(peer->end().has_value());
+  EXPECT_TRUE(peer->end()->ok());
+  EXPECT_EQ(LastSync().outcome(), v1::SYNC_OUTCOME_SUCCEEDED);
+  EXPECT_EQ(LastSync().confirmations(), 2u);
+}
+
+TEST_F(SessionDriverTest, AStoreThatFailsDuringARoundEndsItByNameAndKeepsTheLastSuccess) {
+  const auto peer = StartFollowing();
+  const auto success = Report().last_successful_sync_time();
+  engine_.Advance(absl::Minutes(1));
+  engine_.store().FailReads(true);
+  engine_.Advance(base::limits::kAutoSyncIntervalDefault);
+  engine_.store().FailReads(false);
+  peer->Settle();
+  ASSERT_TRUE(peer->end().has_value());
+  EXPECT_EQ(base::Reason(*peer->end()), "STORE_UNAVAILABLE");
+  EXPECT_EQ(Report().last_successful_sync_time().seconds(), success.seconds());
+  EXPECT_EQ(LastSync().outcome(), v1::SYNC_OUTCOME_SERVER_FAILED);
+}
+
+TEST_F(SessionDriverTest, AConfirmationIsToldOnlyOnceItIsDurable) {
+  const auto peer = StartFollowing();
+  AddVisits(1);
+  peer->Settle();
+  engine_.store().HoldBackDone(true);
+  ApplyAndAck(*peer);
+  EXPECT_TRUE(peer->received().empty());
+  engine_.store().HoldBackDone(false);
+  engine_.store().ReleaseAll();
+  peer->Settle();
+  ASSERT_EQ(peer->received().size(), 1u);
+  EXPECT_TRUE(peer->received().front().has_sync_recorded());
+}
+
+TEST_F(SessionDriverTest, GoingAwayIsSaidAfterTheMessageThatIsUnderWay) {
+  const auto peer = StartFollowing();
+  peer->Stop(base::errors::ShuttingDown(absl::Seconds(5)));
+  peer->Settle();
+  ASSERT_TRUE(peer->end().has_value());
+  ASSERT_EQ(peer->received().size(), 1u);
+  const v1::SyncResponse& last = peer->received().front();
+  ASSERT_TRUE(last.notice().has_going_away());
+  const absl::Duration after = absl::Seconds(last.notice().going_away().reconnect_after().seconds()) +
+                               absl::Nanoseconds(last.notice().going_away().reconnect_after().nanos());
+  EXPECT_EQ(after, ReconnectAfter(kDevice));
+  EXPECT_EQ(base::RetryAfter(*peer->end()), after);
 }
 
 }  // namespace

@@ -66,7 +66,6 @@ INSTANTIATE_TEST_SUITE_P(
                  "INVALID_FIELD"},
         BadStart{"TooManyEvents", [](v1::Start& s) { s.set_unsent_events(base::limits::kUnsentEvents + 1); },
                  "TOO_MANY_EVENTS"},
-        BadStart{"Follow", [](v1::Start& s) { s.set_follow(true); }, "FOLLOW_UNAVAILABLE"},
         BadStart{"CleanWithUnsentEvents",
                  [](v1::Start& s) {
                    s.set_sync_type(v1::SYNC_TYPE_CLEAN);
@@ -128,22 +127,36 @@ ResumeToken GoodToken() {
 TEST(CheckDownload, ACarerWhoIsNoUserIsRefused) {
   StartFacts facts = GoodFacts();
   facts.rows.rows.device.emplace().add_carer_ids(kOther.ToString());
-  EXPECT_EQ(base::Reason(CheckDownload(Identity(), std::nullopt, facts)), "CARER_NOT_A_USER");
+  EXPECT_EQ(base::Reason(CheckDownload(Identity(), GoodStart(), std::nullopt, facts)), "CARER_NOT_A_USER");
   facts.rows.rows.device->add_carer_ids(kCarer.ToString());
-  EXPECT_TRUE(CheckDownload(Identity(), std::nullopt, facts).ok());
+  EXPECT_TRUE(CheckDownload(Identity(), GoodStart(), std::nullopt, facts).ok());
 }
 
 TEST(CheckDownload, ADeviceThatIsNotKnownYetMaySync) {
-  EXPECT_TRUE(CheckDownload(Identity(), GoodToken(), GoodFacts()).ok());
+  EXPECT_TRUE(CheckDownload(Identity(), GoodStart(), GoodToken(), GoodFacts()).ok());
+}
+
+TEST(CheckDownload, AnAppBelowTheTenantsLeastVersionIsRefused) {
+  StartFacts facts = GoodFacts();
+  facts.tenant.set_least_app_version("4.10");
+  v1::Start start = GoodStart();
+  for (const char* version : {"4.9.7", "4", "", "dev"}) {
+    start.set_app_version(version);
+    EXPECT_EQ(base::Reason(CheckDownload(Identity(), start, std::nullopt, facts)), "APP_TOO_OLD") << version;
+  }
+  for (const char* version : {"4.10", "4.10.1-beta", "11.0"}) {
+    start.set_app_version(version);
+    EXPECT_TRUE(CheckDownload(Identity(), start, std::nullopt, facts).ok()) << version;
+  }
 }
 
 TEST(CheckDownload, ATokenOfAnotherDeviceOrCarerIsRefused) {
   ResumeToken token = GoodToken();
   token.device = kOther;
-  EXPECT_EQ(base::Reason(CheckDownload(Identity(), token, GoodFacts())), "TOKEN_OF_ANOTHER_COPY");
+  EXPECT_EQ(base::Reason(CheckDownload(Identity(), GoodStart(), token, GoodFacts())), "TOKEN_OF_ANOTHER_COPY");
   token = GoodToken();
   token.carer = kOther;
-  EXPECT_EQ(base::Reason(CheckDownload(Identity(), token, GoodFacts())), "TOKEN_OF_ANOTHER_COPY");
+  EXPECT_EQ(base::Reason(CheckDownload(Identity(), GoodStart(), token, GoodFacts())), "TOKEN_OF_ANOTHER_COPY");
 }
 
 // ---- PlanStart

@@ -8,6 +8,7 @@
 
 #include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "server/records/window_edges.h"
 #include "tests/fakes/engine.h"
 
 namespace caresync::tenants {
@@ -141,6 +142,89 @@ TEST_F(TenantsTest, TheAutoSyncIntervalKeepsItsBounds) {
   interval.set_seconds(600);
   interval.set_nanos(1);
   EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD");
+}
+
+TEST_F(TenantsTest, NothingIsBoundedWhereNothingIsAskedFor) {
+  ASSERT_TRUE(Create("acme").ok());
+  EXPECT_EQ(Get("acme").download_window().seconds(), 0);
+  EXPECT_EQ(Get("acme").retention().seconds(), 0);
+  EXPECT_EQ(Get("acme").least_app_version(), "");
+}
+
+TEST_F(TenantsTest, ADownloadWindowARetentionAndALeastAppVersionAreTaken) {
+  v1::Tenant request;
+  request.set_tenant_id("acme");
+  request.mutable_download_window()->set_seconds(7 * 24 * 3600);
+  request.mutable_retention()->set_seconds(24 * 3600);
+  request.set_least_app_version("4.10");
+  ASSERT_TRUE(Create(request).ok());
+  EXPECT_EQ(Get("acme").download_window().seconds(), 7 * 24 * 3600);
+  EXPECT_EQ(Get("acme").retention().seconds(), 24 * 3600);
+  EXPECT_EQ(Get("acme").least_app_version(), "4.10");
+
+  v1::UpdateTenantRequest update = UpdateOf("acme");
+  update.mutable_retention()->set_seconds(48 * 3600);
+  ASSERT_TRUE(Update(update).ok());
+  EXPECT_EQ(Get("acme").download_window().seconds(), 7 * 24 * 3600);
+  EXPECT_EQ(Get("acme").retention().seconds(), 48 * 3600);
+  update = UpdateOf("acme");
+  update.mutable_download_window();
+  update.set_least_app_version("");
+  ASSERT_TRUE(Update(update).ok());
+  EXPECT_EQ(Get("acme").download_window().seconds(), 0);
+  EXPECT_EQ(Get("acme").least_app_version(), "");
+}
+
+TEST_F(TenantsTest, TheLengthsAreHandedDownToTheRecords) {
+  v1::Tenant request;
+  request.set_tenant_id("acme");
+  request.mutable_download_window()->set_seconds(3600);
+  ASSERT_TRUE(Create(request).ok());
+  const base::TenantId tenant = fakes::Tenant("acme");
+  EXPECT_EQ(records::ReadEdges(*engine_.Snapshot(), tenant)->download_window_s(), 3600);
+  EXPECT_TRUE(records::ReadEdges(*engine_.Snapshot(), tenant)->has_opening());
+  v1::UpdateTenantRequest update = UpdateOf("acme");
+  update.mutable_download_window();
+  update.mutable_retention()->set_seconds(24 * 3600);
+  ASSERT_TRUE(Update(update).ok());
+  EXPECT_FALSE(records::ReadEdges(*engine_.Snapshot(), tenant)->has_opening());
+  EXPECT_TRUE(records::ReadEdges(*engine_.Snapshot(), tenant)->has_closing());
+}
+
+TEST_F(TenantsTest, TheDownloadWindowAndTheRetentionKeepTheirBounds) {
+  ASSERT_TRUE(Create("acme").ok());
+  constexpr int64_t kDay = 24 * 3600;
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  for (int64_t seconds : {int64_t{0}, int64_t{3600}, 366 * kDay}) {
+    request.mutable_download_window()->set_seconds(seconds);
+    EXPECT_TRUE(Update(request).ok()) << seconds;
+  }
+  for (int64_t seconds : {int64_t{-3600}, int64_t{3599}, 366 * kDay + 1, INT64_MAX}) {
+    request.mutable_download_window()->set_seconds(seconds);
+    EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD") << seconds;
+  }
+  request = UpdateOf("acme");
+  for (int64_t seconds : {int64_t{0}, kDay, 366 * kDay}) {
+    request.mutable_retention()->set_seconds(seconds);
+    EXPECT_TRUE(Update(request).ok()) << seconds;
+  }
+  for (int64_t seconds : {int64_t{-1}, kDay - 1, 366 * kDay + 1}) {
+    request.mutable_retention()->set_seconds(seconds);
+    EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD") << seconds;
+  }
+}
+
+TEST_F(TenantsTest, ALeastAppVersionIsNumbersPartedByDots) {
+  ASSERT_TRUE(Create("acme").ok());
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  for (const char* version : {"4", "4.10", "4.10.3.117", ""}) {
+    request.set_least_app_version(version);
+    EXPECT_TRUE(Update(request).ok()) << version;
+  }
+  for (const char* version : {"v4", "4.", "4.10-beta", "1.2.3.4.5", " 4"}) {
+    request.set_least_app_version(version);
+    EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD") << version;
+  }
 }
 
 TEST_F(TenantsTest, ANameIsAtMostSoLong) {

@@ -1,16 +1,13 @@
 #include <unistd.h>
 
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <sstream>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "caresync/v1/roster.grpc.pb.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/commands.h"
-#include "tools/caresync/errors.h"
+#include "tools/caresync/files.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
 
@@ -61,35 +58,17 @@ void PrintDelivery(const Options& options, const v1::CareEventDelivery& delivery
             << std::flush;
 }
 
-std::string ReadToken(const std::string& file) {
-  // No file yet: from the beginning.
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream token;
-  token << stream.rdbuf();
-  return stream ? std::move(token).str() : "";
-}
-
-// Replaced as a whole, so that a kill leaves the old token or the new one.
-absl::Status WriteToken(const std::string& file, const std::string& token) {
-  const std::string fresh = file + ".new";
-  {
-    std::ofstream stream(fresh, std::ios::binary | std::ios::trunc);
-    stream << token << std::flush;
-    if (!stream) return errors::FileNotWritable(fresh);
-  }
-  if (std::rename(fresh.c_str(), file.c_str()) != 0) return errors::FileNotWritable(file);
-  return absl::OkStatus();
-}
-
 absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& wish) {
+  v1::StreamCareEventsRequest request;
+  request.set_follow(wish.follow);
+  if (!wish.token_file.empty()) {
+    // No file yet: from the beginning. One that cannot be read is no reason to begin anew.
+    ASSIGN_OR_RETURN(*request.mutable_resume_token(), ReadFileIfAny(wish.token_file));
+  }
   const Connection connection(options);
   grpc::ClientContext context;
   const Caller caller{access::Role::kRostering, wish.source, std::nullopt};
   RETURN_IF_ERROR(connection.Prepare(caller, wish.follow ? absl::InfiniteDuration() : absl::Minutes(10), context));
-  v1::StreamCareEventsRequest request;
-  request.set_follow(wish.follow);
-  if (!wish.token_file.empty()) request.set_resume_token(ReadToken(wish.token_file));
-
   const auto stub = v1::RosterService::NewStub(connection.channel());
   const auto stream = stub->StreamCareEvents(&context, request);
   v1::StreamCareEventsResponse response;
@@ -99,7 +78,7 @@ absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& 
     for (const v1::CareEventDelivery& delivery : response.events()) PrintDelivery(options, delivery);
     events += response.events_size();
     if (wish.token_file.empty() || response.resume_token().empty()) continue;
-    if (absl::Status status = WriteToken(wish.token_file, response.resume_token()); !status.ok()) {
+    if (absl::Status status = ReplaceFile(wish.token_file, response.resume_token()); !status.ok()) {
       context.TryCancel();
       stream->Finish();
       return status;

@@ -42,7 +42,7 @@ absl::StatusOr<std::string> OnlyOne(const std::string& text, const std::vector<v
       candidates.push_back(absl::StrCat("and ", carers.size() - kShown, " more"));
       break;
     }
-    candidates.push_back(absl::StrCat(carer.external_id(), "  ", carer.name(), "  ", carer.carer_id()));
+    candidates.push_back(Printable(absl::StrCat(carer.external_id(), "  ", carer.name(), "  ", carer.carer_id())));
   }
   return errors::CarerAmbiguous(text, candidates);
 }

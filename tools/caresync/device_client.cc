@@ -38,6 +38,7 @@ absl::StatusOr<v1::Start> DeviceClient::MakeStart(absl::Time now, size_t unsent_
   start.set_data_level(base::limits::kDataLevel);
   start.set_carer_id(plan_.carer_id);
   start.set_sync_type(plan_.type);
+  start.set_follow(plan_.follow);
   start.set_unsent_events(static_cast<uint32_t>(unsent_events));
   *start.mutable_device_time() = base::ToTimestamp(now);
   ASSIGN_OR_RETURN(*start.mutable_open_visit_id(), store_.OpenVisit(plan_.carer_id));
@@ -68,7 +69,18 @@ absl::StatusOr<std::vector<v1::SyncRequest>> DeviceClient::Begin(absl::Time now)
   return requests;
 }
 
+absl::StatusOr<std::vector<v1::SyncRequest>> DeviceClient::Resend(const v1::SyncResponse& response) const {
+  std::vector<v1::SyncRequest> requests;
+  if (!response.started().resend_events()) return requests;
+  ASSIGN_OR_RETURN(const std::vector<v1::UploadedEvent> events, store_.AnsweredEvents(plan_.carer_id));
+  AppendUploads(events, requests);
+  if (requests.empty()) requests.emplace_back();
+  requests.back().mutable_upload()->set_resend_complete(true);
+  return requests;
+}
+
 absl::Status DeviceClient::HandleStarted(const v1::Started& started) {
+  RETURN_IF_ERROR(store_.Bind());
   RETURN_IF_ERROR(store_.InterruptionTold(plan_.carer_id));
   return store_.SetSetting("time_zone", started.policy().time_zone());
 }
@@ -96,7 +108,7 @@ absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::Handle(const v1::Sy
   if (response.has_changes()) RETURN_IF_ERROR(store_.Apply(carer, response.changes()));
   if (response.has_caught_up()) RETURN_IF_ERROR(store_.CaughtUp(carer, response.caught_up()));
   ASSIGN_OR_RETURN(std::optional<v1::SyncRequest> ack, AckOf(response));
-  if (response.has_sync_recorded()) done_ = true;
+  if (response.has_sync_recorded()) recorded_ = true;
   return ack;
 }
 

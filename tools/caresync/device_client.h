@@ -20,6 +20,8 @@ struct SyncPlan {
   std::string app_version;
   std::string carer_id;
   v1::SyncType type = v1::SYNC_TYPE_STANDARD;
+  // Go on with changes as they commit.
+  bool follow = false;
 };
 
 // One sync. Whatever it was given is durable when Handle returns. Not thread-safe.
@@ -34,8 +36,13 @@ class DeviceClient {
   // the store.
   absl::StatusOr<std::optional<v1::SyncRequest>> Handle(const v1::SyncResponse& response, absl::Time now);
 
-  // The sync is recorded: nothing is left to do.
-  bool done() const { return done_; }
+  // What a message is answered with before its ack: where the server asks for the events of the last 14 days, those
+  // that had results, and that these are all.
+  absl::StatusOr<std::vector<v1::SyncRequest>> Resend(const v1::SyncResponse& response) const;
+
+  // The sync is recorded, at least once: unless it follows, nothing is left to do.
+  bool recorded() const { return recorded_; }
+  bool done() const { return recorded_ && !plan_.follow; }
 
  private:
   absl::StatusOr<v1::Start> MakeStart(absl::Time now, size_t unsent_events);
@@ -45,7 +52,7 @@ class DeviceClient {
 
   const DeviceStore& store_;
   const SyncPlan plan_;
-  bool done_ = false;
+  bool recorded_ = false;
 };
 
 }  // namespace caresync::cli

@@ -24,6 +24,7 @@
 #include "tools/caresync/errors.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
+#include "tools/caresync/stop_signal.h"
 
 namespace caresync::cli {
 namespace {
@@ -40,6 +41,7 @@ struct SyncWish {
   std::string timeout = "10m";
   bool clean = false;
   bool automatic = false;
+  bool follow = false;
   KillPoints kill;
 };
 
@@ -63,6 +65,7 @@ absl::StatusOr<std::string> ResolveCarer(const Options& options, const DeviceSto
   ASSIGN_OR_RETURN(const std::string known, store.Setting(setting));
   if (!known.empty()) return known;
   ASSIGN_OR_RETURN(const std::string found, FindCarer(Connection(options), text));
+  RETURN_IF_ERROR(store.Bind());
   RETURN_IF_ERROR(store.SetSetting(setting, found));
   return found;
 }
@@ -92,21 +95,45 @@ absl::StatusOr<ExitCode> Sync(const Options& options, const DeviceWish& wish, co
   if (!absl::ParseDuration(sync.timeout, &run.timeout) || run.timeout <= absl::ZeroDuration()) {
     return errors::Usage(absl::StrCat("--timeout ", sync.timeout, ": give a time such as 30s or 10m"));
   }
-  ASSIGN_OR_RETURN(const OpenDevice device, OpenDeviceOf(options, wish));
+  // Before gRPC makes its threads.
+  std::optional<StopSignal> stop;
+  if (sync.follow) {
+    run.stop = &stop.emplace();
+    run.timeout = absl::InfiniteDuration();
+  }
+  const v1::SyncType type = sync.clean       ? v1::SYNC_TYPE_CLEAN
+                            : sync.automatic ? v1::SYNC_TYPE_AUTO
+                                             : v1::SYNC_TYPE_STANDARD;
+  DeviceReport report(options.json, type);
+  const absl::StatusOr<OpenDevice> opened = OpenDeviceOf(options, wish);
+  if (IsUsageError(opened.status())) return opened.status();
+  if (!opened.ok()) {
+    // Of a carer who was not found, or a device that cannot be read, nothing is known.
+    report.TellEnd(opened.status(), DeviceView());
+    return 1;
+  }
+  const OpenDevice& device = *opened;
   run.device = device.uuid;
-  run.plan = {device.uuid.ToString(), sync.name, sync.app_version, device.carer_id,
-              sync.clean       ? v1::SYNC_TYPE_CLEAN
-              : sync.automatic ? v1::SYNC_TYPE_AUTO
-                               : v1::SYNC_TYPE_STANDARD};
+  run.plan = {device.uuid.ToString(), sync.name, sync.app_version, device.carer_id, type, sync.follow};
   run.kill = sync.kill;
-  ASSIGN_OR_RETURN(const DeviceView before, ReadDeviceView(device.store, device.carer_id));
-  DeviceReport report(options.json, run.plan.type);
-  run.on_response = [&](const v1::SyncResponse& response) { report.Tell(response); };
+  ASSIGN_OR_RETURN(DeviceView shown, ReadDeviceView(device.store, device.carer_id));
+  // What has changed on the device since it was last told.
+  const auto tell_changes = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(DeviceView now, ReadDeviceView(device.store, device.carer_id));
+    ASSIGN_OR_RETURN(const absl::TimeZone zone, DeviceZone(device.store));
+    report.TellChanges(shown, now, zone);
+    shown = std::move(now);
+    return absl::OkStatus();
+  };
+  absl::Status told;
+  run.on_response = [&](const v1::SyncResponse& response) {
+    report.Tell(response);
+    if (sync.follow && response.has_caught_up()) told.Update(tell_changes());
+  };
   const absl::Status status = RunSync(Connection(options), device.store, run);
-  ASSIGN_OR_RETURN(const DeviceView after, ReadDeviceView(device.store, device.carer_id));
-  ASSIGN_OR_RETURN(const absl::TimeZone zone, DeviceZone(device.store));
-  report.TellChanges(before, after, zone);
-  report.TellEnd(status, after);
+  RETURN_IF_ERROR(told);
+  RETURN_IF_ERROR(tell_changes());
+  report.TellEnd(status, shown);
   return status.ok() ? 0 : 1;
 }
 
@@ -141,7 +168,12 @@ absl::StatusOr<ExitCode> ShowVisits(const Options& options, const DeviceWish& wi
   ASSIGN_OR_RETURN(const DeviceView view, ReadDeviceView(device.store, device.carer_id));
   if (!options.json) {
     ASSIGN_OR_RETURN(const absl::TimeZone zone, DeviceZone(device.store));
-    PrintVisits(view, zone);
+    if (view.never_synced) {
+      std::cout << "This device has never synced for this carer: it holds nothing yet. `caresync device sync` fetches "
+                   "the visits.\n";
+    } else {
+      PrintVisits(view, zone);
+    }
     return 0;
   }
   nlohmann::ordered_json visits = nlohmann::ordered_json::array();
@@ -149,6 +181,7 @@ absl::StatusOr<ExitCode> ShowVisits(const Options& options, const DeviceWish& wi
   PrintJson({{"visits", visits},
              {"records", view.records},
              {"revision", view.revision},
+             {"never_synced", view.never_synced},
              {"unsent_events", view.unsent_events},
              {"open_visit_id", view.open_visit_id},
              {"carer_id", device.carer_id},
@@ -174,7 +207,7 @@ ExitCode TellRecorded(const Options& options, const VisitView& visit, const std:
   if (options.json) {
     PrintJson({{"event_id", event_id}, {"visit_id", visit.id}, {"recorded", std::string(what)}});
   } else {
-    std::cout << what << ": " << Printable(visit.service_user.name()) << " (" << visit.id
+    std::cout << what << ": " << Printable(visit.service_user.name()) << " (" << Printable(visit.id)
               << "). The next sync sends it.\n";
   }
   return 0;
@@ -234,14 +267,15 @@ void AddSync(CLI::App& group, CommandLine& line) {
   const auto sync = std::make_shared<SyncWish>();
   CLI::App* command = group.add_subcommand("sync", "Be a device: send what was recorded, fetch what changed");
   command->footer(
-      "Kill it whenever you like; the next sync goes on where it was.\n"
+      "Kill it whenever you like; the next sync goes on where it was. With --follow, Ctrl-C ends it well.\n"
       "Example:\n  caresync device sync --uuid 6f9b1c1e-3c0f-4c6e-9d0e-0c2b5f6a7d81 --carer 003-rome/c1 --tenant demo");
   AddDeviceOptions(*command, *wish);
   command->add_flag("--clean", sync->clean, "Make a new copy of everything, beside the old one");
   command->add_flag("--auto", sync->automatic, "As run in the background, not by a person");
+  CLI::Option* follow = command->add_flag("--follow", sync->follow, "Go on with changes as they come, until Ctrl-C");
   command->add_option("--name", sync->name, "The device's name in the report")->capture_default_str();
   command->add_option("--app-version", sync->app_version, "The app's version in the report")->capture_default_str();
-  command->add_option("--timeout", sync->timeout, "Give up after so long")->capture_default_str();
+  command->add_option("--timeout", sync->timeout, "Give up after so long")->capture_default_str()->excludes(follow);
   // For tests of kills: not in the help, since they end the process by SIGKILL.
   command->add_option("--stop-after-batches", sync->kill.after_batches, "")->group("");
   command->add_flag("--stop-before-last-ack", sync->kill.before_last_ack, "")->group("");

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "tools/caresync/device_sync.h"
+#include "tools/caresync/error_output.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/json_form.h"
 
@@ -47,13 +48,29 @@ void DeviceReport::Tell(const v1::SyncResponse& response) {
                {"rebuild_number", response.caught_up().rebuild_number()},
                {"count", response.caught_up().holds().count()}});
   }
+  if (response.has_sync_recorded() && json_) {
+    PrintJson(
+        {{"event", "sync_recorded"}, {"recorded_time", IsoTime(ToTime(response.sync_recorded().recorded_time()))}});
+  }
+  if (response.has_notice()) TellNotice(response.notice());
+}
+
+void DeviceReport::TellNotice(const v1::Notice& notice) {
+  if (json_) return PrintJson({{"event", "notice"}, {"notice", ToJson(notice)}});
+  bar_.Clear();
+  if (notice.has_sync_now()) std::cout << "the office asks for a sync\n" << std::flush;
+  if (notice.has_going_away()) std::cout << "the server goes away for a moment\n" << std::flush;
 }
 
 void DeviceReport::TellStarted(const v1::Started& started) {
   session_id_ = started.session_id();
   estimated_records_ = started.estimated_records();
   if (json_) {
-    PrintJson({{"event", "started"}, {"session_id", session_id_}, {"estimated_records", estimated_records_}});
+    PrintJson({{"event", "started"},
+               {"session_id", session_id_},
+               {"estimated_records", estimated_records_},
+               {"waiting", started.waiting()},
+               {"resend_events", started.resend_events()}});
   }
 }
 
@@ -124,13 +141,14 @@ void DeviceReport::TellChanges(const DeviceView& before, const DeviceView& after
   for (const VisitView& visit : changes.added) TellVisit("added", after, visit, zone);
   for (const VisitView& visit : changes.changed) TellVisit("changed", after, visit, zone);
   for (const VisitView& visit : changes.removed) TellVisit("removed", before, visit, zone);
+  std::cout << std::flush;
 }
 
 void DeviceReport::TellFailure(const absl::Status& status) {
   std::cout << std::flush;
-  std::cerr << Paint("error", Colour::kRed, UsesColour(STDERR_FILENO)) << ": " << ErrorReason(status) << ": "
-            << status.message() << "\n";
-  if (OutcomeText(status) != "refused") PrintThreeRows(status);
+  PrintError(status);
+  const std::string outcome = OutcomeText(status);
+  if (outcome != "refused" && outcome != "waiting") PrintThreeRows(status);
 }
 
 void DeviceReport::TellEnd(const absl::Status& status, const DeviceView& view) {

@@ -31,6 +31,7 @@ class DeviceReport {
   void TellRebuild(const v1::Rebuild& rebuild);
   void TellBatch(const v1::Changes& changes);
   void TellVisit(const std::string& what, const DeviceView& view, const VisitView& visit, absl::TimeZone zone);
+  void TellNotice(const v1::Notice& notice);
   void TellFailure(const absl::Status& status);
 
   const bool json_;

@@ -71,8 +71,8 @@ SyncLock::~SyncLock() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-DeviceStore::DeviceStore(std::string file, Database database)
-    : file_(std::move(file)), database_(std::move(database)) {}
+DeviceStore::DeviceStore(std::string file, std::string tenant, Database database)
+    : file_(std::move(file)), tenant_(std::move(tenant)), database_(std::move(database)) {}
 
 absl::StatusOr<DeviceStore> DeviceStore::Open(const std::string& file, std::string_view tenant) {
   std::error_code failed;
@@ -87,14 +87,23 @@ absl::StatusOr<DeviceStore> DeviceStore::Open(const std::string& file, std::stri
     RETURN_IF_ERROR(database.RunScript(kTables));
     RETURN_IF_ERROR(transaction.Commit());
   }
-  DeviceStore store(file, std::move(database));
-  ASSIGN_OR_RETURN(const std::string known, store.Setting("tenant"));
-  if (known.empty()) {
-    RETURN_IF_ERROR(store.SetSetting("tenant", tenant));
-  } else if (known != tenant) {
-    return errors::DeviceOfOtherTenant(file, known);
-  }
+  DeviceStore store(file, std::string(tenant), std::move(database));
+  RETURN_IF_ERROR(store.IsBound().status());
   return store;
+}
+
+absl::StatusOr<bool> DeviceStore::IsBound() const {
+  ASSIGN_OR_RETURN(const std::string known, Setting("tenant"));
+  if (!known.empty() && known != tenant_) return errors::DeviceOfOtherTenant(file_, known);
+  return !known.empty();
+}
+
+absl::Status DeviceStore::Bind() const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  ASSIGN_OR_RETURN(const bool bound, IsBound());
+  if (bound) return absl::OkStatus();
+  RETURN_IF_ERROR(SetSetting("tenant", tenant_));
+  return transaction.Commit();
 }
 
 absl::StatusOr<SyncLock> DeviceStore::LockForSync() const {
@@ -223,12 +232,14 @@ absl::Status DeviceStore::AddVisitEvent(std::string_view carer, std::string_view
   return transaction.Commit();
 }
 
-absl::StatusOr<std::vector<v1::UploadedEvent>> DeviceStore::Events(std::string_view carer, bool unsent_only) const {
+absl::StatusOr<std::vector<v1::UploadedEvent>> DeviceStore::Events(std::string_view carer, Which which) const {
   std::vector<v1::UploadedEvent> events;
+  const bool unsent = which != Which::kAnswered;
+  const bool answered = which != Which::kUnsent;
   RETURN_IF_ERROR(
-      database_.Query("SELECT sequence, event_id, event FROM events WHERE carer_id = ? AND (outcome = 0 OR ? = 0) "
-                      "ORDER BY sequence",
-                      {carer, int64_t{unsent_only}}, [&](const Row& row) {
+      database_.Query("SELECT sequence, event_id, event FROM events WHERE carer_id = ? "
+                      "AND CASE outcome WHEN 0 THEN ? ELSE ? END ORDER BY sequence",
+                      {carer, int64_t{unsent}, int64_t{answered}}, [&](const Row& row) {
                         v1::UploadedEvent& event = events.emplace_back();
                         event.set_sequence(static_cast<uint64_t>(row.Int(0)));
                         event.set_event_id(row.Bytes(1));
@@ -238,11 +249,15 @@ absl::StatusOr<std::vector<v1::UploadedEvent>> DeviceStore::Events(std::string_v
 }
 
 absl::StatusOr<std::vector<v1::UploadedEvent>> DeviceStore::UnsentEvents(std::string_view carer) const {
-  return Events(carer, true);
+  return Events(carer, Which::kUnsent);
+}
+
+absl::StatusOr<std::vector<v1::UploadedEvent>> DeviceStore::AnsweredEvents(std::string_view carer) const {
+  return Events(carer, Which::kAnswered);
 }
 
 absl::StatusOr<std::vector<v1::UploadedEvent>> DeviceStore::KeptEvents(std::string_view carer) const {
-  return Events(carer, false);
+  return Events(carer, Which::kAll);
 }
 
 absl::Status DeviceStore::SetResults(const v1::UploadResult& results, absl::Time now) const {
@@ -250,9 +265,12 @@ absl::Status DeviceStore::SetResults(const v1::UploadResult& results, absl::Time
   for (const v1::EventResult& result : results.results()) {
     // An outcome that this app does not know is none: the event is sent again.
     if (!v1::EventOutcome_IsValid(result.outcome())) continue;
-    RETURN_IF_ERROR(database_.Run(
-        "UPDATE events SET outcome = ?, review_reason = ?, result_time = ? WHERE event_id = ?",
-        {int64_t{result.outcome()}, int64_t{result.review_reason()}, absl::ToUnixSeconds(now), result.event_id()}));
+    RETURN_IF_ERROR(
+        database_.Run("UPDATE events SET outcome = ?1, review_reason = ?2, "
+                      "result_time = CASE outcome WHEN 0 THEN ?3 ELSE result_time END "
+                      "WHERE event_id = ?4 AND (outcome = 0 OR ?1 != ?5)",
+                      {int64_t{result.outcome()}, int64_t{result.review_reason()}, absl::ToUnixSeconds(now),
+                       result.event_id(), int64_t{v1::EVENT_OUTCOME_KNOWN}}));
   }
   return transaction.Commit();
 }

@@ -55,8 +55,13 @@ class SyncLock {
 
 class DeviceStore {
  public:
-  // Makes the file, and its folder, where there is none. Errors: DEVICE_OF_OTHER_TENANT, DEVICE_STORE_TOO_NEW.
+  // Makes the file, and its folder, where there is none. Errors: DEVICE_OF_OTHER_TENANT where it was bound to another
+  // one, DEVICE_STORE_TOO_NEW.
   static absl::StatusOr<DeviceStore> Open(const std::string& file, std::string_view tenant);
+
+  // The server has taken the tenant given to Open for one that it knows: from now on the file is of this tenant, for
+  // ever. Before anything that the server said is kept. Errors: DEVICE_OF_OTHER_TENANT.
+  absl::Status Bind() const;
 
   // Errors: SYNC_RUNS_ALREADY.
   absl::StatusOr<SyncLock> LockForSync() const;
@@ -85,7 +90,10 @@ class DeviceStore {
   absl::Status AddEvent(std::string_view carer, std::string_view event_id, std::string_view event) const;
   // Those without a result, by running number.
   absl::StatusOr<std::vector<v1::UploadedEvent>> UnsentEvents(std::string_view carer) const;
-  // An accepted event stays 14 days from `now`, for the day on which a server asks for it again.
+  // Those with a result, by running number.
+  absl::StatusOr<std::vector<v1::UploadedEvent>> AnsweredEvents(std::string_view carer) const;
+  // An accepted event stays 14 days from its first result, for the day on which a server asks for it again; that the
+  // server knows it already changes nothing of what came of it.
   absl::Status SetResults(const v1::UploadResult& results, absl::Time now) const;
   // Drops the events whose 14 days are over.
   absl::Status ForgetOldEvents(absl::Time now) const;
@@ -110,14 +118,18 @@ class DeviceStore {
   absl::Status SetSetting(std::string_view name, std::string_view value) const;
 
  private:
-  DeviceStore(std::string file, Database database);
+  DeviceStore(std::string file, std::string tenant, Database database);
+  // Of another tenant than the one given to Open: an error.
+  absl::StatusOr<bool> IsBound() const;
   absl::StatusOr<std::optional<HeldCopy>> FindCopy(std::string_view carer, bool in_use) const;
   // The copy that a message with this rebuild number is about.
   absl::StatusOr<HeldCopy> NamedCopy(std::string_view carer, uint64_t rebuild_number) const;
   absl::Status PutEvent(std::string_view carer, std::string_view event_id, std::string_view event) const;
-  absl::StatusOr<std::vector<v1::UploadedEvent>> Events(std::string_view carer, bool unsent_only) const;
+  enum class Which { kUnsent, kAnswered, kAll };
+  absl::StatusOr<std::vector<v1::UploadedEvent>> Events(std::string_view carer, Which which) const;
 
   std::string file_;
+  std::string tenant_;
   Database database_;
 };
 

@@ -1,6 +1,7 @@
 #include "tools/caresync/device_sync.h"
 
 #include <csignal>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -10,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "caresync/v1/device_sync.grpc.pb.h"
 #include "server/base/status_macros.h"
+#include "storage/mutex.h"
 #include "tools/caresync/errors.h"
 
 namespace caresync::cli {
@@ -17,26 +19,64 @@ namespace {
 
 using Stream = grpc::ClientReaderWriter<v1::SyncRequest, v1::SyncResponse>;
 
-// Writes the first messages beside the reading: the server answers uploads while later ones are on their way, and must
-// not wait for a device that reads nothing until all of its own are out.
-class FirstWriter {
+// Writes beside the reading: the server answers uploads while later ones are on their way, and must not wait for a
+// device that reads nothing until all of its own are out. Thread-safe.
+class Writer {
  public:
-  FirstWriter(Stream& stream, std::vector<v1::SyncRequest> requests)
-      : thread_([&stream, requests = std::move(requests)] {
-          for (const v1::SyncRequest& request : requests) {
-            if (!stream.Write(request)) return;
-          }
-        }) {}
-  ~FirstWriter() { Wait(); }
-  FirstWriter(const FirstWriter&) = delete;
-  FirstWriter& operator=(const FirstWriter&) = delete;
+  // `stream` must outlive it, and is its own to write.
+  explicit Writer(Stream& stream) : stream_(stream), thread_([this] { Run(); }) {}
+  // Writes what is left, unless the stream is broken.
+  ~Writer() {
+    {
+      storage::MutexLock lock(mutex_);
+      ended_ = true;
+    }
+    changed_.NotifyAll();
+    thread_.join();
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
 
-  // The stream is the caller's to write when it returns.
-  void Wait() {
-    if (thread_.joinable()) thread_.join();
+  void Write(v1::SyncRequest request) {
+    {
+      storage::MutexLock lock(mutex_);
+      requests_.push_back(std::move(request));
+    }
+    changed_.NotifyAll();
+  }
+  // Nothing comes after what was given to Write.
+  void Done() {
+    {
+      storage::MutexLock lock(mutex_);
+      done_ = true;
+    }
+    changed_.NotifyAll();
   }
 
  private:
+  void Run() {
+    while (const std::optional<v1::SyncRequest> request = Next()) {
+      if (!stream_.Write(*request)) return;
+    }
+    storage::MutexLock lock(mutex_);
+    if (done_) stream_.WritesDone();
+  }
+  // nullopt: there is no more.
+  std::optional<v1::SyncRequest> Next() {
+    storage::MutexLock lock(mutex_);
+    while (requests_.empty() && !done_ && !ended_) changed_.Wait(mutex_);
+    if (requests_.empty()) return std::nullopt;
+    std::optional<v1::SyncRequest> request = std::move(requests_.front());
+    requests_.pop_front();
+    return request;
+  }
+
+  Stream& stream_;
+  storage::Mutex mutex_;
+  storage::CondVar changed_;
+  std::deque<v1::SyncRequest> requests_ ABSL_GUARDED_BY(mutex_);
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 
@@ -46,24 +86,45 @@ void KillHere(const KillPoints& kill, const v1::SyncResponse& response, uint64_t
   if (at_batch || at_end) std::raise(SIGKILL);
 }
 
+// How the following is to go on when the stream has ended.
+struct GoOn {
+  // The server asked for a new stream, after so long.
+  std::optional<absl::Duration> again;
+};
+
+// A follower leaves where the server says that this stream is not going to last.
+void HandleNotice(const v1::Notice& notice, const Connection& connection, const SyncRun& run, Writer& writer,
+                  GoOn& go_on) {
+  if (!run.plan.follow) return;
+  if (notice.has_going_away()) {
+    go_on.again = absl::Seconds(notice.going_away().reconnect_after().seconds()) +
+                  absl::Nanoseconds(notice.going_away().reconnect_after().nanos());
+  } else if (notice.has_credentials_end_time() && connection.options().token.empty()) {
+    go_on.again = absl::ZeroDuration();
+    writer.Done();
+  }
+}
+
 // Reads until the stream ends. An error is the device's own; how the server ended the stream is told by Finish.
-absl::Status Converse(Stream& stream, FirstWriter& first, DeviceClient& client, const SyncRun& run) {
+absl::Status Converse(Stream& stream, Writer& writer, DeviceClient& client, const Connection& connection,
+                      const SyncRun& run, GoOn& go_on) {
   v1::SyncResponse response;
   uint64_t batches = 0;
   while (stream.Read(&response)) {
-    ASSIGN_OR_RETURN(const std::optional<v1::SyncRequest> ack, client.Handle(response, absl::Now()));
+    ASSIGN_OR_RETURN(std::optional<v1::SyncRequest> ack, client.Handle(response, absl::Now()));
+    ASSIGN_OR_RETURN(std::vector<v1::SyncRequest> resent, client.Resend(response));
     run.on_response(response);
     if (response.has_changes()) ++batches;
     KillHere(run.kill, response, batches);
-    if (!ack && !client.done()) continue;
-    first.Wait();
-    if (ack) stream.Write(*ack);
-    if (client.done()) stream.WritesDone();
+    if (response.has_notice()) HandleNotice(response.notice(), connection, run, writer, go_on);
+    for (v1::SyncRequest& upload : resent) writer.Write(std::move(upload));
+    if (ack) writer.Write(*std::move(ack));
+    if (client.done()) writer.Done();
   }
   return absl::OkStatus();
 }
 
-absl::Status RunStream(const Connection& connection, DeviceClient& client, const SyncRun& run) {
+absl::Status RunStream(const Connection& connection, DeviceClient& client, const SyncRun& run, GoOn& go_on) {
   ASSIGN_OR_RETURN(std::vector<v1::SyncRequest> requests, client.Begin(absl::Now()));
   const Caller caller{access::Role::kCarer, run.plan.carer_id, run.device};
   grpc::ClientContext context;
@@ -72,16 +133,38 @@ absl::Status RunStream(const Connection& connection, DeviceClient& client, const
   const std::unique_ptr<Stream> stream = stub->Sync(&context);
   absl::Status own;
   {
-    FirstWriter first(*stream, std::move(requests));
-    own = Converse(*stream, first, client, run);
+    Writer writer(*stream);
+    if (run.stop != nullptr) run.stop->Tell([&writer] { writer.Done(); });
+    for (v1::SyncRequest& request : requests) writer.Write(std::move(request));
+    own = Converse(*stream, writer, client, connection, run, go_on);
     if (!own.ok()) context.TryCancel();
+    if (run.stop != nullptr) run.stop->Tell(nullptr);
   }
   absl::Status ended = connection.Result(stream->Finish());
   if (!own.ok()) return own;
   // Once it is recorded, nothing that comes after undoes it.
   if (client.done()) return absl::OkStatus();
   if (!ended.ok()) return ended;
+  if (client.recorded()) return absl::OkStatus();
   return errors::ServerBrokeProtocol("the stream ended well before the sync was recorded");
+}
+
+// One that follows is stopped by its user, and has synced if it ever did.
+absl::Status RunFollowing(const Connection& connection, const DeviceStore& store, const SyncRun& run) {
+  bool recorded = false;
+  SyncPlan plan = run.plan;
+  while (true) {
+    DeviceClient client(store, plan);
+    GoOn go_on;
+    const absl::Status status = RunStream(connection, client, run, go_on);
+    recorded |= client.recorded();
+    // One new copy is enough.
+    if (recorded && plan.type == v1::SYNC_TYPE_CLEAN) plan.type = v1::SYNC_TYPE_STANDARD;
+    if (run.stop->asked()) return recorded ? absl::OkStatus() : status;
+    if (!go_on.again.has_value()) return status;
+    run.stop->Wait(*go_on.again);
+    if (run.stop->asked()) return absl::OkStatus();
+  }
 }
 
 v1::InterruptionCause CauseOf(const absl::Status& status) {
@@ -95,8 +178,14 @@ v1::InterruptionCause CauseOf(const absl::Status& status) {
 
 absl::Status RunSync(const Connection& connection, const DeviceStore& store, const SyncRun& run) {
   ASSIGN_OR_RETURN(const SyncLock lock, store.LockForSync());
-  DeviceClient client(store, run.plan);
-  absl::Status status = RunStream(connection, client, run);
+  absl::Status status;
+  if (run.plan.follow) {
+    status = RunFollowing(connection, store, run);
+  } else {
+    DeviceClient client(store, run.plan);
+    GoOn go_on;
+    status = RunStream(connection, client, run, go_on);
+  }
   RETURN_IF_ERROR(store.EndSync(run.plan.carer_id, CauseOf(status)));
   return status;
 }
@@ -106,6 +195,7 @@ std::string OutcomeText(const absl::Status& status) {
   const std::string reason = ErrorReason(status);
   if (reason == "SESSION_TAKEN_OVER") return "taken over";
   if (reason == "COPY_DIVERGED") return "diverged";
+  if (reason == "WAITING_AFTER_RESTORE") return "waiting";
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kFailedPrecondition:

@@ -12,6 +12,7 @@
 #include "server/base/uuid.h"
 #include "tools/caresync/connection.h"
 #include "tools/caresync/device_client.h"
+#include "tools/caresync/stop_signal.h"
 
 namespace caresync::cli {
 
@@ -30,12 +31,15 @@ struct SyncRun {
   KillPoints kill;
   // Told of each message once it is durable, before it is acked.
   std::function<void(const v1::SyncResponse&)> on_response;
+  // With `plan.follow`: ends the following. Must outlive the run.
+  StopSignal* stop = nullptr;
 };
 
-// What the server and the store said of it; OK: the sync is recorded.
+// What the server and the store said of it; OK: the sync is recorded. One that follows goes on until it is stopped; it
+// starts again by itself where the server goes away, or wants to see a new credential.
 absl::Status RunSync(const Connection& connection, const DeviceStore& store, const SyncRun& run);
 
-// The word for how a sync ended: succeeded, taken over, diverged, refused, interrupted.
+// The word for how a sync ended: succeeded, taken over, diverged, waiting, refused, interrupted.
 std::string OutcomeText(const absl::Status& status);
 
 }  // namespace caresync::cli

@@ -63,6 +63,7 @@ absl::StatusOr<DeviceView> ReadDeviceView(const DeviceStore& store, const std::s
   view.records = records.size();
   view.unsent_events = unsent.size();
   view.revision = copy ? copy->revision : 0;
+  view.never_synced = !copy.has_value();
 
   std::map<std::string, v1::ServiceUser> service_users;
   // An event is on the device twice where it was sent and came back: once by its ID.
@@ -97,7 +98,7 @@ absl::StatusOr<VisitView> FindVisit(const DeviceView& view, const std::string& t
     if (visit.id == text) return visit;
     if (!absl::StartsWith(visit.id, text)) continue;
     found = &visit;
-    candidates.push_back(absl::StrCat(visit.id, "  ", visit.service_user.name()));
+    candidates.push_back(Printable(absl::StrCat(visit.id, "  ", visit.service_user.name())));
   }
   if (found == nullptr || text.empty()) return errors::VisitNotFound(text);
   if (candidates.size() > 1) return errors::VisitAmbiguous(text, candidates);

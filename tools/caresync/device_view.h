@@ -38,6 +38,8 @@ struct DeviceView {
   size_t unsent_events = 0;
   // 0 where nothing was ever complete.
   uint64_t revision = 0;
+  // The device has had no complete copy yet: that there are no visits says nothing.
+  bool never_synced = false;
   std::string open_visit_id;
 };
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "tools/caresync/output.h"
 
 namespace caresync::cli {
 namespace {
@@ -25,7 +26,7 @@ absl::Status FromTransport(const grpc::Status& status, const std::string& server
   switch (code) {
     case absl::StatusCode::kUnavailable:
       return Make(code, "SERVER_UNREACHABLE",
-                  absl::StrCat("no answer from ", server, " (", status.error_message(),
+                  absl::StrCat("no answer from ", server, " (", Printable(status.error_message()),
                                "). Is caresyncd running? Start it, or name another server with --server"));
     case absl::StatusCode::kDeadlineExceeded:
       return Make(code, "TIMED_OUT", absl::StrCat(server, " took too long to answer. Try again"));
@@ -34,7 +35,7 @@ absl::Status FromTransport(const grpc::Status& status, const std::string& server
           code, "NOT_A_CARESYNC_SERVER",
           absl::StrCat(server, " answers, but does not know this call. Check --server and the server's version"));
     default:
-      return Make(code, absl::StatusCodeToString(code), status.error_message());
+      return Make(code, absl::StatusCodeToString(code), Printable(status.error_message()));
   }
 }
 
@@ -56,11 +57,11 @@ absl::Status FromCall(const grpc::Status& status, const std::string& server) {
   google::rpc::Status details;
   if (!details.ParseFromString(status.error_details())) return FromTransport(status, server);
   std::string reason;
-  std::string message = status.error_message();
+  std::string message = Printable(status.error_message());
   for (const google::protobuf::Any& any : details.details()) {
     google::rpc::ErrorInfo info;
     google::rpc::RetryInfo retry;
-    if (any.UnpackTo(&info)) reason = info.reason();
+    if (any.UnpackTo(&info)) reason = Printable(info.reason());
     if (any.UnpackTo(&retry)) absl::StrAppend(&message, " (come back in ", retry.retry_delay().seconds(), " s)");
   }
   if (reason.empty()) return FromTransport(status, server);

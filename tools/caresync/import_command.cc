@@ -1,10 +1,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,7 +13,9 @@
 #include "caresync/v1/tenants.grpc.pb.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/commands.h"
+#include "tools/caresync/error_output.h"
 #include "tools/caresync/errors.h"
+#include "tools/caresync/files.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
 #include "tools/caresync/rota_import.h"
@@ -76,14 +76,6 @@ absl::StatusOr<absl::TimeZone> TenantZone(const Connection& connection, const Im
   absl::TimeZone zone;
   if (!absl::LoadTimeZone(name, &zone)) return errors::Usage(absl::StrCat("this machine knows no time zone ", name));
   return zone;
-}
-
-absl::StatusOr<std::string> ReadFile(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream content;
-  content << stream.rdbuf();
-  if (!stream || stream.bad()) return errors::FileNotReadable(file);
-  return std::move(content).str();
 }
 
 void AddResults(const v1::ApplyChangesRequest& request, const v1::ApplyChangesResponse& response, Tally& tally) {
@@ -177,13 +169,8 @@ absl::StatusOr<bool> ImportFile(const Connection& connection, const ImportWish& 
 }
 
 void TellFileError(const Options& options, const std::string& file, const absl::Status& status) {
-  if (options.json) {
-    PrintJson(
-        {{"file", file}, {"error", {{"reason", ErrorReason(status)}, {"message", std::string(status.message())}}}});
-    return;
-  }
-  std::cerr << Paint("error", Colour::kRed, UsesColour(STDERR_FILENO)) << ": " << ErrorReason(status) << ": "
-            << status.message() << "\n";
+  if (!options.json) return PrintError(status);
+  PrintJson({{"file", file}, {"error", ErrorJson(status)}});
 }
 
 // A bad file does not keep the others from being imported; a server that does not answer does.

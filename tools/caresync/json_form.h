@@ -10,7 +10,8 @@
 
 namespace caresync::cli {
 
-// Protobuf's own JSON mapping with the contract's field names; fields of zero value included.
+// Protobuf's own JSON mapping with the contract's field names, fields of zero value included; but a 64-bit number is a
+// JSON number where a double holds it exactly (up to 2^53), and text only beyond.
 nlohmann::ordered_json ToJson(const google::protobuf::Message& message);
 // One line, on the standard output. Bytes that are no UTF-8 are replaced.
 void PrintJson(const nlohmann::ordered_json& json);

@@ -1,19 +1,17 @@
 // The command line for people: rotas in, a device in a terminal, the office's report out.
-#include <unistd.h>
-
 #include <csignal>
 #include <iostream>
+#include <string_view>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
 #include "tools/caresync/commands.h"
+#include "tools/caresync/error_output.h"
 #include "tools/caresync/errors.h"
-#include "tools/caresync/json_form.h"
-#include "tools/caresync/output.h"
 
 namespace caresync::cli {
 namespace {
 
-constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
 void AddGlobalOptions(CLI::App& app, Options& options) {
@@ -29,20 +27,30 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
   app.add_flag("--json", options.json, "Output for machines");
 }
 
-int Tell(const Options& options, const absl::Status& status) {
-  if (options.json) {
-    PrintJson({{"error", {{"reason", ErrorReason(status)}, {"message", std::string(status.message())}}}});
-  } else {
-    std::cerr << Paint("error", Colour::kRed, UsesColour(STDERR_FILENO)) << ": " << ErrorReason(status) << ": "
-              << status.message() << "\n";
+// Asked of the words themselves: a line that cannot be parsed leaves no options behind.
+bool AsksForJson(int argc, char** argv) {
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    if (std::string_view(argv[i]) == "--json") return true;
   }
-  return IsUsageError(status) ? kExitUsage : kExitFailed;
+  return false;
+}
+
+int TellParseError(const CLI::App& app, bool json, const CLI::ParseError& error) {
+  // The help was asked for.
+  if (error.get_exit_code() == 0) return app.exit(error);
+  if (json) return TellError(json, errors::Usage(error.what()));
+  app.exit(error);
+  return kExitUsage;
 }
 
 // The help of the group that was named without a command of it.
-int TellMissingCommand(const CLI::App& app) {
+int TellMissingCommand(const CLI::App& app, bool json) {
   const CLI::App* named = &app;
   while (!named->get_subcommands().empty()) named = named->get_subcommands().front();
+  if (json) {
+    return TellError(
+        json, errors::Usage(absl::StrCat("say which command: `", named->get_display_name(), " --help` lists them")));
+  }
   std::cerr << named->help();
   return kExitUsage;
 }
@@ -71,11 +79,11 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
+    return TellParseError(app, AsksForJson(argc, argv), error);
   }
-  if (!line.run) return TellMissingCommand(app);
+  if (!line.run) return TellMissingCommand(app, line.options.json);
   const absl::StatusOr<ExitCode> result = line.run();
-  return result.ok() ? *result : Tell(line.options, result.status());
+  return result.ok() ? *result : TellError(line.options.json, result.status());
 }
 
 }  // namespace

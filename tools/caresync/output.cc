@@ -37,6 +37,13 @@ size_t Width(const std::string& text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
 }
 
+// U+0080 to U+009F, which terminals obey as they do those below U+0020.
+bool IsControlOfTwoBytes(const std::string& text, size_t at) {
+  if (text[at] != '\xC2' || at + 1 == text.size()) return false;
+  const auto second = static_cast<unsigned char>(text[at + 1]);
+  return second >= 0x80 && second <= 0x9F;
+}
+
 void AppendRow(const std::vector<Cell>& row, const std::vector<size_t>& widths, bool with_colour, std::string& out) {
   std::string line;
   for (size_t i = 0; i < row.size(); ++i) {
@@ -61,9 +68,12 @@ std::string Paint(const std::string& text, Colour colour, bool enabled) {
 }
 
 std::string Printable(const std::string& text) {
-  std::string printable(text);
-  for (char& c : printable) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '?';
+  std::string printable;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool two_bytes = IsControlOfTwoBytes(text, i);
+    const bool control = static_cast<unsigned char>(text[i]) < 0x20 || text[i] == 0x7F || two_bytes;
+    printable.push_back(control ? '?' : text[i]);
+    if (two_bytes) ++i;
   }
   return printable;
 }

@@ -32,7 +32,7 @@ struct Cell {
 std::string FormatTable(const std::vector<std::string>& header, const std::vector<std::vector<Cell>>& rows,
                         bool with_colour);
 
-// Text from others without control characters.
+// Text from others without control characters, those that UTF-8 writes as two bytes included.
 std::string Printable(const std::string& text);
 
 absl::Time ToTime(const google::protobuf::Timestamp& time);

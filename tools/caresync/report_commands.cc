@@ -1,9 +1,12 @@
-#include <unistd.h>
-
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
+#include <system_error>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "caresync/v1/devices.grpc.pb.h"
@@ -11,9 +14,9 @@
 #include "server/base/uuid.h"
 #include "tools/caresync/carer_lookup.h"
 #include "tools/caresync/commands.h"
+#include "tools/caresync/device_tables.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/json_form.h"
-#include "tools/caresync/output.h"
 
 namespace caresync::cli {
 namespace {
@@ -24,91 +27,110 @@ struct ReportWish {
   std::string search;
   std::string branch;
   std::string carer;
+  std::string last_call;
   std::string state;
   std::string order_by;
   bool never_synced = false;
+  // Empty: no file is written.
+  std::string csv;
 };
 
 struct UpdateWish {
   std::string uuid;
   std::optional<std::string> branch;
   std::optional<std::string> users;
+  std::optional<bool> blocked;
+  bool clear_cloned = false;
   bool enrol = false;
 };
 
 struct SyncsWish {
   std::string uuid;
+  std::string carer;
   int most = 20;
 };
 
-std::string TimeOrNever(bool was, const google::protobuf::Timestamp& time) {
-  return was ? PeopleTime(ToTime(time), absl::LocalTimeZone()) : "Never";
-}
-
-Cell CallCell(const v1::Device& device) {
-  switch (device.last_api_call()) {
-    case v1::CALL_STATE_SUCCEEDED:
-      return {"succeeded", Colour::kGreen};
-    case v1::CALL_STATE_FAILED:
-      return {"failed", Colour::kRed};
-    case v1::CALL_STATE_UNDER_WAY:
-      return {"under way", Colour::kYellow};
-    default:
-      return {"Never", Colour::kDim};
-  }
-}
-
-std::string UserNames(const v1::Device& device) {
-  return absl::StrJoin(device.users(), ", ",
-                       [](std::string* out, const v1::DeviceUser& user) { absl::StrAppend(out, user.carer_name()); });
-}
-
-void PrintDevices(const std::vector<v1::Device>& devices) {
-  std::vector<std::vector<Cell>> rows;
-  for (const v1::Device& device : devices) {
-    const bool synced = device.has_last_successful_sync_time();
-    rows.push_back(
-        {device.branch_name(),
-         UserNames(device),
-         TimeOrNever(device.has_last_api_call_time(), device.last_api_call_time()),
-         CallCell(device),
-         {TimeOrNever(synced, device.last_successful_sync_time()), synced ? Colour::kPlain : Colour::kYellow},
-         device.device_name(),
-         device.app_version(),
-         device.device_uuid()});
-  }
-  std::cout << FormatTable({"Branch", "Users", "Last API call time", "Last API call success", "Last successful sync",
-                            "Device name", "App version", "UUID"},
-                           rows, UsesColour(STDOUT_FILENO));
-}
-
-absl::StatusOr<v1::CallState> ParseState(const std::string& text) {
+absl::StatusOr<v1::CallState> ParseLastCall(const std::string& text) {
   static const auto* const states = new std::map<std::string, v1::CallState>{{"", v1::CALL_STATE_UNSPECIFIED},
                                                                              {"succeeded", v1::CALL_STATE_SUCCEEDED},
                                                                              {"failed", v1::CALL_STATE_FAILED},
                                                                              {"under-way", v1::CALL_STATE_UNDER_WAY}};
   const auto state = states->find(text);
   if (state == states->end()) {
-    return errors::Usage(absl::StrCat("--state ", text, ": give succeeded, failed or under-way"));
+    return errors::Usage(absl::StrCat("--last-call ", text, ": give succeeded, failed or under-way"));
   }
   return state->second;
 }
 
-absl::StatusOr<ExitCode> ListDevices(const Options& options, const ReportWish& wish) {
-  const Connection connection(options);
+// "manual-sync-due" and the like.
+absl::StatusOr<v1::DeviceState> ParseState(std::string text) {
+  if (text.empty()) return v1::DEVICE_STATE_UNSPECIFIED;
+  const std::string given = text;
+  std::replace(text.begin(), text.end(), '-', '_');
+  v1::DeviceState state = v1::DEVICE_STATE_UNSPECIFIED;
+  const std::string name = absl::StrCat("DEVICE_STATE_", absl::AsciiStrToUpper(text));
+  if (v1::DeviceState_Parse(name, &state) && state != v1::DEVICE_STATE_UNSPECIFIED) return state;
+  return errors::Usage(absl::StrCat("--state ", given,
+                                    ": give current, behind, manual-sync-due, overdue, failing, diverged, "
+                                    "never-synced, too-old, no-user or blocked"));
+}
+
+absl::StatusOr<v1::ListDevicesRequest> ReportRequest(const Connection& connection, const ReportWish& wish) {
   v1::ListDevicesRequest request;
-  request.set_page_size(1000);
   request.set_search(wish.search);
   request.set_order_by(wish.order_by);
   request.set_never_synced(wish.never_synced);
-  ASSIGN_OR_RETURN(const v1::CallState state, ParseState(wish.state));
-  request.set_last_api_call(state);
+  ASSIGN_OR_RETURN(const v1::CallState last_call, ParseLastCall(wish.last_call));
+  request.set_last_api_call(last_call);
+  ASSIGN_OR_RETURN(const v1::DeviceState state, ParseState(wish.state));
+  request.set_state(state);
   if (!wish.branch.empty()) {
     ASSIGN_OR_RETURN(*request.mutable_branch_id(), FindBranch(connection, wish.branch));
   }
   if (!wish.carer.empty()) {
     ASSIGN_OR_RETURN(*request.mutable_carer_id(), FindCarer(connection, wish.carer));
   }
+  return request;
+}
+
+// Writes the pieces of the file as they come.
+absl::Status WriteCsv(const Connection& connection, const v1::ListDevicesRequest& list, std::ostream& out) {
+  grpc::ClientContext context;
+  RETURN_IF_ERROR(connection.Prepare(Caller(), absl::Minutes(10), context));
+  v1::ExportDevicesRequest request;
+  *request.mutable_list() = list;
+  v1::DeviceService::Stub stub(connection.channel());
+  const auto stream = stub.ExportDevices(&context, request);
+  v1::ExportDevicesResponse response;
+  while (stream->Read(&response)) out << response.csv();
+  return connection.Result(stream->Finish());
+}
+
+absl::StatusOr<ExitCode> ExportDevices(const Connection& connection, const v1::ListDevicesRequest& list,
+                                       const std::string& file) {
+  if (file == "-") {
+    RETURN_IF_ERROR(WriteCsv(connection, list, std::cout));
+    return 0;
+  }
+  // Half a report never stands under the name.
+  const std::string part = file + ".part";
+  std::ofstream out(part, std::ios::binary | std::ios::trunc);
+  if (!out) return errors::FileNotWritable(file);
+  const absl::Status written = WriteCsv(connection, list, out);
+  out.close();
+  std::error_code failed;
+  if (written.ok() && out) std::filesystem::rename(part, file, failed);
+  if (written.ok() && out && !failed) return 0;
+  std::error_code ignored;
+  std::filesystem::remove(part, ignored);
+  return written.ok() ? errors::FileNotWritable(file) : written;
+}
+
+absl::StatusOr<ExitCode> ListDevices(const Options& options, const ReportWish& wish) {
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(v1::ListDevicesRequest request, ReportRequest(connection, wish));
+  if (!wish.csv.empty()) return ExportDevices(connection, request, wish.csv);
+  request.set_page_size(1000);
   std::vector<v1::Device> devices;
   do {
     ASSIGN_OR_RETURN(const v1::ListDevicesResponse page,
@@ -124,39 +146,6 @@ absl::StatusOr<ExitCode> ListDevices(const Options& options, const ReportWish& w
   for (const v1::Device& device : devices) list.push_back(ToJson(device));
   PrintJson({{"devices", list}});
   return 0;
-}
-
-void PrintDevice(const v1::Device& device) {
-  const bool colour = UsesColour(STDOUT_FILENO);
-  const auto field = [&](const std::string& label, const std::string& value) {
-    std::cout << Paint(absl::StrCat(label, std::string(24 - label.size(), ' ')), Colour::kDim, colour)
-              << Printable(value) << "\n";
-  };
-  const Cell call = CallCell(device);
-  field("UUID", device.device_uuid());
-  field("Device name", device.device_name());
-  field("App version", device.app_version());
-  field("Branch", device.branch_name());
-  field("Enrolled", TimeOrNever(device.has_enrolled_time(), device.enrolled_time()));
-  field("Last API call time", TimeOrNever(device.has_last_api_call_time(), device.last_api_call_time()));
-  field("Last API call success", device.last_api_call_reason().empty()
-                                     ? call.text
-                                     : absl::StrCat(call.text, ": ", device.last_api_call_reason()));
-  field("Last successful sync",
-        TimeOrNever(device.has_last_successful_sync_time(), device.last_successful_sync_time()));
-  field("Missing event numbers", absl::StrCat(device.missing_event_numbers()));
-  field("Take-overs", absl::StrCat(device.take_overs()));
-  if (device.users().empty()) {
-    std::cout << "\nNobody uses this device. Give it a user: caresync device update UUID --users CARER\n";
-    return;
-  }
-  std::vector<std::vector<Cell>> rows;
-  for (const v1::DeviceUser& user : device.users()) {
-    rows.push_back({user.carer_name(),
-                    TimeOrNever(user.has_last_successful_sync_time(), user.last_successful_sync_time()),
-                    absl::StrCat(user.acknowledged_revision()), user.carer_id()});
-  }
-  std::cout << "\n" << FormatTable({"User", "Last successful sync", "Revision", "Carer ID"}, rows, colour);
 }
 
 absl::StatusOr<std::string> DeviceUuid(const std::string& text) {
@@ -200,55 +189,25 @@ absl::StatusOr<ExitCode> UpdateDevice(const Options& options, const UpdateWish& 
       ASSIGN_OR_RETURN(*request.add_carer_ids(), FindCarer(connection, user));
     }
   }
+  if (wish.blocked) {
+    request.set_set_blocked(true);
+    request.set_blocked(*wish.blocked);
+  }
+  request.set_clear_cloned(wish.clear_cloned);
   ASSIGN_OR_RETURN(const v1::Device device, connection.Call(Caller(), &v1::DeviceService::Stub::UpdateDevice, request));
   return TellDevice(options, device);
 }
 
-Cell OutcomeCell(const v1::SyncSummary& sync) {
-  std::string text = EnumText(v1::SyncOutcome_Name(sync.outcome()), "SYNC_OUTCOME_");
-  if (!sync.reason().empty()) absl::StrAppend(&text, ": ", sync.reason());
-  if (sync.interruption() != v1::INTERRUPTION_CAUSE_UNSPECIFIED) {
-    absl::StrAppend(&text, " (", EnumText(v1::InterruptionCause_Name(sync.interruption()), "INTERRUPTION_CAUSE_"), ")");
-  }
-  switch (sync.outcome()) {
-    case v1::SYNC_OUTCOME_SUCCEEDED:
-      return {text, Colour::kGreen};
-    case v1::SYNC_OUTCOME_UNDER_WAY:
-      return {text, Colour::kYellow};
-    default:
-      return {text, Colour::kRed};
-  }
-}
-
-void PrintSyncs(const std::vector<v1::SyncSummary>& syncs) {
-  std::vector<std::vector<Cell>> rows;
-  for (const v1::SyncSummary& sync : syncs) {
-    const absl::Time start = ToTime(sync.start_time());
-    const std::string took =
-        sync.has_end_time() ? absl::FormatDuration(absl::Trunc(ToTime(sync.end_time()) - start, absl::Milliseconds(1)))
-                            : "";
-    rows.push_back({PeopleTime(start, absl::LocalTimeZone()),
-                    took,
-                    EnumText(v1::SyncType_Name(sync.sync_type()), "SYNC_TYPE_"),
-                    OutcomeCell(sync),
-                    EnumText(v1::SyncStage_Name(sync.stage()), "SYNC_STAGE_"),
-                    absl::StrCat(sync.upserts_sent()),
-                    absl::StrCat(sync.removals_sent()),
-                    absl::StrCat(sync.bytes_sent()),
-                    absl::StrCat(sync.events_accepted(), "/", sync.events_received()),
-                    absl::StrCat(sync.start_revision(), "-", sync.end_revision()),
-                    {sync.session_id(), Colour::kDim}});
-  }
-  std::cout << FormatTable(
-      {"Started", "Took", "Type", "Outcome", "Stage", "Records", "Removals", "Bytes", "Events", "Revisions", "Session"},
-      rows, UsesColour(STDOUT_FILENO));
-}
-
 absl::StatusOr<ExitCode> ListSyncs(const Options& options, const SyncsWish& wish) {
   if (wish.most < 1) return errors::Usage("--most must be at least 1");
+  if (wish.uuid.empty() == wish.carer.empty()) return errors::Usage("give either a device's UUID or --carer");
   const Connection connection(options);
   v1::ListSyncsRequest request;
-  ASSIGN_OR_RETURN(*request.mutable_device_uuid(), DeviceUuid(wish.uuid));
+  if (wish.carer.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_device_uuid(), DeviceUuid(wish.uuid));
+  } else {
+    ASSIGN_OR_RETURN(*request.mutable_carer_id(), FindCarer(connection, wish.carer));
+  }
   std::vector<v1::SyncSummary> syncs;
   do {
     request.set_page_size(std::min<int>(1000, wish.most - static_cast<int>(syncs.size())));
@@ -271,15 +230,20 @@ void AddReport(CLI::App& app, CommandLine& line) {
   CLI::App* command = app.add_subcommand("devices", "The user device relationship report");
   command->footer(
       "Examples:\n  caresync devices --tenant demo --never-synced\n"
-      "  caresync devices --tenant demo --branch \"Rome 003\" --order-by \"last_successful_sync_time desc\"");
+      "  caresync devices --tenant demo --branch \"Rome 003\" --order-by \"state desc\"\n"
+      "  caresync devices --tenant demo --state overdue --csv devices.csv");
   const auto wish = std::make_shared<ReportWish>();
   command->add_option("--search", wish->search, "In the UUID, device name, app version, branch or a user's name");
   command->add_option("--branch", wish->branch, "Only this branch: its name or ID");
   command->add_option("--carer", wish->carer, "Only devices of this carer: ID or external ID");
-  command->add_option("--state", wish->state, "Only these whose last call: succeeded, failed or under-way");
+  command->add_option("--last-call", wish->last_call, "Only these whose last call: succeeded, failed or under-way");
+  command->add_option("--state", wish->state,
+                      "Only these in this state: current, behind, manual-sync-due, overdue, failing, diverged, "
+                      "never-synced, too-old, no-user or blocked");
+  command->add_option("--csv", wish->csv, "Write the report to this file, as CSV; - for the standard output");
   command->add_option("--order-by", wish->order_by,
-                      "device_uuid, device_name, app_version, branch_name, last_api_call_time or "
-                      "last_successful_sync_time; \" desc\" may follow");
+                      "device_uuid, device_name, app_version, branch_name, last_api_call_time, "
+                      "last_successful_sync_time or state (the worst last); \" desc\" may follow");
   command->add_flag("--never-synced", wish->never_synced, "Only devices that never completed a sync");
   command->callback([&line, wish] { line.run = [&line, wish] { return ListDevices(line.options, *wish); }; });
 }
@@ -297,6 +261,36 @@ void AddUpdate(CLI::App& group, CommandLine& line) {
   command->callback([&line, wish] { line.run = [&line, wish] { return UpdateDevice(line.options, *wish); }; });
 }
 
+// A command that does one thing to one device.
+void AddSetting(CLI::App& group, CommandLine& line, const std::string& name, const std::string& description,
+                const UpdateWish& setting) {
+  CLI::App* command = group.add_subcommand(name, description);
+  const auto wish = std::make_shared<UpdateWish>(setting);
+  command->add_option("UUID", wish->uuid, "The device")->required();
+  command->callback([&line, wish] { line.run = [&line, wish] { return UpdateDevice(line.options, *wish); }; });
+}
+
+void AddUsers(CLI::App& group, CommandLine& line) {
+  CLI::App* command = group.add_subcommand("users", "Say who uses a device; who is left out has its data dropped");
+  command->footer(
+      "Example:\n  caresync device users 6f9b1c1e-3c0f-4c6e-9d0e-0c2b5f6a7d81 003-rome/c1 003-rome/c2 --tenant demo");
+  const auto uuid = std::make_shared<std::string>();
+  const auto carers = std::make_shared<std::vector<std::string>>();
+  command->add_option("UUID", *uuid, "The device")->required();
+  command->add_option("CARERS", *carers, "All the carers who use it: IDs or external IDs");
+  const auto nobody = std::make_shared<bool>(false);
+  command->add_flag("--nobody", *nobody, "No carer uses it");
+  command->callback([&line, uuid, carers, nobody] {
+    line.run = [&line, uuid, carers, nobody]() -> absl::StatusOr<ExitCode> {
+      if (carers->empty() != *nobody) return errors::Usage("give the carers who use the device, or --nobody");
+      UpdateWish wish;
+      wish.uuid = *uuid;
+      wish.users = absl::StrJoin(*carers, ",");
+      return UpdateDevice(line.options, wish);
+    };
+  });
+}
+
 }  // namespace
 
 CLI::App& AddDeviceGroup(CLI::App& app) { return *app.add_subcommand("device", "Show and set up devices, or be one"); }
@@ -308,10 +302,24 @@ void AddReportCommands(CLI::App& app, CLI::App& group, CommandLine& line) {
   show->add_option("UUID", *uuid, "The device")->required();
   show->callback([&line, uuid] { line.run = [&line, uuid] { return ShowDevice(line.options, *uuid); }; });
   AddUpdate(group, line);
+  AddUsers(group, line);
+  UpdateWish block;
+  block.blocked = true;
+  AddSetting(group, line, "block", "Block a device: it is told to drop its data, and gets nothing", block);
+  UpdateWish unblock;
+  unblock.blocked = false;
+  AddSetting(group, line, "unblock", "Let a blocked device sync again", unblock);
+  UpdateWish clear_cloned;
+  clear_cloned.clear_cloned = true;
+  AddSetting(group, line, "clear-cloned", "Say that one phone alone uses the UUID again", clear_cloned);
 
   const auto wish = std::make_shared<SyncsWish>();
-  CLI::App* syncs = app.add_subcommand("syncs", "A device's syncs, newest first");
-  syncs->add_option("UUID", wish->uuid, "The device")->required();
+  CLI::App* syncs = app.add_subcommand("syncs", "A device's or a carer's syncs, newest first");
+  syncs->footer(
+      "Examples:\n  caresync syncs 6f9b1c1e-3c0f-4c6e-9d0e-0c2b5f6a7d81 --tenant demo\n"
+      "  caresync syncs --carer 003-rome/c1 --tenant demo");
+  syncs->add_option("UUID", wish->uuid, "The device");
+  syncs->add_option("--carer", wish->carer, "The carer, on whatever device: ID or external ID");
   syncs->add_option("--most", wish->most, "How many")->capture_default_str();
   syncs->callback([&line, wish] { line.run = [&line, wish] { return ListSyncs(line.options, *wish); }; });
 }

@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "caresync/v1/tenants.grpc.pb.h"
@@ -24,32 +26,77 @@ struct TenantSettings {
   std::optional<std::string> name;
   std::optional<std::string> time_zone;
   std::optional<std::string> auto_sync;
+  std::optional<std::string> download_window;
+  std::optional<std::string> retention;
+  std::optional<std::string> least_app_version;
+  std::optional<std::string> restore_wait;
 };
 
-absl::StatusOr<absl::Duration> ParseAutoSync(const std::string& text) {
-  if (text == "off") return absl::ZeroDuration();
-  absl::Duration interval;
-  if (!absl::ParseDuration(text, &interval) || interval <= absl::ZeroDuration()) {
-    return errors::Usage(absl::StrCat("--auto-sync ", text, ": give a time such as 30m or 2h, or off"));
+constexpr absl::Duration kDay = absl::Hours(24);
+
+// A length of time, in days as well ("14d"); "off" is none.
+absl::StatusOr<google::protobuf::Duration> ParseLength(const std::string& option, const std::string& text) {
+  google::protobuf::Duration none;
+  if (text == "off") return none;
+  absl::Duration length;
+  int32_t days = 0;
+  if (absl::EndsWith(text, "d") && absl::SimpleAtoi(text.substr(0, text.size() - 1), &days)) {
+    length = days * kDay;
+  } else if (!absl::ParseDuration(text, &length)) {
+    length = absl::ZeroDuration();
   }
-  return interval;
+  if (length <= absl::ZeroDuration() || length != absl::Trunc(length, absl::Seconds(1))) {
+    return errors::Usage(absl::StrCat(option, " ", text, ": give a time such as 30m, 2h or 14d, or off"));
+  }
+  google::protobuf::Duration given;
+  given.set_seconds(absl::ToInt64Seconds(length));
+  return given;
+}
+
+// Fills the lengths that were given into a tenant, or into an update of one.
+template <typename Message>
+absl::Status FillLengths(const TenantSettings& settings, Message& message) {
+  if (settings.auto_sync) {
+    ASSIGN_OR_RETURN(*message.mutable_auto_sync_interval(), ParseLength("--auto-sync", *settings.auto_sync));
+  }
+  if (settings.download_window) {
+    ASSIGN_OR_RETURN(*message.mutable_download_window(), ParseLength("--download-window", *settings.download_window));
+  }
+  if (settings.retention) {
+    ASSIGN_OR_RETURN(*message.mutable_retention(), ParseLength("--retention", *settings.retention));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> ParseRestoreWait(const std::string& text) {
+  absl::Duration wait;
+  if (!absl::ParseDuration(text, &wait) || wait < absl::ZeroDuration()) {
+    return errors::Usage(absl::StrCat("--restore-wait ", text, ": give a time such as 30m or 2h, or 0"));
+  }
+  return absl::ToInt64Seconds(wait);
 }
 
 Caller Operator() { return Caller{access::Role::kOperator, "", std::nullopt}; }
 
-std::string AutoSyncText(const v1::Tenant& tenant) {
-  if (tenant.auto_sync_interval().seconds() == 0) return "off";
-  return absl::FormatDuration(absl::Seconds(tenant.auto_sync_interval().seconds()));
+std::string LengthText(const google::protobuf::Duration& length) {
+  const absl::Duration given = absl::Seconds(length.seconds());
+  if (given == absl::ZeroDuration()) return "off";
+  if (given % kDay == absl::ZeroDuration()) return absl::StrCat(given / kDay, "d");
+  return absl::FormatDuration(given);
 }
 
 void PrintTenants(const std::vector<v1::Tenant>& tenants) {
   std::vector<std::vector<Cell>> rows;
   rows.reserve(tenants.size());
   for (const v1::Tenant& tenant : tenants) {
-    rows.push_back({tenant.tenant_id(), tenant.display_name(), tenant.time_zone(), AutoSyncText(tenant),
+    rows.push_back({tenant.tenant_id(), tenant.display_name(), tenant.time_zone(),
+                    LengthText(tenant.auto_sync_interval()), LengthText(tenant.download_window()),
+                    LengthText(tenant.retention()), tenant.least_app_version(),
                     PeopleTime(ToTime(tenant.create_time()), absl::LocalTimeZone())});
   }
-  std::cout << FormatTable({"Tenant", "Name", "Time zone", "Auto sync", "Created"}, rows, UsesColour(STDOUT_FILENO));
+  std::cout << FormatTable(
+      {"Tenant", "Name", "Time zone", "Auto sync", "Download window", "Retention", "Least app version", "Created"},
+      rows, UsesColour(STDOUT_FILENO));
 }
 
 ExitCode ShowTenant(const Options& options, const v1::Tenant& tenant) {
@@ -67,9 +114,11 @@ absl::StatusOr<ExitCode> CreateTenant(const Options& options, const TenantSettin
   tenant.set_tenant_id(settings.tenant_id);
   tenant.set_display_name(settings.name.value_or(""));
   tenant.set_time_zone(settings.time_zone.value_or(""));
-  if (settings.auto_sync) {
-    ASSIGN_OR_RETURN(const absl::Duration interval, ParseAutoSync(*settings.auto_sync));
-    tenant.mutable_auto_sync_interval()->set_seconds(absl::ToInt64Seconds(interval));
+  tenant.set_least_app_version(settings.least_app_version.value_or(""));
+  RETURN_IF_ERROR(FillLengths(settings, tenant));
+  if (settings.restore_wait) {
+    ASSIGN_OR_RETURN(const int64_t seconds, ParseRestoreWait(*settings.restore_wait));
+    tenant.mutable_restore_wait()->set_seconds(seconds);
   }
   const Connection connection(options);
   ASSIGN_OR_RETURN(const v1::Tenant created,
@@ -82,9 +131,11 @@ absl::StatusOr<ExitCode> SetTenant(const Options& options, const TenantSettings&
   request.set_tenant_id(settings.tenant_id);
   if (settings.name) request.set_display_name(*settings.name);
   if (settings.time_zone) request.set_time_zone(*settings.time_zone);
-  if (settings.auto_sync) {
-    ASSIGN_OR_RETURN(const absl::Duration interval, ParseAutoSync(*settings.auto_sync));
-    request.mutable_auto_sync_interval()->set_seconds(absl::ToInt64Seconds(interval));
+  if (settings.least_app_version) request.set_least_app_version(*settings.least_app_version);
+  RETURN_IF_ERROR(FillLengths(settings, request));
+  if (settings.restore_wait) {
+    ASSIGN_OR_RETURN(const int64_t seconds, ParseRestoreWait(*settings.restore_wait));
+    request.mutable_restore_wait()->set_seconds(seconds);
   }
   const Connection connection(options);
   ASSIGN_OR_RETURN(const v1::Tenant tenant,
@@ -98,6 +149,21 @@ absl::StatusOr<ExitCode> GetTenant(const Options& options, const std::string& te
   const Connection connection(options);
   ASSIGN_OR_RETURN(const v1::Tenant tenant, connection.Call(Operator(), &v1::TenantService::Stub::GetTenant, request));
   return ShowTenant(options, tenant);
+}
+
+absl::StatusOr<ExitCode> ReleaseRebuilds(const Options& options, const std::string& tenant_id) {
+  v1::ReleaseRebuildsRequest request;
+  request.set_tenant_id(tenant_id);
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(const v1::ReleaseRebuildsResponse released,
+                   connection.Call(Operator(), &v1::TenantService::Stub::ReleaseRebuilds, request));
+  if (options.json) {
+    PrintJson({{"release_time", IsoTime(ToTime(released.release_time()))}});
+  } else {
+    std::cout << "devices wait no longer, since " << PeopleTime(ToTime(released.release_time()), absl::LocalTimeZone())
+              << "\n";
+  }
+  return 0;
 }
 
 absl::StatusOr<ExitCode> ListTenants(const Options& options) {
@@ -126,6 +192,14 @@ void AddSettings(CLI::App& command, TenantSettings& settings) {
   command.add_option("--name", settings.name, "Shown to people");
   command.add_option("--time-zone", settings.time_zone, "An IANA name, such as Europe/London");
   command.add_option("--auto-sync", settings.auto_sync, "How often devices sync by themselves: 5m to 24h, or off");
+  command.add_option("--download-window", settings.download_window,
+                     "How far ahead of its start a visit comes to devices: 1h to 366d, or off: however far");
+  command.add_option("--retention", settings.retention,
+                     "How long after its end a visit stays on devices: 24h to 366d, or off: for ever");
+  command.add_option("--least-app-version", settings.least_app_version,
+                     "Apps below it may send events but get no changes, such as 4.10; empty: any may");
+  command.add_option("--restore-wait", settings.restore_wait,
+                     "How long devices wait for the rostering systems after a restore: 0 to 24h");
 }
 
 // What the token command takes.
@@ -178,7 +252,7 @@ void AddTenantCommands(CLI::App& app, CommandLine& line) {
   CLI::App* group = app.add_subcommand("tenant", "Make, list, show and change tenants");
   group->footer(
       "Examples:\n  caresync tenant create demo --name \"Demo Care\" --time-zone Europe/Rome\n"
-      "  caresync tenant set demo --auto-sync 15m");
+      "  caresync tenant set demo --auto-sync 15m --download-window 14d --retention 7d");
   const auto settings = std::make_shared<TenantSettings>();
 
   CLI::App* create = group->add_subcommand("create", "Make a tenant");
@@ -194,6 +268,13 @@ void AddTenantCommands(CLI::App& app, CommandLine& line) {
   show->add_option("ID", settings->tenant_id, "The tenant")->required();
   show->callback(
       [&line, settings] { line.run = [&line, settings] { return GetTenant(line.options, settings->tenant_id); }; });
+
+  CLI::App* release = group->add_subcommand(
+      "release-rebuilds", "After a restore: let devices make new copies without waiting for the rostering systems");
+  release->add_option("ID", settings->tenant_id, "The tenant")->required();
+  release->callback([&line, settings] {
+    line.run = [&line, settings] { return ReleaseRebuilds(line.options, settings->tenant_id); };
+  });
 
   CLI::App* list = group->add_subcommand("list", "List all tenants");
   list->callback([&line] { line.run = [&line] { return ListTenants(line.options); }; });

@@ -1,0 +1,142 @@
+#include "loadtest/agency.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "caresync/v1/roster.grpc.pb.h"
+#include "caresync/v1/tenants.grpc.pb.h"
+#include "server/base/status_macros.h"
+#include "tools/caresync/errors.h"
+#include "tools/caresync/rota_import.h"
+
+namespace caresync::loadtest {
+namespace {
+
+// When the working day of a rota starts, UTC.
+constexpr int kDayStartHour = 7;
+// Only a server that hangs meets it.
+constexpr std::chrono::seconds kDeadline{120};
+
+absl::StatusOr<std::string> ReadFile(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream content;
+  content << stream.rdbuf();
+  if (!stream || stream.bad()) return cli::errors::FileNotReadable(file);
+  return std::move(content).str();
+}
+
+void Prepare(grpc::ClientContext& context, const std::string& authorization) {
+  context.AddMetadata("authorization", authorization);
+  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Agency>> Agency::Open(const std::string& tenant, const RotaChoice& rotas,
+                                                     const Credentials& credentials, const Connections& connections) {
+  std::unique_ptr<Agency> agency(new Agency(credentials, connections));
+  RETURN_IF_ERROR(agency->MakeTenant(tenant));
+  RETURN_IF_ERROR(agency->ImportAll(rotas));
+  agency->ListCarers();
+  return agency;
+}
+
+absl::Status Agency::MakeTenant(const std::string& tenant) const {
+  ASSIGN_OR_RETURN(const std::string authorization, credentials_.OfOperator());
+  grpc::ClientContext context;
+  Prepare(context, authorization);
+  v1::CreateTenantRequest request;
+  request.mutable_tenant()->set_tenant_id(tenant);
+  v1::Tenant made;
+  const auto stub = v1::TenantService::NewStub(connections_.office());
+  return cli::errors::FromCall(stub->CreateTenant(&context, request, &made), connections_.server());
+}
+
+absl::Status Agency::ImportAll(const RotaChoice& rotas) {
+  for (int i = 0; i < rotas.sources; ++i) {
+    sources_.push_back(absl::StrCat("fleetload-", i));
+    imported_.emplace_back();
+    ASSIGN_OR_RETURN(const std::unique_ptr<RotaFeed> feed, NewFeed(static_cast<size_t>(i)));
+    for (const std::string& file : rotas.files) {
+      RETURN_IF_ERROR(ImportOne(file, rotas, static_cast<size_t>(i), *feed));
+    }
+    RETURN_IF_ERROR(feed->Close());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Agency::ImportOne(const std::string& file, const RotaChoice& rotas, size_t source, RotaFeed& feed) {
+  ASSIGN_OR_RETURN(const std::string json, ReadFile(file));
+  for (int day = 0; day < rotas.days; ++day) {
+    const absl::CivilDay date = rotas.date + day;
+    const absl::Time start =
+        absl::FromCivil(absl::CivilHour(date.year(), date.month(), date.day(), kDayStartHour), absl::UTCTimeZone());
+    ASSIGN_OR_RETURN(cli::RotaPlan plan, cli::PlanRota(file, json, {sources_[source], date, start, absl::Now()}));
+    for (v1::ApplyChangesRequest& request : plan.requests) {
+      RETURN_IF_ERROR(Apply(feed, request).status());
+      // The people are the same every day.
+      auto& changes = *request.mutable_changes();
+      if (day > 0) {
+        changes.erase(std::remove_if(changes.begin(), changes.end(),
+                                     [](const v1::RosterChange& change) { return !change.has_visit(); }),
+                      changes.end());
+      }
+      imported_[source].push_back(std::move(request));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Agency::ListCarers() {
+  std::vector<std::vector<std::string>> of_source(sources_.size());
+  size_t most = 0;
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    for (const v1::ApplyChangesRequest& request : imported_[i]) {
+      for (const v1::RosterChange& change : request.changes()) {
+        if (change.has_carer()) of_source[i].push_back(model_.IdOf(NameOf(change)));
+      }
+    }
+    most = std::max(most, of_source[i].size());
+  }
+  for (size_t k = 0; k < most; ++k) {
+    for (const std::vector<std::string>& carers : of_source) {
+      if (k < carers.size()) carer_ids_.push_back(carers[k]);
+    }
+  }
+}
+
+absl::StatusOr<std::unique_ptr<RotaFeed>> Agency::NewFeed(size_t source) const {
+  ASSIGN_OR_RETURN(const std::string authorization, credentials_.OfSource(sources_[source]));
+  return std::make_unique<RotaFeed>(connections_.office(), authorization, connections_.server());
+}
+
+absl::StatusOr<v1::ApplyChangesResponse> Agency::Apply(RotaFeed& feed, const v1::ApplyChangesRequest& request) {
+  ASSIGN_OR_RETURN(v1::ApplyChangesResponse response, feed.Apply(request));
+  RETURN_IF_ERROR(model_.Take(request, response));
+  return response;
+}
+
+absl::StatusOr<std::vector<v1::CareEventDelivery>> Agency::ReadCareEvents(const std::string& source) const {
+  ASSIGN_OR_RETURN(const std::string authorization, credentials_.OfSource(source));
+  grpc::ClientContext context;
+  Prepare(context, authorization);
+  const auto stub = v1::RosterService::NewStub(connections_.office());
+  const auto stream = stub->StreamCareEvents(&context, v1::StreamCareEventsRequest());
+  std::vector<v1::CareEventDelivery> events;
+  bool caught_up = false;
+  v1::StreamCareEventsResponse response;
+  while (stream->Read(&response)) {
+    for (v1::CareEventDelivery& event : *response.mutable_events()) events.push_back(std::move(event));
+    caught_up = response.caught_up();
+  }
+  RETURN_IF_ERROR(cli::errors::FromCall(stream->Finish(), connections_.server()));
+  if (!caught_up) return cli::errors::ServerBrokeProtocol("the stream of care events ended before it was caught up");
+  return events;
+}
+
+}  // namespace caresync::loadtest

@@ -1,0 +1,73 @@
+// The home-care agency of a run: a tenant of its own on the server, with real rotas, and the model of what it holds.
+#ifndef CARESYNC_LOADTEST_AGENCY_H_
+#define CARESYNC_LOADTEST_AGENCY_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/civil_time.h"
+#include "caresync/v1/roster.pb.h"
+#include "loadtest/connections.h"
+#include "loadtest/credentials.h"
+#include "loadtest/model.h"
+#include "loadtest/rota_feed.h"
+
+namespace caresync::loadtest {
+
+struct RotaChoice {
+  // As tools/caresync imports them.
+  std::vector<std::string> files;
+  absl::CivilDay date;
+  // The rotas are imported for so many days from `date` on.
+  int days = 1;
+  // So many rostering systems send them, each carers, service users and visits of its own.
+  int sources = 1;
+};
+
+// Used by one thread at a time.
+class Agency {
+ public:
+  // Makes the tenant and imports the rotas. `connections` must outlive it. Errors: those of the rota files and of the
+  // calls.
+  static absl::StatusOr<std::unique_ptr<Agency>> Open(const std::string& tenant, const RotaChoice& rotas,
+                                                      const Credentials& credentials, const Connections& connections);
+  Agency(const Agency&) = delete;
+  Agency& operator=(const Agency&) = delete;
+
+  const std::vector<std::string>& sources() const { return sources_; }
+  // All that `source` sent at the import, each record once.
+  const std::vector<v1::ApplyChangesRequest>& imported(size_t source) const { return imported_[source]; }
+  // Of every carer, those of all sources in turn.
+  const std::vector<std::string>& carer_ids() const { return carer_ids_; }
+  Model& model() { return model_; }
+
+  // A new stream of changes.
+  absl::StatusOr<std::unique_ptr<RotaFeed>> NewFeed(size_t source) const;
+  // Sends a message, waits for its answer, and lets the model take both.
+  absl::StatusOr<v1::ApplyChangesResponse> Apply(RotaFeed& feed, const v1::ApplyChangesRequest& request);
+  // Every care event that the source may read, from the beginning.
+  absl::StatusOr<std::vector<v1::CareEventDelivery>> ReadCareEvents(const std::string& source) const;
+
+ private:
+  Agency(const Credentials& credentials, const Connections& connections)
+      : credentials_(credentials), connections_(connections) {}
+
+  absl::Status MakeTenant(const std::string& tenant) const;
+  absl::Status ImportAll(const RotaChoice& rotas);
+  absl::Status ImportOne(const std::string& file, const RotaChoice& rotas, size_t source, RotaFeed& feed);
+  void ListCarers();
+
+  const Credentials credentials_;
+  const Connections& connections_;
+  std::vector<std::string> sources_;
+  std::vector<std::vector<v1::ApplyChangesRequest>> imported_;
+  std::vector<std::string> carer_ids_;
+  Model model_;
+};
+
+}  // namespace caresync::loadtest
+
+#endif  // CARESYNC_LOADTEST_AGENCY_H_

@@ -1,0 +1,94 @@
+// Many virtual devices that sync at once, each one sync after the other.
+#ifndef CARESYNC_LOADTEST_FLEET_H_
+#define CARESYNC_LOADTEST_FLEET_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "loadtest/connections.h"
+#include "loadtest/credentials.h"
+#include "loadtest/faults.h"
+#include "loadtest/sync_call.h"
+#include "loadtest/tally.h"
+#include "loadtest/virtual_device.h"
+#include "storage/mutex.h"
+
+namespace caresync::loadtest {
+
+// What the `index`-th device does next; nullopt: it rests. Called for many devices at once, for each one by one, by any
+// thread. A device whose sync failed rests without being asked.
+using NextSync = std::function<std::optional<SyncPlan>(size_t index, VirtualDevice& device)>;
+
+// Run, Start and Wait are one thread's, and so are the devices while no run is under way.
+class Fleet {
+ public:
+  // `count` devices with credentials of their own. The carers (record IDs) are given to them in turn: where there are
+  // more devices, a carer uses several. `connections` and `faults` must outlive it.
+  static absl::StatusOr<std::unique_ptr<Fleet>> Make(size_t count, const std::string& tenant,
+                                                     const std::vector<std::string>& carer_ids,
+                                                     const Credentials& credentials, const Connections& connections,
+                                                     Faults& faults);
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
+
+  size_t size() const { return members_.size(); }
+  VirtualDevice& device(size_t index) { return members_[index]->device; }
+  const VirtualDevice& device(size_t index) const { return members_[index]->device; }
+
+  // Lets every device sync until all rest and nothing of their calls is left. What goes wrong is added to the faults;
+  // every sync to `tally`.
+  void Run(NextSync next, Tally& tally);
+  // One sync of `type` on every device.
+  void RunOnce(v1::SyncType type, Tally& tally);
+
+  // Run in two halves.
+  void Start(NextSync next, Tally& tally);
+  void Wait();
+  // Between them: all devices leave the syncs that they follow. Devices that rest are not concerned.
+  void LeaveAll();
+  // Between them: how many rest.
+  size_t resting() const;
+
+ private:
+  struct Member {
+    Member(VirtualDevice device, std::string authorization)
+        : device(std::move(device)), authorization(std::move(authorization)) {}
+    VirtualDevice device;
+    const std::string authorization;
+    // Of the fleet's mutex.
+    std::shared_ptr<SyncCall> call;
+    // The server has not heard that the last sync was cut: one such stream a device at a time.
+    bool unheard_open = false;
+  };
+
+  Fleet(const Connections& connections, Faults& faults) : connections_(connections), faults_(faults) {}
+
+  // Begins the device's next sync, or lets it rest.
+  void Advance(size_t index);
+  void OnEnd(size_t index, const SyncEnd& end);
+  void OnGone(size_t index, const std::optional<absl::Status>& unheard);
+  void Rest();
+  void Tell(size_t index, const std::string& fault);
+
+  const Connections& connections_;
+  Faults& faults_;
+  std::vector<std::unique_ptr<Member>> members_;
+  // Of the run under way.
+  NextSync next_;
+  Tally* tally_ = nullptr;
+
+  mutable storage::Mutex mutex_;
+  storage::CondVar changed_;
+  size_t resting_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace caresync::loadtest
+
+#endif  // CARESYNC_LOADTEST_FLEET_H_

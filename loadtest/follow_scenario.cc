@@ -1,0 +1,208 @@
+// Devices that go on with changes as they commit.
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "loadtest/rota_changer.h"
+#include "loadtest/scenarios.h"
+#include "loadtest/stopwatch.h"
+#include "server/base/status_macros.h"
+#include "storage/mutex.h"
+
+namespace caresync::loadtest {
+namespace {
+
+constexpr int kVisitsOfCarer = 5;
+// How long a change that has committed may take to its last device before it counts as lost.
+constexpr absl::Duration kLost = absl::Seconds(10);
+constexpr std::chrono::milliseconds kLookEvery{100};
+
+struct Arrival {
+  std::string visit_id;
+  uint64_t revision = 0;
+  Instant came;
+};
+
+struct SentChange {
+  std::string visit_id;
+  // How many devices it comes to.
+  size_t devices = 0;
+  Instant sent;
+  Instant answered;
+};
+
+// What the devices saw. Safe from any thread.
+class Watch {
+ public:
+  void Take(const v1::SyncResponse& response, Instant came) {
+    storage::MutexLock lock(mutex_);
+    // What comes with or before the first success is no news.
+    if (response.has_sync_recorded()) {
+      ++following_;
+    } else if (following_of_all_) {
+      for (const v1::Upsert& upsert : response.changes().upserts()) {
+        arrivals_.push_back({upsert.record_id(), upsert.revision(), came});
+      }
+    }
+    changed_.NotifyAll();
+  }
+
+  size_t following() const {
+    storage::MutexLock lock(mutex_);
+    return following_;
+  }
+  // From now on arrivals count.
+  void Begin() {
+    storage::MutexLock lock(mutex_);
+    following_of_all_ = true;
+  }
+  // False where so many have not come in time.
+  bool WaitFor(size_t arrivals) {
+    const Deadline deadline(kLost);
+    storage::MutexLock lock(mutex_);
+    while (arrivals_.size() < arrivals && !deadline.passed()) changed_.WaitFor(mutex_, kLookEvery);
+    return arrivals_.size() >= arrivals;
+  }
+  void WaitABit() {
+    storage::MutexLock lock(mutex_);
+    changed_.WaitFor(mutex_, kLookEvery);
+  }
+  std::vector<Arrival> arrivals() const {
+    storage::MutexLock lock(mutex_);
+    return arrivals_;
+  }
+
+ private:
+  mutable storage::Mutex mutex_;
+  storage::CondVar changed_;
+  size_t following_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool following_of_all_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The first `count` devices begin to follow. False where not all of them do.
+bool BeginToFollow(Stage& stage, size_t count, Watch& watch, Phase& phase) {
+  const auto begun = std::make_shared<std::vector<char>>(stage.fleet.size());
+  stage.fleet.Start(
+      [begun, count, &watch](size_t index, VirtualDevice&) -> std::optional<SyncPlan> {
+        if (index >= count || std::exchange((*begun)[index], 1) != 0) return std::nullopt;
+        SyncPlan plan;
+        plan.follow = true;
+        plan.on_applied = [&watch](const v1::SyncResponse& response, Instant came) { watch.Take(response, came); };
+        return plan;
+      },
+      phase.syncs);
+  const size_t others = stage.fleet.size() - count;
+  while (!StopWished() && stage.fleet.resting() == others && watch.following() < count) watch.WaitABit();
+  return stage.fleet.resting() == others && watch.following() == count;
+}
+
+void LeaveAndRest(Fleet& fleet) {
+  fleet.LeaveAll();
+  fleet.Wait();
+}
+
+// By carer ID.
+std::map<std::string, size_t> DevicesOfCarers(const Fleet& fleet) {
+  std::map<std::string, size_t> devices;
+  for (size_t i = 0; i < fleet.size(); ++i) ++devices[fleet.device(i).carer_id()];
+  return devices;
+}
+
+// Changes one visit after the other, each of one carer; every change by its revision.
+absl::StatusOr<std::map<uint64_t, SentChange>> ChangeVisits(Stage& stage, PrivateVisits& visits, RotaFeed& feed) {
+  const std::map<std::string, size_t> devices = DevicesOfCarers(stage.fleet);
+  std::map<uint64_t, SentChange> changes;
+  const auto pause = absl::ToChronoNanoseconds(absl::Seconds(1 / stage.options.changes_per_second));
+  const Deadline deadline(stage.options.duration);
+  Instant next = Now();
+  while (!deadline.passed() && WaitUntil(next)) {
+    const v1::ApplyChangesRequest request = visits.ChangeOne();
+    const v1::RosterChange& change = request.changes(0);
+    const std::string carer =
+        stage.agency.model().IdOf({change.source(), v1::RECORD_KIND_CARER, change.visit().assignments(0).carer()});
+    const Instant sent = Now();
+    ASSIGN_OR_RETURN(const v1::ApplyChangesResponse response, stage.agency.Apply(feed, request));
+    changes[response.commit().revision()] = {response.results(0).record_id(), devices.at(carer), sent, Now()};
+    next = std::max(next + pause, Now());
+  }
+  return changes;
+}
+
+void Evaluate(const std::map<uint64_t, SentChange>& changes, const std::vector<Arrival>& arrivals, Stage& stage,
+              Phase& phase) {
+  for (const Arrival& arrival : arrivals) {
+    const auto change = changes.find(arrival.revision);
+    if (change == changes.end() || change->second.visit_id != arrival.visit_id) {
+      stage.faults.Add(absl::StrCat("visit ", arrival.visit_id, " came with revision ", arrival.revision,
+                                    ", which did not change it"));
+      continue;
+    }
+    // The commit lies between the two; an arrival before the answer counts as 0 after it.
+    phase.others["sent to device"].Add(Between(change->second.sent, arrival.came));
+    phase.others["answered to device"].Add(Between(change->second.answered, arrival.came));
+  }
+}
+
+// Every change must come to every device that it concerns.
+absl::Status ChangeWhileFollowing(Stage& stage, PrivateVisits& visits, RotaFeed& feed, Watch& watch, Phase& phase) {
+  watch.Begin();
+  ASSIGN_OR_RETURN(const auto changes, ChangeVisits(stage, visits, feed));
+  size_t expected = 0;
+  for (const auto& [revision, change] : changes) expected += change.devices;
+  if (!watch.WaitFor(expected)) {
+    stage.faults.Add(absl::StrCat("of ", expected, " changes that followers were to get, ", watch.arrivals().size(),
+                                  " came within ", absl::FormatDuration(kLost)));
+  }
+  phase.sums["changes"] = changes.size();
+  Evaluate(changes, watch.arrivals(), stage, phase);
+  return absl::OkStatus();
+}
+
+absl::Status WhyNotFollowing(const Faults& faults) {
+  for (const std::string& fault : faults.told()) {
+    if (!absl::StrContains(fault, "FOLLOW_UNAVAILABLE")) continue;
+    return absl::UnimplementedError("this server does not let devices follow (FOLLOW_UNAVAILABLE)");
+  }
+  return absl::InternalError("not every device could follow");
+}
+
+}  // namespace
+
+absl::Status RunFollow(Stage& stage) {
+  PrivateVisits visits(stage.agency.imported(0), CarersWithDevices(stage), kVisitsOfCarer);
+  ASSIGN_OR_RETURN(const std::unique_ptr<RotaFeed> feed, stage.agency.NewFeed(0));
+  for (const v1::ApplyChangesRequest& request : visits.ChangeAll()) {
+    RETURN_IF_ERROR(stage.agency.Apply(*feed, request).status());
+  }
+  // One alone, so that a server that cannot do it says so once.
+  Watch first_watch;
+  Phase& first = stage.report.AddPhase("first follower");
+  bool follow = false;
+  stage.report.Measure(first, [&] {
+    follow = BeginToFollow(stage, 1, first_watch, first);
+    LeaveAndRest(stage.fleet);
+  });
+  if (!follow) return WhyNotFollowing(stage.faults);
+
+  Watch watch;
+  absl::Status status;
+  Phase& phase = stage.report.AddPhase("follow");
+  stage.report.Measure(phase, [&] {
+    follow = BeginToFollow(stage, stage.fleet.size(), watch, phase);
+    if (follow) status = ChangeWhileFollowing(stage, visits, *feed, watch, phase);
+    LeaveAndRest(stage.fleet);
+  });
+  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(feed->Close());
+  return follow ? absl::OkStatus() : WhyNotFollowing(stage.faults);
+}
+
+}  // namespace caresync::loadtest

@@ -1,0 +1,126 @@
+// fleetload: a fleet of virtual devices against a caresyncd; what every device holds is checked at the end.
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "loadtest/agency.h"
+#include "loadtest/connections.h"
+#include "loadtest/credentials.h"
+#include "loadtest/faults.h"
+#include "loadtest/fleet.h"
+#include "loadtest/options.h"
+#include "loadtest/report.h"
+#include "loadtest/scenarios.h"
+#include "loadtest/server_process.h"
+#include "loadtest/stopwatch.h"
+#include "loadtest/verification.h"
+#include "server/base/status_macros.h"
+#include "tools/caresync/errors.h"
+
+namespace caresync::loadtest {
+namespace {
+
+constexpr int kWrong = 1;
+
+// The server under load: this program's own, or one that runs already.
+struct Target {
+  std::unique_ptr<TemporaryDirectory> directory;
+  std::unique_ptr<ServerProcess> own;
+  std::string address;
+  std::string data_dir;
+};
+
+absl::StatusOr<Target> OpenTarget(const Options& options) {
+  Target target;
+  target.address = options.server;
+  target.data_dir = options.data_dir;
+  if (!options.server.empty()) return target;
+  if (target.data_dir.empty()) {
+    ASSIGN_OR_RETURN(target.directory, TemporaryDirectory::Make());
+    target.data_dir = target.directory->path();
+  }
+  std::error_code error;
+  std::filesystem::create_directories(target.data_dir, error);
+  std::vector<std::string> arguments = {"--data-dir", target.data_dir, "--grpc-listen", "127.0.0.1:0"};
+  if (options.batch_bytes != 0) arguments.insert(arguments.end(), {"--batch-bytes", absl::StrCat(options.batch_bytes)});
+  if (options.server_threads != 0) {
+    arguments.insert(arguments.end(), {"--threads", absl::StrCat(options.server_threads)});
+  }
+  ASSIGN_OR_RETURN(target.own, ServerProcess::Start(BesideThisProgram("caresyncd"), std::move(arguments),
+                                                    absl::StrCat(target.data_dir, "/caresyncd.log")));
+  target.address = target.own->address();
+  return target;
+}
+
+// A tenant that no run before this one had: the model begins with nothing.
+std::string NewTenant() { return absl::StrFormat("fleet-%x", absl::ToUnixMicros(absl::Now())); }
+
+absl::Status RunOn(const Target& target, const Options& options, Report& report, Faults& faults) {
+  const std::string tenant = NewTenant();
+  ASSIGN_OR_RETURN(const Credentials credentials, Credentials::Open(target.data_dir, tenant));
+  const Connections connections(target.address, options.connections);
+  const RotaChoice rotas{options.rotas, options.date, options.days, options.sources};
+  ASSIGN_OR_RETURN(const std::unique_ptr<Agency> agency, Agency::Open(tenant, rotas, credentials, connections));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Fleet> fleet,
+                   Fleet::Make(options.devices, tenant, agency->carer_ids(), credentials, connections, faults));
+  report.settings() = {options.scenario, fleet->size(), connections.count(), agency->carer_ids().size()};
+
+  Phase& first = report.AddPhase("first copies");
+  report.Measure(first, [&] { fleet->RunOnce(v1::SYNC_TYPE_STANDARD, first.syncs); });
+  Stage stage{options, *agency, *fleet, report, faults};
+  RETURN_IF_ERROR(RunScenario(stage));
+  absl::Status verified;
+  Phase& last = report.AddPhase("last syncs");
+  report.Measure(last, [&] { verified = Verify(*agency, *fleet, last.syncs, faults, report.verified()); });
+  return verified;
+}
+
+absl::Status WriteJson(const std::string& file, const nlohmann::ordered_json& json) {
+  std::ofstream stream(file);
+  stream << json.dump(2) << std::endl;
+  return stream ? absl::OkStatus() : cli::errors::FileNotWritable(file);
+}
+
+void Tell(const absl::Status& status) {
+  std::cerr << "fleetload: " << cli::ErrorReason(status) << ": " << status.message() << "\n";
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  if (const std::optional<int> code = ParseOptions(argc, argv, options); code.has_value()) return *code;
+  StopOnSignals();
+  absl::StatusOr<Target> target = OpenTarget(options);
+  if (!target.ok()) {
+    Tell(target.status());
+    return kWrong;
+  }
+  Faults faults;
+  Report report(target->own == nullptr ? std::nullopt : std::optional<pid_t>(target->own->pid()));
+  absl::Status status = RunOn(*target, options, report, faults);
+  if (report.settings().devices > 0) report.PrintTable(std::cout, faults);
+  if (target->own != nullptr) status.Update(target->own->Stop());
+  if (!options.json.empty()) status.Update(WriteJson(options.json, report.ToJson(faults)));
+  if (!status.ok()) Tell(status);
+  return status.ok() && faults.count() == 0 ? 0 : kWrong;
+}
+
+}  // namespace
+}  // namespace caresync::loadtest
+
+int main(int argc, char** argv) {
+  // A peer that went away is an error of the call, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  return caresync::loadtest::Main(argc, argv);
+}

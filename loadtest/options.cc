@@ -1,0 +1,119 @@
+#include "loadtest/options.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <system_error>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "loadtest/connections.h"
+#include "loadtest/scenarios.h"
+
+namespace caresync::loadtest {
+namespace {
+
+constexpr int kBadOptions = 2;
+constexpr char kRotaFolder[] = "demo/rotas";
+// Half of what a connection takes: a device whose sync was cut may have a second stream open.
+constexpr size_t kDevicesOfConnection = kCallsOfConnection / 2;
+
+// Every rota of the repository, where the program is run from its root.
+std::vector<std::string> DefaultRotas() {
+  std::vector<std::string> files;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(kRotaFolder, none)) {
+    if (entry.path().extension() == ".json") files.push_back(entry.path().string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void AddOptions(CLI::App& app, Options& options, std::string& date, double& seconds) {
+  app.add_option("--devices", options.devices, "How many")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+  app.add_option("--scenario", options.scenario, "What they do")->required()->check(CLI::IsMember(ScenarioNames()));
+  app.add_option("--server", options.server, "HOST:PORT of a server that runs; without it, one is started");
+  app.add_option(
+      "--data-dir", options.data_dir,
+      "The server's data directory; needed with --server, for its signing key. Without both, a temporary one");
+  app.add_option("--rota", options.rotas, "Rota files (JSON); without it, all in demo/rotas")->check(CLI::ExistingFile);
+  app.add_option("--date", date, "The day of the rotas: YYYY-MM-DD; without it, today");
+  app.add_option("--days", options.days, "Import the rotas for so many days from then on")
+      ->check(CLI::Range(1, 366))
+      ->capture_default_str();
+  app.add_option("--duration", seconds, "Seconds that the scenario lasts")
+      ->check(CLI::Range(0.1, 86'400.0))
+      ->default_val(10);
+  app.add_option("--connections", options.connections,
+                 absl::StrCat("TCP connections; without it, one for ", kDevicesOfConnection, " devices"))
+      ->check(CLI::Range(1, 100'000));
+  app.add_option("--json", options.json, "Also write what was measured to this file");
+  app.add_option("--seed", options.seed, "Of everything that is random")->capture_default_str();
+  app.add_option("--sources", options.sources,
+                 "With ingest: rostering systems that send the rotas, each people of its own")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  app.add_option("--changes-per-second", options.changes_per_second,
+                 "Messages of rota changes a second, with storm and follow")
+      ->check(CLI::Range(0.1, 100'000.0))
+      ->capture_default_str();
+  app.add_option("--uploads-per-second", options.uploads_per_second,
+                 "With storm: uploads of care events a second, of all devices together")
+      ->check(CLI::Range(0.1, 100'000.0))
+      ->capture_default_str();
+  app.add_option("--batch-bytes", options.batch_bytes, "As caresyncd's, of a server that is started");
+  app.add_option("--server-threads", options.server_threads, "As caresyncd's --threads, of a server that is started");
+}
+
+// What is wrong with the options together; empty where nothing is.
+std::string Check(const Options& options) {
+  if (options.rotas.empty()) return absl::StrCat("there is no rota in ", kRotaFolder, "; name one with --rota");
+  if (!options.server.empty() && options.data_dir.empty()) {
+    return "--server needs --data-dir, that server's data directory: credentials are made with the key in it";
+  }
+  if (!options.server.empty() && (options.batch_bytes != 0 || options.server_threads != 0)) {
+    return "--batch-bytes and --server-threads are of a server that is started, not of one that runs";
+  }
+  if (options.sources > 1 && options.scenario != "ingest") return "--sources is for the scenario ingest";
+  if (NeedsConnectionForEach(options.scenario) && options.connections * kDevicesOfConnection < options.devices) {
+    return absl::StrCat(options.scenario, " needs a connection for every ", kDevicesOfConnection,
+                        " devices: a server takes ", kCallsOfConnection, " calls on one");
+  }
+  return "";
+}
+
+}  // namespace
+
+std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
+  std::string date;
+  double seconds = 0;
+  CLI::App app("fleetload: a fleet of virtual devices against caresyncd; what every device holds is checked",
+               "fleetload");
+  app.footer(
+      "Ends with 0 where every device holds what it must, with 1 where one differs or anything went wrong.\n"
+      "Example:\n  fleetload --devices 1000 --scenario storm --duration 30 --json storm.json");
+  AddOptions(app, options, date, seconds);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kBadOptions;
+  }
+  options.duration = absl::Seconds(seconds);
+  options.date = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
+  if (!date.empty() && !absl::ParseCivilTime(date, &options.date)) {
+    std::cerr << "fleetload: --date " << date << ": give a day such as 2026-11-21\n";
+    return kBadOptions;
+  }
+  if (options.rotas.empty()) options.rotas = DefaultRotas();
+  if (options.connections == 0) {
+    options.connections = (options.devices + kDevicesOfConnection - 1) / kDevicesOfConnection;
+  }
+  if (const std::string wrong = Check(options); !wrong.empty()) {
+    std::cerr << "fleetload: " << wrong << "\n";
+    return kBadOptions;
+  }
+  return std::nullopt;
+}
+
+}  // namespace caresync::loadtest

@@ -1,0 +1,48 @@
+// What a load test is asked to do.
+#ifndef CARESYNC_LOADTEST_OPTIONS_H_
+#define CARESYNC_LOADTEST_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/civil_time.h"
+#include "absl/time/time.h"
+
+namespace caresync::loadtest {
+
+struct Options {
+  size_t devices = 100;
+  std::string scenario;
+  // Empty: a server of its own.
+  std::string server;
+  // Where the server keeps its data, for its signing key. Empty, with a server of its own: a temporary directory.
+  std::string data_dir;
+  std::vector<std::string> rotas;
+  absl::CivilDay date;
+  int days = 1;
+  absl::Duration duration = absl::Seconds(10);
+  // As many as the devices need.
+  size_t connections = 0;
+  // Empty: none.
+  std::string json;
+  uint32_t seed = 1;
+  // How many rostering systems send rotas.
+  int sources = 1;
+  // Messages of changes a second, where the scenario does not send as fast as it can.
+  double changes_per_second = 20;
+  // With storm: uploads of care events a second, of all devices together.
+  double uploads_per_second = 20;
+  // Of a server of its own; 0: the server's default.
+  size_t batch_bytes = 0;
+  int server_threads = 0;
+};
+
+// Reads the command line and checks it. nullopt: go on; else the exit code, and everything is said.
+std::optional<int> ParseOptions(int argc, char** argv, Options& options);
+
+}  // namespace caresync::loadtest
+
+#endif  // CARESYNC_LOADTEST_OPTIONS_H_

@@ -1,0 +1,59 @@
+#include "loadtest/rota_feed.h"
+
+#include <utility>
+
+#include "server/base/status_macros.h"
+#include "tools/caresync/errors.h"
+
+namespace caresync::loadtest {
+
+RotaFeed::RotaFeed(const std::shared_ptr<grpc::Channel>& channel, const std::string& authorization, std::string server)
+    : server_(std::move(server)), stub_(v1::RosterService::NewStub(channel)) {
+  context_.AddMetadata("authorization", authorization);
+  stream_ = stub_->ApplyChanges(&context_);
+}
+
+RotaFeed::~RotaFeed() {
+  if (ended_) return;
+  context_.TryCancel();
+  stream_->Finish();
+}
+
+absl::StatusOr<v1::ApplyChangesResponse> RotaFeed::Apply(const v1::ApplyChangesRequest& request) {
+  RETURN_IF_ERROR(Send(request));
+  return Receive();
+}
+
+absl::Status RotaFeed::Send(const v1::ApplyChangesRequest& request) {
+  if (!stream_->Write(request)) return End();
+  ++unanswered_;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::ApplyChangesResponse> RotaFeed::Receive() {
+  v1::ApplyChangesResponse response;
+  if (!stream_->Read(&response)) return End();
+  --unanswered_;
+  return response;
+}
+
+absl::Status RotaFeed::Close() {
+  stream_->WritesDone();
+  v1::ApplyChangesResponse response;
+  if (stream_->Read(&response)) {
+    context_.TryCancel();
+    End().IgnoreError();
+    return cli::errors::ServerBrokeProtocol("more answers than messages");
+  }
+  ended_ = true;
+  return cli::errors::FromCall(stream_->Finish(), server_);
+}
+
+absl::Status RotaFeed::End() {
+  ended_ = true;
+  const absl::Status status = cli::errors::FromCall(stream_->Finish(), server_);
+  if (!status.ok()) return status;
+  return cli::errors::ServerBrokeProtocol("the stream of changes ended before every message had its answer");
+}
+
+}  // namespace caresync::loadtest

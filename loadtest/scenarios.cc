@@ -1,0 +1,51 @@
+#include "loadtest/scenarios.h"
+
+#include <array>
+#include <set>
+
+namespace caresync::loadtest {
+namespace {
+
+struct Scenario {
+  const char* name;
+  absl::Status (*run)(Stage&);
+  bool needs_connection_for_each;
+};
+
+constexpr std::array<Scenario, 6> kScenarios = {{
+    {"empty", RunEmpty, false},
+    {"delta", RunDelta, false},
+    {"clean", RunClean, false},
+    {"ingest", RunIngest, false},
+    {"follow", RunFollow, true},
+    {"storm", RunStorm, true},
+}};
+
+const Scenario* Find(const std::string& name) {
+  for (const Scenario& scenario : kScenarios) {
+    if (name == scenario.name) return &scenario;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> ScenarioNames() {
+  std::vector<std::string> names;
+  for (const Scenario& scenario : kScenarios) names.emplace_back(scenario.name);
+  return names;
+}
+
+bool NeedsConnectionForEach(const std::string& scenario) { return Find(scenario)->needs_connection_for_each; }
+
+absl::Status RunScenario(Stage& stage) { return Find(stage.options.scenario)->run(stage); }
+
+std::vector<std::string> CarersWithDevices(const Stage& stage) {
+  std::set<std::string> carers;
+  for (size_t i = 0; i < stage.fleet.size(); ++i) {
+    carers.insert(stage.agency.model().ExternalIdOf({v1::RECORD_KIND_CARER, stage.fleet.device(i).carer_id()}));
+  }
+  return {carers.begin(), carers.end()};
+}
+
+}  // namespace caresync::loadtest

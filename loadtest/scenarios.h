@@ -1,0 +1,55 @@
+// What a fleet can be asked to do.
+#ifndef CARESYNC_LOADTEST_SCENARIOS_H_
+#define CARESYNC_LOADTEST_SCENARIOS_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "loadtest/agency.h"
+#include "loadtest/faults.h"
+#include "loadtest/fleet.h"
+#include "loadtest/options.h"
+#include "loadtest/report.h"
+
+namespace caresync::loadtest {
+
+// What a scenario works with. Every device has made its first copy when it begins.
+struct Stage {
+  const Options& options;
+  Agency& agency;
+  Fleet& fleet;
+  Report& report;
+  Faults& faults;
+};
+
+// Each returns when the fleet rests; whatever differs from what was to be expected is added to the faults. Errors:
+// those of the calls that are none of a device's.
+
+// Devices that are caught up run auto syncs, each the next one as soon as the last is done.
+absl::Status RunEmpty(Stage& stage);
+// Devices run clean syncs, as above.
+absl::Status RunClean(Stage& stage);
+// Rounds: five records of every device change, then all devices sync. Only the syncs are measured.
+absl::Status RunDelta(Stage& stage);
+// Every source sends new visits in messages of 100, as fast as the answers come.
+absl::Status RunIngest(Stage& stage);
+// Devices follow; the time from a commit until its devices have it.
+absl::Status RunFollow(Stage& stage);
+// Everything at once: devices sync with cuts at random points, make clean copies and upload care events while the rota
+// changes.
+absl::Status RunStorm(Stage& stage);
+
+// The carers who use the fleet's devices, each once, as the first source names them.
+std::vector<std::string> CarersWithDevices(const Stage& stage);
+
+std::vector<std::string> ScenarioNames();
+// Devices hold streams open in it: they must not wait for one another's.
+bool NeedsConnectionForEach(const std::string& scenario);
+// `stage.options.scenario` is one of ScenarioNames.
+absl::Status RunScenario(Stage& stage);
+
+}  // namespace caresync::loadtest
+
+#endif  // CARESYNC_LOADTEST_SCENARIOS_H_

@@ -1,0 +1,124 @@
+// Carries one sync of a virtual device over gRPC's callback API: no thread waits for it.
+#ifndef CARESYNC_LOADTEST_SYNC_CALL_H_
+#define CARESYNC_LOADTEST_SYNC_CALL_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "caresync/v1/device_sync.grpc.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "loadtest/stopwatch.h"
+#include "loadtest/virtual_device.h"
+#include "storage/mutex.h"
+
+namespace caresync::loadtest {
+
+// Where a sync is cut off, as by a bad network or a carer who leaves the app.
+struct Cut {
+  enum class Place {
+    kUnapplied,  // The message is lost.
+    kUnacked,    // It is applied, its ack is lost.
+    kAcked,      // Its ack is handed to the network, and may be lost there.
+  };
+  // Counted from 1; 0: at once, before anything came. Where fewer come, the sync is not cut.
+  uint32_t message = 0;
+  Place place = Place::kUnapplied;
+  // The server hears nothing of the cut: the stream stays open, and the next one of the device takes over.
+  bool unheard = false;
+};
+
+struct SyncPlan {
+  v1::SyncType type = v1::SYNC_TYPE_AUTO;
+  // Go on with changes as they commit; such a sync ends by SyncCall::Leave.
+  bool follow = false;
+  std::optional<Cut> cut;
+  // Told of each message that was applied, and when it came. Called by gRPC's threads, one message at a time.
+  std::function<void(const v1::SyncResponse&, Instant)> on_applied;
+};
+
+// What a sync came to.
+struct SyncEnd {
+  v1::SyncType type = v1::SYNC_TYPE_UNSPECIFIED;
+  // As errors::FromCall of tools/caresync; of no meaning where the sync was cut.
+  absl::Status status;
+  bool recorded = false;
+  // The device left before the server had ended the stream.
+  bool cut = false;
+  // The server has not heard of the cut: the stream is open until another takes over.
+  bool unheard = false;
+  // From its beginning until it was recorded.
+  absl::Duration latency;
+  uint64_t messages = 0;
+  uint64_t upserts = 0;
+  uint64_t removals = 0;
+  uint64_t event_results = 0;
+  uint64_t rebuilds = 0;
+  // Of the messages received.
+  uint64_t bytes = 0;
+};
+
+// What a call needs of its fleet.
+struct SyncWiring {
+  // Both outlive the call.
+  v1::DeviceSyncService::Stub* stub = nullptr;
+  VirtualDevice* device = nullptr;
+  std::string authorization;
+  // Names the server in errors.
+  std::string server;
+  // Called once, by a thread of gRPC's, when the device is free for its next sync.
+  std::function<void(const SyncEnd&)> on_end;
+  // Called once, by a thread of gRPC's, when nothing of the call is left. `unheard`: how the server ended a stream that
+  // was cut without its hearing of it.
+  std::function<void(std::optional<absl::Status> unheard)> on_gone;
+};
+
+// Keeps itself alive until nothing of the call is left.
+class SyncCall : public grpc::ClientBidiReactor<v1::SyncRequest, v1::SyncResponse> {
+ public:
+  // The device is the call's until `on_end`.
+  static std::shared_ptr<SyncCall> Begin(SyncWiring wiring, SyncPlan plan);
+
+  // Ends it from the device's side, whatever has come so far. Safe from any thread, at any time.
+  void Leave();
+
+ private:
+  SyncCall(SyncWiring wiring, SyncPlan plan) : wiring_(std::move(wiring)), plan_(std::move(plan)) {}
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnDone(const grpc::Status& status) override;
+
+  // Applies a message. True where the call is cut at it.
+  bool Take(Instant came) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsCutAt(Cut::Place place) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountMessage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Called without the lock: the device may be given to its next sync.
+  void CutOff();
+
+  const SyncWiring wiring_;
+  const SyncPlan plan_;
+  std::shared_ptr<SyncCall> self_;
+  grpc::ClientContext context_;
+  Instant began_;
+  // Written by gRPC between StartRead and OnReadDone.
+  v1::SyncResponse incoming_;
+
+  storage::Mutex mutex_;
+  // The first is on its way where `writing_`.
+  std::deque<v1::SyncRequest> outbox_ ABSL_GUARDED_BY(mutex_);
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // The device takes no part in it any more.
+  bool left_ ABSL_GUARDED_BY(mutex_) = false;
+  SyncEnd end_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace caresync::loadtest
+
+#endif  // CARESYNC_LOADTEST_SYNC_CALL_H_

@@ -1,0 +1,23 @@
+// Two phones with one UUID, seen by their streams taking each other over: a bad network makes a few take-overs an hour,
+// two phones that both want to sync make one with every call. Pure functions; safe from any thread.
+#ifndef CARESYNC_SERVER_DEVICES_TAKE_OVERS_H_
+#define CARESYNC_SERVER_DEVICES_TAKE_OVERS_H_
+
+#include "absl/time/time.h"
+#include "caresync/store/stored.pb.h"
+#include "server/devices/device_rows.h"
+
+namespace caresync::devices {
+
+// Adds a take-over at `now` to the report's times, and forgets what says nothing any more.
+void NoteTakeOver(store::DeviceReport& report, absl::Time now);
+
+// Whether the device is to be refused as cloned: it is known to be, or this is (`displaced`: a session of the device
+// was open and is being ended by this one) one take-over more than limits::kTakeOversInAnHour within an hour. Once true
+// it stays so by Device.cloned, which the first commit of that session writes (SessionRows::Begin), until an
+// administrator clears it; take-overs before that speak for nothing.
+bool IsCloned(const DeviceRows& rows, bool displaced, absl::Time now);
+
+}  // namespace caresync::devices
+
+#endif  // CARESYNC_SERVER_DEVICES_TAKE_OVERS_H_

@@ -1,0 +1,213 @@
+#include "server/records/fan_out_walk.h"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/status_macros.h"
+#include "server/records/fan_out.h"
+#include "server/records/grants.h"
+#include "server/records/groups.h"
+#include "server/records/record_key.h"
+
+namespace caresync::records {
+namespace {
+
+using base::ReceiverId;
+using base::RecordKey;
+using storage::Space;
+
+// Rows of a group that are read at once.
+constexpr size_t kRowsAtOnce = 512;
+
+absl::StatusOr<ReceiverId> ReceiverOf(const RecordKey& carer) {
+  const std::optional<RecordName> name = NameOf(carer);
+  if (!name.has_value()) return base::errors::DamagedRow("a group's row that names no carer");
+  return CarerReceiver(name->id);
+}
+
+// The first holder in `rest`.
+absl::StatusOr<std::optional<ReceiverId>> FirstHolder(const storage::Reader& reader, const storage::KeyRange& rest) {
+  std::optional<ReceiverId> holder;
+  bool damaged = false;
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, rest, 1, [&](std::string_view key, std::string_view) {
+    RecordKey of;
+    std::string reason;
+    damaged = !base::keys::ParseGrant(key, &of, &holder.emplace(), &reason);
+    return false;
+  }));
+  if (damaged) return base::errors::DamagedRow("grant");
+  return holder;
+}
+
+class Walk {
+ public:
+  Walk(Settler& settler, store::FanOut& fan_out)
+      : settler_(settler),
+        transaction_(settler.transaction()),
+        tenant_(transaction_.tenant()),
+        fan_out_(fan_out),
+        // A fan-out that is not a task yet belongs to this very change.
+        since_(fan_out.task_id().empty() ? transaction_.revision() : fan_out.change_revision()) {}
+
+  absl::StatusOr<bool> Run() {
+    switch (fan_out_.target_case()) {
+      case store::FanOut::kOfRecord:
+        return OverHolders({fan_out_.of_record().record()}, std::nullopt);
+      case store::FanOut::kOfChild:
+        return OverHolders({fan_out_.of_child().record()}, RecordKey{fan_out_.of_child().child()});
+      case store::FanOut::kOfMembers:
+        return OverMembers();
+      case store::FanOut::kOfGroupRecord:
+        return OverMembersOfGroup();
+      case store::FanOut::kOfPairs:
+        return OverPairs();
+      case store::FanOut::TARGET_NOT_SET:
+        break;
+    }
+    return base::errors::DamagedRow("a fan-out without a target");
+  }
+
+ private:
+  absl::StatusOr<bool> Settle(const ReceiverId& receiver, const RecordKey& record,
+                              const std::optional<RecordKey>& child) {
+    if (child.has_value()) return settler_.SettleChild(receiver, record, *child);
+    return settler_.Settle(receiver, record);
+  }
+
+  // The next holder to be looked at: the one whose members are being walked over, else the one after the last.
+  absl::StatusOr<std::optional<ReceiverId>> NextHolder(const RecordKey& record) const {
+    storage::KeyRange rest = base::keys::GrantsOfRecord(tenant_, record);
+    if (!fan_out_.done_holder().empty()) {
+      const storage::KeyRange last = base::keys::GrantsOfReceiver(tenant_, record, {fan_out_.done_holder()});
+      rest.begin = fan_out_.done_record().empty() ? last.end : last.begin;
+    }
+    return FirstHolder(transaction_, rest);
+  }
+
+  absl::StatusOr<bool> OverHolders(const RecordKey& record, const std::optional<RecordKey>& child) {
+    while (true) {
+      ASSIGN_OR_RETURN(const std::optional<ReceiverId> holder, NextHolder(record));
+      if (!holder.has_value()) return true;
+      // The group whose members were being walked over may have lost its last row meanwhile.
+      if (holder->bytes != fan_out_.done_holder()) fan_out_.clear_done_record();
+      const std::optional<RecordKey> group = GroupOfHolder(*holder);
+      bool through = true;
+      if (group.has_value()) {
+        ASSIGN_OR_RETURN(through, OverMembersOf(*group, record, child));
+      } else {
+        ASSIGN_OR_RETURN(through, Settle(*holder, record, child));
+      }
+      if (through || !fan_out_.done_record().empty()) fan_out_.set_done_holder(holder->bytes);
+      if (!through) return false;
+      fan_out_.clear_done_record();
+    }
+  }
+
+  // All members of the group after the last one, for one record.
+  absl::StatusOr<bool> OverMembersOf(const RecordKey& group, const RecordKey& record,
+                                     const std::optional<RecordKey>& child) {
+    while (true) {
+      ASSIGN_OR_RETURN(const std::vector<RecordKey> members,
+                       MembersOf(transaction_, tenant_, group, {fan_out_.done_record()}, kRowsAtOnce));
+      for (const RecordKey& member : members) {
+        ASSIGN_OR_RETURN(const ReceiverId receiver, ReceiverOf(member));
+        ASSIGN_OR_RETURN(const bool settled, Settle(receiver, record, child));
+        if (!settled) return false;
+        fan_out_.set_done_record(member.bytes);
+      }
+      if (members.size() < kRowsAtOnce) return true;
+    }
+  }
+
+  absl::StatusOr<bool> OverMembersOfGroup() {
+    const RecordKey group{fan_out_.of_group_record().group()};
+    const RecordKey record{fan_out_.of_group_record().record()};
+    ASSIGN_OR_RETURN(const bool through, OverMembersOf(group, record, std::nullopt));
+    if (!through) return false;
+    RETURN_IF_ERROR(ForgetGroupGrant(transaction_, group, record, since_));
+    return true;
+  }
+
+  // All records of the group after the last one, for one carer.
+  absl::StatusOr<bool> OverRecordsOf(const RecordKey& group, const ReceiverId& receiver) {
+    while (true) {
+      ASSIGN_OR_RETURN(const std::vector<RecordKey> records,
+                       RecordsOf(transaction_, tenant_, group, {fan_out_.done_record()}, kRowsAtOnce));
+      for (const RecordKey& record : records) {
+        ASSIGN_OR_RETURN(const bool settled, settler_.Settle(receiver, record));
+        if (!settled) return false;
+        fan_out_.set_done_record(record.bytes);
+      }
+      if (records.size() < kRowsAtOnce) return true;
+    }
+  }
+
+  absl::StatusOr<bool> OverMembers() {
+    store::FanOut::OfMembers& target = *fan_out_.mutable_of_members();
+    const RecordKey group{target.group()};
+    const std::set<std::string> scopes(fan_out_.scopes().begin(), fan_out_.scopes().end());
+    int done = 0;
+    bool through = true;
+    for (; done < target.carers_size(); ++done) {
+      const RecordKey carer{target.carers(done)};
+      ASSIGN_OR_RETURN(const ReceiverId receiver, ReceiverOf(carer));
+      ASSIGN_OR_RETURN(through, OverRecordsOf(group, receiver));
+      // A carer costs a look though the group has no records.
+      through = through && settler_.Look();
+      if (!through) break;
+      fan_out_.clear_done_record();
+      RETURN_IF_ERROR(ForgetMember(transaction_, group, carer, since_));
+      // Its feed is right: it need not wait for the others.
+      if (scopes.contains(receiver.bytes)) DeleteScope(transaction_, receiver.bytes, fan_out_.task_id());
+    }
+    target.mutable_carers()->DeleteSubrange(0, done);
+    return through;
+  }
+
+  absl::StatusOr<bool> OverPairs() {
+    store::FanOut::OfPairs& target = *fan_out_.mutable_of_pairs();
+    int done = 0;
+    bool settled = true;
+    for (; done < target.pairs_size(); ++done) {
+      const store::FanOut::Pair& pair = target.pairs(done);
+      ASSIGN_OR_RETURN(settled, settler_.Settle({pair.receiver()}, {pair.record()}));
+      if (!settled) break;
+    }
+    target.mutable_pairs()->DeleteSubrange(0, done);
+    return settled;
+  }
+
+  Settler& settler_;
+  commit::Transaction& transaction_;
+  const base::TenantId tenant_;
+  store::FanOut& fan_out_;
+  const base::Revision since_;
+};
+
+}  // namespace
+
+absl::StatusOr<bool> WalkFanOut(Settler& settler, Settler::Mode mode, store::FanOut& fan_out) {
+  RETURN_IF_ERROR(settler.Begin(mode));
+  return Walk(settler, fan_out).Run();
+}
+
+absl::StatusOr<std::vector<ReceiverId>> HoldersOf(const storage::Reader& reader, const base::TenantId& tenant,
+                                                  const RecordKey& record, size_t most) {
+  std::vector<ReceiverId> holders;
+  storage::KeyRange rest = base::keys::GrantsOfRecord(tenant, record);
+  // One row a holder: a carer who was assigned to hundreds of visits has hundreds of rows, which are stepped over.
+  while (holders.size() < most) {
+    ASSIGN_OR_RETURN(std::optional<ReceiverId> next, FirstHolder(reader, rest));
+    if (!next.has_value()) break;
+    rest.begin = base::keys::GrantsOfReceiver(tenant, record, *next).end;
+    holders.push_back(*std::move(next));
+  }
+  return holders;
+}
+
+}  // namespace caresync::records

@@ -1,0 +1,44 @@
+#include "server/sync/restore_wait.h"
+
+#include <algorithm>
+#include <string>
+
+#include "server/base/errors.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/sync/policy.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::sync {
+
+namespace limits = base::limits;
+
+absl::StatusOr<RestoreFacts> ReadRestoreFacts(const storage::Reader& reader, const base::TenantId& tenant,
+                                              const std::optional<ResumeToken>& token, const StartFacts& facts,
+                                              const restore::Opening& opening, absl::Time now) {
+  RestoreFacts restore;
+  const std::string timeline = token.has_value() ? token->cursor.timeline : "";
+  ASSIGN_OR_RETURN(const restore::Losses losses, restore::LossesOf(reader, tenant, timeline));
+  restore.losses_noted = losses.noted;
+  if (!token.has_value() || facts.token_standing != commit::CursorStanding::kForeign) return restore;
+  restore.loss_to_note = !losses.is_noted;
+  ASSIGN_OR_RETURN(restore.standing,
+                   restore::StandingOf(reader, tenant, opening, tenants::RestoreWait(facts.tenant), now));
+  return restore;
+}
+
+absl::Status CheckWait(const SessionIdentity& identity, const std::optional<ResumeToken>& token,
+                       const StartFacts& facts, absl::Time now) {
+  if (!token.has_value() || facts.token_standing != commit::CursorStanding::kForeign) return absl::OkStatus();
+  const restore::Standing& standing = facts.restore.standing;
+  const absl::Time place = standing.released_time + PlaceIn(limits::kRebuildSpread, identity.device);
+  // The waiting may end sooner than it must.
+  if (standing.waiting) {
+    return base::errors::WaitingAfterRestore(std::min(place - now, limits::kRestoreRetryAfter));
+  }
+  // Before its end: somebody has set the wall clock back, and places in time mean nothing any more.
+  const bool place_is_ahead = standing.released_time <= now && now < place;
+  return place_is_ahead ? base::errors::WaitingAfterRestore(place - now) : absl::OkStatus();
+}
+
+}  // namespace caresync::sync

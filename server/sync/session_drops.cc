@@ -1,0 +1,43 @@
+// Copies that the device must drop at once: told, and recorded when it says that it did.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/base/errors.h"
+#include "server/sync/session.h"
+
+namespace caresync::sync {
+
+namespace errors = base::errors;
+
+void Session::TellDrops(v1::Started& started) {
+  for (const std::string& carer : facts_->pending_drops) {
+    started.add_drop_now_carer_ids(carer);
+    drops_told_.insert(carer);
+  }
+}
+
+bool Session::AwaitsDrops() const { return !half_closed_ && (!drops_told_.empty() || recording_drops_ > 0); }
+
+void Session::OnDropped(const v1::Ack& ack) {
+  std::vector<std::string> dropped;
+  for (const std::string& carer : ack.dropped_carer_ids()) {
+    // One that it was not told to drop is its own affair, but what is said of it here would be wrong.
+    if (drops_told_.erase(carer) > 0) dropped.push_back(carer);
+  }
+  if (dropped.empty()) return;
+  for (const std::string& carer : dropped) rows_->ForgetCopy(carer);
+  rows_changed_ = true;
+  ++recording_drops_;
+  actions_.push_back(RecordDropsAction{std::move(dropped)});
+}
+
+void Session::On(DropsRecordedEvent event) {
+  --recording_drops_;
+  if (phase_ != Phase::kRunning) return;
+  if (!event.status.ok()) return Fail(base::Named(event.status), v1::SYNC_OUTCOME_SERVER_FAILED);
+  Continue();
+}
+
+}  // namespace caresync::sync

@@ -1,0 +1,149 @@
+// How a session goes on after its first success, what it waits for, and what it tells the device of its own accord.
+#include <algorithm>
+#include <utility>
+
+#include "google/protobuf/util/time_util.h"
+#include "server/base/errors.h"
+#include "server/base/limits.h"
+#include "server/base/proto_time.h"
+#include "server/sync/policy.h"
+#include "server/sync/session.h"
+
+namespace caresync::sync {
+
+namespace errors = base::errors;
+namespace limits = base::limits;
+
+// ---- Rounds
+
+void Session::On(MovedEvent event) {
+  moved_to_ = std::max(moved_to_, event.revision);
+  Continue();
+}
+
+void Session::BeginRound() {
+  success_ = Success::kNotYet;
+  records_done_ = 0;
+  records_total_ = 0;
+  store::SyncRow& sync = rows_->sync();
+  sync.set_outcome(v1::SYNC_OUTCOME_UNDER_WAY);
+  sync.set_end_time_us(0);
+}
+
+void Session::MarkSuccess() {
+  if (follows()) rows_->sync().set_confirmations(rows_->sync().confirmations() + 1);
+  rows_->MarkSuccess(now_);
+  success_ = Success::kBeingRecorded;
+}
+
+void Session::OnRecorded() {
+  success_ = Success::kRecorded;
+  outcome_ = v1::SYNC_OUTCOME_SUCCEEDED;
+  if (!follows()) return;
+  caught_up_sent_ = false;
+  SetConfirmTimer();
+}
+
+void Session::SetConfirmTimer() {
+  const int64_t interval = facts_->tenant.auto_sync_interval_s();
+  actions_.push_back(
+      SetTimerAction{SessionTimer::kConfirm, interval > 0 ? absl::Seconds(interval) : limits::kFollowInterval});
+}
+
+// ---- Waiting for fan-outs
+
+void Session::WaitForFanOuts() {
+  if (!std::exchange(waiting_, true)) {
+    actions_.push_back(SetTimerAction{SessionTimer::kFanOutWait, limits::kFanOutWait});
+  }
+  if (!std::exchange(hears_fan_outs_, true)) {
+    actions_.push_back(SubscribeAction{SessionTopic::kFanOuts});
+    // It may have gone through before anybody could tell.
+    look_again_ = true;
+  }
+  actions_.push_back(SetTimerAction{SessionTimer::kFanOutLook, limits::kFanOutLook});
+  Continue();
+}
+
+void Session::EndWaiting() {
+  if (!std::exchange(waiting_, false)) return;
+  actions_.push_back(SetTimerAction{SessionTimer::kFanOutWait, std::nullopt});
+  actions_.push_back(SetTimerAction{SessionTimer::kFanOutLook, std::nullopt});
+}
+
+void Session::On(FanOutsMovedEvent event) {
+  look_again_ = true;
+  Continue();
+}
+
+// ---- Notices
+
+void Session::On(NoticeEvent event) {
+  if (std::holds_alternative<SyncAsked>(event.notice)) {
+    notices_.sync_now = true;
+  } else if (std::holds_alternative<PreferencesChanged>(event.notice)) {
+    actions_.push_back(ReadTenantAction{});
+  } else {
+    const DropAsked& asked = std::get<DropAsked>(event.notice);
+    notices_.drop_now.insert(asked.carer_ids.begin(), asked.carer_ids.end());
+    // A read shows whether the carer who follows may go on.
+    if (notices_.drop_now.contains(identity_.carer.ToString())) more_left_ = true;
+  }
+  Continue();
+}
+
+void Session::On(TenantReadEvent event) {
+  if (!event.tenant.ok()) return Fail(base::Named(event.tenant.status()), v1::SYNC_OUTCOME_SERVER_FAILED);
+  facts_->tenant = *std::move(event.tenant);
+  notices_.preferences = true;
+  if (follows() && IsIdle()) SetConfirmTimer();
+  Continue();
+}
+
+std::optional<v1::SyncResponse> Session::NextNotice() {
+  v1::SyncResponse response;
+  v1::Notice& notice = *response.mutable_notice();
+  if (!notices_.drop_now.empty()) {
+    for (const std::string& carer : std::exchange(notices_.drop_now, {})) {
+      notice.mutable_drop_now()->add_carer_ids(carer);
+      drops_told_.insert(carer);
+    }
+  } else if (std::exchange(notices_.preferences, false)) {
+    *notice.mutable_preferences() = PolicyFor(facts_->tenant, identity_.device, now_);
+  } else if (std::exchange(notices_.sync_now, false)) {
+    notice.mutable_sync_now();
+  } else if (std::exchange(notices_.credentials_end, false)) {
+    *notice.mutable_credentials_end_time() = base::ToTimestamp(identity_.credential_end);
+  } else {
+    return std::nullopt;
+  }
+  return response;
+}
+
+void Session::SetCredentialTimer(absl::Duration early) {
+  if (identity_.credential_end == absl::InfiniteFuture()) return;
+  const absl::Duration left = identity_.credential_end - now_ - early;
+  actions_.push_back(SetTimerAction{SessionTimer::kCredential, std::max(left, absl::ZeroDuration())});
+}
+
+// The wall clock decides, whatever the timer said.
+void Session::OnCredentialTimer() {
+  const absl::Duration left = identity_.credential_end - now_;
+  if (left <= absl::ZeroDuration()) return Fail(errors::CredentialExpired(), v1::SYNC_OUTCOME_INTERRUPTED);
+  if (left > limits::kCredentialNotice) return SetCredentialTimer(limits::kCredentialNotice);
+  notices_.credentials_end = true;
+  SetCredentialTimer(absl::ZeroDuration());
+  Continue();
+}
+
+void Session::SayGoodbye() {
+  // What is under way leaves first, and then the end itself says when to come back.
+  if (!going_away_ || !begun_ || sending_ || abandon_) return;
+  v1::SyncResponse response;
+  *response.mutable_notice()->mutable_going_away()->mutable_reconnect_after() =
+      google::protobuf::util::TimeUtil::MillisecondsToDuration(
+          absl::ToInt64Milliseconds(ReconnectAfter(identity_.device)));
+  actions_.push_back(SendAction{std::move(response)});
+}
+
+}  // namespace caresync::sync

@@ -1,0 +1,21 @@
+// What a session does about a restore of the store.
+#include "server/sync/session.h"
+
+namespace caresync::sync {
+
+bool Session::AwaitsResend() const {
+  const bool events_taken = uploads_.empty() && events_settled_ >= start_.unsent_events();
+  return awaits_restore_ && events_taken && !half_closed_ && rows_.has_value() && rows_->resend_wanted();
+}
+
+void Session::NoteLostEvents() {
+  const std::optional<store::SyncRow>& last = facts_->rows.last_sync;
+  const base::Revision last_began = last.has_value() ? last->start_revision() : 0;
+  // A cursor can be known, or there can be none, though events were lost: a sync that was cut between its uploads and
+  // its download left nothing that tells of them. So everybody is asked once, phones that seem to be new among them.
+  if (last_began < facts_->restore.losses_noted) rows_->WantResendOfAll();
+  const bool foreign = start_token_.has_value() && facts_->token_standing == commit::CursorStanding::kForeign;
+  if (foreign && CheckDownload(identity_, start_, start_token_, *facts_).ok()) rows_->WantResend();
+}
+
+}  // namespace caresync::sync

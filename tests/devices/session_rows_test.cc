@@ -1,0 +1,210 @@
+#include "server/devices/session_rows.h"
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/devices/device_state.h"
+#include "server/devices/take_overs.h"
+#include "storage/memory_store.h"
+#include "tests/fakes/commits.h"
+#include "tests/fakes/engine.h"
+
+namespace caresync::devices {
+namespace {
+
+using base::keys::DevicePart;
+using storage::Durability;
+
+const base::Uuid kDevice = *base::Uuid::Parse("3f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e5f");
+const base::Uuid kAnn = *base::Uuid::Parse("00000000-0000-4000-8000-00000000000a");
+const base::Uuid kBob = *base::Uuid::Parse("00000000-0000-4000-8000-00000000000b");
+
+class SessionRowsTest : public testing::Test {
+ protected:
+  SessionRows Load(v1::SyncType type, const base::Uuid& carer = kAnn, bool displaced = false) {
+    v1::Start start;
+    start.set_sync_type(type);
+    start.set_data_level(9);
+    SessionOwner owner{tenant_, kDevice, carer, absl::StrCat("session-", ++sessions_), "opening"};
+    return SessionRows(std::move(owner), *ReadStartRows(**store_.NewSnapshot(), tenant_, kDevice), start, now_,
+                       displaced, "");
+  }
+
+  void Commit(storage::Commit commit) {
+    ASSERT_EQ(fakes::CommitAndWait(store_, std::move(commit)).outcome, storage::CommitOutcome::kCommitted);
+  }
+
+  void Sync(v1::SyncType type, const base::Uuid& carer = kAnn) {
+    SessionRows rows = Load(type, carer);
+    rows.MarkSuccess(now_);
+    Commit(rows.Begin(Durability::kDurable));
+  }
+
+  void Fail(v1::SyncOutcome outcome = v1::SYNC_OUTCOME_INTERRUPTED) {
+    SessionRows rows = Load(v1::SYNC_TYPE_STANDARD);
+    Commit(rows.Begin(Durability::kDurable));
+    rows.MarkEnd(outcome, "STREAM_CUT", now_);
+    Commit(rows.Update(Durability::kBuffered));
+  }
+
+  // A sync that took over from one that was open.
+  void TakeOver() { Commit(Load(v1::SYNC_TYPE_STANDARD, kAnn, /*displaced=*/true).Begin(Durability::kBuffered)); }
+
+  DeviceRows Rows() const { return *ReadDeviceRows(**store_.NewSnapshot(), tenant_, kDevice); }
+  store::DeviceReport Report() const { return *Rows().report; }
+
+  storage::MemoryStore store_;
+  const base::TenantId tenant_ = fakes::Tenant("acme");
+  absl::Time now_ = absl::FromCivil(absl::CivilSecond(2026, 3, 2, 6, 0, 0), absl::UTCTimeZone());
+  int sessions_ = 0;
+};
+
+// Requirement: R8, S6
+TEST_F(SessionRowsTest, CountsSuccessesAndCleanSyncsByDay) {
+  Sync(v1::SYNC_TYPE_STANDARD);
+  Sync(v1::SYNC_TYPE_AUTO);
+  Sync(v1::SYNC_TYPE_CLEAN);
+  now_ += absl::Hours(24);
+  Sync(v1::SYNC_TYPE_CLEAN);
+  EXPECT_EQ(SuccessfulSyncs7Days(Report(), now_), 4u);
+  EXPECT_EQ(CleanSyncs30Days(Report(), now_), 2u);
+  ASSERT_EQ(Report().days_size(), 2);
+  EXPECT_EQ(Report().days(0).successes(), 3u);
+  EXPECT_EQ(SuccessfulSyncs7Days(Report(), now_ + absl::Hours(24 * 6)), 1u);
+  EXPECT_EQ(CleanSyncs30Days(Report(), now_ + absl::Hours(24 * 29)), 1u);
+}
+
+TEST_F(SessionRowsTest, KeepsNoMoreDaysThanAreCounted) {
+  for (size_t day = 0; day < base::limits::kCountedDays + 5; ++day) {
+    Sync(v1::SYNC_TYPE_AUTO);
+    now_ += absl::Hours(24);
+  }
+  EXPECT_EQ(static_cast<size_t>(Report().days_size()), base::limits::kCountedDays);
+}
+
+TEST_F(SessionRowsTest, AClockThatWasSetBackCountsOn) {
+  Sync(v1::SYNC_TYPE_AUTO);
+  now_ -= absl::Hours(48);
+  Sync(v1::SYNC_TYPE_AUTO);
+  ASSERT_EQ(Report().days_size(), 1);
+  EXPECT_EQ(SuccessfulSyncs7Days(Report(), now_), 1u);
+}
+
+TEST_F(SessionRowsTest, ACleanSyncIsOneHoweverOftenItIsConfirmed) {
+  SessionRows rows = Load(v1::SYNC_TYPE_CLEAN);
+  rows.MarkSuccess(now_);
+  Commit(rows.Begin(Durability::kDurable));
+  rows.MarkSuccess(now_);
+  Commit(rows.Update(Durability::kDurable));
+  EXPECT_EQ(SuccessfulSyncs7Days(Report(), now_), 2u);
+  EXPECT_EQ(CleanSyncs30Days(Report(), now_), 1u);
+}
+
+TEST_F(SessionRowsTest, CountsFailuresInARowUntilASuccess) {
+  Fail();
+  EXPECT_EQ(Report().failures_in_a_row(), 1u);
+  Fail(v1::SYNC_OUTCOME_REFUSED);
+  EXPECT_EQ(Report().failures_in_a_row(), 2u);
+  // One that nobody ended, such as by a crash of the server.
+  Commit(Load(v1::SYNC_TYPE_STANDARD).Begin(Durability::kDurable));
+  EXPECT_EQ(Report().failures_in_a_row(), 2u);
+  Fail();
+  EXPECT_EQ(Report().failures_in_a_row(), 4u);
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(Report().failures_in_a_row(), 0u);
+}
+
+TEST_F(SessionRowsTest, OnlyASyncThatTheCarerStartedIsAManualOneAndFromItsStart) {
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(Report().copies(0).last_manual_success_us(), 0);
+  SessionRows rows = Load(v1::SYNC_TYPE_STANDARD);
+  Commit(rows.Begin(Durability::kDurable));
+  rows.MarkSuccess(now_ + absl::Minutes(5));
+  Commit(rows.Update(Durability::kDurable));
+  EXPECT_EQ(Report().copies(0).last_manual_success_us(), base::ToStoredTime(now_));
+  now_ += absl::Hours(1);
+  Sync(v1::SYNC_TYPE_CLEAN);
+  EXPECT_EQ(Report().copies(0).last_manual_success_us(), base::ToStoredTime(now_));
+}
+
+TEST_F(SessionRowsTest, ASuccessSaysTheDataLevelOfTheCopyInUse) {
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(Report().copies(0).data_level(), base::limits::kDataLevel);
+}
+
+TEST_F(SessionRowsTest, EachSyncIsListedAmongItsCarersUntilTheHistoryLetsItGo) {
+  Sync(v1::SYNC_TYPE_AUTO, kBob);
+  for (uint64_t i = 1; i < base::limits::kSyncHistory; ++i) Sync(v1::SYNC_TYPE_AUTO);
+  const auto listed = [&](const base::Uuid& carer) {
+    return fakes::RowsOf(**store_.NewSnapshot(), storage::Space::kDevices, base::keys::SyncsOfCarer(tenant_, carer, ""))
+        .size();
+  };
+  EXPECT_EQ(listed(kBob), 1u);
+  EXPECT_EQ(listed(kAnn), base::limits::kSyncHistory - 1);
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(listed(kBob), 0u);
+  EXPECT_EQ(listed(kAnn), base::limits::kSyncHistory);
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(listed(kAnn), base::limits::kSyncHistory);
+}
+
+TEST_F(SessionRowsTest, NothingIsSaidOfACopyThatTheDeviceDropped) {
+  Sync(v1::SYNC_TYPE_AUTO, kAnn);
+  Sync(v1::SYNC_TYPE_AUTO, kBob);
+  SessionRows rows = Load(v1::SYNC_TYPE_AUTO, kBob);
+  rows.ForgetCopy(kAnn.ToString());
+  Commit(rows.Begin(Durability::kDurable));
+  ASSERT_EQ(Report().copies_size(), 1);
+  EXPECT_EQ(Report().copies(0).carer_id(), kBob.ToString());
+}
+
+// ---- Two phones with one UUID
+
+TEST_F(SessionRowsTest, TakeOversPastTheBoundWithinAnHourMarkTheDeviceAsCloned) {
+  Sync(v1::SYNC_TYPE_AUTO);
+  for (size_t i = 0; i < base::limits::kTakeOversInAnHour; ++i) {
+    EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/true, now_));
+    TakeOver();
+    now_ += absl::Minutes(1);
+  }
+  EXPECT_FALSE(Rows().device->cloned());
+  EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/false, now_));
+  EXPECT_TRUE(IsCloned(Rows(), /*displaced=*/true, now_));
+  const storage::Commit commit = Load(v1::SYNC_TYPE_STANDARD, kAnn, true).Begin(Durability::kBuffered);
+  EXPECT_EQ(commit.durability, Durability::kDurable);
+  Commit(commit);
+  EXPECT_TRUE(Rows().device->cloned());
+  EXPECT_TRUE(IsCloned(Rows(), /*displaced=*/false, now_ + absl::Hours(48)));
+}
+
+TEST_F(SessionRowsTest, TakeOversThatAreSpreadOutAreABadNetwork) {
+  Sync(v1::SYNC_TYPE_AUTO);
+  for (size_t i = 0; i < 3 * base::limits::kTakeOversInAnHour; ++i) {
+    TakeOver();
+    now_ += absl::Minutes(4);
+  }
+  EXPECT_FALSE(Rows().device->cloned());
+  EXPECT_LE(static_cast<size_t>(Report().take_over_times_us_size()), base::limits::kTakeOversInAnHour + 1);
+}
+
+TEST_F(SessionRowsTest, TakeOversBeforeTheMarkWasClearedSpeakForNothing) {
+  Sync(v1::SYNC_TYPE_AUTO);
+  for (size_t i = 0; i <= base::limits::kTakeOversInAnHour; ++i) TakeOver();
+  ASSERT_TRUE(Rows().device->cloned());
+  store::Device device = *Rows().device;
+  device.set_cloned(false);
+  device.set_clone_cleared_us(base::ToStoredTime(now_));
+  Commit(fakes::PutOf(storage::Space::kDevices, base::keys::DeviceRow(tenant_, kDevice, DevicePart::kDevice),
+                      device.SerializeAsString()));
+  now_ += absl::Minutes(1);
+  EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/true, now_));
+  TakeOver();
+  EXPECT_FALSE(Rows().device->cloned());
+}
+
+}  // namespace
+}  // namespace caresync::devices

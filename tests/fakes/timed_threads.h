@@ -1,0 +1,38 @@
+// Work on real threads, and timers that fire when a test lets time pass.
+#ifndef CARESYNC_TESTS_FAKES_TIMED_THREADS_H_
+#define CARESYNC_TESTS_FAKES_TIMED_THREADS_H_
+
+#include <utility>
+
+#include "server/base/executor.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/manual_executor.h"
+
+namespace caresync::fakes {
+
+// Thread-safe, but for Advance, which one thread calls. Timers that have not fired are dropped with it.
+class TimedThreads : public base::Executor {
+ public:
+  // Timers follow `clock`, which must outlive it.
+  TimedThreads(ManualClock& clock, int threads) : timers_(clock), threads_(threads) {}
+
+  void Post(base::Work work) override { threads_.Post(std::move(work)); }
+  base::TimerId PostAfter(absl::Duration delay, base::Work work) override {
+    return timers_.PostAfter(delay, [this, work = std::move(work)] { threads_.Post(work); });
+  }
+  bool Cancel(base::TimerId timer) override { return timers_.Cancel(timer); }
+
+  // Lets `step` pass on the clock; the work of the timers that fall due runs on the threads, perhaps later.
+  void Advance(absl::Duration step) { timers_.Advance(step); }
+  // Timers that have not fired.
+  size_t timers() const { return timers_.timers(); }
+
+ private:
+  ManualExecutor timers_;
+  // Joined before the timers go.
+  base::ThreadExecutor threads_;
+};
+
+}  // namespace caresync::fakes
+
+#endif  // CARESYNC_TESTS_FAKES_TIMED_THREADS_H_

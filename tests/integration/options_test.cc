@@ -1,0 +1,130 @@
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/fakes/rota.h"
+#include "tests/fakes/temporary_directory.h"
+#include "tests/integration/client.h"
+#include "tests/integration/device.h"
+#include "tests/integration/server_process.h"
+
+namespace caresync::integration {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr char kAnyPort[] = "127.0.0.1:0";
+// Each fills a batch of 1,024 bytes; one of the size by default holds them all.
+constexpr int kLongVisits = 4;
+
+class OptionsTest : public testing::Test {
+ protected:
+  // A file of options with this content.
+  std::string File(const std::string& content) const {
+    const std::string file = folder_ / "caresyncd.conf";
+    std::ofstream(file) << content;
+    return file;
+  }
+  // A data folder that is not there yet.
+  std::string Data(const std::string& name) const { return folder_ / name; }
+
+  // Expects that a server of these options uses the data folder `name`, and none of the others.
+  void ExpectUses(const std::string& name, std::vector<std::string> arguments, const Environment& environment) const {
+    ServerProcess server(Data(name), arguments, environment);
+    EXPECT_EQ(server.Stop(), 0);
+    for (const std::string folder : {"from-command-line", "from-file", "from-environment"}) {
+      EXPECT_EQ(std::filesystem::exists(Data(folder) + "/store"), folder == name) << folder;
+      std::filesystem::remove_all(Data(folder));
+    }
+  }
+
+  fakes::TemporaryDirectory folder_;
+};
+
+// The batches in which a new device gets its copy.
+int BatchesOfANewCopy(const ServerProcess& server) {
+  const Client client(server);
+  client.CreateTenant("acme");
+  const std::string carer =
+      client.Apply("acme", "rota", {fakes::CarerChange("ann"), fakes::ServiceUserChange("su")}).results(0).record_id();
+  client.Apply("acme", "rota", fakes::LongVisitChanges(kLongVisits, "su", {"ann"}));
+  const SyncCall call = Device(client, "acme", carer, "3f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e5f").Begin();
+  int batches = 0;
+  v1::SyncResponse response;
+  while (!response.has_caught_up() && call.stream->Read(&response)) batches += response.has_changes() ? 1 : 0;
+  call.context->TryCancel();
+  call.stream->Finish();
+  return batches;
+}
+
+TEST_F(OptionsTest, AreReadFromTheEnvironment) {
+  ServerProcess server(Data("data"), {},
+                       {{"CARESYNC_DATA_DIR", Data("data")},
+                        {"CARESYNC_GRPC_LISTEN", kAnyPort},
+                        {"CARESYNC_THREADS", "3"},
+                        {"CARESYNC_BATCH_BYTES", "1024"},
+                        {"CARESYNC_LOG_LEVEL", "error"}});
+  EXPECT_GE(BatchesOfANewCopy(server), kLongVisits);
+  EXPECT_EQ(server.Stop(), 0);
+  EXPECT_EQ(server.LogLine({"stopped"}), "");
+}
+
+TEST_F(OptionsTest, AreReadFromAFile) {
+  const std::string file = File("# Of the test.\ndata-dir=" + Data("data") + "\ngrpc-listen=" + kAnyPort +
+                                "\nthreads=3\nbatch-bytes=1024\nlog-level=error\n");
+  {
+    ServerProcess server(Data("data"), {"--config", file}, {});
+    EXPECT_GE(BatchesOfANewCopy(server), kLongVisits);
+    EXPECT_EQ(server.Stop(), 0);
+    EXPECT_EQ(server.LogLine({"stopped"}), "");
+  }
+  ServerProcess named_by_environment(Data("data"), {}, {{"CARESYNC_CONFIG", file}});
+  EXPECT_EQ(named_by_environment.Stop(), 0);
+}
+
+TEST_F(OptionsTest, OfTheCommandLineWinThenThoseOfTheFileThenThoseOfTheEnvironment) {
+  const std::string file = File("data-dir=" + Data("from-file") + "\n");
+  const Environment environment = {{"CARESYNC_DATA_DIR", Data("from-environment")}, {"CARESYNC_GRPC_LISTEN", kAnyPort}};
+  ExpectUses("from-command-line", {"--config", file, "--data-dir", Data("from-command-line")}, environment);
+  ExpectUses("from-file", {"--config", file}, environment);
+  ExpectUses("from-environment", {}, environment);
+}
+
+TEST_F(OptionsTest, ThatAreWrongInTheEnvironmentAreRefusedByName) {
+  const std::vector<std::pair<std::string, std::string>> bad = {{"CARESYNC_GRPC_LISTEN", "here"},
+                                                                {"CARESYNC_THREADS", "0"},
+                                                                {"CARESYNC_BATCH_BYTES", "1023"},
+                                                                {"CARESYNC_LOG_LEVEL", "loud"},
+                                                                {"CARESYNC_CONFIG", "/nonexistent/file"}};
+  const std::vector<std::string> names = {"--grpc-listen", "--threads", "--batch-bytes", "--log-level", "--config"};
+  for (size_t i = 0; i < bad.size(); ++i) {
+    const Ended ended = RunToItsEnd({}, {bad[i]});
+    EXPECT_EQ(ended.exit_code, 2) << bad[i].first;
+    EXPECT_THAT(ended.error_output, HasSubstr(names[i]));
+  }
+}
+
+TEST_F(OptionsTest, ThatAFileCannotHoldAreRefusedWithTheFilesName) {
+  const std::vector<std::pair<std::string, std::string>> bad = {{"data-dir=/x\nnonsense=1\n", "\"nonsense\""},
+                                                                {"no line of options\n", "\"no line of options\""},
+                                                                {"config=/x\n", "config"},
+                                                                {"version=true\n", "version"}};
+  for (const auto& [content, named] : bad) {
+    const std::string file = File(content);
+    const Ended ended = RunToItsEnd({"--config", file});
+    EXPECT_EQ(ended.exit_code, 2) << content;
+    EXPECT_THAT(ended.error_output, AllOf(HasSubstr(file), HasSubstr(named), HasSubstr("name=value")));
+    EXPECT_EQ(ended.error_output.find('\n'), ended.error_output.size() - 1) << ended.error_output;
+  }
+  const Ended out_of_range = RunToItsEnd({"--config", File("threads=0\n")});
+  EXPECT_EQ(out_of_range.exit_code, 2);
+  EXPECT_THAT(out_of_range.error_output, HasSubstr("--threads"));
+}
+
+}  // namespace
+}  // namespace caresync::integration

@@ -1,0 +1,126 @@
+"""./run as a person uses it, on a data folder of its own: it loads the demonstration agency, its phones sync, Ctrl-C ends all of it in
+order, and started again it goes on where it was."""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+
+from caresync_process import Cli, expect  # noqa: E402
+
+TENANT = "demo"
+PATIENCE = 60
+
+
+def phone(number):
+    return f"5e000000-0000-4000-8000-0000000000{number:02}"
+
+
+def eventually(condition, what):
+    """The first thing that `condition` returns and that is not nothing."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        result = condition()
+        if result:
+            return result
+        expect(time.monotonic() < give_up, f"waited in vain until {what}")
+        time.sleep(0.1)
+
+
+class Run:
+    """./run and all that it starts, from `with` to its end."""
+
+    def __init__(self, root, data_dir):
+        self.root = root
+        self.data_dir = data_dir
+        self.output = ""
+
+    def __enter__(self):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("CARESYNC_")}
+        environment |= {"CARESYNC_DATA_DIR": self.data_dir, "CARESYNC_GRPC_LISTEN": "127.0.0.1:0"}
+        # A group of its own, as a terminal gives it: Ctrl-C reaches every process of it.
+        self.process = subprocess.Popen([os.path.join(self.root, "run")], stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True)
+        for line in self.process.stdout:
+            self.output += line
+            if line.startswith("Ctrl-C"):
+                break
+        address = re.search(r"^  server +(\S+) ", self.output, re.M)
+        if address is None:
+            self.__exit__()
+        expect(address is not None, f"./run does not run:\n{self.output}")
+        self.cli = Cli(os.path.join(self.root, "build/release/bin"), address.group(1), self.data_dir, TENANT)
+        return self
+
+    def __exit__(self, *_):
+        if self.group_is_alive():
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+    def group_is_alive(self):
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def press_ctrl_c(self):
+        """Its exit status, once it has ended and left nothing behind."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        rest, _ = self.process.communicate(timeout=PATIENCE)
+        expect("Stopped." in rest, f"after Ctrl-C: {rest!r}")
+        eventually(lambda: not self.group_is_alive(), "./run leaves no process behind")
+        return self.process.returncode
+
+    def devices(self):
+        return {device["device_uuid"]: device for device in self.cli.json("devices")["devices"]}
+
+    def syncs(self, number):
+        return self.cli.json("syncs", phone(number), "--most", "1000")["syncs"]
+
+    def fleet_has_been_round(self):
+        """The report, once each phone of the fleet is in it as README says; else nothing."""
+        report = self.devices()
+        if set(report) != {phone(number) for number in range(1, 7)}:
+            return None
+        synced = all(report[phone(number)]["last_api_call"] == "CALL_STATE_SUCCEEDED" for number in range(1, 6))
+        failing = report[phone(6)]["last_api_call_reason"] == "CARER_NOT_A_USER"
+        return report if synced and failing else None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", required=True)
+    root = parser.parse_args().root
+    with tempfile.TemporaryDirectory(prefix="caresync-run-") as data_dir:
+        with Run(root, data_dir) as run:
+            expect("003-rome" in run.output and "rejected 0" in run.output, f"the agency was not loaded:\n{run.output}")
+            before = eventually(run.fleet_has_been_round, "every phone of the fleet has called")
+            carers = run.cli.json("carers")["carers"]
+            expect(len(carers) > 20, f"only {len(carers)} carers")
+            syncs_before = len(run.syncs(1))
+            status = run.press_ctrl_c()
+            expect(status == 0, f"./run ended with {status}")
+        with Run(root, data_dir) as run:
+            expect("it goes on where it was" in run.output, f"the agency was loaded again:\n{run.output}")
+            expect(run.cli.json("carers")["carers"] == carers, "the carers are others than before")
+            eventually(lambda: len(run.syncs(1)) > syncs_before, "a phone of the fleet syncs again")
+            last = run.syncs(1)[0]
+            expect(last["upserts_sent"] == 0 and last["rebuild_reason"] == "REBUILD_REASON_UNSPECIFIED",
+                   f"the phone did not go on where it was: {last}")
+            offline = run.devices()[phone(5)]
+            expect(offline == before[phone(5)], f"the phone that is offline has called: {offline}")
+            status = run.press_ctrl_c()
+            expect(status == 0, f"./run ended with {status} the second time")
+    print("./run shows the agency, stops at Ctrl-C, and goes on where it was")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+// What the rostering systems of the simulated world do.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/errors.h"
+#include "server/base/limits.h"
+#include "server/commit/timeline.h"
+#include "server/restore/standing.h"
+#include "server/roster/take_message.h"
+#include "server/sync/resume_token.h"
+#include "server/tenants/tenants.h"
+#include "tests/simulation/simulated_world.h"
+
+namespace caresync::simulation {
+
+void SimulatedWorld::SendRota() {
+  const base::TenantId& tenant = tenants_[OneIn(4) ? 1 : 0];
+  const std::string& name = RotaMaker::Sources()[Below(RotaMaker::Sources().size())];
+  Source& source = sources_[{tenant, name}];
+  // What has no answer comes first, so that changes keep their order.
+  if (source.to_send.empty()) source.to_send.push_back(rota_.NextMessage(name));
+  SendNext(tenant, name);
+}
+
+void SimulatedWorld::SendNext(const base::TenantId& tenant, const std::string& name) {
+  Source& source = sources_[{tenant, name}];
+  if (source.in_flight || source.to_send.empty()) return;
+  v1::ApplyChangesRequest request = source.to_send.front();
+  if (std::exchange(source.begins_stream, OneIn(4)) && source.last_commit.revision() != 0) {
+    *request.mutable_last_commit_seen() = source.last_commit;
+  }
+  request.set_resent(source.resending == 1);
+  source.in_flight = true;
+  SubmitRota(tenant, name, std::move(request));
+}
+
+void SimulatedWorld::SubmitRota(const base::TenantId& tenant, const std::string& name,
+                                v1::ApplyChangesRequest request) {
+  auto response = std::make_shared<v1::ApplyChangesResponse>();
+  server_->sequencer().Submit(
+      tenant,
+      [this, tenant, name, request, response,
+       opening = server_->opening()](commit::Transaction& transaction) -> absl::Status {
+        absl::StatusOr<v1::ApplyChangesResponse> taken =
+            roster::TakeMessage(transaction, {name, opening}, true, request);
+        if (!taken.ok()) return taken.status();
+        *response = *std::move(taken);
+        if (retiring_) return absl::OkStatus();
+        Predict(tenant, request, {response->results().begin(), response->results().end()}, transaction.revision());
+        return absl::OkStatus();
+      },
+      [this, tenant, name, request, response](const absl::StatusOr<commit::Committed>& done) {
+        Source& source = sources_[{tenant, name}];
+        source.in_flight = false;
+        // Nobody hears a server that is gone.
+        if (retiring_) return;
+        oracle_.Withdraw(tenant);
+        Count(done.ok() ? "rota message taken" : absl::StrCat("rota message failed ", base::Reason(done.status())));
+        // A stream ends with such an error: the next message is the first of another one.
+        if (!done.ok()) source.begins_stream = true;
+        if (!done.ok()) return;
+        response->mutable_commit()->set_revision(done->head.revision);
+        response->mutable_commit()->set_timeline(done->head.timeline);
+        OnAnswer(source, request, *response);
+      });
+}
+
+void SimulatedWorld::OnAnswer(Source& source, const v1::ApplyChangesRequest& request,
+                              const v1::ApplyChangesResponse& response) {
+  source.to_send.pop_front();
+  source.last_commit = response.commit();
+  if (request.resent()) Count("source has sent again");
+  if (source.resending > 0) --source.resending;
+  v1::ApplyChangesRequest changes = request;
+  changes.clear_last_commit_seen();
+  changes.clear_resent();
+  source.answered.push_back({response.commit(), std::move(changes)});
+  if (!response.has_store_restored()) return;
+  Count("source is told of a restore");
+  SendAgainAfter(source, response.store_restored().head());
+}
+
+// Everything that was answered after `head`, in its order, before anything new; at least a word that this was all. The
+// order is that of the answers: revisions of two timelines cannot be compared.
+void SimulatedWorld::SendAgainAfter(Source& source, const v1::CommitPoint& head) {
+  // The last answer is the one that told of the restore. It came from the state of now, whatever its commit is; what
+  // was lost is older, so its message comes again after it.
+  const auto last_kept =
+      std::find_if(source.answered.rbegin() + 1, source.answered.rend(), [&head](const auto& answered) {
+        return answered.commit.timeline() == head.timeline() && answered.commit.revision() <= head.revision();
+      });
+  std::deque<v1::ApplyChangesRequest> again;
+  for (auto lost = last_kept.base(); lost != source.answered.end(); ++lost) again.push_back(std::move(lost->request));
+  source.answered.erase(last_kept.base(), source.answered.end());
+  // A message that was to be sent again before is among those that have no answer.
+  if (again.empty() && source.resending == 0) again.emplace_back();
+  source.resending += again.size();
+  source.to_send.insert(source.to_send.begin(), again.begin(), again.end());
+}
+
+void SimulatedWorld::SettleSources() {
+  for (auto& [of, source] : sources_) {
+    source.to_send.emplace_back();
+    for (int i = 0; i < 10'000 && !source.to_send.empty(); ++i) {
+      SendNext(of.first, of.second);
+      server_->executor().RunAll();
+    }
+    if (!source.to_send.empty()) Fail("a source does not come to an end");
+  }
+  for (const base::TenantId& tenant : tenants_) {
+    const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
+    const absl::StatusOr<restore::Standing> standing = restore::StandingOf(
+        **snapshot, tenant, server_->restore_opening(), base::limits::kRestoreWaitDefault, clock_.Now());
+    if (!standing.ok() || standing->waiting) Fail("devices wait though every source has sent again");
+  }
+}
+
+void SimulatedWorld::ReleaseRebuilds() {
+  const base::TenantId tenant = tenants_[OneIn(4) ? 1 : 0];
+  server_->sequencer().Submit(
+      tenant,
+      [tenant, opening = server_->restore_opening()](commit::Transaction& transaction) {
+        v1::ReleaseRebuildsRequest request;
+        request.set_tenant_id(tenant.text());
+        return tenants::ReleaseRebuilds(transaction, request, opening).status();
+      },
+      [this](const absl::StatusOr<commit::Committed>& done) {
+        if (!retiring_ && done.ok() && done->wrote) Count("rebuilds released");
+      });
+}
+
+bool SimulatedWorld::ShowsALoss(const Device& device) const {
+  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
+  for (const base::Uuid& carer : device.carers) {
+    fakes::TestDevice app = device.app;
+    const std::string sealed = app.Start(carer, v1::SYNC_TYPE_STANDARD).start().resume_token();
+    if (sealed.empty()) continue;
+    const absl::StatusOr<sync::ResumeToken> token = sync::OpenToken(server_->sealer(), device.tenant, sealed);
+    if (!token.ok()) continue;
+    const auto standing = commit::Standing(**snapshot, device.tenant, token->cursor);
+    const auto losses = restore::LossesOf(**snapshot, device.tenant, token->cursor.timeline);
+    if (!standing.ok() || !losses.ok()) continue;
+    if (*standing == commit::CursorStanding::kForeign && !losses->is_noted) return true;
+  }
+  return false;
+}
+
+// What a source was answered for is there: sent again, it changes nothing.
+void SimulatedWorld::CompareSources() {
+  for (auto& [of, source] : sources_) {
+    std::map<std::pair<int, std::string>, v1::RosterChange> last;
+    for (const Source::Answered& answered : source.answered) {
+      for (const v1::RosterChange& change : answered.request.changes()) {
+        last[{static_cast<int>(change.record_case()), change.external_id()}] = change;
+      }
+    }
+    const State& head = oracle_.model(of.first).head();
+    for (const auto& [name, change] : last) {
+      State state = oracle_.model(of.first).NextState();
+      const v1::ChangeOutcome outcome = oracle_.model(of.first).Apply(state, change);
+      const bool there = outcome == v1::CHANGE_OUTCOME_UNCHANGED || outcome == v1::CHANGE_OUTCOME_WAITING;
+      if (!there) {
+        Fail(absl::StrCat("a change that ", of.second, " was answered for is not there at revision ", head.revision,
+                          ": ", change.ShortDebugString()));
+      }
+    }
+  }
+}
+
+}  // namespace caresync::simulation

@@ -1,0 +1,21 @@
+// Devices and their syncs as tables, for people.
+#ifndef CARESYNC_TOOLS_CARESYNC_DEVICE_TABLES_H_
+#define CARESYNC_TOOLS_CARESYNC_DEVICE_TABLES_H_
+
+#include <vector>
+
+#include "caresync/v1/devices.pb.h"
+
+namespace caresync::cli {
+
+// All write to the standard output, in colour where that is a terminal.
+
+// The user device relationship report.
+void PrintDevices(const std::vector<v1::Device>& devices);
+// One device, with its users and whether copies that it should not hold are dropped.
+void PrintDevice(const v1::Device& device);
+void PrintSyncs(const std::vector<v1::SyncSummary>& syncs);
+
+}  // namespace caresync::cli
+
+#endif  // CARESYNC_TOOLS_CARESYNC_DEVICE_TABLES_H_
