@@ -125,8 +125,8 @@ inline constexpr uint64_t kSyncHistory = 1'000;
 inline constexpr uint32_t kDataLevel = 2;
 // Copies that a device may be told to drop and has not dropped yet, beside those of its users.
 inline constexpr size_t kDeviceDrops = 50;
-// Take-overs within an hour past which two phones must be using one UUID: a bad network makes a few.
-inline constexpr size_t kTakeOversInAnHour = 20;
+// Take-overs within an hour past which two phones must be using one UUID: a bad network makes one at each new try.
+inline constexpr size_t kTakeOversInAnHour = 200;
 // Days of which a device's syncs are counted.
 inline constexpr size_t kCountedDays = 30;
 // Changes that wait for a copy are counted up to here.

@@ -169,7 +169,7 @@ TEST_F(SessionRowsTest, TakeOversPastTheBoundWithinAnHourMarkTheDeviceAsCloned) 
   for (size_t i = 0; i < base::limits::kTakeOversInAnHour; ++i) {
     EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/true, now_));
     TakeOver();
-    now_ += absl::Minutes(1);
+    now_ += absl::Seconds(10);
   }
   EXPECT_FALSE(Rows().device->cloned());
   EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/false, now_));
