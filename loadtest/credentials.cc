@@ -41,6 +41,14 @@ absl::StatusOr<std::string> Credentials::OfSource(const std::string& source) con
   return Mint(std::move(identity));
 }
 
+absl::StatusOr<std::string> Credentials::OfAdministrator() const {
+  access::Identity identity;
+  identity.role = access::Role::kAdministrator;
+  identity.tenant = tenant_;
+  identity.subject = "fleetload";
+  return Mint(std::move(identity));
+}
+
 absl::StatusOr<std::string> Credentials::OfOperator() const {
   access::Identity identity;
   identity.role = access::Role::kOperator;

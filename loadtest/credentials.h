@@ -21,6 +21,8 @@ class Credentials {
   absl::StatusOr<std::string> OfDevice(const std::string& carer_id, const std::string& device_uuid) const;
   // A rostering system.
   absl::StatusOr<std::string> OfSource(const std::string& source) const;
+  // Who says who may see a service user.
+  absl::StatusOr<std::string> OfAdministrator() const;
   // Who makes tenants.
   absl::StatusOr<std::string> OfOperator() const;
 

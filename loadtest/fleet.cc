@@ -1,5 +1,6 @@
 #include "loadtest/fleet.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -89,10 +90,20 @@ void Fleet::Advance(size_t index) {
   Member& member = *members_[index];
   std::optional<SyncPlan> plan = next_(index, member.device);
   if (!plan.has_value()) return Rest();
+  if (plan->pause <= absl::ZeroDuration()) return BeginSync(index, *std::move(plan));
+  const auto when = std::chrono::system_clock::now() + absl::ToChronoMicroseconds(plan->pause);
+  // When it rings, this may still be at setting it: the next pause must not destroy it then.
+  const auto alarm = std::make_shared<grpc::Alarm>();
+  member.alarm = alarm;
+  alarm->Set(when, [this, index, plan = *std::move(plan)](bool) { BeginSync(index, plan); });
+}
+
+void Fleet::BeginSync(size_t index, SyncPlan plan) {
+  Member& member = *members_[index];
   {
     storage::MutexLock lock(mutex_);
     ++calls_;
-    if (plan->cut.has_value() && member.unheard_open) plan->cut->unheard = false;
+    if (plan.cut.has_value() && member.unheard_open) plan.cut->unheard = false;
   }
   SyncWiring wiring;
   wiring.stub = connections_.OfDevice(index);
@@ -101,8 +112,8 @@ void Fleet::Advance(size_t index) {
   wiring.server = connections_.server();
   wiring.on_end = [this, index](const SyncEnd& end) { OnEnd(index, end); };
   wiring.on_gone = [this, index](const std::optional<absl::Status>& unheard) { OnGone(index, unheard); };
-  const bool follows = plan->follow;
-  const std::shared_ptr<SyncCall> call = SyncCall::Begin(std::move(wiring), *std::move(plan));
+  const bool follows = plan.follow;
+  const std::shared_ptr<SyncCall> call = SyncCall::Begin(std::move(wiring), std::move(plan));
   if (!follows) return;
   // It may have ended meanwhile; to leave it then does nothing.
   storage::MutexLock lock(mutex_);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "grpcpp/alarm.h"
 #include "loadtest/connections.h"
 #include "loadtest/credentials.h"
 #include "loadtest/faults.h"
@@ -61,6 +62,8 @@ class Fleet {
         : device(std::move(device)), authorization(std::move(authorization)) {}
     VirtualDevice device;
     const std::string authorization;
+    // Of the pause before the next sync.
+    std::shared_ptr<grpc::Alarm> alarm;
     // Of the fleet's mutex.
     std::shared_ptr<SyncCall> call;
     // The server has not heard that the last sync was cut: one such stream a device at a time.
@@ -69,8 +72,9 @@ class Fleet {
 
   Fleet(const Connections& connections, Faults& faults) : connections_(connections), faults_(faults) {}
 
-  // Begins the device's next sync, or lets it rest.
+  // Begins the device's next sync, at once or after its pause, or lets it rest.
   void Advance(size_t index);
+  void BeginSync(size_t index, SyncPlan plan);
   void OnEnd(size_t index, const SyncEnd& end);
   void OnGone(size_t index, const std::optional<absl::Status>& unheard);
   void Rest();

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,27 +42,25 @@ struct SentChange {
 // What the devices saw. Safe from any thread.
 class Watch {
  public:
-  void Take(const v1::SyncResponse& response, Instant came) {
+  // What the device `index` has applied.
+  void Take(size_t index, const v1::SyncResponse& response, Instant came) {
     storage::MutexLock lock(mutex_);
-    // What comes with or before the first success is no news.
-    if (response.has_sync_recorded()) {
-      ++following_;
-    } else if (following_of_all_) {
-      for (const v1::Upsert& upsert : response.changes().upserts()) {
-        arrivals_.push_back({upsert.record_id(), upsert.revision(), came});
-      }
+    if (response.has_sync_recorded()) following_.insert(index);
+    for (const v1::Upsert& upsert : response.changes().upserts()) {
+      if (news_) arrivals_.push_back({upsert.record_id(), upsert.revision(), came});
     }
     changed_.NotifyAll();
   }
 
+  // How many devices have been caught up once.
   size_t following() const {
     storage::MutexLock lock(mutex_);
-    return following_;
+    return following_.size();
   }
-  // From now on arrivals count.
-  void Begin() {
+  // From now on arrivals count: what came before is no news.
+  void BeginNews() {
     storage::MutexLock lock(mutex_);
-    following_of_all_ = true;
+    news_ = true;
   }
   // False where so many have not come in time.
   bool WaitFor(size_t arrivals) {
@@ -82,8 +81,8 @@ class Watch {
  private:
   mutable storage::Mutex mutex_;
   storage::CondVar changed_;
-  size_t following_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool following_of_all_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<size_t> following_ ABSL_GUARDED_BY(mutex_);
+  bool news_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -95,7 +94,9 @@ bool BeginToFollow(Stage& stage, size_t count, Watch& watch, Phase& phase) {
         if (index >= count || std::exchange((*begun)[index], 1) != 0) return std::nullopt;
         SyncPlan plan;
         plan.follow = true;
-        plan.on_applied = [&watch](const v1::SyncResponse& response, Instant came) { watch.Take(response, came); };
+        plan.on_applied = [&watch, index](const v1::SyncResponse& response, Instant came) {
+          watch.Take(index, response, came);
+        };
         return plan;
       },
       phase.syncs);
@@ -153,7 +154,7 @@ void Evaluate(const std::map<uint64_t, SentChange>& changes, const std::vector<A
 
 // Every change must come to every device that it concerns.
 absl::Status ChangeWhileFollowing(Stage& stage, PrivateVisits& visits, RotaFeed& feed, Watch& watch, Phase& phase) {
-  watch.Begin();
+  watch.BeginNews();
   ASSIGN_OR_RETURN(const auto changes, ChangeVisits(stage, visits, feed));
   size_t expected = 0;
   for (const auto& [revision, change] : changes) expected += change.devices;

@@ -73,6 +73,7 @@ absl::Status RunIngest(Stage& stage) {
   stage.report.Measure(phase, [&] {
     const Deadline deadline(stage.options.duration);
     std::vector<std::thread> threads;
+    threads.reserve(senders.size());
     for (Sender& sender : senders) threads.emplace_back([&sender, &deadline] { sender.Send(deadline); });
     for (std::thread& thread : threads) thread.join();
   });

@@ -79,7 +79,7 @@ absl::Status RunOn(const Target& target, const Options& options, Report& report,
 
   Phase& first = report.AddPhase("first copies");
   report.Measure(first, [&] { fleet->RunOnce(v1::SYNC_TYPE_STANDARD, first.syncs); });
-  Stage stage{options, *agency, *fleet, report, faults};
+  Stage stage{options, *agency, *fleet, report, faults, credentials, connections};
   RETURN_IF_ERROR(RunScenario(stage));
   absl::Status verified;
   Phase& last = report.AddPhase("last syncs");

@@ -62,6 +62,16 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
                  "With storm: uploads of care events a second, of all devices together")
       ->check(CLI::Range(0.1, 100'000.0))
       ->capture_default_str();
+  app.add_option("--group-carers", options.group_carers, "With group: how many carers are in it")
+      ->check(CLI::Range(2, 10'000))
+      ->capture_default_str();
+  app.add_option("--group-service-users", options.group_service_users, "With group: how many service users it sees")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  app.add_option("--syncs-per-second", options.syncs_per_second,
+                 "With storm: about how many syncs a second all devices together begin")
+      ->check(CLI::Range(0.1, 1'000'000.0))
+      ->capture_default_str();
   app.add_option("--batch-bytes", options.batch_bytes, "As caresyncd's, of a server that is started");
   app.add_option("--server-threads", options.server_threads, "As caresyncd's --threads, of a server that is started");
 }

@@ -35,6 +35,11 @@ struct Options {
   double changes_per_second = 20;
   // With storm: uploads of care events a second, of all devices together.
   double uploads_per_second = 20;
+  // With group: its carers, and the service users that they may see through it.
+  int group_carers = 1'000;
+  int group_service_users = 1'000;
+  // With storm: syncs a second, of all devices together, where the server keeps up.
+  double syncs_per_second = 500;
   // Of a server of its own; 0: the server's default.
   size_t batch_bytes = 0;
   int server_threads = 0;

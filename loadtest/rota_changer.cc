@@ -11,7 +11,8 @@ namespace {
 
 // As the protocol bounds a message of changes.
 constexpr int kChangesOfMessage = 100;
-constexpr int64_t kDaySeconds = 24 * 60 * 60;
+constexpr int64_t kDaySeconds = 86'400;
+constexpr int64_t kQuarterSeconds = 900;
 // Tries to find a carer who is not on a visit yet, among those of its branch.
 constexpr int kTries = 20;
 constexpr int kCarersOfVisit = 4;
@@ -83,7 +84,7 @@ void RotaChanger::ChangeVisit(v1::RosterChange& change) {
   v1::RosterVisit& visit = *change.mutable_visit();
   const size_t dice = Random(100);
   if (dice < 40) return visit.set_notes(absl::StrCat("Change ", made_));
-  if (dice < 55) return ShiftTimes(visit, 15 * 60);
+  if (dice < 55) return ShiftTimes(visit, kQuarterSeconds);
   if (dice < 75) return GiveToAnother(visit);
   if (dice < 85) return AddOrTakeSecondCarer(visit);
   if (dice < 95) return visit.set_cancelled(!visit.cancelled());
@@ -122,7 +123,7 @@ v1::RosterChange RotaChanger::NewVisit() {
   change.set_external_id(absl::StrCat("new/", made_));
   change.mutable_visit()->set_published(true);
   change.mutable_visit()->set_cancelled(false);
-  ShiftTimes(*change.mutable_visit(), 60 * 60);
+  ShiftTimes(*change.mutable_visit(), kQuarterSeconds);
   visits_.push_back(change);
   return change;
 }

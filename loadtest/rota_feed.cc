@@ -51,7 +51,7 @@ absl::Status RotaFeed::Close() {
 
 absl::Status RotaFeed::End() {
   ended_ = true;
-  const absl::Status status = cli::errors::FromCall(stream_->Finish(), server_);
+  absl::Status status = cli::errors::FromCall(stream_->Finish(), server_);
   if (!status.ok()) return status;
   return cli::errors::ServerBrokeProtocol("the stream of changes ended before every message had its answer");
 }

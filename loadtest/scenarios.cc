@@ -12,13 +12,14 @@ struct Scenario {
   bool needs_connection_for_each;
 };
 
-constexpr std::array<Scenario, 6> kScenarios = {{
+constexpr std::array<Scenario, 7> kScenarios = {{
     {"empty", RunEmpty, false},
     {"delta", RunDelta, false},
     {"clean", RunClean, false},
     {"ingest", RunIngest, false},
     {"follow", RunFollow, true},
     {"storm", RunStorm, true},
+    {"group", RunGroup, false},
 }};
 
 const Scenario* Find(const std::string& name) {
@@ -32,6 +33,7 @@ const Scenario* Find(const std::string& name) {
 
 std::vector<std::string> ScenarioNames() {
   std::vector<std::string> names;
+  names.reserve(kScenarios.size());
   for (const Scenario& scenario : kScenarios) names.emplace_back(scenario.name);
   return names;
 }

@@ -8,6 +8,8 @@
 
 #include "absl/status/status.h"
 #include "loadtest/agency.h"
+#include "loadtest/connections.h"
+#include "loadtest/credentials.h"
 #include "loadtest/faults.h"
 #include "loadtest/fleet.h"
 #include "loadtest/options.h"
@@ -22,6 +24,8 @@ struct Stage {
   Fleet& fleet;
   Report& report;
   Faults& faults;
+  const Credentials& credentials;
+  const Connections& connections;
 };
 
 // Each returns when the fleet rests; whatever differs from what was to be expected is added to the faults. Errors:
@@ -40,6 +44,9 @@ absl::Status RunFollow(Stage& stage);
 // Everything at once: devices sync with cuts at random points, make clean copies and upload care events while the rota
 // changes.
 absl::Status RunStorm(Stage& stage);
+// Rounds as RunDelta's, first while nothing else goes on, then while a large group of other carers is set up, changed
+// and dissolved, which takes the server many commits.
+absl::Status RunGroup(Stage& stage);
 
 // The carers who use the fleet's devices, each once, as the first source names them.
 std::vector<std::string> CarersWithDevices(const Stage& stage);

@@ -22,18 +22,24 @@ constexpr int kCut = 30;
 constexpr int kUnheardOfCut = 30;
 constexpr int kEventsMost = 5;
 constexpr int kMessagesBeforeCut = 4;
+// Of one device in a run. A sync that begins before the server has noticed the cut takes over, and a device that does
+// so more than 200 times in an hour is taken for two.
+constexpr int kCutsOfDevice = 150;
 constexpr int kChangesMost = 40;
 
 // What one device does in a storm. Used by one thread at a time.
 class StormDevice {
  public:
-  explicit StormDevice(uint32_t seed) : random_(seed) {}
+  // `pause`: how long it waits between two syncs, on an average.
+  StormDevice(uint32_t seed, absl::Duration pause) : pause_(pause), random_(seed) {}
 
   // The last sync before it rests is not cut: a stream that the server does not know to be cut ends when another takes
   // over.
   std::optional<SyncPlan> Last() {
     if (!std::exchange(cut_last_, false)) return std::nullopt;
-    return SyncPlan{.type = v1::SYNC_TYPE_STANDARD, .follow = false, .cut = std::nullopt, .on_applied = nullptr};
+    SyncPlan plan;
+    plan.type = v1::SYNC_TYPE_STANDARD;
+    return plan;
   }
 
   // `uploads` says whether events may be recorded for it: devices that sync as fast as they can record more than carers
@@ -43,12 +49,14 @@ class StormDevice {
       for (int i = 1 + Random(kEventsMost); i > 0; --i) work.RecordOne(device, random_);
     }
     SyncPlan plan;
+    plan.pause = pause_ * std::uniform_real_distribution<double>(0, 2)(random_);
     const int dice = Dice();
     plan.type = dice < kStandard ? v1::SYNC_TYPE_STANDARD : v1::SYNC_TYPE_AUTO;
     // It would be refused while work is unsent.
     if (dice >= 100 - kClean && device.unsent() == 0) plan.type = v1::SYNC_TYPE_CLEAN;
-    if (Dice() < kCut) plan.cut = NextCut();
+    if (cuts_ < kCutsOfDevice && Dice() < kCut) plan.cut = NextCut();
     cut_last_ = plan.cut.has_value();
+    if (cut_last_) ++cuts_;
     return plan;
   }
 
@@ -64,8 +72,10 @@ class StormDevice {
     return cut;
   }
 
+  const absl::Duration pause_;
   std::mt19937 random_;
   bool cut_last_ = false;
+  int cuts_ = 0;
 };
 
 // Sends changes until the time is over.
@@ -94,7 +104,11 @@ absl::Status RunStorm(Stage& stage) {
   CareWork work;
   Pace uploads(stage.options.uploads_per_second);
   std::vector<StormDevice> devices;
-  for (size_t i = 0; i < stage.fleet.size(); ++i) devices.emplace_back(stage.options.seed + static_cast<uint32_t>(i));
+  devices.reserve(stage.fleet.size());
+  const absl::Duration pause = absl::Seconds(static_cast<double>(stage.fleet.size()) / stage.options.syncs_per_second);
+  for (size_t i = 0; i < stage.fleet.size(); ++i) {
+    devices.emplace_back(stage.options.seed + static_cast<uint32_t>(i), pause);
+  }
   Phase& phase = stage.report.AddPhase("storm");
   absl::Status changed;
   stage.report.Measure(phase, [&] {

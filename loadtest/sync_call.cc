@@ -66,7 +66,7 @@ bool SyncCall::Take(Instant came) {
   if (IsCutAt(Cut::Place::kUnapplied)) return true;
   CountMessage();
   std::optional<v1::SyncRequest> answer = wiring_.device->Handle(incoming_);
-  if (incoming_.has_sync_recorded()) {
+  if (incoming_.has_sync_recorded() && !end_.recorded) {
     end_.recorded = true;
     end_.latency = Between(began_, came);
   }

@@ -35,6 +35,8 @@ struct Cut {
 
 struct SyncPlan {
   v1::SyncType type = v1::SYNC_TYPE_AUTO;
+  // Whoever begins the call waits so long first.
+  absl::Duration pause;
   // Go on with changes as they commit; such a sync ends by SyncCall::Leave.
   bool follow = false;
   std::optional<Cut> cut;
@@ -52,7 +54,7 @@ struct SyncEnd {
   bool cut = false;
   // The server has not heard of the cut: the stream is open until another takes over.
   bool unheard = false;
-  // From its beginning until it was recorded.
+  // From its beginning until it was recorded, the first time where it follows.
   absl::Duration latency;
   uint64_t messages = 0;
   uint64_t upserts = 0;

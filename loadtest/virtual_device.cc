@@ -10,7 +10,7 @@ namespace {
 
 // As the protocol bounds an upload.
 constexpr int kUploadEvents = 100;
-// The kinds and fields that a virtual device keeps: all.
+// Every kind but care plans.
 constexpr uint32_t kDataLevel = 1;
 constexpr char kAppVersion[] = "fleetload";
 
@@ -72,14 +72,15 @@ void VirtualDevice::AppendUploads(std::vector<v1::SyncRequest>& requests) const 
 }
 
 std::optional<v1::SyncRequest> VirtualDevice::Handle(const v1::SyncResponse& response) {
-  Expect(!recorded_ || following_, "a message came after the sync was recorded");
+  const bool ended = recorded_ && !following_;
+  Expect(!ended || !(response.has_changes() || response.has_caught_up() || response.has_sync_recorded()),
+         "a message came after the sync was recorded");
   if (response.has_upload_result()) OnResults(response.upload_result());
   if (response.has_rebuild()) making_ = Copy{response.rebuild().rebuild_number(), "", {}};
   if (response.has_changes()) OnChanges(response.changes());
   if (response.has_caught_up()) OnCaughtUp(response.caught_up());
   if (response.has_sync_recorded()) {
     Expect(unsent_.empty(), "a sync was recorded before every event had its result");
-    Expect(!recorded_, "a sync was recorded twice");
     recorded_ = true;
   }
   return AckOf(response);
@@ -138,8 +139,8 @@ void VirtualDevice::OnCaughtUp(const v1::CaughtUp& caught_up) {
 }
 
 std::optional<v1::SyncRequest> VirtualDevice::AckOf(const v1::SyncResponse& response) const {
-  // With the success in the same message, the server took `start` for the ack.
-  if (response.has_sync_recorded()) return std::nullopt;
+  // Recorded with the first message: the server took `start` for the ack.
+  if (response.has_started() && response.has_sync_recorded()) return std::nullopt;
   v1::SyncRequest request;
   if (response.has_caught_up()) {
     request.mutable_ack()->set_resume_token(response.caught_up().resume_token());

@@ -45,7 +45,7 @@ class VirtualDevice {
   std::vector<v1::SyncRequest> Begin(v1::SyncType type, bool follow);
   // Applies a message of the sync that was begun last; what it is to be answered with, if anything.
   std::optional<v1::SyncRequest> Handle(const v1::SyncResponse& response);
-  // The sync that was begun last is recorded.
+  // The sync that was begun last is recorded; one that follows, at least once.
   bool recorded() const { return recorded_; }
 
   // The copy in use.

@@ -34,7 +34,8 @@ struct Place {
   int64_t received_us = 0;
   uint64_t sequence = 0;
   RecordKey key;
-  auto operator<=>(const Place&) const = default;
+  // The check takes the zero that a comparison by <=> is rewritten with for a null pointer.
+  auto operator<=>(const Place&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 std::string Encode(const Place& place) {

@@ -67,6 +67,7 @@ absl::StatusOr<std::vector<ReportRows::User>> ReportRows::UsersOf(const DeviceRo
 absl::StatusOr<v1::DeviceState> ReportRows::StateOf(const DeviceRows& rows) {
   ASSIGN_OR_RETURN(const std::vector<User> users, UsersOf(rows, 1));
   std::vector<UserStanding> standings;
+  standings.reserve(users.size());
   for (const User& user : users) standings.push_back(user.standing);
   return StandingOfDevice(rows, standings).state;
 }

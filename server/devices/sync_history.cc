@@ -172,6 +172,7 @@ absl::StatusOr<v1::ListSyncsResponse> SyncsOfCarer(const storage::Reader& reader
     response.set_next_page_token(base::EncodePageToken(query, EncodePlace(places.back())));
   }
   std::vector<std::string> keys;
+  keys.reserve(places.size());
   for (const Place& place : places) keys.push_back(base::keys::Sync(tenant, place.device, place.number));
   ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> rows, reader.MultiGet(storage::Space::kDevices, keys));
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -127,6 +127,7 @@ absl::StatusOr<bool> IsGranted(const storage::Reader& reader, const base::Tenant
   ASSIGN_OR_RETURN(const bool own, HasOwnGrant(reader, tenant, record, receiver));
   if (own || groups.empty()) return own;
   std::vector<std::string> keys;
+  keys.reserve(groups.size());
   for (const RecordKey& group : groups) keys.push_back(base::keys::Grant(tenant, record, GroupHolder(group), kAccess));
   ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> rows, reader.MultiGet(Space::kRecords, keys));
   for (const std::optional<std::string>& row : rows) {

@@ -9,8 +9,6 @@
 
 namespace caresync::sync {
 
-namespace errors = base::errors;
-
 void Session::TellDrops(v1::Started& started) {
   for (const std::string& carer : facts_->pending_drops) {
     started.add_drop_now_carer_ids(carer);

@@ -221,17 +221,29 @@ TEST_F(VirtualDeviceTest, FindsWhatComesAfterTheEnd) {
   EXPECT_THAT(device_.TakeFaults(), ElementsAre(HasSubstr("after the sync was recorded")));
 }
 
-TEST_F(VirtualDeviceTest, AcksWhatComesWhileItFollows) {
-  device_.Begin(v1::SYNC_TYPE_AUTO, true);
+TEST_F(VirtualDeviceTest, AcksEveryRoundWhileItFollows) {
+  EXPECT_TRUE(device_.Begin(v1::SYNC_TYPE_AUTO, true).front().start().follow());
   device_.Handle(Rebuild(1));
   device_.Handle(CaughtUp(1, "t", SumOf({})));
   device_.Handle(Recorded());
-  const auto batch_ack = device_.Handle(Batch(0, "d", {{"a", "1"}}));
-  ASSERT_TRUE(batch_ack.has_value());
-  EXPECT_EQ(batch_ack->ack().resume_token(), "d");
-  const auto ack = device_.Handle(CaughtUp(0, "t2", SumOf({{"a", "1"}})));
-  ASSERT_TRUE(ack.has_value());
-  EXPECT_EQ(ack->ack().holds().count(), 1u);
+  for (const std::string token : {"1", "2"}) {
+    const auto batch_ack = device_.Handle(Batch(0, "d" + token, {{"a", token}}));
+    ASSERT_TRUE(batch_ack.has_value());
+    EXPECT_EQ(batch_ack->ack().resume_token(), "d" + token);
+    const auto ack = device_.Handle(CaughtUp(0, "t" + token, SumOf({{"a", token}})));
+    ASSERT_TRUE(ack.has_value());
+    EXPECT_EQ(ack->ack().holds().sum(), SumOf({{"a", token}}).sum());
+    EXPECT_FALSE(device_.Handle(Recorded()).has_value());
+  }
+  EXPECT_THAT(device_.TakeFaults(), IsEmpty());
+  EXPECT_EQ(BeginSync().resume_token(), "t2");
+}
+
+TEST_F(VirtualDeviceTest, TakesANoticeAtAnyTime) {
+  MakeFirstCopy();
+  v1::SyncResponse notice;
+  notice.mutable_notice()->mutable_sync_now();
+  EXPECT_FALSE(device_.Handle(notice).has_value());
   EXPECT_THAT(device_.TakeFaults(), IsEmpty());
 }
 

@@ -156,7 +156,7 @@ absl::Status RunFollowing(const Connection& connection, const DeviceStore& store
   while (true) {
     DeviceClient client(store, plan);
     GoOn go_on;
-    const absl::Status status = RunStream(connection, client, run, go_on);
+    absl::Status status = RunStream(connection, client, run, go_on);
     recorded |= client.recorded();
     // One new copy is enough.
     if (recorded && plan.type == v1::SYNC_TYPE_CLEAN) plan.type = v1::SYNC_TYPE_STANDARD;

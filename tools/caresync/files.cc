@@ -13,7 +13,7 @@ namespace caresync::cli {
 absl::StatusOr<std::string> ReadFile(const std::string& file) {
   std::ifstream stream(file, std::ios::binary);
   std::string content;
-  std::array<char, 64 * 1024> buffer{};
+  std::array<char, 65'536> buffer{};
   while (stream.read(buffer.data(), buffer.size()) || stream.gcount() > 0) {
     content.append(buffer.data(), static_cast<size_t>(stream.gcount()));
   }
