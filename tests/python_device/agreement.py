@@ -1,0 +1,260 @@
+"""The device in Python and the one of `caresync device`, for the same carers on one server: through rota changes, care events of both,
+clean syncs and cuts they hold the same, record for record and byte for byte, and what the rota's JSON says."""
+
+import argparse
+import copy
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rotas"))
+
+import caresync_messages as messages
+from phones import CARE_EVENT, CliPhone, PythonPhone, Server, end_of, expect, expect_same, of_event
+from every_carer_holds_its_day import DATE, TIME_ZONE, expected_day, held_day
+
+TENANT = "agreement"
+# Small, so that a copy takes many batches.
+BATCH_BYTES = "1024"
+ROUNDS = 3
+SEED = 20261025
+records = messages.records
+VISIT, SERVICE_USER = records.RECORD_KIND_VISIT, records.RECORD_KIND_SERVICE_USER
+
+
+def changed_rota(rota, chance):
+    """Some stops come at another time, and some visits of one carer are given to another."""
+    rota = copy.deepcopy(rota)
+    routes = {route["caregiver_id"]: route.setdefault("locations", []) for route in rota["routes"]}
+    stops = [(who, stop) for who, route in routes.items() for stop in route]
+    for _, stop in chance.sample(stops, 4):
+        later = chance.choice([0.5, 1, 15])
+        stop["arrival_time"] += later
+        stop["departure_time"] += later
+    patients = [stop["patient"] for _, stop in stops]
+    alone = [(who, stop) for who, stop in stops if patients.count(stop["patient"]) == 1]
+    for who, stop in chance.sample(alone, 4):
+        routes[who].remove(stop)
+        routes[chance.choice([name for name in routes if name != who])].append(stop)
+    return rota
+
+
+def visits_of(held):
+    """The visits of a copy, decoded, in the form in which the model of the rotas looks at them."""
+    places = {record_id: records.ServiceUser.FromString(payload).location
+              for (kind, record_id), payload in held.items() if kind == SERVICE_USER}
+    for (kind, _), payload in held.items():
+        if kind != VISIT:
+            continue
+        visit = records.Visit.FromString(payload)
+        place = places[visit.service_user_id]
+        yield {"location": {"longitude": place.longitude, "latitude": place.latitude},
+               "assignments": [assignment_of(part) for part in visit.assignments],
+               "activities": [activity_of(activity) for activity in visit.planned_activities]}
+
+
+def assignment_of(part):
+    return {"carer_id": part.carer_id, "start": part.start_time.ToJsonString(), "end": part.end_time.ToJsonString()}
+
+
+def activity_of(activity):
+    return {"activity_kind": activity.activity_kind, "planned_minutes": activity.planned_minutes,
+            "carer_id": activity.carer_id}
+
+
+class Pair:
+    """One carer's two phones, one of each make."""
+
+    def __init__(self, cli, folder, rota, caregiver, carer_id):
+        self.caregiver, self.carer_id = caregiver, carer_id
+        place = f"{rota['name']}/{caregiver}"
+        self.python = PythonPhone(cli, folder, str(uuid.uuid5(uuid.NAMESPACE_URL, f"python/{place}")), carer_id)
+        self.cli = CliPhone(cli, folder, str(uuid.uuid5(uuid.NAMESPACE_URL, f"cli/{place}")), carer_id)
+
+    def sync(self, *options):
+        """Both, the one in Python with these options too; what that one printed."""
+        lines = self.python.sync(*options)
+        self.cli.sync()
+        return lines
+
+    def visits(self):
+        return sorted(record_id for kind, record_id in self.cli.held() if kind == VISIT)
+
+    def accepted(self):
+        """By ID: the bytes of the events of this pair that were accepted."""
+        outcomes = self.python.shown()["outcomes"]
+        accepted = {event_id for event_id, (outcome, _) in outcomes.items() if outcome == "EVENT_OUTCOME_ACCEPTED"}
+        python = {event_id: event for event_id, event in self.python.recorded_events() if event_id in accepted}
+        return python | dict(self.cli.recorded_events())
+
+
+class Agency:
+    """A rota on a server, and every carer's two phones."""
+
+    def __init__(self, server, folder, rota):
+        self.cli, self.folder, self.rota = server.cli(TENANT), folder, rota
+        self.cli.run("tenant", "create", TENANT, "--time-zone", TIME_ZONE)
+        self.take(rota)
+        known = {c["external_id"]: c["carer_id"] for c in self.cli.json("carers")["carers"]}
+        ids = {caregiver["id"]: known[f"{rota['name']}/{caregiver['id']}"] for caregiver in rota["caregivers"]}
+        self.names = {carer_id: caregiver for caregiver, carer_id in ids.items()}
+        self.pairs = [Pair(self.cli, folder, rota, caregiver, carer_id) for caregiver, carer_id in ids.items()]
+
+    def take(self, rota):
+        """The rota is sent by the rostering system, and is what the model goes by from now on."""
+        path = os.path.join(self.folder, "rota.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(rota, file)
+        result = self.cli.json("import-rota", path, "--date", DATE.isoformat())
+        expect(result["rejected"] == [] and result["waiting"] == 0, f"not all was taken: {result}")
+        self.rota = rota
+
+    def check(self, when):
+        """Every carer's phones hold the same, and what the model says. Both have synced."""
+        events = {event_id: event for pair in self.pairs for event_id, event in pair.accepted().items()}
+        for pair in self.pairs:
+            held = pair.python.held()
+            who = f"{when}, carer {pair.caregiver}"
+            expect_same(held, pair.cli.held(), f"{who}: the phones of the two makes differ (Python first)")
+            expected, found = expected_day(self.rota, pair.caregiver), held_day(visits_of(held), self.names)
+            expect(expected == found, f"{who}: missing {expected - found}, too much {found - expected}")
+            seen = {event_id: event for event_id, event in events.items()
+                    if (VISIT, records.CareEvent.FromString(event).visit_id) in held}
+            here = {record_id: payload for (kind, record_id), payload in held.items() if kind == CARE_EVENT}
+            expect_same(here, seen, f"{who}: the care events (held first)")
+        return len(events)
+
+
+def record_something(pair, chance):
+    """One of each kind from the Python phone, a note from the other, on visits of the carer."""
+    visits = pair.visits()
+    if not visits:
+        return
+    visit = chance.choice(visits)
+    pair.python.record(visit, "visit_started")
+    text = "Zoë hat gut gegessen\n" * chance.randint(1, 40)
+    for kind, *options in (("activity_outcome", "--activity", "1"), ("note", "--text", text),
+                           ("form_submitted", "--answer", "mood=good", "--answer", "pain=none"), ("rota_change_seen",)):
+        pair.python.record(chance.choice(visits), kind, *options)
+    pair.python.record(visit, "visit_finished")
+    pair.cli.note(chance.choice(visits), "from the other phone " * chance.randint(1, 40))
+
+
+def check_rounds(agency, chance):
+    """Rota changes between recording and uploading, and before the next sync."""
+    for number in range(ROUNDS):
+        for pair in chance.sample(agency.pairs, len(agency.pairs) // 2):
+            record_something(pair, chance)
+        agency.take(changed_rota(agency.rota, chance))
+        for _ in range(2):  # In the second everybody hears of what everybody uploaded in the first.
+            for pair in agency.pairs:
+                pair.sync("--type", chance.choice(["standard", "auto"]))
+        count = agency.check(f"round {number}")
+    expect(count > 30, f"only {count} events were accepted: too few to show anything")
+    delivered = [delivery["event_id"] for delivery in agency.cli.json_lines("care-events")]
+    once = len(delivered) == len(set(delivered)) == count
+    expect(once, f"the rostering system reads {len(delivered)} events of {count}")
+    return count
+
+
+def check_clean_syncs(agency):
+    for pair in agency.pairs:
+        before = pair.python.held()
+        lines = pair.sync("--type", "clean")
+        reasons = [line["reason"] for line in of_event(lines, "rebuild")]
+        expect(reasons == ["REBUILD_REASON_CLEAN_SYNC"], f"a clean sync made a copy because {reasons}")
+        expect_same(pair.python.held(), before, "a clean sync changed what is held (after it first)")
+        lines = pair.python.sync()
+        expect([line["event"] for line in lines] == ["started", "caught_up", "sync_recorded", "end"],
+               f"not one message: {lines}")
+    agency.check("after clean syncs")
+
+
+def check_kills(agency):
+    """A phone that is killed before it stored a batch, before its ack, after it: at each batch of a new copy beside the old one."""
+    pair = max(agency.pairs, key=lambda pair: len(pair.visits()))
+    phone, kills = pair.python, 0
+    for step in ("batch_received:2", "batch:1", "acked:1"):
+        before = phone.held()
+        begun, came = 0, set()
+        while True:
+            lines = phone.sync("--type", "clean", "--kill-at", step, status=(0, -signal.SIGKILL))
+            begun += len(of_event(lines, "rebuild"))
+            batches = [
+                tuple(key) for line in of_event(lines, "batch") if not line["next_visits"] for key in line["upserts"]
+            ]
+            expect(not came.intersection(batches), f"{step}: what was durable came again: {came.intersection(batches)}")
+            came.update(batches)
+            expect_same(phone.held(), before, f"{step}: the copy in use changed (now first)")
+            kills += not of_event(lines, "end")
+            if of_event(lines, "caught_up"):
+                break
+        # Where the ack of the end was lost, any sync is told so; another clean one would make another copy.
+        lines = phone.sync()
+        expect(end_of(lines)["outcome"] == "succeeded" and not of_event(lines, "batch"), f"{step}: {lines}")
+        expect(begun == 1, f"{step}: the copy was begun {begun} times")
+        expect(came == set(before), f"{step}: the batches together are not the copy")
+    expect(kills >= 20, f"only {kills} kills: too few to show anything")
+    return kills
+
+
+def check_kills_at_any_moment(agency, chance):
+    """From outside, after a line that is chosen by chance, in every kind of sync."""
+    for number in range(12):
+        pair = chance.choice([pair for pair in agency.pairs if pair.visits()])
+        for _ in range(3):
+            pair.python.record(chance.choice(pair.visits()), "note", "--text", f"before kill {number}")
+        if number % 3 == 0:
+            agency.take(changed_rota(agency.rota, chance))
+        options = ["--type", "clean"] if number % 2 and not pair.python.shown()["unsent"] else ["--type", "auto"]
+        with pair.python.start_sync(*options) as process:
+            for _ in range(chance.randint(0, 8)):
+                process.stdout.readline()
+            process.kill()
+    for _ in range(2):
+        for pair in agency.pairs:
+            pair.sync()
+    agency.check("after kills at any moment")
+
+
+def check_history(agency):
+    """The server counts what the phones say: all ended well, and some told why they had not."""
+    for pair in agency.pairs:
+        device = agency.cli.json("device", "show", pair.python.uuid)
+        expect(device["missing_event_numbers"] == 0, f"numbers are missing: {device}")
+        expect(device["state"] == "DEVICE_STATE_CURRENT", f"a phone is not current: {device}")
+    causes = {
+        sync["interruption"]
+        for pair in agency.pairs for sync in agency.cli.json("syncs", pair.python.uuid)["syncs"]
+    }
+    expect("INTERRUPTION_CAUSE_UNKNOWN" in causes, f"no phone told of its interruption: {causes}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin-dir", required=True)
+    parser.add_argument("--rota", required=True)
+    options = parser.parse_args()
+    with open(options.rota, encoding="utf-8") as file:
+        rota = json.load(file)
+    chance = random.Random(SEED)
+    with tempfile.TemporaryDirectory() as folder, Server(options.bin_dir, "--batch-bytes", BATCH_BYTES) as server:
+        agency = Agency(server, folder, rota)
+        for pair in agency.pairs:
+            expect(end_of(pair.sync())["outcome"] == "succeeded", "the first sync")
+        agency.check("after the first sync")
+        events = check_rounds(agency, chance)
+        check_clean_syncs(agency)
+        kills = check_kills(agency)
+        check_kills_at_any_moment(agency, chance)
+        check_history(agency)
+        print(f"{len(agency.pairs)} carers with a phone of each make, {ROUNDS} changed rotas, {events} events, "
+              f"{kills} kills: they agree")
+
+
+if __name__ == "__main__":
+    main()
