@@ -59,7 +59,7 @@ class Syncing:
                 return end
 
     def _after_pause(self, wish, end, sync):
-        """Waits until it is time to connect again: what is left of the wish then, or None where its time is over before."""
+        """Waits until it is time to connect again: what is left of the wish then, or None where it is over before."""
         self._pause = FIRST_PAUSE_SECONDS if end.confirmations else min(2 * self._pause, LONGEST_PAUSE_SECONDS)
         wait = 0.0 if sync.credential_ends() else self._pause if end.retry_after is None else end.retry_after
         if wish.follow_seconds is not None:
@@ -70,7 +70,10 @@ class Syncing:
         if wish.follow_rounds is not None:
             wish = dataclasses.replace(wish, follow_rounds=max(0, wish.follow_rounds - max(0, end.confirmations - 1)))
         self._say("connects_again", after_seconds=wait)
-        time.sleep(wait)
+        try:
+            time.sleep(wait)
+        except KeyboardInterrupt:
+            return None
         return wish
 
     @staticmethod

@@ -287,6 +287,26 @@ def check_tokens_and_damage(scene, phone):
     expect_same(phone.held(), before, "after the damage")
 
 
+def check_server_that_goes_away(scene, server, phone):
+    """A follower is told when to come back, and goes on when the server is there again."""
+    before = phone.held()
+    with phone.start_sync("--follow", "600") as process:
+        lines_until(process, "sync_recorded")
+        server.halt()
+        end = lines_until(process, "end")[-1]
+        expect((end["outcome"], end["reason"]) == ("succeeded", "SHUTTING_DOWN"), f"ended otherwise: {end}")
+        again = lines_until(process, "connects_again")[-1]
+        expect(again["after_seconds"] == end["retry_after"] > 0, f"it comes back {again}, told {end}")
+        process.send_signal(signal.SIGTERM)
+    expect(process.returncode == 0, f"it ended with {process.returncode}")
+    end = end_of(phone.sync(status=1))
+    expect((end["outcome"], end["reason"]) == ("interrupted", "UNAVAILABLE"), f"without a server: {end}")
+    server.start()
+    phone.meet(server.cli(TENANT))
+    phone.sync()
+    expect_same(phone.held(), before, "after the server was started again")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin-dir", required=True)
@@ -304,6 +324,7 @@ def main():
         check_blocking(scene, shared, witness)
         check_refusals(scene, phone)
         check_tokens_and_damage(scene, phone)
+        check_server_that_goes_away(scene, server, phone)
         print("levels, access, following, drops, refusals, damage: the device in Python holds what it may")
 
 
