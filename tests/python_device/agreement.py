@@ -161,6 +161,7 @@ def check_rounds(agency, chance):
     return count
 
 
+# Requirement: S11
 def check_clean_syncs(agency):
     for pair in agency.pairs:
         before = pair.python.held()

@@ -177,6 +177,7 @@ def check_credential_end(scene, phone):
     expect(process.returncode == 0, "the second stream did not end well")
 
 
+# Requirement: S13
 def check_two_carers_and_drops(scene):
     phone = scene.python_phone(scene.carer, scene.other)
     witnesses = {scene.carer: scene.cli_phone(scene.carer), scene.other: scene.cli_phone(scene.other)}
