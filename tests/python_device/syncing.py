@@ -61,7 +61,9 @@ class Syncing:
     def _after_pause(self, wish, end, sync):
         """Waits until it is time to connect again: what is left of the wish then, or None where it is over before."""
         self._pause = FIRST_PAUSE_SECONDS if end.confirmations else min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-        wait = 0.0 if sync.credential_ends() else self._pause if end.retry_after is None else end.retry_after
+        wait = self._pause if end.retry_after is None else end.retry_after
+        if sync.credential_ends() and self._read_credential() != self._credential:
+            wait = 0.0
         if wish.follow_seconds is not None:
             left = wish.follow_seconds - sync.age() - wait
             if left <= 0:
@@ -82,7 +84,8 @@ class Syncing:
         return end.outcome == "interrupted" or end.reason in CONNECTS_AGAIN or sync.credential_ends()
 
     def _once(self, channel, wish, with_token):
-        stream = SyncStream(channel, self._read_credential())
+        self._credential = self._read_credential()
+        stream = SyncStream(channel, self._credential)
         sync = Sync(wish, self._state, CopyStore(self._state), EventQueue(self._state), stream, self._say)
         end = sync.run(with_token)
         self._say("end", **dataclasses.asdict(end))

@@ -164,12 +164,13 @@ def check_credential_end(scene, phone):
     """A follower gets a new credential before the old one ends, and goes on."""
     path = os.path.join(scene.folder, "python", phone.uuid, f"token-{phone.carer_id}")
     mint = ["token", "--role", "carer", "--subject", phone.carer_id, "--device", phone.uuid]
+    new = scene.cli.run(*mint)[0]
     with open(path, "w", encoding="ascii") as file:
         file.write(scene.cli.run(*mint, "--lifetime", "22s")[0])
     with phone.start_sync("--follow", "600") as process:
         lines_until(process, "sync_recorded")
         with open(path, "w", encoding="ascii") as file:
-            file.write(scene.cli.run(*mint)[0])
+            file.write(new)
         expect(lines_until(process, "end")[-1]["outcome"] == "succeeded", "the first stream did not end well")
         lines_until(process, "sync_recorded")
         process.send_signal(signal.SIGTERM)
