@@ -98,7 +98,8 @@ class DropsTest : public testing::Test {
   v1::Device Shown() const {
     v1::GetDeviceRequest request;
     request.set_device_uuid(kDevice.ToString());
-    const auto device = GetDevice(*engine_.Snapshot(), tenant_, request, {.opening = "now", .now = clock_.Now()});
+    const auto device =
+        GetDevice(*engine_.Snapshot(), tenant_, request, {.syncs = {.opening = "now"}, .now = clock_.Now()});
     EXPECT_TRUE(device.ok()) << device.status();
     return device.value_or(v1::Device());
   }
