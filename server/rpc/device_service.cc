@@ -58,10 +58,7 @@ void TellDrops(const Edge& edge, const base::TenantId& tenant, const base::Uuid&
       **snapshot, storage::Space::kDevices, base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kDevice));
   // What cannot be read now, or is not told, is told by the device's next start.
   if (!row.ok() || !row->has_value()) return;
-  sync::DropAsked asked;
-  for (const store::Device::Drop& drop : (*row)->drops()) {
-    if (drop.dropped_time_us() == 0) asked.carer_ids.push_back(drop.carer_id());
-  }
+  const sync::DropAsked asked{devices::PendingDrops(**row)};
   if (!asked.carer_ids.empty()) edge.sync.live.Tell(tenant, device, asked);
 }
 
