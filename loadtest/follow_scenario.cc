@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "loadtest/rota_changer.h"
 #include "loadtest/scenarios.h"
@@ -86,12 +85,12 @@ class Watch {
   std::vector<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);
 };
 
-// The first `count` devices begin to follow. False where not all of them do.
-bool BeginToFollow(Stage& stage, size_t count, Watch& watch, Phase& phase) {
+// Every device begins to follow. False where not all of them do.
+bool BeginToFollow(Stage& stage, Watch& watch, Phase& phase) {
   const auto begun = std::make_shared<std::vector<char>>(stage.fleet.size());
   stage.fleet.Start(
-      [begun, count, &watch](size_t index, VirtualDevice&) -> std::optional<SyncPlan> {
-        if (index >= count || std::exchange((*begun)[index], 1) != 0) return std::nullopt;
+      [begun, &watch](size_t index, VirtualDevice&) -> std::optional<SyncPlan> {
+        if (std::exchange((*begun)[index], 1) != 0) return std::nullopt;
         SyncPlan plan;
         plan.follow = true;
         plan.on_applied = [&watch, index](const v1::SyncResponse& response, Instant came) {
@@ -100,9 +99,9 @@ bool BeginToFollow(Stage& stage, size_t count, Watch& watch, Phase& phase) {
         return plan;
       },
       phase.syncs);
-  const size_t others = stage.fleet.size() - count;
-  while (!StopWished() && stage.fleet.resting() == others && watch.following() < count) watch.WaitABit();
-  return stage.fleet.resting() == others && watch.following() == count;
+  const size_t count = stage.fleet.size();
+  while (!StopWished() && stage.fleet.resting() == 0 && watch.following() < count) watch.WaitABit();
+  return stage.fleet.resting() == 0 && watch.following() == count;
 }
 
 void LeaveAndRest(Fleet& fleet) {
@@ -167,14 +166,6 @@ absl::Status ChangeWhileFollowing(Stage& stage, PrivateVisits& visits, RotaFeed&
   return absl::OkStatus();
 }
 
-absl::Status WhyNotFollowing(const Faults& faults) {
-  for (const std::string& fault : faults.told()) {
-    if (!absl::StrContains(fault, "FOLLOW_UNAVAILABLE")) continue;
-    return absl::UnimplementedError("this server does not let devices follow (FOLLOW_UNAVAILABLE)");
-  }
-  return absl::InternalError("not every device could follow");
-}
-
 }  // namespace
 
 absl::Status RunFollow(Stage& stage) {
@@ -183,27 +174,18 @@ absl::Status RunFollow(Stage& stage) {
   for (const v1::ApplyChangesRequest& request : visits.ChangeAll()) {
     RETURN_IF_ERROR(stage.agency.Apply(*feed, request).status());
   }
-  // One alone, so that a server that cannot do it says so once.
-  Watch first_watch;
-  Phase& first = stage.report.AddPhase("first follower");
-  bool follow = false;
-  stage.report.Measure(first, [&] {
-    follow = BeginToFollow(stage, 1, first_watch, first);
-    LeaveAndRest(stage.fleet);
-  });
-  if (!follow) return WhyNotFollowing(stage.faults);
-
   Watch watch;
   absl::Status status;
+  bool follow = false;
   Phase& phase = stage.report.AddPhase("follow");
   stage.report.Measure(phase, [&] {
-    follow = BeginToFollow(stage, stage.fleet.size(), watch, phase);
+    follow = BeginToFollow(stage, watch, phase);
     if (follow) status = ChangeWhileFollowing(stage, visits, *feed, watch, phase);
     LeaveAndRest(stage.fleet);
   });
   RETURN_IF_ERROR(status);
   RETURN_IF_ERROR(feed->Close());
-  return follow ? absl::OkStatus() : WhyNotFollowing(stage.faults);
+  return follow ? absl::OkStatus() : absl::InternalError("not every device could follow");
 }
 
 }  // namespace caresync::loadtest

@@ -1,7 +1,5 @@
 #include "server/access/token_verifier.h"
 
-#include <openssl/sha.h>
-
 #include <cmath>
 #include <cstdlib>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "server/access/signing_key_data.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "server/base/sha256.h"
 #include "server/base/status_macros.h"
 
 namespace caresync::access {
@@ -20,12 +19,6 @@ namespace {
 using nlohmann::json;
 
 absl::Status NotValid(std::string_view what) { return base::errors::CredentialNotValid(what); }
-
-std::string Sha256(std::string_view text) {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  return std::string(reinterpret_cast<const char*>(digest), sizeof(digest));
-}
 
 // The scheme's name in any letter case (RFC 7235, section 2.1).
 std::optional<std::string> BearerToken(std::string_view authorization) {
@@ -119,7 +112,7 @@ Verified TokenVerifier::Verify(std::string_view authorization) {
   if (!token.has_value()) return {NotValid("it is no bearer token"), std::nullopt};
   if (token->size() > base::limits::kTokenBytes) return {NotValid("it is too long"), std::nullopt};
 
-  std::string hash = Sha256(*token);
+  std::string hash = base::Sha256Of(*token);
   std::optional<Identity> known = FindRecent(hash);
   if (known.has_value()) return {absl::OkStatus(), std::move(known)};
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/base/key_parts.h"
 #include "storage/tuple.h"
 
 namespace caresync::base::keys {
@@ -12,88 +13,7 @@ using storage::PrefixRange;
 using storage::TupleReader;
 using storage::TupleWriter;
 
-// The byte after the tenant. Unique within a space; once used, a byte keeps its meaning.
-enum class Table : uint8_t {
-  // Space::kRecords, under the empty tenant.
-  kStoreIdentity = 'i',
-  kTenantListing = 'n',
-  // Space::kRecords.
-  kTenantHead = 'h',
-  kTimeline = 'l',
-  kTask = 't',
-  kRecord = 'r',
-  kGrant = 'g',
-  kChild = 'c',
-  kEventIdentity = 'i',
-  kReviewItem = 'v',
-  kReviewOf = 'w',
-  kExternalId = 'x',
-  kWaiting = 'y',
-  kWaitingFor = 'z',
-  kSourceState = 's',
-  kTenant = 'n',
-  kMember = 'm',
-  kGroupOf = 'o',
-  kGroupRecord = 'a',
-  kFanOutScope = 'u',
-  kVisitByStart = 'b',
-  kVisitByEnd = 'q',
-  kWindowEdges = 'j',
-  kReviewByRevision = 'd',
-  kSourceStanding = 'k',
-  kRebuildRelease = 'p',
-  kVisitEnd = 'e',
-  // Space::kFeeds.
-  kFeedEntry = 'e',
-  kFeedPlace = 'p',
-  kFeedHead = 'f',
-  // Space::kDevices.
-  kDevice = 'd',
-  kSync = 'y',
-  kSyncOfCarer = 'c',
-};
-
-constexpr size_t kUuidBytes = 16;
 constexpr size_t kStringEndBytes = 2;
-
-TupleWriter KeyIn(std::string_view tenant, Table table) {
-  TupleWriter key;
-  key.String(tenant).Byte(static_cast<uint8_t>(table));
-  return key;
-}
-
-TupleWriter KeyIn(const TenantId& tenant, Table table) { return KeyIn(tenant.text(), table); }
-
-// A reader that stands behind tenant and table; false where the key is of another table.
-bool OpenKey(TupleReader& reader, Table table, std::string* tenant) {
-  uint8_t found = 0;
-  return reader.String(tenant) && reader.Byte(&found) && found == static_cast<uint8_t>(table);
-}
-
-bool OpenKey(TupleReader& reader, Table table) {
-  std::string tenant;
-  return OpenKey(reader, table, &tenant);
-}
-
-KeyRange RangeOf(TupleWriter prefix) { return PrefixRange(prefix.Take()); }
-
-// The keys of `all` that come after `key`.
-KeyRange After(KeyRange all, std::string key) {
-  key.push_back('\0');
-  all.begin = std::move(key);
-  return all;
-}
-
-// Numbers below zero sort below the others.
-uint64_t Ordered(int64_t value) { return static_cast<uint64_t>(value) ^ (uint64_t{1} << 63); }
-int64_t FromOrdered(uint64_t value) { return static_cast<int64_t>(value ^ (uint64_t{1} << 63)); }
-
-bool ReadUuid(TupleReader& reader, Uuid* uuid) {
-  std::string bytes;
-  if (!reader.Raw(kUuidBytes, &bytes)) return false;
-  *uuid = *Uuid::FromBytes(bytes);
-  return true;
-}
 
 bool ParsePair(std::string_view key, Table table, RecordKey* first, RecordKey* second) {
   TupleReader reader(key);
@@ -442,72 +362,6 @@ std::string SourceStanding(const TenantId& tenant, std::string_view source) {
 KeyRange SourceStandings(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kSourceStanding)); }
 
 std::string RebuildRelease(const TenantId& tenant) { return KeyIn(tenant, Table::kRebuildRelease).Take(); }
-
-std::string DeviceRow(const TenantId& tenant, const Uuid& device, DevicePart part) {
-  return KeyIn(tenant, Table::kDevice).Raw(device.bytes()).Byte(static_cast<uint8_t>(part)).Take();
-}
-
-KeyRange DeviceRows(const TenantId& tenant, const Uuid* after) {
-  KeyRange all = RangeOf(KeyIn(tenant, Table::kDevice));
-  if (after != nullptr) all.begin = OneDevice(tenant, *after).end;
-  return all;
-}
-
-KeyRange OneDevice(const TenantId& tenant, const Uuid& device) {
-  return RangeOf(KeyIn(tenant, Table::kDevice).Raw(device.bytes()));
-}
-
-bool ParseDeviceRow(std::string_view key, Uuid* device, DevicePart* part) {
-  TupleReader reader(key);
-  uint8_t number = 0;
-  if (!OpenKey(reader, Table::kDevice) || !ReadUuid(reader, device) || !reader.Byte(&number)) return false;
-  *part = static_cast<DevicePart>(number);
-  return reader.AtEnd();
-}
-
-std::string Sync(const TenantId& tenant, const Uuid& device, uint64_t number) {
-  return KeyIn(tenant, Table::kSync).Raw(device.bytes()).Uint64(~number).Take();
-}
-
-KeyRange SyncsBefore(const TenantId& tenant, const Uuid& device, uint64_t before) {
-  KeyRange range = RangeOf(KeyIn(tenant, Table::kSync).Raw(device.bytes()));
-  if (before != 0) range.begin = Sync(tenant, device, before - 1);
-  return range;
-}
-
-bool ParseSync(std::string_view key, Uuid* device, uint64_t* number) {
-  TupleReader reader(key);
-  uint64_t inverted = 0;
-  if (!OpenKey(reader, Table::kSync) || !ReadUuid(reader, device) || !reader.Uint64(&inverted)) return false;
-  *number = ~inverted;
-  return reader.AtEnd();
-}
-
-std::string SyncOfCarer(const TenantId& tenant, const Uuid& carer, int64_t start_us, const Uuid& device,
-                        uint64_t number) {
-  return KeyIn(tenant, Table::kSyncOfCarer)
-      .Raw(carer.bytes())
-      .Uint64(~Ordered(start_us))
-      .Raw(device.bytes())
-      .Uint64(~number)
-      .Take();
-}
-
-KeyRange SyncsOfCarer(const TenantId& tenant, const Uuid& carer, std::string_view after) {
-  KeyRange all = RangeOf(KeyIn(tenant, Table::kSyncOfCarer).Raw(carer.bytes()));
-  return after.empty() ? all : After(std::move(all), std::string(after));
-}
-
-bool ParseSyncOfCarer(std::string_view key, Uuid* carer, int64_t* start_us, Uuid* device, uint64_t* number) {
-  TupleReader reader(key);
-  uint64_t start = 0;
-  uint64_t inverted = 0;
-  if (!OpenKey(reader, Table::kSyncOfCarer) || !ReadUuid(reader, carer) || !reader.Uint64(&start)) return false;
-  if (!ReadUuid(reader, device) || !reader.Uint64(&inverted)) return false;
-  *start_us = FromOrdered(~start);
-  *number = ~inverted;
-  return reader.AtEnd();
-}
 
 std::string Tenant(const TenantId& tenant) { return KeyIn(tenant, Table::kTenant).Take(); }
 

@@ -1,7 +1,6 @@
 #include "server/devices/device_registry.h"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -127,72 +126,53 @@ absl::Status SetWithDrops(const Wanted& wanted, const DeviceRows& rows, store::D
   return absl::OkStatus();
 }
 
-// An update that changes the row, and the row as it is then.
-struct Made {
-  storage::Commit commit;
-  store::Device device;
-};
-
 // nullopt where all is so already.
-absl::StatusOr<std::optional<Made>> MakeUpdate(const storage::Reader& reader, const base::TenantId& tenant,
-                                               const Wanted& wanted, absl::Time now) {
+absl::StatusOr<std::optional<storage::Commit>> MakeUpdate(const storage::Reader& reader, const base::TenantId& tenant,
+                                                          const Wanted& wanted, absl::Time now) {
   const std::string key = base::keys::DeviceRow(tenant, wanted.device, base::keys::DevicePart::kDevice);
   ASSIGN_OR_RETURN(std::optional<std::string> before, reader.Get(storage::Space::kDevices, key));
   ASSIGN_OR_RETURN(const DeviceRows rows, ReadDeviceRows(reader, tenant, wanted.device));
-  Made made;
+  store::Device device;
   if (rows.device.has_value()) {
-    made.device = *rows.device;
+    device = *rows.device;
   } else {
     if (!wanted.allow_missing) return errors::DeviceUnknown(wanted.device.ToString());
-    made.device.set_enrolled_time_us(base::ToStoredTime(now));
+    device.set_enrolled_time_us(base::ToStoredTime(now));
   }
   RETURN_IF_ERROR(CheckReferences(reader, tenant, wanted));
-  if (wanted.branch.has_value()) made.device.set_branch_id(*wanted.branch);
-  if (wanted.clear_cloned && made.device.cloned()) {
-    made.device.set_cloned(false);
-    made.device.set_clone_cleared_us(base::ToStoredTime(now));
+  if (wanted.branch.has_value()) device.set_branch_id(*wanted.branch);
+  if (wanted.clear_cloned && device.cloned()) {
+    device.set_cloned(false);
+    device.set_clone_cleared_us(base::ToStoredTime(now));
   }
+  storage::Commit commit;
   if (rows.session.has_value()) {
-    RETURN_IF_ERROR(SetWithDrops(wanted, rows, made.device));
+    RETURN_IF_ERROR(SetWithDrops(wanted, rows, device));
   } else {
-    SetWithoutDrops(wanted, made.device);
+    SetWithoutDrops(wanted, device);
     const std::string session = base::keys::DeviceRow(tenant, wanted.device, base::keys::DevicePart::kSession);
-    made.commit.preconditions.push_back({storage::Space::kDevices, session, std::nullopt});
+    commit.preconditions.push_back({storage::Space::kDevices, session, std::nullopt});
   }
 
-  std::string after = made.device.SerializeAsString();
-  if (before == after) return std::optional<Made>();
-  made.commit.preconditions.push_back({storage::Space::kDevices, key, std::move(before)});
-  made.commit.writes.push_back({storage::Space::kDevices, key, std::move(after)});
-  return std::optional<Made>(std::move(made));
+  std::string after = device.SerializeAsString();
+  if (before == after) return std::optional<storage::Commit>();
+  commit.preconditions.push_back({storage::Space::kDevices, key, std::move(before)});
+  commit.writes.push_back({storage::Space::kDevices, key, std::move(after)});
+  return std::optional<storage::Commit>(std::move(commit));
 }
 
 }  // namespace
-
-DeviceRegistry::DeviceRegistry(storage::Store& store, base::Clock& clock, base::Executor& executor, Changed changed)
-    : store_(store), clock_(clock), executor_(executor), changed_(std::move(changed)) {}
 
 void DeviceRegistry::Update(const base::TenantId& tenant, const v1::UpdateDeviceRequest& request,
                             std::function<void(absl::Status)> done) {
   absl::StatusOr<Wanted> wanted = ReadRequest(request);
   if (!wanted.ok()) return done(wanted.status());
-  const base::Uuid device = wanted->device;
-  // The row that the last try writes, if any does.
-  const auto written = std::make_shared<std::optional<store::Device>>();
-  auto make = [this, tenant, wanted = *std::move(wanted),
-               written](const storage::Reader& reader) -> absl::StatusOr<std::optional<storage::Commit>> {
-    ASSIGN_OR_RETURN(std::optional<Made> made, MakeUpdate(reader, tenant, wanted, clock_.Now()));
-    if (!made.has_value()) return std::optional<storage::Commit>();
-    *written = std::move(made->device);
-    return std::optional<storage::Commit>(std::move(made->commit));
-  };
-  ChangeDeviceRow(store_, executor_, std::move(make),
-                  [changed = changed_, tenant, device, written, done = std::move(done)](const absl::Status& status) {
-                    if (status.ok() && changed && written->has_value()) {
-                      changed(tenant, device, PendingDrops(**written));
-                    }
-                    done(status);
-                  });
+  ChangeDeviceRow(
+      store_, executor_,
+      [this, tenant, wanted = *std::move(wanted)](const storage::Reader& reader) {
+        return MakeUpdate(reader, tenant, wanted, clock_.Now());
+      },
+      std::move(done));
 }
 
 }  // namespace caresync::devices

@@ -3,15 +3,12 @@
 #define CARESYNC_SERVER_DEVICES_DEVICE_REGISTRY_H_
 
 #include <functional>
-#include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "caresync/v1/devices.pb.h"
 #include "server/base/clock.h"
 #include "server/base/executor.h"
 #include "server/base/ids.h"
-#include "server/base/uuid.h"
 #include "storage/store.h"
 
 namespace caresync::devices {
@@ -19,13 +16,8 @@ namespace caresync::devices {
 // Thread-safe. Everything given to the constructor must outlive it and its calls.
 class DeviceRegistry {
  public:
-  // Called after each commit that changed a device, before the update's `done`, on any thread; it must not block.
-  // Whoever holds a session of the device is to be told: `drop_carers` are the copies that it must drop now
-  // (PendingDrops), and the device may be blocked, or no device of the session's carer any more.
-  using Changed = std::function<void(const base::TenantId& tenant, const base::Uuid& device,
-                                     const std::vector<std::string>& drop_carers)>;
-
-  DeviceRegistry(storage::Store& store, base::Clock& clock, base::Executor& executor, Changed changed = nullptr);
+  DeviceRegistry(storage::Store& store, base::Clock& clock, base::Executor& executor)
+      : store_(store), clock_(clock), executor_(executor) {}
 
   // Calls `done` once, on any thread, when the update is durable. Tried again where another update came between. A
   // device that has called before is to drop the copies of users who are taken off, and all while it is blocked
@@ -39,7 +31,6 @@ class DeviceRegistry {
   storage::Store& store_;
   base::Clock& clock_;
   base::Executor& executor_;
-  const Changed changed_;
 };
 
 }  // namespace caresync::devices

@@ -125,11 +125,12 @@ class Page {
   std::vector<Candidate> kept_;
 };
 
-absl::Status OfferIfWanted(const Query& query, const base::Uuid& uuid, DeviceRows rows, const AsOf& as_of,
-                           ReportRows& report, Page& page) {
-  FailCallOfEarlierOpening(as_of.opening, rows);
+absl::Status OfferIfWanted(const base::TenantId& tenant, const Query& query, const base::Uuid& uuid, DeviceRows rows,
+                           const AsOf& as_of, ReportRows& report, Page& page) {
   // A row that a call left without a device that anybody enrolled is none of the report's.
-  if (!rows.device.has_value() || !PassesFilters(query, rows)) return absl::OkStatus();
+  if (!rows.device.has_value()) return absl::OkStatus();
+  RETURN_IF_ERROR(FailCallThatIsOver(as_of.syncs, tenant, uuid, rows));
+  if (!PassesFilters(query, rows)) return absl::OkStatus();
   Candidate device{"", uuid, std::move(rows)};
   ASSIGN_OR_RETURN(const bool matches, MatchesSearch(query.search, device, report.names()));
   if (!matches) return absl::OkStatus();
@@ -156,7 +157,7 @@ absl::Status OfferAll(const storage::Reader& reader, const base::TenantId& tenan
       return false;
     }
     if (current.has_value() && uuid != *current) {
-      status = OfferIfWanted(query, *current, std::exchange(rows, {}), as_of, report, page);
+      status = OfferIfWanted(tenant, query, *current, std::exchange(rows, {}), as_of, report, page);
     }
     current = uuid;
     if (status.ok()) status = AddPart(static_cast<uint8_t>(part), value, rows);
@@ -166,7 +167,7 @@ absl::Status OfferAll(const storage::Reader& reader, const base::TenantId& tenan
                               std::numeric_limits<size_t>::max(), visit));
   RETURN_IF_ERROR(status);
   if (!current.has_value()) return absl::OkStatus();
-  return OfferIfWanted(query, *current, std::move(rows), as_of, report, page);
+  return OfferIfWanted(tenant, query, *current, std::move(rows), as_of, report, page);
 }
 
 }  // namespace
@@ -198,7 +199,7 @@ absl::StatusOr<v1::Device> GetDevice(const storage::Reader& reader, const base::
   ASSIGN_OR_RETURN(const store::Tenant preferences, tenants::GetTenant(reader, tenant));
   ASSIGN_OR_RETURN(DeviceRows rows, ReadDeviceRows(reader, tenant, *uuid));
   if (!rows.device.has_value()) return errors::DeviceUnknown(uuid->ToString());
-  FailCallOfEarlierOpening(as_of.opening, rows);
+  RETURN_IF_ERROR(FailCallThatIsOver(as_of.syncs, tenant, *uuid, rows));
   return ReportRows(reader, tenant, preferences, as_of).RowOf(*uuid, rows);
 }
 

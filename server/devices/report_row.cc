@@ -7,6 +7,7 @@
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
+#include "server/base/stored.h"
 #include "server/devices/drops.h"
 
 namespace caresync::devices {
@@ -33,11 +34,16 @@ std::vector<std::string> CarersOf(const DeviceRows& rows) {
   return carers;
 }
 
-void FailCallOfEarlierOpening(std::string_view opening, DeviceRows& rows) {
-  if (!rows.call.has_value() || rows.call->state() != v1::CALL_STATE_UNDER_WAY || rows.call->opening() == opening)
-    return;
+absl::Status FailCallThatIsOver(const SyncsUnderWay& syncs, const base::TenantId& tenant, const base::Uuid& device,
+                                DeviceRows& rows) {
+  if (!rows.call.has_value() || rows.call->state() != v1::CALL_STATE_UNDER_WAY) return absl::OkStatus();
+  // The session that holds the device's rows wrote the call's.
+  ASSIGN_OR_RETURN(const auto session, base::ParseStored<store::DeviceSession>(rows.session.value_or("")));
+  ASSIGN_OR_RETURN(const bool over, syncs.IsOver(tenant, device, rows.call->opening(), session.session_id()));
+  if (!over) return absl::OkStatus();
   rows.call->set_state(v1::CALL_STATE_FAILED);
   rows.call->set_reason(base::Reason(base::errors::StreamCut()));
+  return absl::OkStatus();
 }
 
 ReportRows::ReportRows(const storage::Reader& reader, const base::TenantId& tenant, const store::Tenant& preferences,

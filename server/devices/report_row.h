@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "caresync/store/stored.pb.h"
@@ -17,23 +17,24 @@
 #include "server/devices/device_rows.h"
 #include "server/devices/device_state.h"
 #include "server/devices/names.h"
+#include "server/devices/syncs_under_way.h"
 #include "storage/store.h"
 
 namespace caresync::devices {
 
 // At which moment a report is made.
 struct AsOf {
-  // Of the store (its timeline): a call that was under way in an earlier one has failed since, for a reason that nobody
-  // was left to write down, STREAM_CUT.
-  std::string opening;
+  // Which calls are under way.
+  SyncsUnderWay syncs;
   absl::Time now;
 };
 
 // The device's carers: the users that administrators set, then others who hold a copy or whose copy it is to drop.
 std::vector<std::string> CarersOf(const DeviceRows& rows);
 
-// Sets a call of an earlier opening that is under way to what it came to.
-void FailCallOfEarlierOpening(std::string_view opening, DeviceRows& rows);
+// Sets a call that was under way and is over to failed. Errors are those of reading.
+absl::Status FailCallThatIsOver(const SyncsUnderWay& syncs, const base::TenantId& tenant, const base::Uuid& device,
+                                DeviceRows& rows);
 
 // Makes rows for one request and one thread. What is given to the constructor must outlive it. Errors are those of
 // reading. Every DeviceRows has its device row.

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -25,7 +27,7 @@ namespace {
 
 constexpr size_t kUuidBytes = 16;
 
-v1::SyncSummary ToProto(const base::Uuid& device, const store::SyncRow& row, std::string_view opening) {
+v1::SyncSummary ToProto(const base::Uuid& device, const store::SyncRow& row) {
   v1::SyncSummary summary;
   summary.set_device_uuid(device.ToString());
   summary.set_session_id(row.session_id());
@@ -34,9 +36,8 @@ v1::SyncSummary ToProto(const base::Uuid& device, const store::SyncRow& row, std
   base::SetTime(row.start_time_us(), [&] { return summary.mutable_start_time(); });
   base::SetTime(row.end_time_us(), [&] { return summary.mutable_end_time(); });
   summary.set_stage(row.stage());
-  const bool cut_off = row.outcome() == v1::SYNC_OUTCOME_UNDER_WAY && row.opening() != opening;
-  summary.set_outcome(cut_off ? v1::SYNC_OUTCOME_INTERRUPTED : row.outcome());
-  summary.set_reason(cut_off ? base::Reason(base::errors::StreamCut()) : row.reason());
+  summary.set_outcome(row.outcome());
+  summary.set_reason(row.reason());
   summary.set_interruption(row.interruption());
   summary.set_rebuild_reason(row.rebuild_reason());
   summary.set_upserts_sent(row.upserts_sent());
@@ -50,6 +51,18 @@ v1::SyncSummary ToProto(const base::Uuid& device, const store::SyncRow& row, std
   summary.set_app_version(row.app_version());
   summary.set_confirmations(row.confirmations());
   return summary;
+}
+
+// The row as it is to be shown: a sync that was under way and is over was interrupted.
+absl::StatusOr<v1::SyncSummary> ReadRow(std::string_view value, const base::TenantId& tenant, const base::Uuid& device,
+                                        const SyncsUnderWay& syncs) {
+  ASSIGN_OR_RETURN(store::SyncRow row, base::ParseStored<store::SyncRow>(value));
+  if (row.outcome() != v1::SYNC_OUTCOME_UNDER_WAY) return ToProto(device, row);
+  ASSIGN_OR_RETURN(const bool over, syncs.IsOver(tenant, device, row.opening(), row.session_id()));
+  if (!over) return ToProto(device, row);
+  row.set_outcome(v1::SYNC_OUTCOME_INTERRUPTED);
+  row.set_reason(base::Reason(base::errors::StreamCut()));
+  return ToProto(device, row);
 }
 
 // The number of the last sync of the page before; 0: there was none.
@@ -68,7 +81,7 @@ absl::Status CheckKnown(const storage::Reader& reader, const base::TenantId& ten
 }
 
 absl::StatusOr<v1::ListSyncsResponse> SyncsOfDevice(const storage::Reader& reader, const base::TenantId& tenant,
-                                                    const v1::ListSyncsRequest& request, std::string_view opening) {
+                                                    const v1::ListSyncsRequest& request, const SyncsUnderWay& syncs) {
   const std::optional<base::Uuid> device = base::Uuid::Parse(request.device_uuid());
   if (!device.has_value()) return base::errors::InvalidArgument("device_uuid", "is no UUID");
   ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
@@ -77,24 +90,21 @@ absl::StatusOr<v1::ListSyncsResponse> SyncsOfDevice(const storage::Reader& reade
   RETURN_IF_ERROR(CheckKnown(reader, tenant, *device));
 
   v1::ListSyncsResponse response;
-  absl::Status parsed;
+  absl::Status read;
   uint64_t last = 0;
   bool more = false;
   const auto visit = [&](std::string_view key, std::string_view value) {
     more = response.syncs_size() == page_size;
     if (more) return false;
     base::Uuid uuid;
-    const absl::StatusOr<store::SyncRow> row = base::ParseStored<store::SyncRow>(value);
-    if (!row.ok() || !base::keys::ParseSync(key, &uuid, &last)) {
-      parsed = base::errors::DamagedRow("a device's sync");
-      return false;
-    }
-    *response.add_syncs() = ToProto(*device, *row, opening);
-    return true;
+    absl::StatusOr<v1::SyncSummary> sync = ReadRow(value, tenant, *device, syncs);
+    read = base::keys::ParseSync(key, &uuid, &last) ? sync.status() : base::errors::DamagedRow("a device's sync");
+    if (read.ok()) *response.add_syncs() = *std::move(sync);
+    return read.ok();
   };
   RETURN_IF_ERROR(reader.Scan(storage::Space::kDevices, base::keys::SyncsBefore(tenant, *device, before),
                               static_cast<size_t>(page_size) + 1, visit));
-  RETURN_IF_ERROR(parsed);
+  RETURN_IF_ERROR(read);
   if (more) response.set_next_page_token(base::EncodePageToken(query, absl::StrCat(last)));
   return response;
 }
@@ -156,7 +166,7 @@ absl::Status CheckCarerKnown(const storage::Reader& reader, const base::TenantId
 }
 
 absl::StatusOr<v1::ListSyncsResponse> SyncsOfCarer(const storage::Reader& reader, const base::TenantId& tenant,
-                                                   const v1::ListSyncsRequest& request, std::string_view opening) {
+                                                   const v1::ListSyncsRequest& request, const SyncsUnderWay& syncs) {
   const std::optional<base::Uuid> carer = base::Uuid::Parse(request.carer_id());
   if (!carer.has_value()) return base::errors::InvalidArgument("carer_id", "is no UUID");
   ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
@@ -178,8 +188,7 @@ absl::StatusOr<v1::ListSyncsResponse> SyncsOfCarer(const storage::Reader& reader
   for (size_t i = 0; i < rows.size(); ++i) {
     // The two are written and deleted together.
     if (!rows[i].has_value()) return base::errors::DamagedRow("a carer's sync that no device has");
-    ASSIGN_OR_RETURN(const store::SyncRow row, base::ParseStored<store::SyncRow>(*rows[i]));
-    *response.add_syncs() = ToProto(places[i].device, row, opening);
+    ASSIGN_OR_RETURN(*response.add_syncs(), ReadRow(*rows[i], tenant, places[i].device, syncs));
   }
   return response;
 }
@@ -187,12 +196,12 @@ absl::StatusOr<v1::ListSyncsResponse> SyncsOfCarer(const storage::Reader& reader
 }  // namespace
 
 absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, const base::TenantId& tenant,
-                                                const v1::ListSyncsRequest& request, std::string_view opening) {
+                                                const v1::ListSyncsRequest& request, const SyncsUnderWay& syncs) {
   if (request.device_uuid().empty() == request.carer_id().empty()) {
     return base::errors::InvalidArgument("device_uuid", "and carer_id: give exactly one of the two");
   }
-  return request.carer_id().empty() ? SyncsOfDevice(reader, tenant, request, opening)
-                                    : SyncsOfCarer(reader, tenant, request, opening);
+  return request.carer_id().empty() ? SyncsOfDevice(reader, tenant, request, syncs)
+                                    : SyncsOfCarer(reader, tenant, request, syncs);
 }
 
 }  // namespace caresync::devices

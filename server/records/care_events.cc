@@ -1,7 +1,5 @@
 #include "server/records/care_events.h"
 
-#include <openssl/sha.h>
-
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -11,9 +9,11 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/base/sha256.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/text.h"
+#include "server/feed/feed_reader.h"
 #include "server/records/applicability.h"
 #include "server/records/care_event_form.h"
 #include "server/records/record_key.h"
@@ -26,13 +26,6 @@ using base::RecordKey;
 using storage::Space;
 
 constexpr v1::ReviewReason kApplicable = v1::REVIEW_REASON_UNSPECIFIED;
-
-std::string Sha256(std::string_view bytes) {
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         reinterpret_cast<unsigned char*>(digest.data()));
-  return digest;
-}
 
 // An upload, read as far as it can be.
 struct Incoming {
@@ -62,12 +55,12 @@ std::string IdentityOf(const v1::UploadedEvent& upload, const std::optional<base
   if (id.has_value()) return id->ToString();
   const bool storable =
       upload.event_id().size() <= base::limits::kEventIdBytes && base::CountCharacters(upload.event_id()).has_value();
-  return storable ? upload.event_id() : "sha256:" + absl::BytesToHexString(Sha256(upload.event_id()));
+  return storable ? upload.event_id() : "sha256:" + absl::BytesToHexString(base::Sha256Of(upload.event_id()));
 }
 
 Incoming Read(const v1::UploadedEvent& upload) {
   const std::optional<base::Uuid> id = base::Uuid::Parse(upload.event_id());
-  Incoming incoming{upload, id, IdentityOf(upload, id), Sha256(upload.event()), std::nullopt, std::nullopt};
+  Incoming incoming{upload, id, IdentityOf(upload, id), base::Sha256Of(upload.event()), std::nullopt, std::nullopt};
   v1::CareEvent event;
   if (upload.event().size() > base::limits::kEventBytes || !event.ParseFromString(upload.event())) return incoming;
   incoming.parent = ParentOf(event);
@@ -97,9 +90,8 @@ absl::StatusOr<bool> Follows(const commit::Transaction& transaction, const Event
 absl::StatusOr<v1::ReviewReason> Told(const commit::Transaction& transaction, const base::ReceiverId& receiver,
                                       const RecordKey& parent, v1::ReviewReason reason) {
   if (reason != v1::REVIEW_REASON_VISIT_CANCELLED && reason != v1::REVIEW_REASON_CARER_NOT_ASSIGNED) return reason;
-  ASSIGN_OR_RETURN(const std::optional<std::string> place,
-                   transaction.Get(Space::kFeeds, base::keys::FeedPlace(transaction.tenant(), receiver, parent)));
-  return place.has_value() ? reason : v1::REVIEW_REASON_VISIT_UNKNOWN;
+  ASSIGN_OR_RETURN(const bool known, feed::HasPlace(transaction, transaction.tenant(), receiver, parent));
+  return known ? reason : v1::REVIEW_REASON_VISIT_UNKNOWN;
 }
 
 absl::StatusOr<Verdict> Judge(const commit::Transaction& transaction, const EventSender& sender,

@@ -1,6 +1,7 @@
 #include "server/records/record_store.h"
 
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -114,6 +115,21 @@ absl::Status LookAtAssigned(commit::Transaction& transaction, const RecordKey& k
 absl::StatusOr<std::optional<store::Record>> GetRecord(const storage::Reader& reader, const base::TenantId& tenant,
                                                        const RecordKey& key) {
   return base::GetStored<store::Record>(reader, Space::kRecords, base::keys::Record(tenant, key));
+}
+
+absl::StatusOr<std::vector<std::optional<store::Record>>> GetRecords(const storage::Reader& reader,
+                                                                     const base::TenantId& tenant,
+                                                                     const std::vector<RecordKey>& keys) {
+  std::vector<std::string> rows;
+  rows.reserve(keys.size());
+  for (const RecordKey& key : keys) rows.push_back(base::keys::Record(tenant, key));
+  ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> values, reader.MultiGet(Space::kRecords, rows));
+  std::vector<std::optional<store::Record>> records(keys.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!values[i].has_value()) continue;
+    ASSIGN_OR_RETURN(records[i], base::ParseStored<store::Record>(*values[i]));
+  }
+  return records;
 }
 
 absl::StatusOr<PutOutcome> RecordStore::Put(store::Record record) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,6 +23,11 @@ namespace caresync::records {
 // nullopt where there is none. Errors are those of reading.
 absl::StatusOr<std::optional<store::Record>> GetRecord(const storage::Reader& reader, const base::TenantId& tenant,
                                                        const base::RecordKey& key);
+
+// One a key, in their order, by one read; nullopt where there is none. Errors are those of reading.
+absl::StatusOr<std::vector<std::optional<store::Record>>> GetRecords(const storage::Reader& reader,
+                                                                     const base::TenantId& tenant,
+                                                                     const std::vector<base::RecordKey>& keys);
 
 // Care plans that hang on a service user.
 struct CarePlanCount {

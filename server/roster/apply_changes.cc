@@ -8,7 +8,6 @@
 
 #include "observability/log.h"
 #include "server/base/errors.h"
-#include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/records/record_key.h"
@@ -45,17 +44,21 @@ bool IsOlder(const v1::RosterChange& change, uint64_t than) {
 
 absl::StatusOr<Resolved> Resolve(const commit::Transaction& transaction, const v1::RosterChange& change) {
   const base::TenantId& tenant = transaction.tenant();
+  const std::vector<Reference> references = ReferencesOf(change);
   Resolved resolved;
-  for (const Reference& reference : ReferencesOf(change)) {
+  std::vector<RecordKey> keys;
+  for (const Reference& reference : references) {
     ASSIGN_OR_RETURN(const base::Uuid id,
                      MeantBy(transaction, tenant, change.source(), reference.kind, reference.external_id));
     resolved.ids[reference] = id;
-    const RecordKey key = records::KeyOf({reference.kind, id});
-    ASSIGN_OR_RETURN(const std::optional<std::string> row,
-                     transaction.Get(storage::Space::kRecords, base::keys::Record(tenant, key)));
-    if (row.has_value()) continue;
-    resolved.missing.push_back(reference);
-    resolved.missing_keys.insert(key);
+    keys.push_back(records::KeyOf({reference.kind, id}));
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::optional<store::Record>> found,
+                   records::GetRecords(transaction, tenant, keys));
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (found[i].has_value()) continue;
+    resolved.missing.push_back(references[i]);
+    resolved.missing_keys.insert(keys[i]);
   }
   return resolved;
 }

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "server/base/errors.h"
-#include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
@@ -59,17 +58,12 @@ std::string SealToken(const base::TenantId& tenant, const std::string& source, c
 // The records under `keys`, each of which must be there.
 absl::StatusOr<std::vector<store::Record>> ReadRecords(const storage::Reader& reader, const base::TenantId& tenant,
                                                        const std::vector<RecordKey>& keys) {
-  std::vector<std::string> rows;
-  rows.reserve(keys.size());
-  for (const RecordKey& key : keys) rows.push_back(base::keys::Record(tenant, key));
-  ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> values,
-                   reader.MultiGet(storage::Space::kRecords, rows));
+  ASSIGN_OR_RETURN(std::vector<std::optional<store::Record>> found, records::GetRecords(reader, tenant, keys));
   std::vector<store::Record> records;
-  records.reserve(values.size());
-  for (const std::optional<std::string>& value : values) {
-    if (!value.has_value()) return errors::DamagedRow("a record that a care event refers to");
-    ASSIGN_OR_RETURN(store::Record record, base::ParseStored<store::Record>(*value));
-    records.push_back(std::move(record));
+  records.reserve(found.size());
+  for (std::optional<store::Record>& record : found) {
+    if (!record.has_value()) return errors::DamagedRow("a record that a care event refers to");
+    records.push_back(*std::move(record));
   }
   return records;
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "server/base/errors.h"
+#include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/commit/sequencer.h"
 #include "server/roster/take_message.h"
@@ -64,18 +66,18 @@ void ApplyChangesStream::Advance() {
   storage::MutexLock lock(mutex_);
   // What is applied is answered, if the stream still stands: the caller should know.
   if (finished_ || applying_) return;
+  const bool held_back = response_.has_value() && writing_;
+  if (!held_back && !end_.has_value() && !next_.has_value() && !half_closed_) ReadMore();
   if (response_.has_value() && !writing_) WriteResponse();
   if (response_.has_value()) return;
-  if (!end_.has_value()) {
-    if (next_.has_value()) {
-      applying_ = true;
-      edge_.executor.Post([self, bytes = *std::exchange(next_, std::nullopt)] { self->Apply(bytes); });
-      return;
-    }
-    if (!half_closed_) return ReadMore();
+  if (!end_.has_value() && next_.has_value()) {
+    applying_ = true;
+    edge_.executor.Post([self, bytes = *std::exchange(next_, std::nullopt)] { self->Apply(bytes); });
+    return;
   }
-  if (writing_) return;
+  if (writing_ || (reading_ && !end_.has_value())) return;
   finished_ = true;
+  ForgetSilence();
   const absl::Status status = end_.value_or(absl::OkStatus());
   record_.Ended(status);
   Finish(ToGrpc(status));
@@ -83,7 +85,14 @@ void ApplyChangesStream::Advance() {
 
 void ApplyChangesStream::ReadMore() {
   if (std::exchange(reading_, true)) return;
+  silence_ = edge_.executor.PostAfter(base::limits::kChangesSilence, [stream = weak_from_this()] {
+    if (const std::shared_ptr<ApplyChangesStream> self = stream.lock()) self->EndWith(base::errors::ChangesSilent());
+  });
   StartRead(&incoming_);
+}
+
+void ApplyChangesStream::ForgetSilence() {
+  if (silence_ != 0) edge_.executor.Cancel(std::exchange(silence_, 0));
 }
 
 void ApplyChangesStream::WriteResponse() {
@@ -97,6 +106,7 @@ void ApplyChangesStream::OnReadDone(bool ok) {
   {
     storage::MutexLock lock(mutex_);
     reading_ = false;
+    ForgetSilence();
     if (ok) {
       next_ = std::move(incoming_);
     } else {

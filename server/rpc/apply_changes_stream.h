@@ -14,6 +14,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/access/identity.h"
+#include "server/base/executor.h"
 #include "server/rpc/call_record.h"
 #include "server/rpc/edge.h"
 #include "server/rpc/open_calls.h"
@@ -24,7 +25,8 @@ namespace caresync::rpc {
 
 // Keeps itself alive until gRPC is done with it. The next message is read, and may be applied, while the response to
 // the one before leaves; no more is read ahead, so a caller that does not read its results is held back by HTTP/2. An
-// error of a whole message ends the stream with it.
+// error of a whole message ends the stream with it, and so does a caller that sends nothing for limits::kChangesSilence
+// while the stream waits for a message.
 class ApplyChangesStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                            public std::enable_shared_from_this<ApplyChangesStream> {
  public:
@@ -46,6 +48,7 @@ class ApplyChangesStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   // Starts whatever can be started now.
   void Advance() ABSL_LOCKS_EXCLUDED(mutex_);
   void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetSilence() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteResponse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // On the executor.
   void Apply(grpc::ByteBuffer bytes);
@@ -70,6 +73,8 @@ class ApplyChangesStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool half_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  // Runs while a message is waited for; 0: it does not.
+  base::TimerId silence_ ABSL_GUARDED_BY(mutex_) = 0;
   // A message that is to be applied next.
   std::optional<grpc::ByteBuffer> next_ ABSL_GUARDED_BY(mutex_);
   // The response that leaves when the one before has.

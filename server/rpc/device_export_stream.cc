@@ -7,6 +7,7 @@
 #include "server/rpc/authenticate.h"
 #include "server/rpc/error_details.h"
 #include "server/rpc/message.h"
+#include "server/sync/unrecorded_ends.h"
 
 namespace caresync::rpc {
 namespace {
@@ -56,7 +57,7 @@ absl::StatusOr<std::string> DeviceExportStream::NextPiece() {
   if (!export_.has_value()) {
     ASSIGN_OR_RETURN(snapshot_, edge_.store.NewSnapshot());
     absl::StatusOr<devices::DeviceExport> opened = devices::DeviceExport::Open(
-        *snapshot_, caller_.tenant, request_, {.opening = edge_.sync.opening, .now = edge_.clock.Now()});
+        *snapshot_, caller_.tenant, request_, {.syncs = sync::SyncsOf(edge_.sync), .now = edge_.clock.Now()});
     if (!opened.ok()) return opened.status();
     export_.emplace(*std::move(opened));
   }

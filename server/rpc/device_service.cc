@@ -10,10 +10,12 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/uuid.h"
+#include "server/devices/drops.h"
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
 #include "server/rpc/device_export_stream.h"
 #include "server/rpc/unary.h"
+#include "server/sync/unrecorded_ends.h"
 
 namespace caresync::rpc {
 namespace {
@@ -28,7 +30,7 @@ absl::Status CheckTenantKnown(const Edge& edge, const base::TenantId& tenant) {
   return tenants::GetTenant(*snapshot, tenant).status();
 }
 
-devices::AsOf Now(const Edge& edge) { return {.opening = edge.sync.opening, .now = edge.clock.Now()}; }
+devices::AsOf Now(const Edge& edge) { return {.syncs = sync::SyncsOf(edge.sync), .now = edge.clock.Now()}; }
 
 absl::StatusOr<v1::Device> ReadDevice(const Edge& edge, const base::TenantId& tenant, const std::string& uuid) {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
@@ -56,10 +58,7 @@ void TellDrops(const Edge& edge, const base::TenantId& tenant, const base::Uuid&
       **snapshot, storage::Space::kDevices, base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kDevice));
   // What cannot be read now, or is not told, is told by the device's next start.
   if (!row.ok() || !row->has_value()) return;
-  sync::DropAsked asked;
-  for (const store::Device::Drop& drop : (*row)->drops()) {
-    if (drop.dropped_time_us() == 0) asked.carer_ids.push_back(drop.carer_id());
-  }
+  const sync::DropAsked asked{devices::PendingDrops(**row)};
   if (!asked.carer_ids.empty()) edge.sync.live.Tell(tenant, device, asked);
 }
 
@@ -114,7 +113,7 @@ grpc::ServerUnaryReactor* DeviceService::ListSyncs(grpc::CallbackServerContext* 
       edge_, context, request, response, "DeviceService.ListSyncs", kReaders,
       Reading<v1::ListSyncsRequest, v1::ListSyncsResponse>(
           edge_, [this](const storage::Reader& reader, const base::TenantId& tenant, const v1::ListSyncsRequest& list) {
-            return devices::ListSyncs(reader, tenant, list, edge_.sync.opening);
+            return devices::ListSyncs(reader, tenant, list, sync::SyncsOf(edge_.sync));
           }));
 }
 

@@ -11,34 +11,32 @@ constexpr size_t kToldAtOnce = 256;
 }  // namespace
 
 LiveSessions::Handle::Handle(Handle&& other) noexcept
-    : owner_(std::exchange(other.owner_, nullptr)), number_(other.number_) {}
+    : owner_(std::exchange(other.owner_, nullptr)), session_id_(std::move(other.session_id_)) {}
 
 LiveSessions::Handle& LiveSessions::Handle::operator=(Handle&& other) noexcept {
   if (this == &other) return *this;
-  if (owner_ != nullptr) owner_->Leave(number_);
+  if (owner_ != nullptr) owner_->Leave(session_id_);
   owner_ = std::exchange(other.owner_, nullptr);
-  number_ = other.number_;
+  session_id_ = std::move(other.session_id_);
   return *this;
 }
 
 LiveSessions::Handle::~Handle() {
-  if (owner_ != nullptr) owner_->Leave(number_);
+  if (owner_ != nullptr) owner_->Leave(session_id_);
 }
 
-LiveSessions::Handle LiveSessions::Enter(const base::TenantId& tenant, const base::Uuid& device, EndSession end,
-                                         TellSession tell) {
+LiveSessions::Handle LiveSessions::Enter(const base::TenantId& tenant, const base::Uuid& device,
+                                         const std::string& session_id, EndSession end, TellSession tell) {
   const Device key(tenant, device);
   EndSession displaced;
-  uint64_t number = 0;
   {
     storage::MutexLock lock(mutex_);
-    number = next_number_++;
     if (const auto before = current_.find(key); before != current_.end()) displaced = sessions_.at(before->second).end;
-    current_[key] = number;
-    sessions_.emplace(number, Entry{key, std::move(end), std::move(tell)});
+    current_[key] = session_id;
+    sessions_.emplace(session_id, Entry{key, std::move(end), std::move(tell)});
   }
   if (displaced) displaced(base::errors::SessionTakenOver());
-  return Handle(this, number);
+  return Handle(this, session_id);
 }
 
 bool LiveSessions::Tell(const base::TenantId& tenant, const base::Uuid& device, const Notice& notice) {
@@ -79,16 +77,21 @@ bool LiveSessions::IsOpen(const base::TenantId& tenant, const base::Uuid& device
   return current_.count({tenant, device}) > 0;
 }
 
+bool LiveSessions::IsLive(const std::string& session_id) const {
+  storage::MutexLock lock(mutex_);
+  return sessions_.count(session_id) > 0;
+}
+
 size_t LiveSessions::count() const {
   storage::MutexLock lock(mutex_);
   return sessions_.size();
 }
 
-void LiveSessions::Leave(uint64_t number) {
+void LiveSessions::Leave(const std::string& session_id) {
   storage::MutexLock lock(mutex_);
-  const auto session = sessions_.find(number);
+  const auto session = sessions_.find(session_id);
   const auto current = current_.find(session->second.device);
-  if (current != current_.end() && current->second == number) current_.erase(current);
+  if (current != current_.end() && current->second == session_id) current_.erase(current);
   sessions_.erase(session);
 }
 

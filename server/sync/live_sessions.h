@@ -1,9 +1,8 @@
-// Which sessions are open now: for take-over by a second stream of the same device, and for what devices are to be
-// told.
+// Which sessions are open now: for take-over by a second stream of the same device, for what devices are to be told,
+// and for reports of what is under way.
 #ifndef CARESYNC_SERVER_SYNC_LIVE_SESSIONS_H_
 #define CARESYNC_SERVER_SYNC_LIVE_SESSIONS_H_
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -38,14 +37,15 @@ class LiveSessions {
 
    private:
     friend class LiveSessions;
-    Handle(LiveSessions* owner, uint64_t number) : owner_(owner), number_(number) {}
+    Handle(LiveSessions* owner, std::string session_id) : owner_(owner), session_id_(std::move(session_id)) {}
     LiveSessions* owner_ = nullptr;
-    uint64_t number_ = 0;
+    std::string session_id_;
   };
 
-  // Lists a session of `device`; one that is listed for it already is told to end with SESSION_TAKEN_OVER.
-  [[nodiscard]] Handle Enter(const base::TenantId& tenant, const base::Uuid& device, EndSession end, TellSession tell)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Lists a session of `device` under an ID of its own; one that is listed for the device already is told to end with
+  // SESSION_TAKEN_OVER.
+  [[nodiscard]] Handle Enter(const base::TenantId& tenant, const base::Uuid& device, const std::string& session_id,
+                             EndSession end, TellSession tell) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // False where no session of the device is listed.
   bool Tell(const base::TenantId& tenant, const base::Uuid& device, const Notice& notice) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -54,6 +54,10 @@ class LiveSessions {
 
   // Whether a session of the device is listed.
   bool IsOpen(const base::TenantId& tenant, const base::Uuid& device) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Whether this session is listed. It enters before it writes that its sync is under way, and leaves after it has
+  // written the end, or could not; one that was taken over leaves that to the other.
+  bool IsLive(const std::string& session_id) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   size_t count() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -67,12 +71,13 @@ class LiveSessions {
   // The next few sessions of the tenant after `after`, which is set to the last of them.
   std::vector<TellSession> SomeOf(const base::TenantId& tenant, std::optional<base::Uuid>& after) const
       ABSL_LOCKS_EXCLUDED(mutex_);
-  void Leave(uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Leave(const std::string& session_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   mutable storage::Mutex mutex_;
-  uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 1;
-  std::map<uint64_t, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
-  std::map<Device, uint64_t> current_ ABSL_GUARDED_BY(mutex_);
+  // By session ID.
+  std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
+  // The last that entered of each device.
+  std::map<Device, std::string> current_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace caresync::sync

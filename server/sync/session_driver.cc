@@ -128,7 +128,7 @@ void SessionDriver::NoteLoss(const ResumeToken& token, bool another_open) {
 void SessionDriver::Perform(EnterAction action) {
   const SessionIdentity& identity = session_.identity();
   live_ = parts_.live.Enter(
-      identity.tenant, identity.device,
+      identity.tenant, identity.device, session_.session_id(),
       [weak = weak_from_this()](absl::Status status) {
         if (const std::shared_ptr<SessionDriver> self = weak.lock()) self->Stop(std::move(status));
       },

@@ -42,7 +42,7 @@ class CarerHistoryTest : public testing::Test {
   }
 
   absl::StatusOr<v1::ListSyncsResponse> List(const v1::ListSyncsRequest& request) const {
-    return ListSyncs(*engine_.Snapshot(), tenant_, request, "now");
+    return ListSyncs(*engine_.Snapshot(), tenant_, request, {.opening = "now"});
   }
 
   std::vector<std::string> SessionsOf(const base::Uuid& carer, int page_size) const {
@@ -94,7 +94,7 @@ TEST_F(CarerHistoryTest, NeverShowsAnotherTenantsSyncs) {
   engine_.CreateTenant(fakes::Tenant("acme2"));
   v1::ListSyncsRequest request;
   request.set_carer_id(ann_.ToString());
-  EXPECT_EQ(base::Reason(ListSyncs(*engine_.Snapshot(), fakes::Tenant("acme2"), request, "now").status()),
+  EXPECT_EQ(base::Reason(ListSyncs(*engine_.Snapshot(), fakes::Tenant("acme2"), request, {.opening = "now"}).status()),
             "CARER_UNKNOWN");
 }
 

@@ -75,7 +75,7 @@ class ExportCsvTest : public testing::Test {
     Put(device, base::keys::DevicePart::kReport, row.SerializeAsString());
   }
 
-  AsOf Now() const { return {.opening = "now", .now = clock_.Now()}; }
+  AsOf Now() const { return {.syncs = {.opening = "now"}, .now = clock_.Now()}; }
 
   // The pieces of the file.
   std::vector<std::string> Export(const v1::ExportDevicesRequest& request) const {

@@ -71,7 +71,7 @@ class ReportTest : public testing::Test {
     Put(tenant_, device, DevicePart::kCall, row.SerializeAsString());
   }
 
-  AsOf AsOfNow() const { return {.opening = kOpening, .now = clock_.Now()}; }
+  AsOf AsOfNow() const { return {.syncs = {.opening = kOpening}, .now = clock_.Now()}; }
 
   absl::StatusOr<v1::ListDevicesResponse> List(const v1::ListDevicesRequest& request) const {
     return ListDevices(*engine_.Snapshot(), tenant_, request, AsOfNow());

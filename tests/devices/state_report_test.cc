@@ -69,7 +69,7 @@ class StateReportTest : public testing::Test {
   }
 
   absl::StatusOr<v1::ListDevicesResponse> List(const v1::ListDevicesRequest& request) const {
-    return ListDevices(*engine_.Snapshot(), tenant_, request, {.opening = "now", .now = clock_.Now()});
+    return ListDevices(*engine_.Snapshot(), tenant_, request, {.syncs = {.opening = "now"}, .now = clock_.Now()});
   }
   std::vector<std::string> Uuids(const v1::ListDevicesRequest& request) const {
     std::vector<std::string> uuids;
@@ -82,7 +82,8 @@ class StateReportTest : public testing::Test {
   v1::Device Phone() const {
     v1::GetDeviceRequest request;
     request.set_device_uuid(kPhone.ToString());
-    const auto device = GetDevice(*engine_.Snapshot(), tenant_, request, {.opening = "now", .now = clock_.Now()});
+    const auto device =
+        GetDevice(*engine_.Snapshot(), tenant_, request, {.syncs = {.opening = "now"}, .now = clock_.Now()});
     EXPECT_TRUE(device.ok()) << device.status();
     return device.value_or(v1::Device());
   }

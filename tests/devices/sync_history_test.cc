@@ -41,7 +41,7 @@ class SyncHistoryTest : public testing::Test {
   }
 
   absl::StatusOr<v1::ListSyncsResponse> List(const v1::ListSyncsRequest& request) const {
-    return ListSyncs(**store_.NewSnapshot(), tenant_, request, kOpening);
+    return ListSyncs(**store_.NewSnapshot(), tenant_, request, {.opening = kOpening});
   }
 
   storage::MemoryStore store_;

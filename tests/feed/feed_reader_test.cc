@@ -135,5 +135,18 @@ TEST_F(FeedReaderTest, ARebuildNeedsOnlyTheRemovalsSinceItBegan) {
   EXPECT_FALSE(bench_.Read({.after = {}, .rebuild_began = 4}).horizon_passed);
 }
 
+TEST_F(FeedReaderTest, ARecordHasAPlaceUntilItsRemovalIsForgotten) {
+  const auto has_place = [this](const std::string& record) {
+    return HasPlace(*bench_.store.NewSnapshot().value(), bench_.tenant, bench_.receiver, {record}).value();
+  };
+  EXPECT_FALSE(has_place("new"));
+  bench_.Upsert("new");
+  EXPECT_TRUE(has_place("new"));
+  bench_.Remove("new");
+  EXPECT_TRUE(has_place("new"));
+  bench_.Forget(1);
+  EXPECT_FALSE(has_place("new"));
+}
+
 }  // namespace
 }  // namespace caresync::feed

@@ -334,5 +334,19 @@ TEST_F(RecordStoreTest, AParentStoredUnderAnIdThatIsNoneIsDamageToo) {
   EXPECT_EQ(base::Reason(put.status()), "DAMAGED_ROW");
 }
 
+TEST_F(RecordStoreTest, ManyAreReadAtOnceInTheOrderAskedFor) {
+  PutPeople();
+  const auto found =
+      GetRecords(*engine_.Snapshot(), tenant_,
+                 {KeyOf(CarerName(2)), KeyOf(CarerName(9)), KeyOf(ServiceUserName(1)), KeyOf(CarerName(2))});
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->size(), 4u);
+  EXPECT_EQ((*found)[0]->record_id(), CarerName(2).id.ToString());
+  EXPECT_FALSE((*found)[1].has_value());
+  EXPECT_EQ((*found)[2]->record_id(), ServiceUserName(1).id.ToString());
+  EXPECT_EQ((*found)[3]->record_id(), CarerName(2).id.ToString());
+  EXPECT_TRUE(GetRecords(*engine_.Snapshot(), tenant_, {})->empty());
+}
+
 }  // namespace
 }  // namespace caresync::records

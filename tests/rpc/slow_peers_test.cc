@@ -179,8 +179,9 @@ TEST_F(SlowPeersTest, ARosteringSystemThatDoesNotReadItsResultsIsCutOff) {
   const auto writer = std::async(std::launch::async, [&] {
     for (int i = 0; i < kRequests && stream->Write(request); ++i) continue;
   });
+  // In steps so small that the server, while it waits for the next message, does not take the writer for a silent one.
   while (writer.wait_for(std::chrono::milliseconds(10)) != std::future_status::ready) {
-    if (edge_.timers() == 1) edge_.Advance(limits::kWriteDeadline);
+    if (edge_.timers() == 1) edge_.Advance(absl::Seconds(1));
   }
   v1::ApplyChangesResponse response;
   int responses = 0;
@@ -189,6 +190,50 @@ TEST_F(SlowPeersTest, ARosteringSystemThatDoesNotReadItsResultsIsCutOff) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
   ExpectAnotherSyncs();
   EXPECT_THAT(Log(), ContainsRegex(" call_ended method=RosterService.ApplyChanges tenant=acme .*code=CANCELLED"));
+}
+
+// A stream of changes, with time passing between its messages.
+class SilentRosteringTest : public SlowPeersTest {
+ protected:
+  ~SilentRosteringTest() override {
+    context_->TryCancel();
+    Log();
+  }
+
+  bool SendOne(const std::string& carer) {
+    v1::ApplyChangesRequest request;
+    *request.add_changes() = fakes::CarerChange(carer);
+    request.mutable_changes(0)->set_source("rota");
+    v1::ApplyChangesResponse response;
+    return stream_->Write(request) && stream_->Read(&response) &&
+           response.results(0).outcome() == v1::CHANGE_OUTCOME_CREATED;
+  }
+
+  const std::unique_ptr<grpc::ClientContext> context_ =
+      edge_.client().Context(integration::As(access::Role::kRostering, "acme", "rota"));
+  const std::unique_ptr<grpc::ClientReaderWriter<v1::ApplyChangesRequest, v1::ApplyChangesResponse>> stream_ =
+      edge_.client().roster().ApplyChanges(context_.get());
+};
+
+TEST_F(SilentRosteringTest, OneThatIsForgottenIsEndedByName) {
+  ASSERT_TRUE(edge_.WaitForTimers(kWaiting));
+  edge_.Advance(limits::kChangesSilence);
+  const grpc::Status end = stream_->Finish();
+  EXPECT_EQ(end.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(integration::ReasonOf(end), "CHANGES_SILENT");
+  EXPECT_TRUE(edge_.WaitForTimers(0));
+}
+
+TEST_F(SilentRosteringTest, EachMessageGivesItTheWholeTimeAgain) {
+  for (const std::string carer : {"a", "b", "c"}) {
+    ASSERT_TRUE(edge_.WaitForTimers(kWaiting));
+    edge_.Advance(limits::kChangesSilence - absl::Seconds(1));
+    EXPECT_TRUE(SendOne(carer)) << carer;
+  }
+  stream_->WritesDone();
+  const grpc::Status end = stream_->Finish();
+  EXPECT_TRUE(end.ok()) << end.error_message();
+  EXPECT_TRUE(edge_.WaitForTimers(0));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
+#include "server/sync/unrecorded_ends.h"
 #include "tests/simulation/simulated_world.h"
 
 namespace caresync::simulation {
@@ -199,8 +200,8 @@ void SimulatedWorld::CompareReports() {
   for (const Device& device : devices_) {
     v1::GetDeviceRequest request;
     request.set_device_uuid(device.app.uuid().ToString());
-    const absl::StatusOr<v1::Device> row =
-        devices::GetDevice(**snapshot, device.tenant, request, {.opening = server_->opening(), .now = clock_.Now()});
+    const absl::StatusOr<v1::Device> row = devices::GetDevice(
+        **snapshot, device.tenant, request, {.syncs = sync::SyncsOf(server_->parts()), .now = clock_.Now()});
     if (!row.ok()) return Fail(absl::StrCat("a device is not in the report: ", row.status().ToString()));
     if (row->last_api_call() != v1::CALL_STATE_SUCCEEDED) Fail("the report does not show the last call's success");
     if (!row->has_last_successful_sync_time()) Fail("the report does not show the last successful sync");
@@ -208,7 +209,7 @@ void SimulatedWorld::CompareReports() {
     list.set_device_uuid(request.device_uuid());
     list.set_page_size(1'000);
     const absl::StatusOr<v1::ListSyncsResponse> syncs =
-        devices::ListSyncs(**snapshot, device.tenant, list, server_->opening());
+        devices::ListSyncs(**snapshot, device.tenant, list, sync::SyncsOf(server_->parts()));
     if (!syncs.ok()) return Fail("a device's history cannot be listed");
     for (const v1::SyncSummary& sync : syncs->syncs()) {
       if (sync.outcome() == v1::SYNC_OUTCOME_UNDER_WAY) Fail("a sync is under way for ever");

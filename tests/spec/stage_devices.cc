@@ -9,6 +9,7 @@
 #include "server/base/errors.h"
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
+#include "server/sync/unrecorded_ends.h"
 #include "tests/spec/stage.h"
 
 namespace caresync::spec {
@@ -346,7 +347,7 @@ absl::Status Stage::History(const Words& words) {
   v1::ListSyncsRequest request;
   request.set_device_uuid(ActorOf(words[0]).device.uuid().ToString());
   const absl::StatusOr<v1::ListSyncsResponse> syncs =
-      devices::ListSyncs(*engine_->Snapshot(), tenant_, request, server_->parts().opening);
+      devices::ListSyncs(*engine_->Snapshot(), tenant_, request, sync::SyncsOf(server_->parts()));
   if (!syncs.ok()) return words[2] == "nothing" ? absl::OkStatus() : syncs.status();
   const int place = words[1].empty() ? 0 : std::stoi(words[1]);
   if (place >= syncs->syncs_size()) return Same("nothing", words[2]);
@@ -356,8 +357,9 @@ absl::Status Stage::History(const Words& words) {
 absl::Status Stage::Report(const Words& words) {
   v1::GetDeviceRequest request;
   request.set_device_uuid(ActorOf(words[0]).device.uuid().ToString());
-  const absl::StatusOr<v1::Device> device = devices::GetDevice(
-      *engine_->Snapshot(), tenant_, request, {.opening = server_->parts().opening, .now = engine_->clock().Now()});
+  const absl::StatusOr<v1::Device> device =
+      devices::GetDevice(*engine_->Snapshot(), tenant_, request,
+                         {.syncs = sync::SyncsOf(server_->parts()), .now = engine_->clock().Now()});
   if (!device.ok()) return Same(Render(device.status()), words[1]);
   return HasFacts(Facts(*device, names_), words[1]);
 }

@@ -13,6 +13,7 @@
 #include "server/records/record_key.h"
 #include "server/roster/apply_changes.h"
 #include "server/sync/policy.h"
+#include "server/sync/unrecorded_ends.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -80,14 +81,14 @@ class SessionDriverTest : public testing::Test {
     v1::GetDeviceRequest request;
     request.set_device_uuid(kDevice.ToString());
     const auto device = devices::GetDevice(*engine_.Snapshot(), kTenant, request,
-                                           {.opening = server_.parts().opening, .now = engine_.clock().Now()});
+                                           {.syncs = SyncsOf(server_.parts()), .now = engine_.clock().Now()});
     return device.ok() ? *device : v1::Device();
   }
 
   v1::SyncSummary LastSync() {
     v1::ListSyncsRequest request;
     request.set_device_uuid(kDevice.ToString());
-    const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, server_.parts().opening);
+    const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, SyncsOf(server_.parts()));
     return syncs.ok() && syncs->syncs_size() > 0 ? syncs->syncs(0) : v1::SyncSummary();
   }
 

@@ -89,6 +89,29 @@ absl::StatusOr<absl::TimeZone> DeviceZone(const DeviceStore& store) {
   return zone;
 }
 
+// How the sync of an open device ended, its changes told; `held` is what the device holds, as far as it can be read.
+absl::Status SyncOpen(const Options& options, const OpenDevice& device, SyncRun run, DeviceReport& report,
+                      DeviceView& held) {
+  ASSIGN_OR_RETURN(held, ReadDeviceView(device.store, device.carer_id));
+  // What has changed on the device since it was last told.
+  const auto tell_changes = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(DeviceView now, ReadDeviceView(device.store, device.carer_id));
+    ASSIGN_OR_RETURN(const absl::TimeZone zone, DeviceZone(device.store));
+    report.TellChanges(held, now, zone);
+    held = std::move(now);
+    return absl::OkStatus();
+  };
+  absl::Status told;
+  run.on_response = [&](const v1::SyncResponse& response) {
+    report.Tell(response);
+    if (run.plan.follow && response.has_caught_up()) told.Update(tell_changes());
+  };
+  const absl::Status status = RunSync(Connection(options), device.store, run);
+  RETURN_IF_ERROR(told);
+  RETURN_IF_ERROR(tell_changes());
+  return status;
+}
+
 absl::StatusOr<ExitCode> Sync(const Options& options, const DeviceWish& wish, const SyncWish& sync) {
   if (sync.clean && sync.automatic) return errors::Usage("--clean and --auto exclude each other");
   SyncRun run;
@@ -107,33 +130,16 @@ absl::StatusOr<ExitCode> Sync(const Options& options, const DeviceWish& wish, co
   DeviceReport report(options.json, type);
   const absl::StatusOr<OpenDevice> opened = OpenDeviceOf(options, wish);
   if (IsUsageError(opened.status())) return opened.status();
-  if (!opened.ok()) {
-    // Of a carer who was not found, or a device that cannot be read, nothing is known.
-    report.TellEnd(opened.status(), DeviceView());
-    return 1;
+  // Of a carer who was not found, or a device that cannot be read, nothing is known.
+  DeviceView held;
+  absl::Status status = opened.status();
+  if (opened.ok()) {
+    run.device = opened->uuid;
+    run.plan = {opened->uuid.ToString(), sync.name, sync.app_version, opened->carer_id, type, sync.follow};
+    run.kill = sync.kill;
+    status = SyncOpen(options, *opened, std::move(run), report, held);
   }
-  const OpenDevice& device = *opened;
-  run.device = device.uuid;
-  run.plan = {device.uuid.ToString(), sync.name, sync.app_version, device.carer_id, type, sync.follow};
-  run.kill = sync.kill;
-  ASSIGN_OR_RETURN(DeviceView shown, ReadDeviceView(device.store, device.carer_id));
-  // What has changed on the device since it was last told.
-  const auto tell_changes = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(DeviceView now, ReadDeviceView(device.store, device.carer_id));
-    ASSIGN_OR_RETURN(const absl::TimeZone zone, DeviceZone(device.store));
-    report.TellChanges(shown, now, zone);
-    shown = std::move(now);
-    return absl::OkStatus();
-  };
-  absl::Status told;
-  run.on_response = [&](const v1::SyncResponse& response) {
-    report.Tell(response);
-    if (sync.follow && response.has_caught_up()) told.Update(tell_changes());
-  };
-  const absl::Status status = RunSync(Connection(options), device.store, run);
-  RETURN_IF_ERROR(told);
-  RETURN_IF_ERROR(tell_changes());
-  report.TellEnd(status, shown);
+  report.TellEnd(status, held);
   return status.ok() ? 0 : 1;
 }
 

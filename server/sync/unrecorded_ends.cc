@@ -1,0 +1,31 @@
+#include "server/sync/unrecorded_ends.h"
+
+#include <memory>
+
+#include "server/base/status_macros.h"
+#include "server/devices/session_rows.h"
+
+namespace caresync::sync {
+namespace {
+
+absl::StatusOr<bool> EndedUnrecorded(const SyncParts& parts, const base::TenantId& tenant, const base::Uuid& device,
+                                     const std::string& session_id) {
+  if (parts.live.IsLive(session_id)) return false;
+  // It left after it had written what it could: only what is read from now on tells whether its end is among that.
+  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts.store.NewSnapshot());
+  ASSIGN_OR_RETURN(const devices::StartRows rows, devices::ReadStartRows(*snapshot, tenant, device));
+  return rows.last_sync.has_value() && rows.last_sync->session_id() == session_id &&
+         rows.last_sync->outcome() == v1::SYNC_OUTCOME_UNDER_WAY;
+}
+
+}  // namespace
+
+devices::SyncsUnderWay SyncsOf(const SyncParts& parts) {
+  return {.opening = parts.opening,
+          .ended_unrecorded = [&parts](const base::TenantId& tenant, const base::Uuid& device,
+                                       const std::string& session_id) {
+            return EndedUnrecorded(parts, tenant, device, session_id);
+          }};
+}
+
+}  // namespace caresync::sync
