@@ -473,9 +473,13 @@ void Session::RecordUnbegunEnd() {
   // An attempt that was refused does not disturb another session of the device.
   const bool may_write = entered_ || !another_open_;
   if (is_sync && may_write && (device_known || facts_->carer_branch_id.has_value())) {
-    // What the device says of itself was not checked, or not believed: only the kind of sync is recorded.
+    // What the device says of itself was not checked, or not believed: only the kind of sync is recorded, and of an app
+    // that is too old its version, so that the report says so.
     v1::Start refused;
     refused.set_sync_type(start_.sync_type());
+    if (*failure_ == errors::AppTooOld(facts_->tenant.least_app_version())) {
+      refused.set_app_version(start_.app_version());
+    }
     if (v1::InterruptionCause_IsValid(start_.last_interruption())) {
       refused.set_last_interruption(start_.last_interruption());
     }

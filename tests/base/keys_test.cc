@@ -9,6 +9,8 @@
 #include <tuple>
 #include <vector>
 
+#include "storage/tuple.h"
+
 namespace caresync::base::keys {
 namespace {
 
@@ -98,6 +100,15 @@ TEST(Keys, NoTwoLayoutsOfASpaceShareAKey) {
       expected += keys_of(tenant).size();
     }
     EXPECT_EQ(keys.size(), expected);
+  }
+}
+
+TEST(Keys, EveryKeyBeginsWithItsTenant) {
+  for (const TenantId& tenant : {kTenant, kLonger}) {
+    const std::string prefix = storage::TupleWriter().String(tenant.text()).Take();
+    for (auto keys_of : {&RecordsKeys, &FeedsKeys, &DevicesKeys}) {
+      for (const std::string& key : keys_of(tenant)) EXPECT_EQ(key.substr(0, prefix.size()), prefix);
+    }
   }
 }
 

@@ -268,6 +268,7 @@ def check_following(cli):
     expect([sync["outcome"] for sync in syncs] == ["SYNC_OUTCOME_SUCCEEDED"], syncs)
 
 
+# Requirement: S10
 def check_refused_and_unreachable(cli):
     cli.run("device", "update", DEVICE, "--users", "c3")
     refused = cli.json("device", "sync", "--uuid", DEVICE, "--carer", "c1", status=1)
@@ -275,7 +276,8 @@ def check_refused_and_unreachable(cli):
     device = ["--uuid", IDLE_DEVICE, "--carer", "c2"]
     cli.run("device", "visits", *device)
     output, error = cli.run("device", "sync", *device, "--server", "127.0.0.1:1", status=1)
-    expect("SERVER_UNREACHABLE" in error and "[x] be on the internet" in error, error)
+    expect("SERVER_UNREACHABLE" in error and "[x] be on the internet, ideally on Wi-Fi" in error, error)
+    expect("[ ] stay in the app" in error and "[ ] keep the screen on" in error, error)
     expect(output.splitlines()[-1].endswith("outcome interrupted"), output)
     cli.run("device", "sync", *device)
 

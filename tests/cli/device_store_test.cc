@@ -89,6 +89,7 @@ TEST(DeviceStore, CountAndSumAreOfTheStoredBytes) {
   EXPECT_EQ(holds->sum(), Fingerprint(v1::RECORD_KIND_VISIT, "a", "A") + Fingerprint(v1::RECORD_KIND_VISIT, "b", "B"));
 }
 
+// Requirement: S13
 TEST(DeviceStore, CarersOfOneDeviceHoldCopiesOfTheirOwn) {
   const StateFolder folder;
   const DeviceStore store = OpenStore(folder);

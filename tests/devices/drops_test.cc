@@ -133,6 +133,7 @@ TEST_F(DropsTest, ADeviceThatNeverCalledHasNothingToDrop) {
   EXPECT_TRUE(Shown().blocked());
 }
 
+// Requirement: S12
 TEST_F(DropsTest, AUserWhoIsTakenOffIsToBeDroppedAndShownUntilThen) {
   Sync(ann_);
   Sync(bob_);

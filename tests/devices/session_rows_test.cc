@@ -152,6 +152,20 @@ TEST_F(SessionRowsTest, EachSyncIsListedAmongItsCarersUntilTheHistoryLetsItGo) {
   EXPECT_EQ(listed(kAnn), base::limits::kSyncHistory);
 }
 
+TEST_F(SessionRowsTest, ASessionThatAnotherOneReplacedWritesNoMore) {
+  SessionRows first = Load(v1::SYNC_TYPE_STANDARD);
+  Commit(first.Begin(Durability::kDurable));
+  SessionRows second = Load(v1::SYNC_TYPE_AUTO);
+  Commit(second.Begin(Durability::kDurable));
+  first.MarkSuccess(now_);
+  EXPECT_EQ(fakes::CommitAndWait(store_, first.Update(Durability::kDurable)).outcome,
+            storage::CommitOutcome::kConflict);
+  EXPECT_EQ(Report().last_success_us(), 0);
+  second.MarkSuccess(now_);
+  Commit(second.Update(Durability::kDurable));
+  EXPECT_EQ(Report().last_success_us(), base::ToStoredTime(now_));
+}
+
 TEST_F(SessionRowsTest, NothingIsSaidOfACopyThatTheDeviceDropped) {
   Sync(v1::SYNC_TYPE_AUTO, kAnn);
   Sync(v1::SYNC_TYPE_AUTO, kBob);

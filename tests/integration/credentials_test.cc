@@ -100,6 +100,18 @@ TEST_F(CredentialsTest, ThatHaveExpiredStillLeaveTheDevicesCallInTheReport) {
   EXPECT_TRUE(report.devices(0).has_last_api_call_time());
 }
 
+TEST_F(CredentialsTest, ThatAreForgedLeaveNoTraceInTheReport) {
+  const fakes::TemporaryDirectory elsewhere;
+  const auto other_key = access::SigningKey::OpenOrCreate(elsewhere / "key.json");
+  const auto forged = (*other_key)->Mint(AsDevice("acme", carer_, kDevice), absl::Now());
+  ASSERT_TRUE(forged.ok());
+  EXPECT_EQ(ReasonOf(Sync("Bearer " + *forged)), "CREDENTIAL_NOT_VALID");
+  const v1::ListDevicesResponse report = Report();
+  ASSERT_EQ(report.devices_size(), 1);
+  EXPECT_FALSE(report.devices(0).has_last_api_call_time());
+  EXPECT_EQ(report.devices(0).last_api_call(), v1::CALL_STATE_UNSPECIFIED);
+}
+
 TEST_F(CredentialsTest, ThatHaveExpiredMakeNoDeviceKnown) {
   access::Identity expired = AsDevice("acme", carer_, kOtherDevice);
   expired.expires = absl::Now() - absl::Minutes(1);

@@ -268,6 +268,40 @@ TEST_F(DeviceSyncTest, TellsAConnectedDeviceThatTheOfficeAsksForASync) {
   EXPECT_EQ(ReasonOf(ask(As(Role::kAdministrator, "acme"))), "INVALID_FIELD");
 }
 
+// Requirement: S12, A3
+TEST_F(DeviceSyncTest, TellsAConnectedDeviceToDropWhatItMayNotHold) {
+  const Following following = Follow();
+  v1::UpdateDeviceRequest block;
+  block.set_device_uuid(kDevice);
+  block.set_set_blocked(true);
+  block.set_blocked(true);
+  v1::Device device;
+  ASSERT_TRUE(client_
+                  .Call(client_.devices(), &v1::DeviceService::Stub::UpdateDevice, As(Role::kAdministrator, "acme"),
+                        block, &device)
+                  .ok());
+  v1::SyncResponse response;
+  ASSERT_TRUE(following.stream->Read(&response));
+  ASSERT_EQ(response.notice().drop_now().carer_ids_size(), 1);
+  EXPECT_EQ(response.notice().drop_now().carer_ids(0), carer_);
+  while (following.stream->Read(&response)) continue;
+  EXPECT_EQ(ReasonOf(following.stream->Finish()), "DEVICE_BLOCKED");
+  EXPECT_EQ(Report().users(0).drop_state(), v1::DROP_STATE_PENDING);
+
+  // It has not said that it did: its next start is told again.
+  v1::SyncRequest dropped;
+  dropped.mutable_ack()->add_dropped_carer_ids(carer_);
+  const auto context = client_.Context(AsDevice("acme", carer_, kDevice));
+  const auto stream = client_.sync().Sync(context.get());
+  stream->Write(StartMessage());
+  ASSERT_TRUE(stream->Read(&response));
+  ASSERT_EQ(response.started().drop_now_carer_ids_size(), 1);
+  stream->Write(dropped);
+  while (stream->Read(&response)) continue;
+  EXPECT_EQ(ReasonOf(stream->Finish()), "DEVICE_BLOCKED");
+  EXPECT_EQ(Report().users(0).drop_state(), v1::DROP_STATE_DROPPED);
+}
+
 TEST_F(DeviceSyncTest, TellsAFollowerOfChangedPreferences) {
   const Following following = Follow();
   v1::UpdateTenantRequest update;

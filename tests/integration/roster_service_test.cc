@@ -63,6 +63,16 @@ TEST_F(RosterServiceTest, TakesARotaAndAnswersAReplayWithoutANewRevision) {
   EXPECT_EQ(again.commit().timeline(), first.commit().timeline());
 }
 
+TEST_F(RosterServiceTest, EachOpeningOfTheStoreIsATimelineOfItsOwn) {
+  const v1::CommitPoint first = client_.Apply("acme", "rota", {fakes::CarerChange("ann")}).commit();
+  EXPECT_EQ(server_.Stop(), 0);
+  const ServerProcess again(folder_.path());
+  const v1::CommitPoint second = Client(again).Apply("acme", "rota", {fakes::CarerChange("bob")}).commit();
+  EXPECT_EQ(second.revision(), first.revision() + 1);
+  EXPECT_NE(second.timeline(), first.timeline());
+  EXPECT_NE(second.timeline(), "");
+}
+
 TEST_F(RosterServiceTest, AnswersMessagesInOrderHoweverManyAreSentAhead) {
   constexpr int kMessages = 300;
   const auto context = client_.Context(As(Role::kRostering, "acme", "rota"));

@@ -6,10 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/records/review.h"
 #include "server/records/window.h"
+#include "tests/fakes/commits.h"
 #include "tests/fakes/feeds.h"
 #include "tests/records/review_items.h"
 #include "tests/records/sample_records.h"
@@ -161,6 +163,18 @@ TEST_F(CareEventsTest, OtherBytesUnderAKnownIdAreKeptBesideTheFirst) {
   ExpectForReview(Take(1, other), v1::REVIEW_REASON_EVENT_ID_REUSED);
   EXPECT_EQ(engine_.Head(tenant_), before);
   EXPECT_EQ(Take(1, 1, NoteEvent(1, VisitName(1), "first")).outcome(), v1::EVENT_OUTCOME_KNOWN);
+}
+
+// What was taken may be erased one day; that it was taken is not forgotten.
+TEST_F(CareEventsTest, IdAndDigestOutliveTheEvent) {
+  const v1::UploadedEvent upload = Upload(1, NoteEvent(1, VisitName(1)));
+  Take(1, upload);
+  fakes::CommitAndWait(engine_.memory(),
+                       fakes::DeleteOf(storage::Space::kRecords, base::keys::Record(tenant_, KeyOf(EventName(1)))));
+  ASSERT_FALSE(IsStored(1));
+  EXPECT_EQ(Take(1, upload).outcome(), v1::EVENT_OUTCOME_KNOWN);
+  ExpectForReview(Take(1, 1, NoteEvent(1, VisitName(1), "other")), v1::REVIEW_REASON_EVENT_ID_REUSED);
+  EXPECT_FALSE(IsStored(1));
 }
 
 TEST_F(CareEventsTest, AnEventForReviewIsKnownWhenItComesAgain) {

@@ -114,7 +114,6 @@ TEST_F(FanOutBoundsTest, EveryCommitOfALargeGroupKeepsThem) {
   EXPECT_LE(bench_->steps(), pairs / (base::limits::kFanOutEntries / 2) + all + 10);
 }
 
-// Requirement: S12
 TEST_F(FanOutBoundsTest, AListOfMembersThatIsReplacedByAnotherFitsIntoACommit) {
   const int members = static_cast<int>(base::limits::kGroupMembers);
   std::vector<int> first(static_cast<size_t>(members));

@@ -140,7 +140,6 @@ TEST_F(GroupsTest, ACarerMayBeInSoManyGroupsAndNoMore) {
   EXPECT_EQ(LiveGroupsOf(*engine_.Snapshot(), tenant_, KeyOf(CarerName(2)))->size(), 1u);
 }
 
-// Requirement: S12
 TEST_F(GroupsTest, ACarerWhoLeftTheAgencyKeepsItsRecordsHere) {
   Put({VisitRecord(1, 1, {1})});
   store::Record left = CarerRecord(1);

@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <vector>
 
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "server/feed/feed_reader.h"
 #include "server/records/fan_out_walk.h"
 #include "server/records/grants.h"
 #include "tests/fakes/feeds.h"
@@ -261,6 +264,29 @@ TEST_F(RecordStoreTest, HoldersAreListedOnceUpToAsManyAsAsked) {
   EXPECT_TRUE(HoldersOf(*snapshot, tenant_, KeyOf(ServiceUserName(2)), 5)->empty());
 }
 
+// Removals past the bound are forgotten by a task: what is kept is the records and the recent removals.
+TEST_F(RecordStoreTest, AFeedDoesNotOutgrowItsRecordsAndTheRecentRemovals) {
+  PutPeople();
+  const int visits = static_cast<int>(base::limits::kFeedRemovals) + 200;
+  for (const int carer : {1, 2}) {
+    for (int first = 1; first <= visits; first += 500) {
+      std::vector<store::Record> records;
+      for (int number = first; number < std::min(first + 500, visits + 1); ++number) {
+        records.push_back(VisitRecord(number, 1, {carer}));
+      }
+      Put(records);
+    }
+  }
+  const feed::FeedSummary summary = *feed::ReadSummary(*engine_.Snapshot(), tenant_, CarerFeed(1));
+  EXPECT_EQ(summary.count, 1u);
+  EXPECT_LE(summary.removals, summary.count + base::limits::kFeedRemovals);
+  EXPECT_GT(summary.removals, 0u);
+  EXPECT_GT(summary.horizon.revision, 0u);
+  const feed::FeedSummary others = *feed::ReadSummary(*engine_.Snapshot(), tenant_, CarerFeed(2));
+  EXPECT_EQ(others.count, static_cast<uint64_t>(visits) + 2);
+  EXPECT_EQ(others.removals, 0u);
+}
+
 // A service user whom as many carers see as one commit may touch.
 class LargeFanOutTest : public RecordStoreTest {
  protected:
@@ -274,7 +300,6 @@ class LargeFanOutTest : public RecordStoreTest {
   }
 };
 
-// Requirement: S12
 TEST_F(LargeFanOutTest, IsDoneAtOnceUpToTheBoundAndByATaskPastIt) {
   const base::Revision before = engine_.Head(tenant_);
   Put({ServiceUserRecord(1)});

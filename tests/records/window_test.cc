@@ -15,6 +15,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/records/care_events.h"
+#include "server/records/fan_out.h"
 #include "tests/fakes/feeds.h"
 #include "tests/records/sample_records.h"
 
@@ -258,8 +259,11 @@ TEST_F(WindowTest, NobodyIsCaughtUpWhileTheOpeningEdgeIsLate) {
   EXPECT_FALSE(IsLagging());
   clock().Advance(absl::Microseconds(1));
   EXPECT_TRUE(IsLagging());
+  // Which is what every read of a session asks.
+  EXPECT_TRUE(*MustWait(*engine_.Snapshot(), tenant_, CarerFeed(1), clock().Now()));
   engine_.executor().RunAll();
   EXPECT_FALSE(IsLagging());
+  EXPECT_FALSE(*MustWait(*engine_.Snapshot(), tenant_, CarerFeed(1), clock().Now()));
   EXPECT_EQ(SeenBy(), Visits{1});
 }
 

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "tests/fakes/commits.h"
@@ -330,6 +331,30 @@ TEST(RocksStore, ADiskThatEndsUnderTheLogIsFinal) {
   close(full);
   auto again = OpenOrDie(parent / "data");
   EXPECT_NE(ValueOf(*again, Space::kRecords, "4"), std::nullopt);
+}
+
+// What waits while the disk is busy goes to it as one write with one flush, whoever it is from.
+TEST(RocksStore, CommitsThatWaitTogetherShareOneFlush) {
+  TemporaryDirectory parent;
+  auto store = OpenOrDie(parent / "data");
+  std::promise<void> busy;
+  std::promise<void> all_wait;
+  store->Apply(PutOf(Space::kRecords, "first", "v"), [&](const CommitResult&) {
+    busy.set_value();
+    all_wait.get_future().wait();
+  });
+  busy.get_future().wait();
+  constexpr size_t kTenants = 100;
+  std::promise<size_t> there_when_the_first_is_told;
+  for (size_t i = 0; i < kTenants; ++i) {
+    store->Apply(PutOf(Space::kRecords, "tenant-" + std::to_string(i), "v"), [&, i](const CommitResult&) {
+      if (i > 0) return;
+      const auto snapshot = store->NewSnapshot();
+      there_when_the_first_is_told.set_value(fakes::RowsOf(**snapshot, Space::kRecords, PrefixRange("tenant-")).size());
+    });
+  }
+  all_wait.set_value();
+  EXPECT_EQ(there_when_the_first_is_told.get_future().get(), kTenants);
 }
 
 TEST(RocksStore, CommitsOfManyThreadsAllArrive) {

@@ -1,5 +1,11 @@
 #include "server/sync/download.h"
 
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "caresync/store/stored.pb.h"
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
@@ -15,6 +21,35 @@ namespace {
 
 const base::TenantId kTenant = fakes::Tenant("agency");
 const base::Uuid kDevice = *base::Uuid::Parse("11111111-1111-4111-8111-111111111111");
+
+// Counts the rows that are read through it.
+class CountingReader : public storage::Reader {
+ public:
+  explicit CountingReader(const storage::Reader& inner) : inner_(inner) {}
+
+  absl::StatusOr<std::optional<std::string>> Get(storage::Space space, std::string_view key) const override {
+    ++rows_;
+    return inner_.Get(space, key);
+  }
+  absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(storage::Space space,
+                                                                   absl::Span<const std::string> keys) const override {
+    rows_ += keys.size();
+    return inner_.MultiGet(space, keys);
+  }
+  absl::Status Scan(storage::Space space, const storage::KeyRange& range, size_t limit,
+                    storage::RowVisitor visit) const override {
+    return inner_.Scan(space, range, limit, [&](std::string_view key, std::string_view value) {
+      ++rows_;
+      return visit(key, value);
+    });
+  }
+
+  size_t rows() const { return rows_; }
+
+ private:
+  const storage::Reader& inner_;
+  mutable size_t rows_ = 0;
+};
 
 class DownloadTest : public testing::Test {
  protected:
@@ -69,6 +104,32 @@ TEST_F(DownloadTest, IsReadAtTheHeadOfItsSnapshot) {
   ASSERT_TRUE(batch.ok());
   EXPECT_EQ(batch->head.revision, head);
   EXPECT_EQ(batch->changes.upserts_size(), 3);
+}
+
+TEST_F(DownloadTest, ADeltaReadsWhatChangedHoweverMuchIsStored) {
+  const auto rows_of_a_delta = [this](const std::string& notes) {
+    const base::Revision head = engine_.Head(kTenant);
+    v1::RosterChange change = fakes::VisitChange("v1", "p1", {"c1"});
+    change.mutable_visit()->set_notes(notes);
+    engine_.ApplyChanges(kTenant, "rota", {change});
+    const std::unique_ptr<storage::Snapshot> snapshot = engine_.Snapshot();
+    const CountingReader reader(*snapshot);
+    const feed::ReadFrom from{.after = feed::Position::EndOf(head), .rebuild_began = std::nullopt};
+    const absl::StatusOr<DownloadBatch> batch =
+        ReadDownload(reader, kTenant, kDevice, carer_, from, 64 * 1024, engine_.clock().Now());
+    EXPECT_TRUE(batch.ok() && batch->feed.nothing_left);
+    EXPECT_EQ(batch->changes.upserts_size(), 1);
+    return reader.rows();
+  };
+  const size_t of_few = rows_of_a_delta("one");
+  for (int message = 0; message < 20; ++message) {
+    std::vector<v1::RosterChange> changes;
+    for (int i = 0; i < 100; ++i) {
+      changes.push_back(fakes::VisitChange("more-" + std::to_string(100 * message + i), "p1", {"c1"}));
+    }
+    engine_.ApplyChanges(kTenant, "rota", std::move(changes));
+  }
+  EXPECT_EQ(rows_of_a_delta("two"), of_few);
 }
 
 TEST_F(DownloadTest, AnEntryWithoutItsRecordIsDamage) {

@@ -146,6 +146,7 @@ TEST_F(SessionDriverTest, StartedSaysThePolicyAndTheSessionOfTheHistory) {
   EXPECT_EQ(first.started().estimated_records(), 3u);
 }
 
+// Requirement: S6
 TEST_F(SessionDriverTest, ProgressEndsWithAllRecordsDone) {
   AddVisits(9);
   fakes::SyncServer small(engine_, 1);

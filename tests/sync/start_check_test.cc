@@ -136,6 +136,19 @@ TEST(CheckDownload, ADeviceThatIsNotKnownYetMaySync) {
   EXPECT_TRUE(CheckDownload(Identity(), GoodStart(), GoodToken(), GoodFacts()).ok());
 }
 
+TEST(CheckDownload, ABlockedOrClonedDeviceAndACarerWhoLeftAreRefused) {
+  StartFacts facts = GoodFacts();
+  store::Device& device = facts.rows.rows.device.emplace();
+  device.add_carer_ids(kCarer.ToString());
+  EXPECT_TRUE(CheckDownload(Identity(), GoodStart(), std::nullopt, facts).ok());
+  device.set_cloned(true);
+  EXPECT_EQ(base::Reason(CheckDownload(Identity(), GoodStart(), std::nullopt, facts)), "DEVICE_CLONED");
+  device.set_blocked(true);
+  EXPECT_EQ(base::Reason(CheckDownload(Identity(), GoodStart(), std::nullopt, facts)), "DEVICE_BLOCKED");
+  facts.carer_left = true;
+  EXPECT_EQ(base::Reason(CheckDownload(Identity(), GoodStart(), std::nullopt, facts)), "CARER_LEFT");
+}
+
 TEST(CheckDownload, AnAppBelowTheTenantsLeastVersionIsRefused) {
   StartFacts facts = GoodFacts();
   facts.tenant.set_least_app_version("4.10");

@@ -1,4 +1,5 @@
-// What the download window, the retention and the least app version mean to a device that syncs.
+// What the download window, the retention and the least app version mean to a device that syncs, and what the office
+// sees of it.
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -6,6 +7,8 @@
 #include <vector>
 
 #include "server/base/errors.h"
+#include "server/devices/report.h"
+#include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
 #include "server/sync/session_driver.h"
 #include "server/tenants/tenants.h"
@@ -73,6 +76,14 @@ class WindowSyncTest : public testing::Test {
   }
   v1::EventResult ResultOfRecorded() { return device_.of(carer_).results[recorded_]; }
   size_t Held() { return device_.of(carer_).in_use.size(); }
+  v1::Device Report() {
+    v1::GetDeviceRequest request;
+    request.set_device_uuid(kDevice.ToString());
+    const auto device = devices::GetDevice(*engine_.Snapshot(), kTenant, request,
+                                           {.opening = server_.parts().opening, .now = engine_.clock().Now()});
+    EXPECT_TRUE(device.ok()) << device.status();
+    return device.value_or(v1::Device());
+  }
 
   fakes::Engine engine_;
   fakes::SyncServer server_{engine_};
@@ -154,6 +165,42 @@ TEST_F(WindowSyncTest, AnAppThatIsTooOldSendsItsEventsAndGetsNoChanges) {
   Update(request);
   ASSERT_TRUE(Sync().ok());
   EXPECT_EQ(Held(), 5u);
+}
+
+TEST_F(WindowSyncTest, TheReportSaysThatAnAppIsTooOldFromItsFirstCallOn) {
+  v1::UpdateTenantRequest request;
+  request.set_least_app_version("4.10");
+  Update(request);
+  EXPECT_EQ(base::Reason(Sync()), "APP_TOO_OLD");
+  const v1::Device device = Report();
+  EXPECT_EQ(device.state(), v1::DEVICE_STATE_TOO_OLD);
+  EXPECT_EQ(device.app_version(), "4.2.0");
+  EXPECT_EQ(device.last_api_call(), v1::CALL_STATE_FAILED);
+  EXPECT_EQ(device.last_api_call_reason(), "APP_TOO_OLD");
+  EXPECT_FALSE(device.has_last_successful_sync_time());
+}
+
+TEST_F(WindowSyncTest, TheHistorySaysHowManyBytesWereSent) {
+  AddVisits("v", 20, 7);
+  fakes::SyncServer small(engine_, 1'000);
+  fakes::ScriptedPeer peer(small, {kTenant, kDevice, carer_});
+  peer.Say(device_.Start(carer_, v1::SYNC_TYPE_STANDARD));
+  peer.Settle();
+  uint64_t bytes = 0;
+  int batches = 0;
+  for (const v1::SyncResponse& response : peer.received()) {
+    bytes += response.changes().ByteSizeLong();
+    batches += response.has_changes() ? 1 : 0;
+  }
+  EXPECT_GT(batches, 1);
+  fakes::RunDevice(device_, carer_, peer);
+  v1::ListSyncsRequest request;
+  request.set_device_uuid(kDevice.ToString());
+  const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, server_.parts().opening);
+  ASSERT_TRUE(syncs.ok()) << syncs.status();
+  ASSERT_EQ(syncs->syncs_size(), 1);
+  EXPECT_EQ(syncs->syncs(0).bytes_sent(), bytes);
+  EXPECT_EQ(syncs->syncs(0).outcome(), v1::SYNC_OUTCOME_SUCCEEDED);
 }
 
 }  // namespace

@@ -10,19 +10,18 @@ import pathlib
 import re
 import sys
 
+import listing
+
 ROW = re.compile(r"^\| ([A-Z]\d+) \| (.*?) \| (built|later) \| (.*?) \|$", re.M)
-MARK = re.compile(
-    r"((?:^\s*(?://|#) Requirement: [A-Z0-9, ]+\n)+)\s*(?:TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)|## (.+)|def (\w+))", re.M)
+MARK = re.compile(r"((?:^\s*(?://|#) Requirement: [A-Z0-9, ]+\n)+)\s*" + listing.HEAD, re.M)
 
 
 def marked_tests(root):
     """{test name: set of IDs}"""
     found = {}
-    for pattern in ("tests/**/*.cc", "tests/**/*.dialogue", "tests/**/*.py"):
-        for file in root.glob(pattern):
-            for marks, suite, name, title, function in MARK.findall(file.read_text()):
-                test = f"{suite}.{name}" if suite else (title.strip() or function)
-                found.setdefault(test, set()).update(re.findall(r"[A-Z]\d+", marks))
+    for file in listing.test_files(root):
+        for marks, *head in MARK.findall(file.read_text()):
+            found.setdefault(listing.name_of(*head), set()).update(re.findall(r"[A-Z]\d+", marks))
     return found
 
 
