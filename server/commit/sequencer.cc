@@ -54,13 +54,14 @@ struct Sequencer::Attempt {
 };
 
 Sequencer::Sequencer(storage::Store& store, base::Clock& clock, base::RandomSource& random, base::Executor& executor,
-                     Subscriptions& subscriptions, std::string timeline)
+                     Subscriptions& subscriptions, std::string timeline, const CommitRoom& room)
     : store_(store),
       clock_(clock),
       random_(random),
       executor_(executor),
       subscriptions_(subscriptions),
-      timeline_(std::move(timeline)) {}
+      timeline_(std::move(timeline)),
+      room_(room) {}
 
 Sequencer::~Sequencer() {
   storage::MutexLock lock(mutex_);
@@ -133,7 +134,7 @@ void Sequencer::Run(std::shared_ptr<Attempt> attempt) {
   }
   attempt->head_row = *std::move(row);
 
-  Transaction transaction(**snapshot, attempt->tenant, head->revision() + 1, clock_.Now());
+  Transaction transaction(**snapshot, attempt->tenant, head->revision() + 1, clock_.Now(), room_);
   absl::Status status = attempt->change(transaction);
   if (!status.ok()) return Finish(std::move(attempt), status);
   if (!transaction.wrote()) {

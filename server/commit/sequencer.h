@@ -48,9 +48,9 @@ using OnTask = std::function<void(const base::TenantId& tenant, absl::Time due)>
 // from within a `done`.
 class Sequencer {
  public:
-  // `timeline` is this opening of the store (NewTimeline).
+  // `timeline` is this opening of the store (NewTimeline). `room` is that of each commit.
   Sequencer(storage::Store& store, base::Clock& clock, base::RandomSource& random, base::Executor& executor,
-            Subscriptions& subscriptions, std::string timeline);
+            Subscriptions& subscriptions, std::string timeline, const CommitRoom& room = {});
   ~Sequencer();
 
   // Queues `change`, which keeps `held_bytes` of memory until it is done (0 where that is little). Errors that `done`
@@ -93,6 +93,7 @@ class Sequencer {
   base::Executor& executor_;
   Subscriptions& subscriptions_;
   const std::string timeline_;
+  const CommitRoom room_;
   OnTask on_task_;
 
   storage::Mutex mutex_;

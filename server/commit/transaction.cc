@@ -17,8 +17,9 @@ storage::Space SpaceAfter(storage::Space space) { return static_cast<storage::Sp
 
 }  // namespace
 
-Transaction::Transaction(const storage::Reader& base, base::TenantId tenant, base::Revision revision, absl::Time now)
-    : base_(base), tenant_(std::move(tenant)), revision_(revision), now_(now) {}
+Transaction::Transaction(const storage::Reader& base, base::TenantId tenant, base::Revision revision, absl::Time now,
+                         const CommitRoom& room)
+    : base_(base), tenant_(std::move(tenant)), revision_(revision), now_(now), room_(room) {}
 
 absl::StatusOr<std::optional<std::string>> Transaction::Get(storage::Space space, std::string_view key) const {
   auto own = writes_.find(Place(space, key));

@@ -16,14 +16,26 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/base/ids.h"
+#include "server/base/limits.h"
 #include "storage/store.h"
 
 namespace caresync::commit {
 
+// What one commit may do to feeds; more is done in further ones. Other than the server's own for tests only.
+struct CommitRoom {
+  // Entries moved, and entries looked at.
+  size_t moved = base::limits::kFanOutEntries;
+  size_t looked = base::limits::kFanOutPairs;
+  size_t rows = base::limits::kCommitRows;
+  // Carers and groups named as those who wait for the rest.
+  size_t scopes = base::limits::kFanOutScopes;
+};
+
 class Transaction : public storage::Reader {
  public:
   // `base` must outlive the transaction. `revision` is what the change takes if it writes; `now` is its commit time.
-  Transaction(const storage::Reader& base, base::TenantId tenant, base::Revision revision, absl::Time now);
+  Transaction(const storage::Reader& base, base::TenantId tenant, base::Revision revision, absl::Time now,
+              const CommitRoom& room = {});
 
   // Reader: the base with the writes so far on top.
   absl::StatusOr<std::optional<std::string>> Get(storage::Space space, std::string_view key) const override;
@@ -47,6 +59,7 @@ class Transaction : public storage::Reader {
   const base::TenantId& tenant() const { return tenant_; }
   base::Revision revision() const { return revision_; }
   absl::Time now() const { return now_; }
+  const CommitRoom& room() const { return room_; }
 
   bool wrote() const { return !writes_.empty(); }
   size_t rows() const { return writes_.size(); }
@@ -72,6 +85,7 @@ class Transaction : public storage::Reader {
   const base::TenantId tenant_;
   const base::Revision revision_;
   const absl::Time now_;
+  const CommitRoom room_;
   std::map<Place, std::optional<std::string>> writes_;
   size_t bytes_ = 0;
   std::vector<base::ReceiverId> announced_;

@@ -9,7 +9,6 @@
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
-#include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/records/fan_out_walk.h"
@@ -40,7 +39,7 @@ absl::StatusOr<std::set<std::string>> ScopesOf(const commit::Transaction& transa
     case store::FanOut::kOfChild: {
       const std::string& record = fan_out.has_of_child() ? fan_out.of_child().record() : fan_out.of_record().record();
       ASSIGN_OR_RETURN(const std::vector<ReceiverId> holders,
-                       HoldersOf(transaction, transaction.tenant(), {record}, base::limits::kFanOutScopes + 1));
+                       HoldersOf(transaction, transaction.tenant(), {record}, transaction.room().scopes + 1));
       for (const ReceiverId& holder : holders) scopes.insert(holder.bytes);
       break;
     }
@@ -60,7 +59,7 @@ absl::StatusOr<std::set<std::string>> ScopesOf(const commit::Transaction& transa
     case store::FanOut::TARGET_NOT_SET:
       break;
   }
-  if (scopes.size() <= base::limits::kFanOutScopes) return scopes;
+  if (scopes.size() <= transaction.room().scopes) return scopes;
   // All of them are in the group, or leaving it.
   if (fan_out.has_of_members()) return std::set<std::string>{GroupHolder({fan_out.of_members().group()}).bytes};
   return std::set<std::string>{kEverybody};
@@ -96,9 +95,9 @@ absl::Status ScheduleFanOut(commit::Transaction& transaction, store::FanOut fan_
   return absl::OkStatus();
 }
 
-absl::Status FanOutStep(commit::Transaction& transaction, const std::string& payload, const CommitRoom& room) {
+absl::Status FanOutStep(commit::Transaction& transaction, const std::string& payload) {
   ASSIGN_OR_RETURN(store::FanOut fan_out, base::ParseStored<store::FanOut>(payload));
-  Settler settler(transaction, room);
+  Settler settler(transaction);
   ASSIGN_OR_RETURN(const bool through, WalkFanOut(settler, Settler::Mode::kTask, fan_out));
   if (!through) {
     PutTask(transaction, fan_out);
@@ -108,12 +107,7 @@ absl::Status FanOutStep(commit::Transaction& transaction, const std::string& pay
   return absl::OkStatus();
 }
 
-void RegisterFanOuts(commit::TaskRunner& tasks) {
-  tasks.Register(
-      kFanOutTask,
-      [](commit::Transaction& transaction, const std::string& payload) { return FanOutStep(transaction, payload); },
-      commit::TaskWaiters::kSome);
-}
+void RegisterFanOuts(commit::TaskRunner& tasks) { tasks.Register(kFanOutTask, FanOutStep, commit::TaskWaiters::kSome); }
 
 void PutScope(commit::Transaction& transaction, std::string_view scope, std::string_view task_id) {
   transaction.Put(Space::kRecords, base::keys::FanOutScope(transaction.tenant(), scope, task_id), std::string());

@@ -39,7 +39,7 @@ absl::Status ScheduleFanOut(commit::Transaction& transaction, store::FanOut fan_
 
 // One step of the task: as many pairs as a commit has room for; what is left schedules itself again. Errors are those
 // of reading.
-absl::Status FanOutStep(commit::Transaction& transaction, const std::string& payload, const CommitRoom& room = {});
+absl::Status FanOutStep(commit::Transaction& transaction, const std::string& payload);
 
 // Registers the task.
 void RegisterFanOuts(commit::TaskRunner& tasks);

@@ -41,8 +41,7 @@ enum class PutOutcome { kCreated, kUpdated, kUnchanged };
 // For one transaction and one thread.
 class RecordStore {
  public:
-  explicit RecordStore(commit::Transaction& transaction, const CommitRoom& room = {})
-      : transaction_(transaction), settler_(transaction, room) {}
+  explicit RecordStore(commit::Transaction& transaction) : transaction_(transaction), settler_(transaction) {}
 
   // Stores `record` (kind, record_id, payload, origin, published, cancelled, left and dissolved are the caller's;
   // fingerprint, version, created_time and outside_window are set here, `access` stays as it was) and brings every feed

@@ -91,8 +91,9 @@ bool Settler::Look() {
 
 bool Settler::HasRoomFor(size_t entries) {
   if (mode_ == Mode::kTask && !settled_any_) return true;
-  return moved() + entries <= room_.moved && looked_ + entries <= room_.looked &&
-         transaction().rows() + kRowsPerEntry * entries + kRowsLeft <= room_.rows;
+  const commit::CommitRoom& room = transaction().room();
+  return moved() + entries <= room.moved && looked_ + entries <= room.looked &&
+         transaction().rows() + kRowsPerEntry * entries + kRowsLeft <= room.rows;
 }
 
 absl::StatusOr<feed::Moved> Settler::Apply(const ReceiverId& receiver, const Facts& facts, bool visible) {

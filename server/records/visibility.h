@@ -11,21 +11,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/ids.h"
-#include "server/base/limits.h"
 #include "server/commit/transaction.h"
 #include "server/feed/feed_writer.h"
 
 namespace caresync::records {
 
-// What one commit may do to feeds. Other than the server's own for tests only.
-struct CommitRoom {
-  size_t moved = base::limits::kFanOutEntries;
-  size_t looked = base::limits::kFanOutPairs;
-  size_t rows = base::limits::kCommitRows;
-};
-
-// For one transaction and one thread. Counts what it does, so that a commit stays within its room: entries moved,
-// entries looked at, rows. Errors are those of reading.
+// For one transaction and one thread. Counts what it does, so that a commit stays within its room (CommitRoom):
+// entries moved, entries looked at, rows. Errors are those of reading.
 class Settler {
  public:
   enum class Mode {
@@ -33,7 +25,7 @@ class Settler {
     kTask,    // In a task's step: the first pair is settled in any case, so that each step gets on.
   };
 
-  explicit Settler(commit::Transaction& transaction, const CommitRoom& room = {}) : feeds_(transaction), room_(room) {}
+  explicit Settler(commit::Transaction& transaction) : feeds_(transaction) {}
 
   // Before pairs are settled, and again after rows were written otherwise: forgets what it read.
   absl::Status Begin(Mode mode);
@@ -79,7 +71,6 @@ class Settler {
   absl::StatusOr<std::vector<base::RecordKey>> ChildrenOf(const base::RecordKey& record);
 
   feed::FeedWriter feeds_;
-  const CommitRoom room_;
   size_t looked_ = 0;
   Mode mode_ = Mode::kInline;
   bool settled_any_ = false;

@@ -122,7 +122,7 @@ class Step {
  private:
   // What a step may still do is the bound of one commit, with room for one more visit.
   bool IsFull() const {
-    return judged_ >= limits::kFanOutPairs || records_.SetMark().moved > limits::kFanOutEntries / 2 ||
+    return judged_ >= transaction_.room().looked || records_.SetMark().moved > transaction_.room().moved / 2 ||
            transaction_.rows() > limits::kCommitRows / 2 || transaction_.bytes() > limits::kCommitBytes / 2;
   }
 
@@ -132,7 +132,7 @@ class Step {
   absl::StatusOr<bool> Judge(VisitIndex index, Place from, const std::optional<Place>& to, Pass pass) {
     ASSIGN_OR_RETURN(const std::vector<Place> places,
                      ReadPlaces(transaction_, transaction_.tenant(), index, from, to,
-                                limits::kFanOutPairs - std::min(judged_, limits::kFanOutPairs) + 1));
+                                transaction_.room().looked - std::min(judged_, transaction_.room().looked) + 1));
     for (const Place& place : places) {
       if (IsFull()) return false;
       pass(After(place));

@@ -242,6 +242,8 @@ class Session {
   void WriteBegin(storage::Durability durability);
   void FinishAtOnce(const DownloadBatch& batch);
   v1::SyncResponse StartedResponse();
+  // A refused device whose token shows that it holds the carer's copy is to drop it, whatever is known of that here.
+  void NoteOwnCopy();
   void TellDrops(v1::Started& started);
   // It is refused, and has something to drop first.
   bool AwaitsDrops() const;

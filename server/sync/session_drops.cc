@@ -9,6 +9,17 @@
 
 namespace caresync::sync {
 
+namespace errors = base::errors;
+
+void Session::NoteOwnCopy() {
+  // A restore may have taken back that the device has this copy, or the phone itself was put back.
+  const absl::Status why = WhyNotPermitted(facts_->rows.rows.device, identity_.carer, facts_->carer_left);
+  if (why.ok() || why == errors::DeviceCloned() || start_.resume_token().empty()) return;
+  std::vector<std::string>& drops = facts_->pending_drops;
+  const std::string carer = identity_.carer.ToString();
+  if (std::find(drops.begin(), drops.end(), carer) == drops.end()) drops.push_back(carer);
+}
+
 void Session::TellDrops(v1::Started& started) {
   for (const std::string& carer : facts_->pending_drops) {
     started.add_drop_now_carer_ids(carer);

@@ -49,6 +49,11 @@ v1::CopySum SumOf(const HeldRecords& records) {
 TestDevice::TestDevice(base::Uuid uuid, std::string name, std::string app_version)
     : uuid_(uuid), name_(std::move(name)), app_version_(std::move(app_version)) {}
 
+void TestDevice::ReplaceApp(std::string app_version, uint32_t data_level) {
+  app_version_ = std::move(app_version);
+  data_level_ = data_level;
+}
+
 v1::UploadedEvent TestDevice::Record(const base::Uuid& carer, v1::CareEvent event, base::RandomSource& random) {
   if (event.carer_id().empty()) event.set_carer_id(carer.ToString());
   v1::UploadedEvent uploaded;
@@ -69,7 +74,7 @@ v1::SyncRequest TestDevice::Start(const base::Uuid& carer, v1::SyncType type) {
   start.set_device_uuid(uuid_.ToString());
   start.set_device_name(name_);
   start.set_app_version(app_version_);
-  start.set_data_level(1);
+  start.set_data_level(data_level_);
   start.set_carer_id(carer.ToString());
   start.set_sync_type(type);
   const bool unfinished = data.making.has_value() && !data.making->token.empty();

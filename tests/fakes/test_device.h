@@ -58,6 +58,9 @@ class TestDevice {
   explicit TestDevice(base::Uuid uuid, std::string name = "Pixel 6", std::string app_version = "4.2.0");
 
   const base::Uuid& uuid() const { return uuid_; }
+  // The app is replaced by one of this version, which can keep records of this data level.
+  void ReplaceApp(std::string app_version, uint32_t data_level);
+  uint32_t data_level() const { return data_level_; }
   // Makes an empty one for a carer who is new to the device.
   CarerData& of(const base::Uuid& carer) { return carers_[carer]; }
 
@@ -93,6 +96,7 @@ class TestDevice {
   base::Uuid uuid_;
   std::string name_;
   std::string app_version_;
+  uint32_t data_level_ = 1;
   uint64_t last_sequence_ = 0;
   std::map<base::Uuid, CarerData> carers_;
   // Carers whose copies it dropped since its last start.

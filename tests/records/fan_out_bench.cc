@@ -19,7 +19,7 @@ using storage::Space;
 void FanOutBench::Commit(const std::function<absl::Status(commit::Transaction&)>& write) {
   const std::unique_ptr<storage::Snapshot> snapshot = Snapshot();
   now_ += absl::Seconds(1);
-  commit::Transaction transaction(*snapshot, tenant_, head_ + 1, now_);
+  commit::Transaction transaction(*snapshot, tenant_, head_ + 1, now_, room_);
   const absl::Status written = write(transaction);
   ABSL_RAW_CHECK(written.ok(), std::string(written.message()).c_str());
   if (!transaction.wrote()) return;
@@ -42,7 +42,7 @@ void FanOutBench::Commit(const std::function<absl::Status(commit::Transaction&)>
 void FanOutBench::Change(const std::function<absl::Status(RecordStore&)>& use) {
   ++changes_;
   Commit([&](commit::Transaction& transaction) {
-    RecordStore records(transaction, room_);
+    RecordStore records(transaction);
     return use(records);
   });
 }
@@ -64,7 +64,7 @@ void FanOutBench::RunStep(const std::string& key) {
                      base::GetStored<store::Task>(transaction, Space::kRecords, key));
     ABSL_RAW_CHECK(task.has_value(), "there is no such task");
     transaction.Delete(Space::kRecords, key);
-    return FanOutStep(transaction, task->payload(), room_);
+    return FanOutStep(transaction, task->payload());
   });
 }
 

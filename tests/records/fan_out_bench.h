@@ -21,7 +21,7 @@ namespace caresync::records {
 // Used by one thread. Dies where the store or a step fails.
 class FanOutBench {
  public:
-  explicit FanOutBench(storage::Store& store, const CommitRoom& room = {}) : store_(store), room_(room) {}
+  explicit FanOutBench(storage::Store& store, const commit::CommitRoom& room = {}) : store_(store), room_(room) {}
 
   // Commits what `use` writes as the next revision; nothing where it writes nothing.
   void Change(const std::function<absl::Status(RecordStore&)>& use);
@@ -48,7 +48,7 @@ class FanOutBench {
   void Commit(const std::function<absl::Status(commit::Transaction&)>& write);
 
   storage::Store& store_;
-  const CommitRoom room_;
+  const commit::CommitRoom room_;
   const base::TenantId tenant_ = fakes::Tenant("acme");
   base::Revision head_ = 0;
   absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);

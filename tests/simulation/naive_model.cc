@@ -9,66 +9,17 @@
 namespace caresync::simulation {
 namespace {
 
-using Edge = store::WindowEdges::Edge;
-
-bool IsBefore(int64_t time_us, const Name& visit, const Edge& edge) {
-  return std::pair(time_us, KeyOf(visit).bytes) < std::pair(edge.time_us(), edge.record());
+// Employee groups alone go ahead without what is not known yet.
+v1::RosterChange WithMembers(const v1::RosterChange& change, const std::vector<std::string>& known) {
+  v1::RosterChange with = change;
+  with.mutable_employee_group()->clear_carers();
+  for (const std::string& carer : known) with.mutable_employee_group()->add_carers(carer);
+  return with;
 }
 
-bool LiesIn(const store::WindowEdges::Stretch& stretch, int64_t time_us, const Name& visit) {
-  if (stretch.has_from() && IsBefore(time_us, visit, stretch.from())) return false;
-  return !stretch.has_to() || IsBefore(time_us, visit, stretch.to());
-}
-
-bool IsOutside(const store::WindowEdges& edges, const Name& visit, const NaiveRecord& record) {
-  if (edges.has_opening() && !IsBefore(record.start_us, visit, edges.opening())) return true;
-  return edges.has_closing() && IsBefore(record.end_us, visit, edges.closing());
-}
-
-bool IsPending(const store::WindowEdges& edges, const Name& visit, const NaiveRecord& record) {
-  return (edges.has_anew_by_start() && LiesIn(edges.anew_by_start(), record.start_us, visit)) ||
-         (edges.has_anew_by_end() && LiesIn(edges.anew_by_end(), record.end_us, visit));
-}
-
-void SetOutside(State& state, const Name& visit, bool outside) {
-  if (outside) {
-    state.outside.insert(visit);
-  } else {
-    state.outside.erase(visit);
-  }
-}
-
-// Everything that `carer` may see.
-std::set<Name> VisibleTo(const State& state, const std::string& carer) {
-  std::set<Name> visible;
-  const Name own(v1::RECORD_KIND_CARER, carer);
-  if (state.records.contains(own)) visible.insert(own);
-  for (const auto& [name, record] : state.records) {
-    if (name.first != v1::RECORD_KIND_VISIT || !record->published || record->cancelled) continue;
-    if (!record->carers.contains(carer) || state.outside.contains(name)) continue;
-    visible.insert(name);
-    visible.insert({v1::RECORD_KIND_SERVICE_USER, record->service_user});
-    for (const std::string& colleague : record->carers) visible.insert({v1::RECORD_KIND_CARER, colleague});
-  }
-  for (const auto& [name, record] : state.records) {
-    if (name.first == v1::RECORD_KIND_CARE_EVENT && visible.contains(record->parent)) visible.insert(name);
-  }
-  return visible;
-}
-
-void LookAgain(State& state) {
-  for (auto& [carer, before] : state.views) {
-    View view;
-    for (const Name& name : VisibleTo(state, carer)) {
-      const NaiveRecord& record = *state.records.at(name);
-      const auto moved = before->moved.find(name);
-      const bool stays = moved != before->moved.end() && record.version != state.revision;
-      view.moved[name] = stays ? moved->second : state.revision;
-      view.records[name] = record.payload;
-    }
-    const bool same = view.moved == before->moved && view.records == before->records;
-    if (!same) before = std::make_shared<const View>(std::move(view));
-  }
+bool IsSame(const NaiveRecord& one, const NaiveRecord& other) {
+  return one.payload == other.payload && one.published == other.published && one.cancelled == other.cancelled &&
+         one.left == other.left && one.dissolved == other.dissolved;
 }
 
 }  // namespace
@@ -79,9 +30,21 @@ NaiveModel::NaiveModel(base::TenantId tenant, const std::vector<std::string>& ca
   State state;
   for (const std::string& carer : carers) {
     state.views[carer] = std::make_shared<const View>();
+    state.feeds[carer] = std::make_shared<const Feed>();
     state.horizons[carer] = {};
   }
   history_.push_back(std::make_shared<const State>(std::move(state)));
+}
+
+bool State::HasLeft(const std::string& carer) const {
+  const auto record = records.find({v1::RECORD_KIND_CARER, carer});
+  return record != records.end() && record->second->left;
+}
+
+feed::Position State::PositionOf(const std::string& carer, const Name& name) const {
+  const Feed& feed = *feeds.at(carer);
+  const auto item = feed.find(name);
+  return {item == feed.end() ? 0 : item->second.moved, KeyOf(name)};
 }
 
 const State* NaiveModel::At(base::Revision revision) const {
@@ -106,6 +69,7 @@ Name NaiveModel::NameOf(const v1::RosterChange& change) const {
   if (change.has_carer()) kind = v1::RECORD_KIND_CARER;
   if (change.has_service_user()) kind = v1::RECORD_KIND_SERVICE_USER;
   if (change.has_visit()) kind = v1::RECORD_KIND_VISIT;
+  if (change.has_employee_group()) kind = v1::RECORD_KIND_EMPLOYEE_GROUP;
   return {kind, IdOf(change, kind, change.external_id())};
 }
 
@@ -116,11 +80,23 @@ bool NaiveModel::HasAll(const State& state, const v1::RosterChange& change) cons
   for (const v1::RosterAssignment& assignment : change.visit().assignments()) {
     if (!has(v1::RECORD_KIND_CARER, assignment.carer())) return false;
   }
+  for (const std::string& carer : change.employee_group().carers()) {
+    if (!has(v1::RECORD_KIND_CARER, carer)) return false;
+  }
   return has(v1::RECORD_KIND_CARE_SERVICE, change.branch().care_service()) &&
          has(v1::RECORD_KIND_BRANCH, change.carer().branch()) &&
          has(v1::RECORD_KIND_BRANCH, change.service_user().branch()) &&
          has(v1::RECORD_KIND_BRANCH, change.visit().branch()) &&
          has(v1::RECORD_KIND_SERVICE_USER, change.visit().service_user());
+}
+
+std::vector<std::string> NaiveModel::KnownMembers(const State& state, const v1::RosterChange& change) const {
+  std::vector<std::string> known;
+  for (const std::string& carer : change.employee_group().carers()) {
+    const std::string id = IdOf(change, v1::RECORD_KIND_CARER, carer);
+    if (state.records.contains({v1::RECORD_KIND_CARER, id})) known.push_back(carer);
+  }
+  return known;
 }
 
 NaiveRecord NaiveModel::Build(const v1::RosterChange& change) const {
@@ -140,12 +116,22 @@ NaiveRecord NaiveModel::Build(const v1::RosterChange& change) const {
     payload.set_name(change.carer().name());
     payload.set_branch_id(IdOf(change, v1::RECORD_KIND_BRANCH, change.carer().branch()));
     record.payload = payload.SerializeAsString();
+    record.left = change.carer().left();
   } else if (change.has_service_user()) {
     v1::ServiceUser payload;
     payload.set_name(change.service_user().name());
     payload.set_branch_id(IdOf(change, v1::RECORD_KIND_BRANCH, change.service_user().branch()));
     payload.set_address(change.service_user().address());
     record.payload = payload.SerializeAsString();
+  } else if (change.has_employee_group()) {
+    v1::EmployeeGroup payload;
+    payload.set_name(change.employee_group().name());
+    for (const std::string& carer : change.employee_group().carers()) {
+      payload.add_carer_ids(IdOf(change, v1::RECORD_KIND_CARER, carer));
+      record.members.insert(payload.carer_ids(payload.carer_ids_size() - 1));
+    }
+    record.payload = payload.SerializeAsString();
+    record.dissolved = change.employee_group().dissolved();
   } else {
     v1::Visit payload;
     record.service_user = IdOf(change, v1::RECORD_KIND_SERVICE_USER, change.visit().service_user());
@@ -174,47 +160,29 @@ NaiveRecord NaiveModel::Build(const v1::RosterChange& change) const {
 State NaiveModel::NextState() const {
   State state = head();
   ++state.revision;
+  state.touched.clear();
   return state;
-}
-
-void NaiveModel::PutRecord(State& state, const Name& name, NaiveRecord record) const {
-  const auto old = state.records.find(name);
-  const bool same_payload = old != state.records.end() && old->second->payload == record.payload;
-  record.version = same_payload ? old->second->version : state.revision;
-  if (name.first == v1::RECORD_KIND_VISIT) SetOutside(state, name, IsOutside(state.edges, name, record));
-  state.records[name] = std::make_shared<const NaiveRecord>(std::move(record));
-  LookAgain(state);
-}
-
-void NaiveModel::MoveEdges(State& state, const store::WindowEdges& edges) const {
-  state.edges = edges;
-  for (const auto& [name, record] : state.records) {
-    if (name.first != v1::RECORD_KIND_VISIT || IsPending(edges, name, *record)) continue;
-    SetOutside(state, name, IsOutside(edges, name, *record));
-  }
-  LookAgain(state);
-}
-
-bool NaiveModel::MayRecord(const State& state, const std::string& carer, const Name& parent) {
-  if (parent.first != v1::RECORD_KIND_VISIT) return state.ViewOf(carer).records.contains(parent);
-  const auto visit = state.records.find(parent);
-  if (visit == state.records.end()) return false;
-  return visit->second->published && !visit->second->cancelled && visit->second->carers.contains(carer);
 }
 
 v1::ChangeOutcome NaiveModel::Apply(State& state, const v1::RosterChange& change) const {
   const Name name = NameOf(change);
-  if (!HasAll(state, change)) {
+  const bool has_all = HasAll(state, change);
+  bool waited = false;
+  if (has_all) {
+    waited = state.waiting.erase(name) > 0;
+  } else {
     state.waiting[name] = change;
-    return v1::CHANGE_OUTCOME_WAITING;
+    if (!change.has_employee_group()) return v1::CHANGE_OUTCOME_WAITING;
   }
-  const bool waited = state.waiting.erase(name) > 0;
-  NaiveRecord record = Build(change);
+  NaiveRecord record = Build(has_all ? change : WithMembers(change, KnownMembers(state, change)));
   const auto old = state.records.find(name);
   const bool created = old == state.records.end();
-  const bool same = !created && old->second->payload == record.payload && old->second->published == record.published &&
-                    old->second->cancelled == record.cancelled;
-  if (same) return waited ? v1::CHANGE_OUTCOME_UPDATED : v1::CHANGE_OUTCOME_UNCHANGED;
+  if (!created) {
+    record.access_carers = old->second->access_carers;
+    record.access_groups = old->second->access_groups;
+  }
+  if (!created && IsSame(*old->second, record))
+    return waited ? v1::CHANGE_OUTCOME_UPDATED : v1::CHANGE_OUTCOME_UNCHANGED;
   PutRecord(state, name, std::move(record));
   return created ? v1::CHANGE_OUTCOME_CREATED : v1::CHANGE_OUTCOME_UPDATED;
 }
@@ -231,6 +199,29 @@ void NaiveModel::Accept(State& state, const SentEvent& event) const {
   record.parent = event.parent;
   record.source = state.records.at(event.parent)->source;
   PutRecord(state, {v1::RECORD_KIND_CARE_EVENT, event.event_id}, std::move(record));
+}
+
+void NaiveModel::SetAccess(State& state, const std::string& service_user, const std::set<std::string>& carers,
+                           const std::set<std::string>& groups) const {
+  const Name name(v1::RECORD_KIND_SERVICE_USER, service_user);
+  NaiveRecord record = *state.records.at(name);
+  record.access_carers = carers;
+  record.access_groups = groups;
+  PutRecord(state, name, std::move(record));
+}
+
+void NaiveModel::PutCarePlan(State& state, const std::string& id, const v1::CarePlan& plan) const {
+  NaiveRecord record;
+  record.payload = plan.SerializeAsString();
+  record.parent = {v1::RECORD_KIND_SERVICE_USER, plan.service_user_id()};
+  PutRecord(state, {v1::RECORD_KIND_CARE_PLAN, id}, std::move(record));
+}
+
+void NaiveModel::DeleteCarePlan(State& state, const std::string& id) const {
+  const Name name(v1::RECORD_KIND_CARE_PLAN, id);
+  NaiveRecord record = *state.records.at(name);
+  record.deleted = true;
+  PutRecord(state, name, std::move(record));
 }
 
 void NaiveModel::Commit(State state, std::string timeline) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "caresync/store/stored.pb.h"
+#include "caresync/v1/records.pb.h"
 #include "caresync/v1/roster.pb.h"
 #include "server/base/ids.h"
 #include "server/feed/feed_entry.h"
@@ -23,6 +24,10 @@ using Name = fakes::HeldRecords::key_type;
 
 base::RecordKey KeyOf(const Name& name);
 
+// The least data level of an app that can keep records of the kind, and the highest level there is.
+uint32_t LeastLevel(v1::RecordKind kind);
+inline constexpr uint32_t kHighestLevel = 2;
+
 struct NaiveRecord {
   std::string payload;
   std::string source;
@@ -34,19 +39,39 @@ struct NaiveRecord {
   // Visits: the earliest start and the latest end.
   int64_t start_us = 0;
   int64_t end_us = 0;
-  // Care events: what they hang on.
+  // Care events and care plans: what they hang on.
   Name parent;
+  // Care plans.
+  bool deleted = false;
+  // Carers.
+  bool left = false;
+  // Employee groups.
+  std::set<std::string> members;
+  bool dissolved = false;
+  // Service users: whom people gave access.
+  std::set<std::string> access_carers;
+  std::set<std::string> access_groups;
   // The revision that made this payload.
   base::Revision version = 0;
 };
 
-// What one carer may see, and since which revision each record's entry has been where it is.
+// What one carer may see.
 struct View {
+  // With an app that can keep all of it, and with one of the first data level.
   fakes::HeldRecords records;
-  std::map<Name, base::Revision> moved;
+  fakes::HeldRecords first_level;
+  std::map<Name, base::Revision> versions;
 
-  feed::Position PositionOf(const Name& name) const { return {moved.at(name), KeyOf(name)}; }
+  const fakes::HeldRecords& Through(uint32_t level) const { return level == 1 ? first_level : records; }
 };
+
+// Where a carer's feed has a record, as the commits say: which revision moved it there, and what it stands for.
+struct FeedItem {
+  base::Revision moved = 0;
+  bool removal = false;
+  base::Revision version = 0;
+};
+using Feed = std::map<Name, FeedItem>;
 
 // A care event as it was sent; one ID may have been used for several.
 struct SentEvent {
@@ -73,8 +98,18 @@ struct State {
   // By carer; the removals forgotten up to there.
   std::map<std::string, feed::Position> horizons;
   std::map<std::string, std::shared_ptr<const View>> views;
+  std::map<std::string, std::shared_ptr<const Feed>> feeds;
+  // Carers whose feeds are not what the carers may see: a fan-out is under way.
+  std::set<std::string> unsettled;
+  // What this revision made visible or invisible to a carer, or changed for one, if only in between.
+  std::set<std::pair<std::string, Name>> touched;
+  // Older apps get nothing.
+  std::string least_app_version;
 
   const View& ViewOf(const std::string& carer) const { return *views.at(carer); }
+  bool HasLeft(const std::string& carer) const;
+  // Where the carer's feed has the record.
+  feed::Position PositionOf(const std::string& carer, const Name& name) const;
 };
 
 // One tenant's states, one a revision. A value: a copy is what a backup holds. Used by one thread.
@@ -100,6 +135,11 @@ class NaiveModel {
   void Release(State& state, const Name& name) const;
   // The edges stand there now. What they were moved back over stays as it was until it is worked out anew.
   void MoveEdges(State& state, const store::WindowEdges& edges) const;
+  // What people do. The service user is there.
+  void SetAccess(State& state, const std::string& service_user, const std::set<std::string>& carers,
+                 const std::set<std::string>& groups) const;
+  void PutCarePlan(State& state, const std::string& id, const v1::CarePlan& plan) const;
+  void DeleteCarePlan(State& state, const std::string& id) const;
   // Whether the carer may record something on the visit or service user.
   static bool MayRecord(const State& state, const std::string& carer, const Name& parent);
   void Accept(State& state, const SentEvent& event) const;
@@ -108,6 +148,7 @@ class NaiveModel {
  private:
   std::string IdOf(const v1::RosterChange& change, v1::RecordKind kind, const std::string& external_id) const;
   bool HasAll(const State& state, const v1::RosterChange& change) const;
+  std::vector<std::string> KnownMembers(const State& state, const v1::RosterChange& change) const;
   NaiveRecord Build(const v1::RosterChange& change) const;
   void PutRecord(State& state, const Name& name, NaiveRecord record) const;
 

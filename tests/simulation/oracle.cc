@@ -29,6 +29,8 @@ void Oracle::AddTenant(const base::TenantId& tenant, const std::vector<std::stri
 
 void Oracle::AddDevice(const base::TenantId& tenant, const base::Uuid& device) {
   report_keys_[keys::DeviceRow(tenant, device, keys::DevicePart::kReport)] = {tenant, device};
+  device_keys_[keys::DeviceRow(tenant, device, keys::DevicePart::kDevice)] = {tenant, device};
+  truth_.permissions.AddDevice(tenant, device);
 }
 
 void Oracle::AddEvent(const base::TenantId& tenant, const SentEvent& event) {
@@ -56,6 +58,7 @@ void Oracle::OnApplied(const std::vector<storage::Write>& writes) {
     Expect(row->second.has_value() && head.ParseFromString(*row->second), "a head row cannot be read");
     OnTenantCommit(model(tenant), head, rows);
   }
+  TakeDevices(rows);
   CheckReports(rows);
 }
 
@@ -72,20 +75,21 @@ void Oracle::OnTenantCommit(NaiveModel& model, const store::TenantHead& head, co
   Withdraw(model.tenant());
   TakeEdges(model, rows, state);
   TakeHorizons(model, rows, state);
+  feeds_.Take(model.tenant(), model.head(), rows, state);
   model.Commit(std::move(state), head.timeline());
 }
 
 // What a commit that is no message of a source must have made: it released what waited, or took events.
 State Oracle::StateAfter(const NaiveModel& model, const Rows& rows) {
   State state = model.NextState();
-  std::vector<Name> released;
+  std::vector<std::pair<Name, bool>> released;
   for (const auto& [name, change] : state.waiting) {
     const auto row = rows.find(keys::Waiting(model.tenant(), KeyOf(name)));
-    if (row != rows.end() && !row->second.has_value()) released.push_back(name);
+    if (row != rows.end()) released.emplace_back(name, row->second.has_value());
   }
-  for (const Name& name : released) {
+  for (const auto& [name, still_waits] : released) {
     model.Release(state, name);
-    Expect(!state.waiting.contains(name), "a change was released before what it waits for came");
+    Expect(state.waiting.contains(name) == still_waits, "a change waits no more, or still, without a reason");
   }
   TakeEvents(model, rows, state);
   return state;
@@ -203,11 +207,22 @@ void Oracle::CheckReports(const Rows& rows) {
   }
 }
 
+void Oracle::TakeDevices(const Rows& rows) {
+  for (const auto& [key, row] : rows) {
+    const auto known = device_keys_.find(key);
+    if (known == device_keys_.end()) continue;
+    const auto& [tenant, device] = known->second;
+    store::Device stored;
+    Expect(row.has_value() && stored.ParseFromString(*row), "a device's row cannot be read");
+    truth_.permissions.Take(tenant, device, model(tenant).head().revision, stored);
+  }
+}
+
 bool Oracle::HeldAll(const StreamFacts& facts) const {
   if (facts.recorded || !facts.head_at_start.has_value() || !facts.start_token.has_value()) return false;
   const NaiveModel& model = truth_.models.at(facts.identity.tenant);
   for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
-    if (model.At(at)->ViewOf(facts.carer).records == facts.held_at_start) return true;
+    if (model.At(at)->ViewOf(facts.carer).Through(facts.level) == facts.held_at_start) return true;
   }
   return false;
 }

@@ -14,6 +14,8 @@
 #include "server/base/sealed_token.h"
 #include "storage/store.h"
 #include "tests/simulation/naive_model.h"
+#include "tests/simulation/observed_feeds.h"
+#include "tests/simulation/permissions.h"
 #include "tests/simulation/simulated_stream.h"
 
 namespace caresync::simulation {
@@ -23,6 +25,7 @@ struct Truth {
   std::map<base::TenantId, NaiveModel> models;
   // By device row's key.
   std::map<std::string, int64_t> last_success_us;
+  Permissions permissions;
 };
 
 // Used by one thread. It learns of commits by the rows they write: that one took effect, and at which revision; what
@@ -33,7 +36,8 @@ class Oracle {
   // Whether a device may be recorded as synced now: one of its sessions was told so by it.
   using MayRecord = std::function<bool(const base::TenantId&, const base::Uuid& device)>;
 
-  Oracle(OnFault on_fault, MayRecord may_record) : on_fault_(std::move(on_fault)), may_record_(std::move(may_record)) {}
+  Oracle(OnFault on_fault, MayRecord may_record)
+      : on_fault_(on_fault), may_record_(std::move(may_record)), feeds_(std::move(on_fault)) {}
 
   // Before anything happens to them.
   void AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers);
@@ -53,6 +57,12 @@ class Oracle {
   // Whether the device held, when it said `start`, all that its carer may see at some revision since then: such a start
   // is the ack of an empty sync; of the first round only.
   bool HeldAll(const StreamFacts& facts) const;
+
+  // Why the carer's download on the device is refused now, whatever its app, as a reason of the errors; empty: it is
+  // not.
+  std::string WhyRefused(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const;
+  // Judges how a session ended: it was refused for a reason that there was.
+  void CheckEnd(const StreamFacts& facts, const absl::Status& end);
 
   // Judges a message as it is sent. Returns what the device must hold once it has applied a `caught_up` in it.
   std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response,
@@ -74,6 +84,7 @@ class Oracle {
   void TakeEdges(const NaiveModel& model, const Rows& rows, State& state);
   void TakeHorizons(const NaiveModel& model, const Rows& rows, State& state);
   void CheckReports(const Rows& rows);
+  void TakeDevices(const Rows& rows);
 
   void CheckResults(StreamFacts& facts, const v1::UploadResult& result);
   void CheckRebuild(StreamFacts& facts, const v1::Rebuild& rebuild);
@@ -84,6 +95,9 @@ class Oracle {
   std::shared_ptr<const View> CheckCaughtUp(StreamFacts& facts, const v1::CaughtUp& caught_up,
                                             const base::TokenSealer& sealer);
   void CheckRecorded(StreamFacts& facts);
+  // A download that may go on: of a user, with an app that is new enough, from a feed that says what the carer may see.
+  void CheckPermitted(const StreamFacts& facts, const base::CommitPoint& head);
+  bool AppWasTooOld(const StreamFacts& facts, bool always) const;
   // The token of a batch or `caught_up`, checked for what both have in common.
   std::optional<sync::ResumeToken> OpenIssued(const StreamFacts& facts, const std::string& sealed, uint64_t number,
                                               const base::TokenSealer& sealer);
@@ -95,9 +109,11 @@ class Oracle {
   const OnFault on_fault_;
   const MayRecord may_record_;
   Truth truth_;
+  ObservedFeeds feeds_;
   std::map<base::TenantId, State> proposed_;
   std::map<std::string, base::TenantId> head_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> report_keys_;
+  std::map<std::string, std::pair<base::TenantId, base::Uuid>> device_keys_;
   // By the key of an event's identity; by that of its place among what is for review.
   std::map<std::string, std::vector<KnownEvent>> events_;
   std::map<std::string, KnownEvent> review_keys_;

@@ -1,14 +1,32 @@
 // What the oracle says of messages to devices.
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/errors.h"
 #include "tests/simulation/oracle.h"
 
 namespace caresync::simulation {
 namespace {
 
 bool IsBuilding(const sync::ResumeToken& token) { return token.rebuild_began.has_value(); }
+
+// Versions as numbers parted by dots.
+std::vector<int> NumbersOf(const std::string& version) {
+  std::vector<int> numbers = {0};
+  for (const char c : version) {
+    if (c == '.') {
+      numbers.push_back(0);
+    } else {
+      numbers.back() = numbers.back() * 10 + (c - '0');
+    }
+  }
+  numbers.resize(3);
+  return numbers;
+}
+
+bool IsOlder(const std::string& app, const std::string& least) { return NumbersOf(app) < NumbersOf(least); }
 
 std::string Say(const feed::Position& position) {
   return absl::StrCat("(", position.revision, ", ", position.record.bytes.size(), " bytes)");
@@ -72,6 +90,9 @@ void Oracle::CheckRebuild(StreamFacts& facts, const v1::Rebuild& rebuild) {
       Expect(at_start && known && !IsBuilding(*token) && facts.start.sync_type() == v1::SYNC_TYPE_CLEAN,
              "CLEAN_SYNC though none was asked for, or a rebuild could go on");
       break;
+    case v1::REBUILD_REASON_DATA_LEVEL:
+      Expect(at_start && known && token->data_level != facts.level, "DATA_LEVEL though the app keeps what it kept");
+      break;
     case v1::REBUILD_REASON_EXPIRED: {
       const feed::Position needed =
           facts.rebuild_began.has_value() ? feed::Position::EndOf(*facts.rebuild_began) : facts.position;
@@ -96,13 +117,60 @@ std::optional<sync::ResumeToken> Oracle::OpenIssued(const StreamFacts& facts, co
   Expect(model.IsKnown(token->cursor), "an issued cursor is not known");
   Expect(token->rebuild_number == facts.rebuild_number, "a token of another rebuild");
   Expect(number == 0 || number == facts.rebuild_number, "a batch of another rebuild");
+  Expect(token->data_level == facts.level, "a copy of another data level is gone on with");
   const bool goes_on = facts.start_token.has_value() && token->rebuild_number == facts.start_token->rebuild_number;
   Expect(!goes_on || model.IsKnown(facts.start_token->cursor), "a copy from a foreign store is gone on with");
   Expect(token->position >= facts.position,
          absl::StrCat("the position goes back from ", Say(facts.position), " to ", Say(token->position)));
   Expect(facts.events_answered >= facts.start.unsent_events(), "a download begins before the uploads have results");
   if (!model.IsKnown(token->cursor)) return std::nullopt;
+  CheckPermitted(facts, token->cursor);
   return *std::move(token);
+}
+
+void Oracle::CheckPermitted(const StreamFacts& facts, const base::CommitPoint& head) {
+  const base::TenantId& tenant = facts.identity.tenant;
+  const State& state = *model(tenant).At(head.revision);
+  Expect(!state.HasLeft(facts.carer), "something is sent to a carer who left");
+  Expect(truth_.permissions.WasAllowed(tenant, facts.identity.device, facts.carer, head.revision),
+         "something is sent to a device that the carer may not use");
+  Expect(!AppWasTooOld(facts, /*always=*/true), "something is sent to an app that is too old");
+  Expect(!state.unsettled.contains(facts.carer), absl::StrCat("something is sent at revision ", head.revision,
+                                                              " of a feed that is not what the carer may see"));
+}
+
+bool Oracle::AppWasTooOld(const StreamFacts& facts, bool always) const {
+  const NaiveModel& model = truth_.models.at(facts.identity.tenant);
+  bool was = false;
+  bool was_not = false;
+  for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
+    const bool older = IsOlder(facts.start.app_version(), model.At(at)->least_app_version);
+    (older ? was : was_not) = true;
+  }
+  return was && (!always || !was_not);
+}
+
+std::string Oracle::WhyRefused(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const {
+  if (truth_.models.at(tenant).head().HasLeft(carer)) return "CARER_LEFT";
+  return truth_.permissions.WhyNot(tenant, device, carer);
+}
+
+void Oracle::CheckEnd(const StreamFacts& facts, const absl::Status& end) {
+  if (end.ok() || !facts.head_at_start.has_value()) return;
+  const base::TenantId& tenant = facts.identity.tenant;
+  const std::string reason = base::Reason(end);
+  if (reason == "CARER_LEFT") {
+    bool left = false;
+    for (base::Revision at = *facts.head_at_start; at <= model(tenant).head().revision; ++at) {
+      left = left || model(tenant).At(at)->HasLeft(facts.carer);
+    }
+    Expect(left, "CARER_LEFT though the carer did not");
+  }
+  if (reason == "DEVICE_BLOCKED" || reason == "CARER_NOT_A_USER") {
+    Expect(truth_.permissions.WasRefused(tenant, facts.identity.device, facts.carer, reason, *facts.head_at_start),
+           absl::StrCat(reason, " though that is not so"));
+  }
+  if (reason == "APP_TOO_OLD") Expect(AppWasTooOld(facts, /*always=*/false), "APP_TOO_OLD though it is not");
 }
 
 void Oracle::CheckChanges(StreamFacts& facts, const v1::Changes& changes, const base::TokenSealer& sealer,
@@ -125,26 +193,27 @@ void Oracle::CheckChanges(StreamFacts& facts, const v1::Changes& changes, const 
 
 // What the carer may see and was moved to between the last position and this one: all of it, and nothing else.
 void Oracle::CheckUpserts(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token) {
-  const View& view = model(facts.identity.tenant).At(token.cursor.revision)->ViewOf(facts.carer);
+  const State& state = *model(facts.identity.tenant).At(token.cursor.revision);
+  const fakes::HeldRecords& visible = state.ViewOf(facts.carer).Through(facts.level);
   std::set<Name> sent;
   for (const v1::Upsert& upsert : changes.upserts()) {
     const Name name(upsert.kind(), upsert.record_id());
     Expect(sent.insert(name).second, "a record is twice in a batch");
-    const auto seen = view.records.find(name);
-    Expect(seen != view.records.end(),
+    const auto seen = visible.find(name);
+    Expect(seen != visible.end(),
            absl::StrCat("record ", name.second, " of kind ", name.first, " is sent, which the carer may not see"));
-    if (seen == view.records.end()) continue;
+    if (seen == visible.end()) continue;
     Expect(seen->second == upsert.payload(),
            absl::StrCat("record ", name.second, " of kind ", name.first, " is sent with other bytes at revision ",
                         token.cursor.revision));
-    const feed::Position position = view.PositionOf(name);
+    const feed::Position position = state.PositionOf(facts.carer, name);
     Expect(position > facts.position && position <= token.position,
            absl::StrCat("record ", name.second, " of kind ", name.first, ", which moved at revision ",
                         position.revision, ", is sent again, or too early: after ", facts.position.revision, ", up to ",
                         token.position.revision));
   }
-  for (const auto& [name, payload] : view.records) {
-    const feed::Position position = view.PositionOf(name);
+  for (const auto& [name, payload] : visible) {
+    const feed::Position position = state.PositionOf(facts.carer, name);
     const bool due = position > facts.position && position <= token.position;
     Expect(!due || sent.contains(name), absl::StrCat("record ", name.second, " is left out"));
   }
@@ -157,9 +226,13 @@ void Oracle::CheckRemovals(const StreamFacts& facts, const v1::Changes& changes,
     const Name name(removal.kind(), removal.record_id());
     Expect(!model.At(token.cursor.revision)->ViewOf(facts.carer).records.contains(name),
            "a record is removed that the carer may see");
+    Expect(LeastLevel(name.first) <= facts.level, "a record is removed that the app never could keep");
+    // A feed may still hold what the carer sees no more.
     bool was_seen = false;
     for (base::Revision at = from; at <= token.cursor.revision && !was_seen; ++at) {
-      was_seen = model.At(at)->ViewOf(facts.carer).records.contains(name);
+      const Feed& feed = *model.At(at)->feeds.at(facts.carer);
+      const auto item = feed.find(name);
+      was_seen = item != feed.end() && !item->second.removal;
     }
     Expect(was_seen, "a removal tells of a record that the copy never held");
   }
@@ -176,10 +249,11 @@ std::shared_ptr<const View> Oracle::CheckCaughtUp(StreamFacts& facts, const v1::
   Expect(state != nullptr, "caught_up at a revision that is not there");
   if (state == nullptr) return nullptr;
   const std::shared_ptr<const View>& view = state->views.at(facts.carer);
-  for (const auto& [name, payload] : view->records) {
-    Expect(view->PositionOf(name) <= token->position, "caught_up though something is left");
+  const fakes::HeldRecords& visible = view->Through(facts.level);
+  for (const auto& [name, payload] : visible) {
+    Expect(state->PositionOf(facts.carer, name) <= token->position, "caught_up though something is left");
   }
-  const v1::CopySum holds = fakes::SumOf(view->records);
+  const v1::CopySum holds = fakes::SumOf(visible);
   Expect(holds.count() == caught_up.holds().count() && holds.sum() == caught_up.holds().sum(),
          "count and sum of a caught_up are wrong");
   facts.position = token->position;

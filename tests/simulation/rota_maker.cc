@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kVisits = 9;
 constexpr size_t kServiceUsers = 5;
 constexpr size_t kBranches = 3;
+constexpr size_t kGroups = 3;
 
 // All of a source's carers; the last one has no device and comes late.
 std::vector<std::string> CarersOf(const std::string& source) {
@@ -55,6 +56,16 @@ v1::ApplyChangesRequest RotaMaker::FirstMessage(const std::string& source) {
   return request;
 }
 
+v1::ApplyChangesRequest RotaMaker::EverybodyBack(const std::string& source) {
+  v1::ApplyChangesRequest request;
+  for (auto& [place, change] : sent_) {
+    if (place.first != source || !change.has_carer()) continue;
+    change.mutable_carer()->set_left(false);
+    *request.add_changes() = change;
+  }
+  return request;
+}
+
 v1::ApplyChangesRequest RotaMaker::NextMessage(const std::string& source) {
   v1::ApplyChangesRequest request;
   std::set<std::string> named;
@@ -70,7 +81,8 @@ v1::ApplyChangesRequest RotaMaker::NextMessage(const std::string& source) {
 }
 
 v1::RosterChange RotaMaker::Change(const std::string& source) {
-  const size_t kind = Below(20);
+  const size_t kind = Below(23);
+  if (kind >= 20) return GroupChange(source);
   if (kind == 0 && !sent_.empty()) {
     const auto& [place, change] = *std::next(sent_.begin(), static_cast<ptrdiff_t>(Below(sent_.size())));
     if (place.first == source) return change;
@@ -87,10 +99,7 @@ v1::RosterChange RotaMaker::Change(const std::string& source) {
     return change;
   }
   if (kind <= 4) {
-    const std::vector<std::string> carers = CarersOf(source);
-    v1::RosterChange change = fakes::CarerChange(carers[Below(carers.size())], branch);
-    change.mutable_carer()->set_name(Text(30));
-    return change;
+    return CarerChange(source, branch);
   }
   if (kind <= 8) {
     v1::RosterChange change = fakes::ServiceUserChange(absl::StrCat("person", Below(kServiceUsers)), branch);
@@ -99,6 +108,40 @@ v1::RosterChange RotaMaker::Change(const std::string& source) {
     return change;
   }
   return VisitChange(source);
+}
+
+v1::RosterChange RotaMaker::CarerChange(const std::string& source, const std::string& branch) {
+  const std::vector<std::string> carers = CarersOf(source);
+  const std::string& carer = carers[Below(carers.size())];
+  const auto before = sent_.find({source, carer});
+  const bool has_left = before != sent_.end() && before->second.carer().left();
+  if (before != sent_.end() && OneIn(3)) {
+    v1::RosterChange change = before->second;
+    change.mutable_carer()->set_left(!has_left);
+    return change;
+  }
+  v1::RosterChange change = fakes::CarerChange(carer, branch);
+  change.mutable_carer()->set_name(Text(30));
+  // Those who left come back soon: nothing can be seen of a carer who is away.
+  change.mutable_carer()->set_left(has_left && OneIn(3));
+  return change;
+}
+
+v1::RosterChange RotaMaker::GroupChange(const std::string& source) {
+  const std::string id = absl::StrCat("group", Below(kGroups));
+  const auto before = sent_.find({source, id});
+  if (before != sent_.end() && OneIn(4)) {
+    v1::RosterChange change = before->second;
+    change.mutable_employee_group()->set_dissolved(!change.employee_group().dissolved());
+    return change;
+  }
+  std::vector<std::string> members;
+  for (const std::string& carer : CarersOf(source)) {
+    if (OneIn(2)) members.push_back(carer);
+  }
+  v1::RosterChange change = fakes::GroupChange(id, members);
+  if (OneIn(3)) change.mutable_employee_group()->set_name(Text(10));
+  return change;
 }
 
 v1::RosterChange RotaMaker::VisitChange(const std::string& source) {

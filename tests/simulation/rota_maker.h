@@ -1,4 +1,5 @@
-// Random rota changes: new, moved, reassigned, cancelled, withdrawn visits; new names; references not seen yet.
+// Random rota changes: new, moved, reassigned, cancelled, withdrawn visits; carers who leave and come back; employee
+// groups and their members; new names; references not seen yet.
 #ifndef CARESYNC_TESTS_SIMULATION_ROTA_MAKER_H_
 #define CARESYNC_TESTS_SIMULATION_ROTA_MAKER_H_
 
@@ -24,6 +25,8 @@ class RotaMaker {
 
   // To begin with: the carers with devices, and all service users but one.
   v1::ApplyChangesRequest FirstMessage(const std::string& source);
+  // All of the source's carers work there again.
+  v1::ApplyChangesRequest EverybodyBack(const std::string& source);
   // One to four changes, each of another record.
   v1::ApplyChangesRequest NextMessage(const std::string& source);
 
@@ -32,6 +35,8 @@ class RotaMaker {
   bool OneIn(size_t bound) { return Below(bound) == 0; }
   std::string Text(size_t most);
   v1::RosterChange Change(const std::string& source);
+  v1::RosterChange CarerChange(const std::string& source, const std::string& branch);
+  v1::RosterChange GroupChange(const std::string& source);
   v1::RosterChange VisitChange(const std::string& source);
   void Assign(const std::string& source, v1::RosterVisit& visit);
   void SetPeople(const std::string& source, v1::RosterVisit& visit);

@@ -7,6 +7,7 @@
 #include "server/commit/timeline.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/records/fan_out.h"
 #include "server/records/review_resolution.h"
 #include "server/records/window.h"
 #include "server/roster/apply_changes.h"
@@ -14,21 +15,26 @@
 namespace caresync::simulation {
 
 SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
-                                 size_t batch_bytes, OnApplied on_applied)
+                                 size_t batch_bytes, const commit::CommitRoom& room, OnApplied on_applied)
     : memory_(std::move(memory)),
       observed_(*memory_, std::move(on_applied)),
       store_(observed_),
       executor_(clock, seed),
       random_(seed),
       opening_(commit::NewTimeline(random_)),
-      sequencer_(store_, clock, random_, executor_, subscriptions_, opening_),
+      sequencer_(store_, clock, random_, executor_, subscriptions_, opening_, room),
       closing_edge_(clock),
       tasks_(store_, sequencer_, clock, executor_),
-      registry_(store_, clock, executor_),
+      registry_(store_, clock, executor_,
+                [this](const base::TenantId& tenant, const base::Uuid& device, const std::vector<std::string>& drop) {
+                  if (drop.empty()) return;
+                  executor_.Post([this, tenant, device, drop] { live_.Tell(tenant, device, sync::DropAsked{drop}); });
+                }),
       // Every server of a seed has the store's key, which copies of the store share.
       sealer_(std::string(32, 'k')),
       parts_{store_,  sequencer_, subscriptions_, clock,       executor_,  random_,
              sealer_, live_,      opening_,       batch_bytes, clock.Now()} {
+  records::RegisterFanOuts(tasks_);
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
   tasks_.Register(records::kReviewTask, records::ReviewStep);

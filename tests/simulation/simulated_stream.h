@@ -24,6 +24,8 @@ struct StreamFacts {
   sync::SessionIdentity identity;
   std::string carer;
   v1::Start start;
+  // What the app can keep, as far as there is anything to keep.
+  uint32_t level = 1;
   std::optional<sync::ResumeToken> start_token;
   // The copy in use on the device when it said `start`.
   fakes::HeldRecords held_at_start;
@@ -42,6 +44,8 @@ struct StreamFacts {
   bool confirmed = false;
   // At least once.
   bool recorded = false;
+  // Its end was looked at.
+  bool end_judged = false;
 };
 
 // A message on its way to the device, with what its copy must be once a `caught_up` in it is applied.

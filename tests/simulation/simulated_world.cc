@@ -112,12 +112,25 @@ void SimulatedWorld::Enrol(const Device& device) {
 void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
   batch_bytes_ = 200 + Below(1'800);
   const uint64_t seed = seed_ * 1'000 + ++servers_;
-  server_ = std::make_unique<SimulatedServer>(
-      std::move(memory), clock_, seed, batch_bytes_,
-      [this](const std::vector<storage::Write>& writes) { oracle_.OnApplied(writes); });
+  // With little room, most changes need more than one commit.
+  commit::CommitRoom room;
+  if (!OneIn(4)) {
+    room.moved = 1 + Below(8);
+    room.looked = 1 + Below(12);
+    room.scopes = Below(4);
+  }
+  server_ = std::make_unique<SimulatedServer>(std::move(memory), clock_, seed, batch_bytes_, room,
+                                              [this](const std::vector<storage::Write>& writes) {
+                                                oracle_.OnApplied(writes);
+                                                for (const base::TenantId& tenant : tenants_) {
+                                                  if (!oracle_.model(tenant).head().unsettled.empty())
+                                                    Count("commit during a fan-out");
+                                                }
+                                              });
 }
 
 void SimulatedWorld::RetireServer() {
+  Reap();
   retiring_ = true;
   for (const auto& stream : streams_) CutAtRandom(*stream);
   server_->RunOut();
@@ -145,8 +158,12 @@ std::string SimulatedWorld::Run(int steps) {
   for (int i = 0; i < steps && fault_.empty(); ++i) Step();
   Quieten();
   if (fault_.empty()) FollowAll();
+  for (int round = 1; round <= 2 && fault_.empty(); ++round) SyncAll(round);
+  if (fault_.empty()) CompareDevices();
+  if (fault_.empty()) GiveAllBack();
   for (int round = 1; round <= 3 && fault_.empty(); ++round) SyncAll(round);
   if (fault_.empty()) CompareDevices();
+  if (fault_.empty()) CompareGroups();
   if (fault_.empty()) CompareSources();
   if (fault_.empty()) CompareEvents();
   if (fault_.empty()) CompareReaders();
@@ -175,6 +192,10 @@ void SimulatedWorld::Step() {
       {"clock", 2, &SimulatedWorld::JumpClock},
       {"hours", 3, &SimulatedWorld::PassHours},
       {"window", 6, &SimulatedWorld::ChangeWindow},
+      {"access", 15, &SimulatedWorld::SetAccess},
+      {"care plan", 15, &SimulatedWorld::ChangeCarePlan},
+      {"device", 6, &SimulatedWorld::ChangeDevice},
+      {"least app", 2, &SimulatedWorld::ChangeLeastApp},
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},
       {"other bytes", 3, &SimulatedWorld::SendOtherBytes},
@@ -205,7 +226,9 @@ void SimulatedWorld::Predict(const base::TenantId& tenant, const v1::ApplyChange
   State state = model.NextState();
   if (state.revision != revision) Fail("a change runs at another revision than the next one");
   for (int i = 0; i < request.changes_size(); ++i) {
+    const State before = state;
     const v1::ChangeOutcome expected = model.Apply(state, request.changes(i));
+    CountChange(model.NameOf(request.changes(i)), before, state);
     const v1::ChangeResult& result = results[static_cast<size_t>(i)];
     Count(absl::StrCat("change ", v1::ChangeOutcome_Name(expected)));
     if (result.outcome() != expected) {
@@ -215,6 +238,14 @@ void SimulatedWorld::Predict(const base::TenantId& tenant, const v1::ApplyChange
     if (result.record_id() != model.NameOf(request.changes(i)).second) Fail("a change makes another record");
   }
   oracle_.Propose(tenant, std::move(state));
+}
+
+void SimulatedWorld::CountChange(const Name& name, const State& before, const State& after) {
+  const bool seen = after.touched.size() > before.touched.size();
+  if (name.first == v1::RECORD_KIND_EMPLOYEE_GROUP && seen) Count("a group's members change, seen by a carer");
+  if (name.first != v1::RECORD_KIND_CARER) return;
+  const bool left = after.HasLeft(name.second);
+  if (left != before.HasLeft(name.second)) Count(left ? "carer left" : "carer came back");
 }
 
 }  // namespace caresync::simulation

@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +20,7 @@
 #include "absl/time/time.h"
 #include "caresync/v1/roster.pb.h"
 #include "server/base/uuid.h"
+#include "server/commit/sequencer.h"
 #include "server/commit/transaction.h"
 #include "storage/memory_store.h"
 #include "tests/fakes/manual_clock.h"
@@ -143,6 +146,10 @@ class SimulatedWorld {
   void JumpClock();
   void PassHours();
   void ChangeWindow();
+  void SetAccess();
+  void ChangeCarePlan();
+  void ChangeDevice();
+  void ChangeLeastApp();
   void ReadCareEvents();
   void SendAgain();
   void SendOtherBytes();
@@ -151,6 +158,14 @@ class SimulatedWorld {
   void Restore();
 
   // Parts of steps.
+  // A change by a person; `predict` makes the same of the state.
+  void SubmitOfOffice(const base::TenantId& tenant, const std::string& what, commit::Change change,
+                      std::function<void(State&)> predict);
+  std::set<std::string> SomeOf(const std::vector<std::string>& all);
+  void DeleteCarePlan(const base::TenantId& tenant, const std::string& id);
+  void ReplaceApp(Device& device);
+  // What a message changed for carers, or of them.
+  void CountChange(const Name& name, const State& before, const State& after);
   v1::CareEvent MakeEvent(Device& device, const base::Uuid& carer);
   Name ChooseParent(Device& device, const base::Uuid& carer);
   void Declare(const base::TenantId& tenant, const base::Uuid& carer, const v1::UploadedEvent& event);
@@ -174,6 +189,7 @@ class SimulatedWorld {
   bool ShowsALoss(const Device& device) const;
   bool MayRecord(const base::TenantId& tenant, const base::Uuid& device) const;
   void Reap();
+  std::string WhyRefused(const Device& device, const base::Uuid& carer) const;
   void ReadOne(const base::TenantId& tenant, const std::string& source, Reader& reader);
 
   // The end.
@@ -181,12 +197,17 @@ class SimulatedWorld {
   // Every device follows while rotas change and time passes.
   void FollowAll();
   void MakeFollowersMissRemovals();
-  void CheckFollowers(const std::vector<SimulatedStream*>& followers);
+  void CheckFollowers(std::vector<SimulatedStream*>& followers);
+  void CheckConfirmations(std::vector<SimulatedStream*>& followers);
   // Until nothing is under way, without a fault.
   void MoveAll();
   void SyncAll(int round);
   void SyncToTheEnd(size_t device, const base::Uuid& carer, bool nothing_new);
+  // Whoever was refused may sync again: what only waited on a device comes then.
+  void GiveAllBack();
   void CompareDevices();
+  // Nothing is left of fan-outs, and every group has the members that its source says.
+  void CompareGroups();
   void CompareEvents();
   void CompareReaders();
   void CompareReports();
@@ -212,6 +233,8 @@ class SimulatedWorld {
   std::vector<Backup> backups_;
   std::vector<Answered> answered_;
   size_t batch_bytes_ = 0;
+  // The latest that the clock has shown.
+  absl::Time latest_;
   bool retiring_ = false;
   std::vector<std::unique_ptr<SimulatedStream>> streams_;
   std::unique_ptr<SimulatedServer> server_;

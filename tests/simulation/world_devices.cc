@@ -139,6 +139,7 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
   facts.identity = {device.tenant, device.app.uuid(), carer};
   facts.carer = carer.ToString();
   facts.start = start.start();
+  facts.level = std::min(start.start().data_level(), kHighestLevel);
   facts.held_at_start = device.app.of(carer).in_use;
   if (!start.start().resume_token().empty()) {
     absl::StatusOr<sync::ResumeToken> token =
@@ -174,6 +175,7 @@ void SimulatedWorld::StartSync() {
       CutAtRandom(*stream);
     }
   }
+  if (OneIn(12)) ReplaceApp(device);
   const size_t roll = Below(8);
   v1::SyncType type = roll < 3 ? v1::SYNC_TYPE_STANDARD : roll < 6 ? v1::SYNC_TYPE_AUTO : v1::SYNC_TYPE_CLEAN;
   const bool unsent = !device.offline[carer].empty() || !device.app.of(carer).unsent.empty();
@@ -266,6 +268,8 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
   const v1::SyncResponse& response = delivery.response;
   if (response.has_upload_result()) TakeResults(device, carer, response.upload_result());
   if (response.started().waiting()) Count("told to wait");
+  if (response.started().drop_now_carer_ids_size() > 0) Count("copies to drop at a start");
+  if (response.notice().drop_now().carer_ids_size() > 0) Count("copies to drop while connected");
   if (response.started().resend_events()) {
     Count("asked for events again");
     for (v1::SyncRequest& upload : device.app.Resend(carer, 1 + Below(3))) stream.Say(std::move(upload));
@@ -274,7 +278,7 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
   std::optional<v1::SyncRequest> ack = device.app.Apply(carer, response);
   const fakes::HeldRecords& held = device.app.of(carer).in_use;
   for (const std::string& fault : device.app.faults()) Fail(fault);
-  if (delivery.expected != nullptr && held != delivery.expected->records) {
+  if (delivery.expected != nullptr && held != delivery.expected->Through(stream.facts().level)) {
     Fail("a device is caught up and does not hold what its carer may see");
   }
   const bool of_new_copy = response.has_changes() && response.changes().rebuild_number() != 0;
@@ -319,7 +323,11 @@ void SimulatedWorld::TakeResults(Device& device, const base::Uuid& carer, const 
 // ---- What the oracle is told
 
 void SimulatedWorld::OnTaken(StreamFacts& facts, const v1::SyncRequest& request) {
-  if (request.has_start()) facts.head_at_start = oracle_.model(facts.identity.tenant).head().revision;
+  if (request.has_start()) {
+    const State& head = oracle_.model(facts.identity.tenant).head();
+    facts.head_at_start = head.revision;
+    if (head.unsettled.contains(facts.carer)) Count("start during a fan-out");
+  }
   if (request.has_upload()) facts.unanswered.push_back(request.upload());
   if (!request.has_ack() || !facts.caught_up.has_value()) return;
   const v1::Ack& ack = request.ack();
@@ -352,6 +360,12 @@ void SimulatedWorld::CountMessage(const StreamFacts& facts, const v1::SyncRespon
   }
   if (response.has_sync_recorded() && response.has_started()) Count("one message each way");
   if (response.changes().removals_size() > 0) Count("removals sent");
+  for (const v1::Upsert& upsert : response.changes().upserts()) {
+    if (upsert.kind() == v1::RECORD_KIND_CARE_PLAN) Count("care plan sent");
+  }
+  for (const v1::Removal& removal : response.changes().removals()) {
+    if (removal.kind() == v1::RECORD_KIND_CARE_PLAN) Count("care plan taken off");
+  }
 }
 
 bool SimulatedWorld::MayRecord(const base::TenantId& tenant, const base::Uuid& device) const {
@@ -363,6 +377,11 @@ bool SimulatedWorld::MayRecord(const base::TenantId& tenant, const base::Uuid& d
 }
 
 void SimulatedWorld::Reap() {
+  for (const auto& stream : streams_) {
+    if (!stream->end().has_value() || std::exchange(stream->facts().end_judged, true)) continue;
+    // Of a server that is gone nobody knows what it still read.
+    if (!retiring_) oracle_.CheckEnd(stream->facts(), *stream->end());
+  }
   std::erase_if(streams_, [this](const std::unique_ptr<SimulatedStream>& stream) {
     if (!stream->done()) return false;
     const absl::Status& end = *stream->end();

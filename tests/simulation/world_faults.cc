@@ -160,6 +160,7 @@ void SimulatedWorld::PassTime() {
 
 void SimulatedWorld::JumpClock() {
   Count("clock jump");
+  latest_ = std::max(latest_, clock_.Now());
   clock_.SetNow(clock_.Now() + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
 }
 

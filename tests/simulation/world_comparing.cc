@@ -1,0 +1,157 @@
+// What is compared at the end of a seed: devices, groups, events, readers and reports with the naive model.
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "caresync/v1/devices.pb.h"
+#include "server/base/keys.h"
+#include "server/devices/report.h"
+#include "server/devices/sync_history.h"
+#include "server/sync/unrecorded_ends.h"
+#include "tests/simulation/simulated_world.h"
+
+namespace caresync::simulation {
+
+void SimulatedWorld::CompareDevices() {
+  for (Device& device : devices_) {
+    for (const base::Uuid& carer : device.carers) {
+      const State& head = oracle_.model(device.tenant).head();
+      if (head.unsettled.contains(carer.ToString())) Fail("a fan-out does not come to its end");
+      const fakes::TestDevice::CarerData& data = device.app.of(carer);
+      const std::string refusal = WhyRefused(device, carer);
+      if (!refusal.empty()) {
+        const bool holds_nothing = data.in_use.empty() && !data.making.has_value() && data.token.empty();
+        if (!holds_nothing) Fail(absl::StrCat("a device keeps a copy of a carer who is refused: ", refusal));
+        continue;
+      }
+      const View& view = head.ViewOf(carer.ToString());
+      if (data.in_use != view.Through(std::min(device.app.data_level(), kHighestLevel))) {
+        Fail("a device does not end with what its carer may see");
+      }
+    }
+  }
+}
+
+void SimulatedWorld::CompareGroups() {
+  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
+  for (const base::TenantId& tenant : tenants_) {
+    std::set<std::pair<std::string, std::string>> expected;
+    for (const auto& [name, record] : oracle_.model(tenant).head().records) {
+      if (name.first != v1::RECORD_KIND_EMPLOYEE_GROUP || record->dissolved) continue;
+      for (const std::string& carer : record->members) {
+        expected.insert({KeyOf(name).bytes, KeyOf({v1::RECORD_KIND_CARER, carer}).bytes});
+      }
+      size_t waits = 0;
+      const absl::Status scanned =
+          (*snapshot)->Scan(storage::Space::kRecords, base::keys::GroupRecords(tenant, KeyOf(name), {}), SIZE_MAX,
+                            [&waits](std::string_view, std::string_view row) {
+                              if (!row.empty()) ++waits;
+                              return true;
+                            });
+      if (!scanned.ok() || waits > 0) Fail("a group's grant is leaving for ever");
+    }
+    std::set<std::pair<std::string, std::string>> stored;
+    for (const auto& [name, record] : oracle_.model(tenant).head().records) {
+      if (name.first != v1::RECORD_KIND_EMPLOYEE_GROUP) continue;
+      const absl::Status scanned =
+          (*snapshot)->Scan(storage::Space::kRecords, base::keys::Members(tenant, KeyOf(name), {}), SIZE_MAX,
+                            [&](std::string_view key, std::string_view row) {
+                              base::RecordKey group;
+                              base::RecordKey carer;
+                              if (!base::keys::ParseMember(key, &group, &carer) || !row.empty())
+                                Fail("a membership is leaving for ever");
+                              stored.insert({group.bytes, carer.bytes});
+                              return true;
+                            });
+      if (!scanned.ok()) Fail("a group's members cannot be read");
+    }
+    if (stored != expected) Fail("a group has other members than its source says");
+    size_t scopes = 0;
+    const absl::Status scanned = (*snapshot)->Scan(storage::Space::kRecords, base::keys::AllFanOutScopes(tenant),
+                                                   SIZE_MAX, [&scopes](std::string_view, std::string_view) {
+                                                     ++scopes;
+                                                     return true;
+                                                   });
+    if (!scanned.ok() || scopes > 0) Fail("somebody waits for a fan-out for ever");
+  }
+}
+
+// Every event that got a result is there once; nothing else is.
+void SimulatedWorld::CompareEvents() {
+  for (const Answered& answered : answered_) {
+    const State& head = oracle_.model(answered.tenant).head();
+    const v1::UploadedEvent& event = answered.event;
+    const auto record = head.records.find({v1::RECORD_KIND_CARE_EVENT, event.event_id()});
+    const bool effective = record != head.records.end() && record->second->payload == event.event();
+    const bool kept = head.for_review.contains({event.event_id(), event.event()});
+    if (effective == kept) Fail(absl::StrCat("event ", event.event_id(), effective ? " is there twice" : " is lost"));
+  }
+  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
+  for (const base::TenantId& tenant : tenants_) {
+    const State& head = oracle_.model(tenant).head();
+    for (const auto& [name, record] : head.records) {
+      store::Record stored;
+      const auto row = (*snapshot)->Get(storage::Space::kRecords, base::keys::Record(tenant, KeyOf(name)));
+      const bool same =
+          row.ok() && row->has_value() && stored.ParseFromString(**row) && stored.payload() == record->payload;
+      if (!same) Fail("the store does not hold a record that it took");
+    }
+    size_t items = 0;
+    const absl::Status scanned = (*snapshot)->Scan(storage::Space::kRecords, base::keys::AllReviewItems(tenant),
+                                                   SIZE_MAX, [&items](std::string_view, std::string_view row) {
+                                                     store::ReviewItem item;
+                                                     const bool waits = item.ParseFromString(std::string(row)) &&
+                                                                        item.resolution() == v1::RESOLUTION_UNSPECIFIED;
+                                                     if (waits) ++items;
+                                                     return true;
+                                                   });
+    if (!scanned.ok() || items != head.for_review.size()) Fail("the store holds other items for review than it took");
+  }
+}
+
+void SimulatedWorld::CompareReaders() {
+  for (auto& [of, reader] : readers_) {
+    const auto& [tenant, source] = of;
+    std::map<std::string, std::string> expected;
+    const State& head = oracle_.model(tenant).head();
+    for (const auto& [name, record] : head.records) {
+      if (name.first != v1::RECORD_KIND_CARE_EVENT || record->source != source) continue;
+      expected[name.second] = record->payload;
+    }
+    Reader anew;
+    for (Reader* one : {&reader, &anew}) {
+      for (int i = 0; i < 20 && fault_.empty(); ++i) ReadOne(tenant, source, *one);
+    }
+    if (anew.events != expected) Fail("a source does not get the events on its records, each once");
+    for (const auto& [id, bytes] : expected) {
+      if (reader.events[id] != bytes) Fail("a source that resumes misses an event");
+    }
+  }
+}
+
+void SimulatedWorld::CompareReports() {
+  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
+  for (const Device& device : devices_) {
+    v1::GetDeviceRequest request;
+    request.set_device_uuid(device.app.uuid().ToString());
+    const absl::StatusOr<v1::Device> row = devices::GetDevice(
+        **snapshot, device.tenant, request, {.syncs = sync::SyncsOf(server_->parts()), .now = clock_.Now()});
+    if (!row.ok()) return Fail(absl::StrCat("a device is not in the report: ", row.status().ToString()));
+    if (row->last_api_call() != v1::CALL_STATE_SUCCEEDED) Fail("the report does not show the last call's success");
+    if (!row->has_last_successful_sync_time()) Fail("the report does not show the last successful sync");
+    v1::ListSyncsRequest list;
+    list.set_device_uuid(request.device_uuid());
+    list.set_page_size(1'000);
+    const absl::StatusOr<v1::ListSyncsResponse> syncs =
+        devices::ListSyncs(**snapshot, device.tenant, list, sync::SyncsOf(server_->parts()));
+    if (!syncs.ok()) return Fail("a device's history cannot be listed");
+    for (const v1::SyncSummary& sync : syncs->syncs()) {
+      if (sync.outcome() == v1::SYNC_OUTCOME_UNDER_WAY) Fail("a sync is under way for ever");
+    }
+  }
+}
+
+}  // namespace caresync::simulation
