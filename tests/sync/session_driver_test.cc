@@ -371,7 +371,7 @@ TEST_F(SessionDriverTest, ACommitAtAnyMomentOfARoundReachesTheFollower) {
       const std::string visit = "at-" + std::to_string(pieces);
       engine_.sequencer().Submit(
           kTenant,
-          [&](commit::Transaction& transaction) {
+          [visit](commit::Transaction& transaction) {
             v1::ApplyChangesRequest request;
             *request.add_changes() = fakes::VisitChange(visit, "p1", {"c1"});
             request.mutable_changes(0)->set_source("rota");
