@@ -315,7 +315,7 @@ void SimulatedWorld::TakeResults(Device& device, const base::Uuid& carer, const 
     Count(absl::StrCat("event ", v1::EventOutcome_Name(named.outcome())));
     if (named.outcome() == v1::EVENT_OUTCOME_FOR_REVIEW) Count(v1::ReviewReason_Name(named.review_reason()));
     device.kept[carer].push_back(*event);
-    answered_.push_back({device.tenant, *event});
+    answered_.push_back({{device.tenant, device.app.uuid(), carer}, *event});
     unsent.erase(event);
   }
 }
@@ -379,8 +379,12 @@ bool SimulatedWorld::MayRecord(const base::TenantId& tenant, const base::Uuid& d
 void SimulatedWorld::Reap() {
   for (const auto& stream : streams_) {
     if (!stream->end().has_value() || std::exchange(stream->facts().end_judged, true)) continue;
+    const StreamFacts& facts = stream->facts();
+    const std::string reason = base::Reason(*stream->end());
+    const bool refused = reason == "CARER_LEFT" || reason == "DEVICE_BLOCKED" || reason == "CARER_NOT_A_USER";
+    if (restored_ && refused) not_asked_.insert({facts.identity.tenant, facts.identity.device, facts.identity.carer});
     // Of a server that is gone nobody knows what it still read.
-    if (!retiring_) oracle_.CheckEnd(stream->facts(), *stream->end());
+    if (!retiring_) oracle_.CheckEnd(facts, *stream->end());
   }
   std::erase_if(streams_, [this](const std::unique_ptr<SimulatedStream>& stream) {
     if (!stream->done()) return false;
