@@ -243,5 +243,70 @@ TEST(DeviceClient, AFollowerIsNotDoneWhenItIsRecorded) {
   EXPECT_FALSE(client.done());
 }
 
+TEST(DeviceClient, DropsTheCopiesThatTheServerNamesAndSaysSo) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  HoldOneVisit(store);
+  ASSERT_TRUE(store.BeginCopy(kCarer, 2).ok());
+  ASSERT_TRUE(store.AddEvent(kCarer, "e1", "bytes").ok());
+  SyncPlan other = Plan();
+  other.carer_id = "another";
+  DeviceClient client(store, other);
+  ASSERT_TRUE(client.Begin(kNow).ok());
+  v1::SyncResponse response;
+  response.mutable_started()->add_drop_now_carer_ids(kCarer);
+  const auto ack = client.Handle(response, kNow);
+  ASSERT_TRUE(ack.ok() && ack->has_value());
+  EXPECT_THAT((*ack)->ack().dropped_carer_ids(), ElementsAre(kCarer));
+  EXPECT_EQ((*ack)->ack().resume_token(), "");
+  EXPECT_FALSE(store.InUse(kCarer)->has_value());
+  EXPECT_FALSE(store.BeingMade(kCarer)->has_value());
+  EXPECT_EQ(store.UnsentEvents(kCarer)->size(), 1u);
+  // Once is enough.
+  v1::SyncResponse begun = RebuildResponse(1);
+  *begun.mutable_changes() = Batch(1, "t9", {{"a", "A"}});
+  const auto next = client.Handle(begun, kNow);
+  ASSERT_TRUE(next.ok() && next->has_value());
+  EXPECT_THAT((*next)->ack().dropped_carer_ids(), ::testing::IsEmpty());
+}
+
+TEST(DeviceClient, NamesDroppedCopiesInTheAckOfWhatCameWithTheNotice) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  DeviceClient client(store, Plan());
+  ASSERT_TRUE(client.Begin(kNow).ok());
+  v1::SyncResponse response = RebuildResponse(1);
+  *response.mutable_changes() = Batch(1, "t1", {{"a", "A"}});
+  response.mutable_notice()->mutable_drop_now()->add_carer_ids("another");
+  const auto ack = client.Handle(response, kNow);
+  ASSERT_TRUE(ack.ok() && ack->has_value());
+  EXPECT_EQ((*ack)->ack().resume_token(), "t1");
+  EXPECT_THAT((*ack)->ack().dropped_carer_ids(), ElementsAre("another"));
+}
+
+TEST(DeviceClient, StartsWithoutATokenThatWasRefusedAndKeepsItsCopy) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  HoldOneVisit(store);
+  ASSERT_TRUE(store.BeginCopy(kCarer, 2).ok());
+  ASSERT_TRUE(store.Apply(kCarer, Batch(2, "t3", {{"b", "B"}})).ok());
+  ASSERT_TRUE(store.ForgetTokens(kCarer).ok());
+  const auto requests = DeviceClient(store, Plan()).Begin(kNow);
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  EXPECT_EQ(requests->front().start().resume_token(), "");
+  EXPECT_FALSE(requests->front().start().has_holds());
+  EXPECT_FALSE(store.BeingMade(kCarer)->has_value());
+  EXPECT_THAT(HeldIds(store), ElementsAre("a"));
+}
+
+TEST(DeviceClient, SaysItsDataLevel) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  SyncPlan plan = Plan();
+  EXPECT_EQ(DeviceClient(store, plan).Begin(kNow)->front().start().data_level(), 2u);
+  plan.data_level = 1;
+  EXPECT_EQ(DeviceClient(store, plan).Begin(kNow)->front().start().data_level(), 1u);
+}
+
 }  // namespace
 }  // namespace caresync::cli

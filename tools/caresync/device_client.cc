@@ -1,6 +1,7 @@
 #include "tools/caresync/device_client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
@@ -35,7 +36,7 @@ absl::StatusOr<v1::Start> DeviceClient::MakeStart(absl::Time now, size_t unsent_
   start.set_device_uuid(plan_.device_uuid);
   start.set_device_name(plan_.device_name);
   start.set_app_version(plan_.app_version);
-  start.set_data_level(base::limits::kDataLevel);
+  start.set_data_level(plan_.data_level);
   start.set_carer_id(plan_.carer_id);
   start.set_sync_type(plan_.type);
   start.set_follow(plan_.follow);
@@ -53,7 +54,8 @@ absl::StatusOr<v1::Start> DeviceClient::MakeStart(absl::Time now, size_t unsent_
   // An unfinished copy without a batch holds nothing that could be gone on with.
   RETURN_IF_ERROR(store_.DropUnfinished(plan_.carer_id));
   ASSIGN_OR_RETURN(const std::optional<HeldCopy> in_use, store_.InUse(plan_.carer_id));
-  if (!in_use) return start;
+  // Where the server refused its token, a new copy is to be made beside it.
+  if (!in_use || in_use->token.empty()) return start;
   start.set_resume_token(in_use->token);
   ASSIGN_OR_RETURN(*start.mutable_holds(), store_.Holds(plan_.carer_id));
   return start;
@@ -82,20 +84,32 @@ absl::StatusOr<std::vector<v1::SyncRequest>> DeviceClient::Resend(const v1::Sync
 absl::Status DeviceClient::HandleStarted(const v1::Started& started) {
   RETURN_IF_ERROR(store_.Bind());
   RETURN_IF_ERROR(store_.InterruptionTold(plan_.carer_id));
+  RETURN_IF_ERROR(DropCopies(started.drop_now_carer_ids()));
   return store_.SetSetting("time_zone", started.policy().time_zone());
 }
 
+absl::Status DeviceClient::DropCopies(const google::protobuf::RepeatedPtrField<std::string>& carers) {
+  for (const std::string& carer : carers) {
+    RETURN_IF_ERROR(store_.DropCopies(carer));
+    dropped_.push_back(carer);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::AckOf(const v1::SyncResponse& response) {
-  // Recorded already: the server took `start` for the ack.
-  if (response.has_sync_recorded()) return std::nullopt;
   v1::SyncRequest request;
+  for (const std::string& carer : dropped_) request.mutable_ack()->add_dropped_carer_ids(carer);
+  const bool dropped = !std::exchange(dropped_, {}).empty();
+  // Recorded already: the server took `start` for the ack.
+  if (response.has_sync_recorded() || (!response.has_caught_up() && !response.has_changes())) {
+    return dropped ? std::optional(request) : std::nullopt;
+  }
   if (response.has_caught_up()) {
     ASSIGN_OR_RETURN(const v1::CopySum holds, store_.Holds(plan_.carer_id));
     request.mutable_ack()->set_resume_token(response.caught_up().resume_token());
     *request.mutable_ack()->mutable_holds() = holds;
     return request;
   }
-  if (!response.has_changes()) return std::nullopt;
   request.mutable_ack()->set_resume_token(response.changes().resume_token());
   return request;
 }
@@ -107,6 +121,7 @@ absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::Handle(const v1::Sy
   if (response.has_rebuild()) RETURN_IF_ERROR(store_.BeginCopy(carer, response.rebuild().rebuild_number()));
   if (response.has_changes()) RETURN_IF_ERROR(store_.Apply(carer, response.changes()));
   if (response.has_caught_up()) RETURN_IF_ERROR(store_.CaughtUp(carer, response.caught_up()));
+  if (response.notice().has_drop_now()) RETURN_IF_ERROR(DropCopies(response.notice().drop_now().carer_ids()));
   ASSIGN_OR_RETURN(std::optional<v1::SyncRequest> ack, AckOf(response));
   if (response.has_sync_recorded()) recorded_ = true;
   return ack;

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "caresync/v1/device_sync.pb.h"
+#include "server/base/limits.h"
 #include "tools/caresync/device_store.h"
 
 namespace caresync::cli {
@@ -22,6 +23,7 @@ struct SyncPlan {
   v1::SyncType type = v1::SYNC_TYPE_STANDARD;
   // Go on with changes as they commit.
   bool follow = false;
+  uint32_t data_level = base::limits::kDataLevel;
 };
 
 // One sync. Whatever it was given is durable when Handle returns. Not thread-safe.
@@ -47,12 +49,16 @@ class DeviceClient {
  private:
   absl::StatusOr<v1::Start> MakeStart(absl::Time now, size_t unsent_events);
   absl::Status HandleStarted(const v1::Started& started);
+  // Drops the copies that the server names, and names them in the next ack.
+  absl::Status DropCopies(const google::protobuf::RepeatedPtrField<std::string>& carers);
   // The ack of what `response` brought.
   absl::StatusOr<std::optional<v1::SyncRequest>> AckOf(const v1::SyncResponse& response);
 
   const DeviceStore& store_;
   const SyncPlan plan_;
   bool recorded_ = false;
+  // Not told to the server yet.
+  std::vector<std::string> dropped_;
 };
 
 }  // namespace caresync::cli

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
+#include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/base/random.h"
 #include "server/base/status_macros.h"
@@ -42,6 +43,7 @@ struct SyncWish {
   bool clean = false;
   bool automatic = false;
   bool follow = false;
+  uint32_t data_level = base::limits::kDataLevel;
   KillPoints kill;
 };
 
@@ -135,7 +137,7 @@ absl::StatusOr<ExitCode> Sync(const Options& options, const DeviceWish& wish, co
   absl::Status status = opened.status();
   if (opened.ok()) {
     run.device = opened->uuid;
-    run.plan = {opened->uuid.ToString(), sync.name, sync.app_version, opened->carer_id, type, sync.follow};
+    run.plan = {opened->uuid.ToString(), sync.name, sync.app_version, opened->carer_id, type, sync.follow, sync.data_level};
     run.kill = sync.kill;
     status = SyncOpen(options, *opened, std::move(run), report, held);
   }
@@ -281,6 +283,8 @@ void AddSync(CLI::App& group, CommandLine& line) {
   CLI::Option* follow = command->add_flag("--follow", sync->follow, "Go on with changes as they come, until Ctrl-C");
   command->add_option("--name", sync->name, "The device's name in the report")->capture_default_str();
   command->add_option("--app-version", sync->app_version, "The app's version in the report")->capture_default_str();
+  command->add_option("--data-level", sync->data_level, "Which kinds the app keeps: 1 without care plans, 2 with")
+      ->capture_default_str();
   command->add_option("--timeout", sync->timeout, "Give up after so long")->capture_default_str()->excludes(follow);
   // For tests of kills: not in the help, since they end the process by SIGKILL.
   command->add_option("--stop-after-batches", sync->kill.after_batches, "")->group("");

@@ -146,6 +146,17 @@ absl::Status DeviceStore::DropUnfinished(std::string_view carer) const {
   return database_.Run("DELETE FROM copies WHERE carer_id = ? AND in_use = 0", {carer});
 }
 
+absl::Status DeviceStore::DropCopies(std::string_view carer) const {
+  return database_.Run("DELETE FROM copies WHERE carer_id = ?", {carer});
+}
+
+absl::Status DeviceStore::ForgetTokens(std::string_view carer) const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  RETURN_IF_ERROR(DropUnfinished(carer));
+  RETURN_IF_ERROR(database_.Run("UPDATE copies SET token = x'' WHERE carer_id = ?", {carer}));
+  return transaction.Commit();
+}
+
 absl::Status DeviceStore::BeginCopy(std::string_view carer, uint64_t rebuild_number) const {
   ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
   RETURN_IF_ERROR(DropUnfinished(carer));

@@ -72,6 +72,10 @@ class DeviceStore {
   absl::StatusOr<std::optional<HeldCopy>> BeingMade(std::string_view carer) const;
   // Drops the unfinished copy, if any.
   absl::Status DropUnfinished(std::string_view carer) const;
+  // Drops both copies, with their tokens; events are kept.
+  absl::Status DropCopies(std::string_view carer) const;
+  // The server does not take the token: the copy in use stays without it, an unfinished one is dropped.
+  absl::Status ForgetTokens(std::string_view carer) const;
   // Drops the unfinished copy, if any, and begins one with no records and no token.
   absl::Status BeginCopy(std::string_view carer, uint64_t rebuild_number) const;
   // The batch's records and its token. Errors: SERVER_BROKE_PROTOCOL where the copy that it names is not there.

@@ -149,6 +149,11 @@ absl::Status RunStream(const Connection& connection, DeviceClient& client, const
   return errors::ServerBrokeProtocol("the stream ended well before the sync was recorded");
 }
 
+bool TokenIsRefused(const absl::Status& status) {
+  const std::string reason = ErrorReason(status);
+  return reason == "TOKEN_NOT_VALID" || reason == "TOKEN_OF_ANOTHER_COPY";
+}
+
 // One that follows is stopped by its user, and has synced if it ever did.
 absl::Status RunFollowing(const Connection& connection, const DeviceStore& store, const SyncRun& run) {
   bool recorded = false;
@@ -167,6 +172,13 @@ absl::Status RunFollowing(const Connection& connection, const DeviceStore& store
   }
 }
 
+absl::Status RunOnce(const Connection& connection, const DeviceStore& store, const SyncRun& run) {
+  if (run.plan.follow) return RunFollowing(connection, store, run);
+  DeviceClient client(store, run.plan);
+  GoOn go_on;
+  return RunStream(connection, client, run, go_on);
+}
+
 v1::InterruptionCause CauseOf(const absl::Status& status) {
   // A server that answers, with whatever error, is no missing network.
   if (ErrorReason(status) == "SERVER_UNREACHABLE") return v1::INTERRUPTION_CAUSE_NO_NETWORK;
@@ -178,13 +190,10 @@ v1::InterruptionCause CauseOf(const absl::Status& status) {
 
 absl::Status RunSync(const Connection& connection, const DeviceStore& store, const SyncRun& run) {
   ASSIGN_OR_RETURN(const SyncLock lock, store.LockForSync());
-  absl::Status status;
-  if (run.plan.follow) {
-    status = RunFollowing(connection, store, run);
-  } else {
-    DeviceClient client(store, run.plan);
-    GoOn go_on;
-    status = RunStream(connection, client, run, go_on);
+  absl::Status status = RunOnce(connection, store, run);
+  if (TokenIsRefused(status)) {
+    RETURN_IF_ERROR(store.ForgetTokens(run.plan.carer_id));
+    status = RunOnce(connection, store, run);
   }
   RETURN_IF_ERROR(store.EndSync(run.plan.carer_id, CauseOf(status)));
   return status;

@@ -37,6 +37,7 @@ struct SyncRun {
 
 // What the server and the store said of it; OK: the sync is recorded. One that follows goes on until it is stopped; it
 // starts again by itself where the server goes away, or wants to see a new credential.
+// Where the server does not take the token, it starts again at once, with none.
 absl::Status RunSync(const Connection& connection, const DeviceStore& store, const SyncRun& run);
 
 // The word for how a sync ended: succeeded, taken over, diverged, waiting, refused, interrupted.

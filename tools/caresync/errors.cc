@@ -156,5 +156,26 @@ absl::Status ServerBrokeProtocol(const std::string& what) {
               absl::StrCat("the server sent what makes no sense here: ", what, ". Please report it"));
 }
 
+absl::Status CannotListen(const std::string& address) {
+  return Make(
+      absl::StatusCode::kUnavailable, "CANNOT_LISTEN",
+      absl::StrCat("cannot listen on ", address,
+                   ". Is another process using the port? Give another one with --listen; port 0 is any free one"));
+}
+
+absl::Status ScenarioUnknown(const std::string& name) {
+  return Make(absl::StatusCode::kNotFound, "SCENARIO_UNKNOWN",
+              absl::StrCat("there is no scenario \"", name, "\". `caresync check-client --list` shows them"));
+}
+
+absl::Status ScenarioNotValid(const std::string& where, const std::string& what) {
+  return Make(absl::StatusCode::kInvalidArgument, "SCENARIO_NOT_VALID", absl::StrCat(where, ": ", what));
+}
+
+absl::Status CommandNotRun(const std::string& command) {
+  return Make(absl::StatusCode::kUnavailable, "COMMAND_NOT_RUN",
+              absl::StrCat("the shell could not be started for \"", command, "\""));
+}
+
 }  // namespace errors
 }  // namespace caresync::cli

@@ -52,6 +52,13 @@ absl::Status SyncRunsAlready(const std::string& file);
 // ---- The sync
 absl::Status ServerBrokeProtocol(const std::string& what);
 
+// ---- Checking a client
+absl::Status CannotListen(const std::string& address);
+absl::Status ScenarioUnknown(const std::string& name);
+// `where` is a file, or a line of one.
+absl::Status ScenarioNotValid(const std::string& where, const std::string& what);
+absl::Status CommandNotRun(const std::string& command);
+
 }  // namespace errors
 }  // namespace caresync::cli
 

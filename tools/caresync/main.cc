@@ -5,6 +5,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "tools/caresync/check_client/command.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/error_output.h"
 #include "tools/caresync/errors.h"
@@ -76,6 +77,7 @@ int Main(int argc, char** argv) {
   AddReportCommands(app, device, line);
   AddDeviceCommands(device, line);
   AddCareEventsCommand(app, line);
+  check::AddCheckClientCommand(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
