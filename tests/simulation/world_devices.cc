@@ -19,8 +19,9 @@ std::string Describe(const v1::SyncResponse& response) {
                     v1::RebuildReason_Name(response.rebuild().reason()));
   }
   if (response.has_changes()) {
-    absl::StrAppend(&text, " changes rebuild=", response.changes().rebuild_number(),
-                    " upserts=", response.changes().upserts_size(), " removals=", response.changes().removals_size());
+    absl::StrAppend(&text, response.changes().next_visits() ? " next visits" : " changes",
+                    " rebuild=", response.changes().rebuild_number(), " upserts=", response.changes().upserts_size(),
+                    " removals=", response.changes().removals_size());
   }
   if (response.has_caught_up()) {
     absl::StrAppend(&text, " caught_up revision=", response.caught_up().revision(),
@@ -149,6 +150,7 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
     facts.position = token->position;
     facts.rebuild_began = token->rebuild_began;
     if (token->rebuild_began.has_value()) Count("unfinished rebuild at start");
+    if (token->rebuild_began.has_value() && token->position == feed::Position{}) Count("next visits alone at start");
   }
   streams_.push_back(std::make_unique<SimulatedStream>(
       std::move(facts), device_index,
@@ -352,6 +354,7 @@ void SimulatedWorld::CountMessage(const StreamFacts& facts, const v1::SyncRespon
   }
   if (response.has_sync_recorded() && response.has_started()) Count("one message each way");
   if (response.changes().removals_size() > 0) Count("removals sent");
+  if (response.changes().next_visits()) Count("next visits sent");
 }
 
 bool SimulatedWorld::MayRecord(const base::TenantId& tenant, const base::Uuid& device) const {
