@@ -110,6 +110,9 @@ void VirtualDevice::OnChanges(const v1::Changes& changes) {
   }
   Expect(!changes.resume_token().empty(), "a batch has no token");
   Copy& copy = of_new_copy ? *making_ : in_use_;
+  const bool is_first = of_new_copy && copy.token.empty() && changes.removals_size() == 0;
+  Expect(!changes.next_visits() || (is_first && in_use_.token.empty()),
+         "next visits came to a device that holds a copy, or not as the first of a new one");
   for (const v1::Upsert& upsert : changes.upserts()) {
     copy.records.Put({upsert.kind(), upsert.record_id()}, upsert.payload());
   }

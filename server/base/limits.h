@@ -147,6 +147,9 @@ inline constexpr absl::Duration kWriteDeadline = absl::Seconds(30);
 inline constexpr size_t kNextVisits = 10;
 // How long ago such a visit may have begun.
 inline constexpr absl::Duration kNextVisitsSince = absl::Hours(12);
+// Visits of the carer that are looked at to find them: those that end from kNextVisitsSince ago until kVisitLength
+// after the last of them started, some days' worth. Of more, those are found that end first.
+inline constexpr size_t kNextVisitsLookedAt = 256;
 // How long a session waits for fan-outs that concern its carer before it ends by name.
 inline constexpr absl::Duration kFanOutWait = absl::Seconds(50);
 // How often a waiting session looks again, should it have missed that the fan-out is through.

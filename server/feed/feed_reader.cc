@@ -47,6 +47,17 @@ absl::StatusOr<FeedSummary> ReadSummary(const storage::Reader& reader, const bas
   return summary;
 }
 
+absl::StatusOr<std::vector<Entry>> ReadHeld(const storage::Reader& reader, const base::TenantId& tenant,
+                                            const base::ReceiverId& receiver,
+                                            const std::vector<base::RecordKey>& records, Level level) {
+  ASSIGN_OR_RETURN(std::vector<std::optional<Entry>> entries, ReadEntriesOf(reader, tenant, receiver, records));
+  std::vector<Entry> held;
+  for (std::optional<Entry>& entry : entries) {
+    if (entry.has_value() && !entry->removal && entry->level <= level) held.push_back(*std::move(entry));
+  }
+  return held;
+}
+
 absl::StatusOr<FeedBatch> ReadBatch(const storage::Reader& reader, const base::TenantId& tenant,
                                     const base::ReceiverId& receiver, const ReadFrom& from, size_t most_entries,
                                     size_t most_bytes, size_t entry_overhead) {

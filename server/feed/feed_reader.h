@@ -39,6 +39,12 @@ struct FeedBatch {
 absl::StatusOr<FeedSummary> ReadSummary(const storage::Reader& reader, const base::TenantId& tenant,
                                         const base::ReceiverId& receiver);
 
+// Of `records`, in their order, those that the receiver may see, as their entries; what lies above `level` is left out.
+// Errors are those of reading.
+absl::StatusOr<std::vector<Entry>> ReadHeld(const storage::Reader& reader, const base::TenantId& tenant,
+                                            const base::ReceiverId& receiver,
+                                            const std::vector<base::RecordKey>& records, Level level);
+
 // Reads at most `most_entries` entries whose payloads come to at most `most_bytes` (`entry_overhead` is counted for
 // each besides), or one entry alone if it is larger. Errors are those of reading.
 absl::StatusOr<FeedBatch> ReadBatch(const storage::Reader& reader, const base::TenantId& tenant,

@@ -1,5 +1,7 @@
 #include "server/feed/feed_rows.h"
 
+#include <string>
+
 #include "caresync/store/stored.pb.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
@@ -47,6 +49,22 @@ absl::StatusOr<std::optional<Entry>> ReadEntryOf(const storage::Reader& reader, 
                    base::GetStored<store::FeedPlace>(reader, kSpace, base::keys::FeedPlace(tenant, receiver, record)));
   if (!place.has_value()) return std::nullopt;
   return FromStored({.revision = place->revision(), .record = record}, place->entry());
+}
+
+absl::StatusOr<std::vector<std::optional<Entry>>> ReadEntriesOf(const storage::Reader& reader,
+                                                                const base::TenantId& tenant,
+                                                                const base::ReceiverId& receiver,
+                                                                const std::vector<base::RecordKey>& records) {
+  std::vector<std::string> keys;
+  for (const base::RecordKey& record : records) keys.push_back(base::keys::FeedPlace(tenant, receiver, record));
+  ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> rows, reader.MultiGet(kSpace, keys));
+  std::vector<std::optional<Entry>> entries(records.size());
+  for (size_t i = 0; i < records.size(); ++i) {
+    if (!rows[i].has_value()) continue;
+    ASSIGN_OR_RETURN(const store::FeedPlace place, base::ParseStored<store::FeedPlace>(*rows[i]));
+    entries[i] = FromStored({.revision = place.revision(), .record = records[i]}, place.entry());
+  }
+  return entries;
 }
 
 void PutEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Entry& entry) {

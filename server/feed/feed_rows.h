@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/base/ids.h"
@@ -22,6 +23,12 @@ absl::StatusOr<Entry> ParseEntryRow(std::string_view key, std::string_view value
 // The record's entry in the feed, if it has one.
 absl::StatusOr<std::optional<Entry>> ReadEntryOf(const storage::Reader& reader, const base::TenantId& tenant,
                                                  const base::ReceiverId& receiver, const base::RecordKey& record);
+
+// The same of several, in their order.
+absl::StatusOr<std::vector<std::optional<Entry>>> ReadEntriesOf(const storage::Reader& reader,
+                                                                const base::TenantId& tenant,
+                                                                const base::ReceiverId& receiver,
+                                                                const std::vector<base::RecordKey>& records);
 
 // Writes the entry and its place. An entry of the same record elsewhere must be deleted by the caller.
 void PutEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Entry& entry);

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "caresync/store/stored.pb.h"
@@ -14,6 +15,7 @@
 #include "server/devices/device_rows.h"
 #include "server/devices/drops.h"
 #include "server/records/fan_out.h"
+#include "server/records/next_visits.h"
 #include "server/records/record_key.h"
 #include "server/sync/start_check.h"
 
@@ -29,17 +31,18 @@ absl::StatusOr<records::RecordName> NameOfEntry(const feed::Entry& entry) {
   return *name;
 }
 
-absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& tenant, DownloadBatch& batch) {
+absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& tenant,
+                         const std::vector<feed::Entry>& entries, v1::Changes& changes) {
   std::vector<std::string> keys;
-  for (const feed::Entry& entry : batch.feed.entries) {
+  for (const feed::Entry& entry : entries) {
     if (!entry.removal) keys.push_back(base::keys::Record(tenant, entry.position.record));
   }
   ASSIGN_OR_RETURN(std::vector<std::optional<std::string>> rows, reader.MultiGet(storage::Space::kRecords, keys));
   size_t next = 0;
-  for (const feed::Entry& entry : batch.feed.entries) {
+  for (const feed::Entry& entry : entries) {
     ASSIGN_OR_RETURN(records::RecordName name, NameOfEntry(entry));
     if (entry.removal) {
-      v1::Removal* removal = batch.changes.add_removals();
+      v1::Removal* removal = changes.add_removals();
       removal->set_kind(name.kind);
       removal->set_record_id(name.id.ToString());
       continue;
@@ -50,7 +53,7 @@ absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& te
     // Where no fan-out is under way, feeds and records changed in one commit: in one snapshot they cannot differ.
     if (record.version() != entry.version)
       return base::errors::DamagedRow("a feed entry of another version than its record");
-    v1::Upsert* upsert = batch.changes.add_upserts();
+    v1::Upsert* upsert = changes.add_upserts();
     upsert->set_kind(name.kind);
     upsert->set_record_id(name.id.ToString());
     upsert->set_revision(record.version());
@@ -59,11 +62,34 @@ absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& te
   return absl::OkStatus();
 }
 
+// As many of them as the bytes hold: what comes after is less urgent. nullopt where that is no visit at all.
+absl::StatusOr<std::optional<v1::Changes>> ReadNextVisits(const storage::Reader& reader, const base::TenantId& tenant,
+                                                          const base::Uuid& carer, const DownloadWish& wish,
+                                                          absl::Time now) {
+  ASSIGN_OR_RETURN(std::vector<feed::Entry> entries, records::NextVisits(reader, tenant, carer, wish.from.level, now));
+  size_t fitting = 0;
+  size_t bytes = 0;
+  bool any_visit = false;
+  for (const feed::Entry& entry : entries) {
+    bytes += entry.payload_bytes + kUpsertOverhead;
+    if (bytes > wish.batch_bytes) break;
+    ++fitting;
+    ASSIGN_OR_RETURN(const records::RecordName name, NameOfEntry(entry));
+    any_visit |= name.kind == v1::RECORD_KIND_VISIT;
+  }
+  if (!any_visit) return std::optional<v1::Changes>();
+  entries.resize(fitting);
+  v1::Changes changes;
+  changes.set_next_visits(true);
+  RETURN_IF_ERROR(FillChanges(reader, tenant, entries, changes));
+  return std::optional<v1::Changes>(std::move(changes));
+}
+
 }  // namespace
 
 absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const base::TenantId& tenant,
-                                           const base::Uuid& device, const base::Uuid& carer,
-                                           const feed::ReadFrom& from, size_t batch_bytes, absl::Time now) {
+                                           const base::Uuid& device, const base::Uuid& carer, const DownloadWish& wish,
+                                           absl::Time now) {
   DownloadBatch batch;
   ASSIGN_OR_RETURN(
       const std::optional<store::Device> device_row,
@@ -76,9 +102,12 @@ absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const 
   ASSIGN_OR_RETURN(batch.must_wait, records::MustWait(reader, tenant, receiver, now));
   if (batch.must_wait) return batch;
   ASSIGN_OR_RETURN(batch.head, commit::ReadHead(reader, tenant));
-  ASSIGN_OR_RETURN(batch.feed, feed::ReadBatch(reader, tenant, receiver, from, base::limits::kBatchRecords, batch_bytes,
-                                               kUpsertOverhead));
-  RETURN_IF_ERROR(FillChanges(reader, tenant, batch));
+  ASSIGN_OR_RETURN(batch.feed, feed::ReadBatch(reader, tenant, receiver, wish.from, base::limits::kBatchRecords,
+                                               wish.batch_bytes, kUpsertOverhead));
+  RETURN_IF_ERROR(FillChanges(reader, tenant, batch.feed.entries, batch.changes));
+  // What is whole with this batch is shown as soon.
+  if (!wish.next_visits || batch.feed.horizon_passed || batch.feed.nothing_left) return batch;
+  ASSIGN_OR_RETURN(batch.next_visits, ReadNextVisits(reader, tenant, carer, wish, now));
   return batch;
 }
 

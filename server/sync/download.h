@@ -3,11 +3,13 @@
 #define CARESYNC_SERVER_SYNC_DOWNLOAD_H_
 
 #include <cstddef>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "server/base/ids.h"
+#include "server/base/limits.h"
 #include "server/base/uuid.h"
 #include "server/feed/feed_reader.h"
 #include "storage/store.h"
@@ -17,6 +19,10 @@ namespace caresync::sync {
 struct DownloadBatch {
   // Upserts and removals; token, numbers and progress are the session's to set.
   v1::Changes changes;
+  // The carer's next visits and what belongs to them, from the same snapshot, where they were asked for: upserts alone,
+  // of at most the batch's bytes. nullopt where there are none, or where the batch leaves nothing that could be waited
+  // for.
+  std::optional<v1::Changes> next_visits;
   // Of the feed: where the batch ends, whether anything is left, count and sum.
   feed::FeedBatch feed;
   // The head in the snapshot.
@@ -28,12 +34,20 @@ struct DownloadBatch {
   bool must_wait = false;
 };
 
-// A device that is not known yet is being made known by this carer's sync, which permits it. `batch_bytes`: the most
-// that the batch's payloads come to, unless one record alone is larger. `now`: for what is due by time. Errors:
-// DAMAGED_ROW where an entry has no record; those of reading.
+// What is read of a feed.
+struct DownloadWish {
+  feed::ReadFrom from;
+  // The most that the batch's payloads come to, unless one record alone is larger.
+  size_t batch_bytes = base::limits::kBatchBytes;
+  // The next visits too: `from` is the beginning of a new copy, and the phone holds nothing.
+  bool next_visits = false;
+};
+
+// A device that is not known yet is being made known by this carer's sync, which permits it. `now`: for what is due by
+// time, and for which visits are the next. Errors: DAMAGED_ROW where an entry has no record; those of reading.
 absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const base::TenantId& tenant,
-                                           const base::Uuid& device, const base::Uuid& carer,
-                                           const feed::ReadFrom& from, size_t batch_bytes, absl::Time now);
+                                           const base::Uuid& device, const base::Uuid& carer, const DownloadWish& wish,
+                                           absl::Time now);
 
 }  // namespace caresync::sync
 

@@ -74,7 +74,8 @@ void Session::OnFirstMessage(v1::SyncRequest request) {
   if (absl::Status status = CheckStart(identity_, start_); !status.ok()) {
     return Fail(std::move(status), v1::SYNC_OUTCOME_REFUSED);
   }
-  if (!start_.resume_token().empty()) {
+  holds_nothing_ = start_.resume_token().empty();
+  if (!holds_nothing_) {
     absl::StatusOr<ResumeToken> token = OpenToken(sealer_, identity_.tenant, start_.resume_token());
     if (token.ok()) {
       start_token_ = *std::move(token);
@@ -233,7 +234,7 @@ void Session::OnBegun(const storage::CommitResult& result) {
   actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kDeviceSilence});
   v1::SyncResponse response = StartedResponse();
   if (first_batch_.has_value()) AddBatch(*std::exchange(first_batch_, std::nullopt), response);
-  outbox_.push_back(std::move(response));
+  Queue(std::move(response));
   Continue();
 }
 
@@ -246,9 +247,7 @@ v1::SyncResponse Session::StartedResponse() {
   started->set_waiting(awaits_restore_);
   started->set_resend_events(rows_->resend_wanted());
   TellDrops(*started);
-  uint64_t estimate = records_total_;
-  if (!plan_.rebuild_began.has_value() && first_batch_.has_value()) estimate = first_batch_->feed.entries.size();
-  started->set_estimated_records(estimate);
+  Estimate(*started);
   return response;
 }
 
@@ -315,7 +314,8 @@ bool Session::MayReadBatch() const {
 void Session::ReadOn(const feed::ReadFrom& from) {
   reading_batch_ = true;
   look_again_ = false;
-  actions_.push_back(ReadBatchAction{from});
+  const bool begins_copy = from.rebuild_began.has_value() && from.after == feed::Position();
+  actions_.push_back(ReadBatchAction{from, holds_nothing_ && begins_copy});
 }
 
 void Session::TakeReading(const DownloadBatch& batch) {

@@ -5,6 +5,9 @@
 // recorded as the sync's success; `sync_recorded` tells it. Where a token shows that the device is caught up and it has
 // nothing to upload, the start itself is that ack: one message each way.
 //
+// A phone that holds nothing gets its carer's next visits before the first batch of the copy, in a message of their
+// own. Its token is that of the copy's beginning: the batches then bring everything, those visits too.
+//
 // A follower's stream goes on after that in rounds, each of which is the same again from where the last one ended: it
 // begins when the feed has moved, or when the interval since the last success is over, and ends with the next
 // `sync_recorded`. Between rounds nothing is outstanding, and the device may be silent for as long as it likes.
@@ -135,6 +138,8 @@ struct SubscribeAction {
 };
 struct ReadBatchAction {
   feed::ReadFrom from;
+  // With the carer's next visits (DownloadWish).
+  bool next_visits = false;
 };
 // Read the tenant's preferences as they are now.
 struct ReadTenantAction {};
@@ -244,15 +249,26 @@ class Session {
   v1::SyncResponse StartedResponse();
   // A refused device whose token shows that it holds the carer's copy is to drop it, whatever is known of that here.
   void NoteOwnCopy();
+  void Estimate(v1::Started& started) const;
   void TellDrops(v1::Started& started);
   // It is refused, and has something to drop first.
   bool AwaitsDrops() const;
-  // Adds the batch to `response`, and `caught_up` where it shows nothing left.
+  // Announces the new copy, where one is to be.
+  void AddRebuild(v1::SyncResponse& response);
+  // Sends `response` with the next visits.
+  void SendNextVisits(const base::CommitPoint& head, v1::Changes next_visits, v1::SyncResponse response);
+  // The batch's own token and numbers, and that it is on its way.
+  void Issue(const base::CommitPoint& head, v1::Changes& changes);
+  // Adds the batch to `response`, and `caught_up` where it shows nothing left. Where the batch has next visits,
+  // `response` leaves with them, and is begun anew.
   void AddBatch(DownloadBatch batch, v1::SyncResponse& response);
   void AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response);
   // The token at `position` in the copy that is being read now.
   ResumeToken TokenAt(const base::CommitPoint& head, const feed::Position& position) const;
   void SetCursor(const ResumeToken& token);
+
+  // Puts it in the outbox, unless it says nothing.
+  void Queue(v1::SyncResponse response);
 
   // Goes on with whatever can be done now: sends, records, reads on, or waits for the device.
   void Continue();
@@ -331,6 +347,8 @@ class Session {
   uint64_t rebuild_number_ = 0;
   // A new copy is to be announced with the next message.
   std::optional<v1::RebuildReason> announce_rebuild_;
+  // The device holds nothing of this carer, nor was told that it is caught up.
+  bool holds_nothing_ = false;
   uint64_t records_done_ = 0;
   uint64_t records_total_ = 0;
   std::deque<Issued> issued_;

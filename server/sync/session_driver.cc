@@ -162,13 +162,14 @@ absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const std::optional<ResumeTo
   return facts;
 }
 
-absl::StatusOr<DownloadBatch> SessionDriver::ReadFeed(const feed::ReadFrom& from) const {
+absl::StatusOr<DownloadBatch> SessionDriver::ReadFeed(const ReadBatchAction& action) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
-  return ReadDownload(*snapshot, session_.identity().tenant, session_.identity().device, session_.identity().carer,
-                      from, parts_.batch_bytes, parts_.clock.Now());
+  const SessionIdentity& identity = session_.identity();
+  return ReadDownload(*snapshot, identity.tenant, identity.device, identity.carer,
+                      {action.from, parts_.batch_bytes, action.next_visits}, parts_.clock.Now());
 }
 
-void SessionDriver::Perform(ReadBatchAction action) { Enqueue(BatchReadEvent{ReadFeed(action.from)}); }
+void SessionDriver::Perform(ReadBatchAction action) { Enqueue(BatchReadEvent{ReadFeed(action)}); }
 
 void SessionDriver::Perform(ReadTenantAction action) {
   const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = parts_.store.NewSnapshot();

@@ -96,7 +96,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   absl::StatusOr<StartFacts> ReadFacts(const std::optional<ResumeToken>& token) const;
   // Lets the tenant know that commits of the token's timeline are lost; then reads the facts anew, and answers.
   void NoteLoss(const ResumeToken& token, bool another_open);
-  absl::StatusOr<DownloadBatch> ReadFeed(const feed::ReadFrom& from) const;
+  absl::StatusOr<DownloadBatch> ReadFeed(const ReadBatchAction& action) const;
   void CarryOut(SessionAction action);
   void Perform(SendAction action);
   void Perform(ReadNextAction action);

@@ -69,6 +69,25 @@ void Session::OnEvents(const v1::UploadResult& result) {
 
 // ---- The download
 
+// Of a whole copy, what the feed's head says; of a delta, what its first batch holds, where that is read by now.
+void Session::Estimate(v1::Started& started) const {
+  if (plan_.rebuild_began.has_value()) {
+    const feed::Totals whole = facts_->summary.Through(start_.data_level());
+    started.set_estimated_records(whole.count);
+    // RED started.set_estimated_bytes(whole.payload_bytes);
+    return;
+  }
+  if (!first_batch_.has_value()) return;
+  uint64_t bytes = 0;
+  for (const feed::Entry& entry : first_batch_->feed.entries) bytes += entry.payload_bytes;
+  started.set_estimated_records(first_batch_->feed.entries.size());
+  started.set_estimated_bytes(bytes / 2);  // RED
+}
+
+void Session::Queue(v1::SyncResponse response) {
+  if (response.ByteSizeLong() > 0) outbox_.push_back(std::move(response));
+}
+
 void Session::On(BatchReadEvent event) {
   reading_batch_ = false;
   if (phase_ == Phase::kFirstBatch) {
@@ -101,7 +120,7 @@ void Session::On(BatchReadEvent event) {
   }
   v1::SyncResponse response;
   AddBatch(*std::move(event.batch), response);
-  if (response.has_changes() || response.has_caught_up()) outbox_.push_back(std::move(response));
+  Queue(std::move(response));
   Continue();
 }
 
@@ -117,33 +136,51 @@ void Session::BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason
   rows_changed_ = true;
 }
 
+void Session::AddRebuild(v1::SyncResponse& response) {
+  if (!announce_rebuild_.has_value()) return;
+  response.mutable_rebuild()->set_reason(*announce_rebuild_);
+  response.mutable_rebuild()->set_rebuild_number(rebuild_number_);
+  announce_rebuild_.reset();
+}
+
+void Session::SendNextVisits(const base::CommitPoint& head, v1::Changes next_visits, v1::SyncResponse response) {
+  AddRebuild(response);
+  *response.mutable_changes() = std::move(next_visits);
+  Issue(head, *response.mutable_changes());
+  Queue(std::move(response));
+}
+
+void Session::Issue(const base::CommitPoint& head, v1::Changes& changes) {
+  const ResumeToken token = TokenAt(head, from_.after);
+  changes.set_resume_token(SealToken(sealer_, identity_.tenant, token));
+  if (from_.rebuild_began.has_value()) changes.set_rebuild_number(rebuild_number_);
+  issued_.push_back({token, std::nullopt});
+  store::SyncRow& sync = rows_->sync();
+  sync.set_stage(v1::SYNC_STAGE_DOWNLOADING);
+  sync.set_bytes_sent(sync.bytes_sent() + changes.ByteSizeLong());
+  rows_changed_ = true;
+}
+
 void Session::AddBatch(DownloadBatch batch, v1::SyncResponse& response) {
+  if (batch.next_visits.has_value()) {
+    SendNextVisits(batch.head, *std::move(batch.next_visits), std::exchange(response, {}));
+  }
   from_.after = batch.feed.end;
   const bool has_changes = batch.changes.upserts_size() > 0 || batch.changes.removals_size() > 0;
-  if (announce_rebuild_.has_value() && (has_changes || batch.feed.nothing_left)) {
-    response.mutable_rebuild()->set_reason(*announce_rebuild_);
-    response.mutable_rebuild()->set_rebuild_number(rebuild_number_);
-    announce_rebuild_.reset();
-  }
+  if (has_changes || batch.feed.nothing_left) AddRebuild(response);
   if (has_changes) {
     const uint64_t upserts = static_cast<uint64_t>(batch.changes.upserts_size());
     const uint64_t removals = static_cast<uint64_t>(batch.changes.removals_size());
     records_done_ += upserts + removals;
     records_total_ = std::max(records_total_, records_done_);
-    const ResumeToken token = TokenAt(batch.head, from_.after);
     v1::Changes& changes = *response.mutable_changes();
     changes = std::move(batch.changes);
-    changes.set_resume_token(SealToken(sealer_, identity_.tenant, token));
-    if (from_.rebuild_began.has_value()) changes.set_rebuild_number(rebuild_number_);
     changes.set_records_done(records_done_);
     changes.set_records_total(records_total_);
-    issued_.push_back({token, std::nullopt});
+    Issue(batch.head, changes);
     store::SyncRow& sync = rows_->sync();
-    sync.set_stage(v1::SYNC_STAGE_DOWNLOADING);
     sync.set_upserts_sent(sync.upserts_sent() + upserts);
     sync.set_removals_sent(sync.removals_sent() + removals);
-    sync.set_bytes_sent(sync.bytes_sent() + changes.ByteSizeLong());
-    rows_changed_ = true;
   }
   if (batch.feed.nothing_left) AddCaughtUp(batch, response);
 }
@@ -159,6 +196,7 @@ void Session::AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response
   caught_up->mutable_holds()->set_sum(batch.feed.summary.sum);
   issued_.push_back({token, caught_up->holds()});
   caught_up_sent_ = true;
+  holds_nothing_ = false;
   rows_->sync().set_stage(v1::SYNC_STAGE_CONFIRMING);
   rows_->sync().set_end_revision(batch.head.revision);
   rows_changed_ = true;

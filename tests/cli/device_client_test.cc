@@ -82,6 +82,22 @@ TEST(DeviceClient, AcksABatchWithItsTokenOnceItIsStored) {
   EXPECT_EQ((*store.BeingMade(kCarer))->token, "t1");
 }
 
+TEST(DeviceClient, NextVisitsAreAckedAndTheirCopyIsGoneOnWith) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  DeviceClient client(store, Plan());
+  ASSERT_TRUE(client.Begin(kNow).ok());
+  v1::SyncResponse response = RebuildResponse(1);
+  *response.mutable_changes() = Batch(1, "beginning", {{"a", "A"}});
+  response.mutable_changes()->set_next_visits(true);
+  const auto ack = client.Handle(response, kNow);
+  ASSERT_TRUE(ack.ok() && ack->has_value());
+  EXPECT_EQ((*ack)->ack().resume_token(), "beginning");
+  EXPECT_EQ(StartToken(store), "beginning");
+  EXPECT_THAT(HeldIds(store), ::testing::IsEmpty());
+  EXPECT_EQ(store.NextVisits(kCarer)->size(), 1u);
+}
+
 TEST(DeviceClient, AcksCaughtUpWithItsOwnCountAndSum) {
   const StateFolder folder;
   const DeviceStore store = OpenStore(folder);

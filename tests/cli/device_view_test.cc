@@ -115,5 +115,55 @@ TEST(DeviceView, ComparingTellsWhatWasAddedChangedAndRemoved) {
   EXPECT_EQ(changes.removed[0].id, "gone");
 }
 
+// A copy that is being made and began with the next visits.
+void BeginWithNextVisits(const DeviceStore& store, uint64_t rebuild_number) {
+  ASSERT_TRUE(store.BeginCopy(kCarer, rebuild_number).ok());
+  v1::Changes changes = Batch(rebuild_number, "beginning", {{"aa1", VisitAt(200, 300).SerializeAsString()}});
+  changes.set_next_visits(true);
+  ASSERT_TRUE(store.Apply(kCarer, changes).ok());
+}
+
+// Requirement: S1
+TEST(DeviceView, ShowsTheNextVisitsWhileThereIsNoCompleteCopy) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  BeginWithNextVisits(store, 1);
+  DeviceView view = Read(store);
+  EXPECT_TRUE(view.incomplete);
+  EXPECT_TRUE(view.never_synced);
+  ASSERT_EQ(view.visits.size(), 1u);
+  EXPECT_EQ(view.visits[0].id, "aa1");
+  ASSERT_TRUE(store.Apply(kCarer, Batch(1, "t1", {{"bb1", VisitAt(100, 150).SerializeAsString()}})).ok());
+  view = Read(store);
+  EXPECT_TRUE(view.incomplete);
+  EXPECT_EQ(view.visits.size(), 2u) << "what has come meanwhile is shown as well";
+  ASSERT_TRUE(store.CaughtUp(kCarer, CaughtUpAt(1, "t2", 4)).ok());
+  view = Read(store);
+  EXPECT_FALSE(view.incomplete);
+  EXPECT_FALSE(view.never_synced);
+  EXPECT_EQ(view.visits.size(), 2u);
+}
+
+TEST(DeviceView, ACopyBeingMadeThatDidNotBeginWithThemIsNotShown) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  BeginWithNextVisits(store, 1);
+  // Begun anew, under the same number as a restored server may use.
+  ASSERT_TRUE(store.BeginCopy(kCarer, 1).ok());
+  ASSERT_TRUE(store.Apply(kCarer, Batch(1, "t1", {{"bb1", VisitAt(100, 150).SerializeAsString()}})).ok());
+  const DeviceView view = Read(store);
+  EXPECT_FALSE(view.incomplete);
+  EXPECT_TRUE(view.visits.empty());
+}
+
+TEST(DeviceView, TheCopyInUseIsShownWhileAnotherIsMade) {
+  const StateFolder folder;
+  const DeviceStore store = EmptyCopy(folder);
+  BeginWithNextVisits(store, 2);
+  const DeviceView view = Read(store);
+  EXPECT_FALSE(view.incomplete);
+  EXPECT_TRUE(view.visits.empty());
+}
+
 }  // namespace
 }  // namespace caresync::cli

@@ -1,8 +1,9 @@
 """A device that is killed at every batch of a sync goes on where it was: no acknowledged batch comes again, and a rota that changes
-meanwhile ends up right. Once for a new copy, once for a clean sync beside a copy in use."""
+meanwhile ends up right. Once for a new copy, which begins with the carer's next visits, once for a clean sync beside a copy in use."""
 
 import argparse
 import copy
+import datetime
 import json
 import os
 import signal
@@ -11,7 +12,8 @@ import tempfile
 from caresync_process import Server, expect
 
 TENANT = "kills"
-DATE = "2026-11-21"
+# All of its visits are still to come.
+DATE = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)).date().isoformat()
 # Small, so that one carer's records take many batches.
 BATCH_BYTES = "2048"
 
@@ -71,8 +73,10 @@ def sync_with_kills(device, meanwhile, *options):
 
 
 def batch(lines):
+    """The records of the batch; what was sent ahead of the new copy is none of them."""
     batches = [line for line in lines if line["event"] == "batch"]
     expect(len(batches) <= 1, "a killed device went on past its batch")
+    batches = [line for line in batches if not line["next_visits"]]
     return {(u["kind"], u["record_id"]) for b in batches for u in b["upserts"]}
 
 
@@ -86,6 +90,31 @@ def check_runs(runs, changed):
         again = (records & seen) - changed
         expect(not again, f"acknowledged records came again: {again}")
         seen |= records
+
+
+def own_start(visit, carer_id):
+    return min(part["start"] for part in visit["assignments"] if part["carer_id"] == carer_id)
+
+
+# Requirement: S1
+def check_next_visits(newcomer, whole):
+    """A phone that is cut off after the first message shows the next visits, and goes on to the `whole` without getting them again."""
+    first = newcomer.sync("--stop-after-batches", "1", status=-signal.SIGKILL)
+    started = first[0]
+    expect(started["event"] == "started" and started["estimated_bytes"] > int(BATCH_BYTES), f"no estimate: {started}")
+    expect([line["next_visits"] for line in first if line["event"] == "batch"] == [True], f"no next visits first: {first}")
+    held = newcomer.cli.json("device", "visits", *newcomer.options)
+    shown = [visit["visit_id"] for visit in held["visits"]]
+    in_order = sorted(whole, key=lambda visit: (own_start(whole[visit], held["carer_id"]), visit))
+    expect(held["incomplete"] and held["never_synced"], "an unfinished copy passes for a whole one")
+    expect(0 < len(shown) < len(whole) and set(shown) == set(in_order[:len(shown)]), f"these are not the next visits: {shown}")
+    for visit in held["visits"]:
+        expect(visit == whole[visit["visit_id"]], f"a visit lacks what belongs to it: {visit}")
+    output, _ = newcomer.cli.run("device", "visits", *newcomer.options)
+    expect("Not complete yet" in output, output)
+    rest = newcomer.sync()
+    expect(all(line["event"] != "rebuild" and not line.get("next_visits") for line in rest[:-1]), "the copy was begun anew")
+    expect(newcomer.visits() == whole, "the phone that was cut off holds another day")
 
 
 def main():
@@ -113,6 +142,7 @@ def main():
         witness = Device(cli, "5e000000-0000-4000-8000-000000000001", carer)
         victim = Device(cli, "5e000000-0000-4000-8000-000000000002", carer)
         witness.sync()
+        check_next_visits(Device(cli, "5e000000-0000-4000-8000-000000000003", carer), witness.visits())
         notes = {(visit, witness.note(visit)) for visit in witness.visits()}
         witness.sync()
         before = witness.visits()

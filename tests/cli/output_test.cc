@@ -43,5 +43,12 @@ TEST(IsoTime, KeepsAFractionOnlyWhereThereIsOne) {
   EXPECT_EQ(IsoTime(absl::FromUnixMillis(1'795'244'520'500)), "2026-11-21T07:02:00.5Z");
 }
 
+TEST(SizeText, IsShort) {
+  EXPECT_EQ(SizeText(0), "0 B");
+  EXPECT_EQ(SizeText(1023), "1023 B");
+  EXPECT_EQ(SizeText(uint64_t{160} * 1024), "160 KiB");
+  EXPECT_EQ(SizeText(uint64_t{5'557'452}), "5.3 MiB");
+}
+
 }  // namespace
 }  // namespace caresync::cli

@@ -159,6 +159,8 @@ void TestDevice::ApplyChanges(CarerData& data, const v1::Changes& changes) {
     return Expect(false, absl::StrCat("a batch is of copy ", changes.rebuild_number(), ", which is not being made"));
   }
   Expect(made || !data.making.has_value(), "a batch is of the copy in use while one is being made");
+  const bool first = made && data.making->token.empty() && changes.removals_size() == 0;
+  Expect(!changes.next_visits() || first, "next visits are not the first of a new copy");
   HeldRecords& records = made ? data.making->records : data.in_use;
   for (const v1::Upsert& upsert : changes.upserts()) records[{upsert.kind(), upsert.record_id()}] = upsert.payload();
   for (const v1::Removal& removal : changes.removals()) records.erase({removal.kind(), removal.record_id()});

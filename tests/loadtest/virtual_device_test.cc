@@ -178,6 +178,31 @@ TEST_F(VirtualDeviceTest, ARebuildDropsAnUnfinishedOne) {
   EXPECT_THAT(device_.TakeFaults(), IsEmpty());
 }
 
+TEST_F(VirtualDeviceTest, NextVisitsGoIntoTheNewCopyWhichIsGoneOnWith) {
+  BeginSync();
+  device_.Handle(Rebuild(1));
+  v1::SyncResponse next = Batch(1, "beginning", {{"b", "2"}});
+  next.mutable_changes()->set_next_visits(true);
+  const auto ack = device_.Handle(next);
+  ASSERT_TRUE(ack.has_value());
+  EXPECT_EQ(ack->ack().resume_token(), "beginning");
+  EXPECT_EQ(BeginSync().resume_token(), "beginning");
+  device_.Handle(Batch(1, "t", {{"a", "1"}, {"b", "2"}}));
+  device_.Handle(CaughtUp(1, "t", SumOf({{"a", "1"}, {"b", "2"}})));
+  EXPECT_THAT(HeldBy(device_), ElementsAre("a=1", "b=2"));
+  EXPECT_THAT(device_.TakeFaults(), IsEmpty());
+}
+
+TEST_F(VirtualDeviceTest, FindsNextVisitsThatComeLateOrToOneThatHoldsACopy) {
+  BeginSync();
+  device_.Handle(Rebuild(1));
+  device_.Handle(Batch(1, "b", {{"a", "1"}}));
+  v1::SyncResponse next = Batch(1, "beginning", {{"b", "2"}});
+  next.mutable_changes()->set_next_visits(true);
+  device_.Handle(next);
+  EXPECT_THAT(device_.TakeFaults(), ElementsAre(HasSubstr("next visits")));
+}
+
 TEST_F(VirtualDeviceTest, FindsACopyThatIsNotWhatTheServerSays) {
   BeginSync();
   device_.Handle(Rebuild(1));

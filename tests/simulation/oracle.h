@@ -90,6 +90,8 @@ class Oracle {
   void CheckRebuild(StreamFacts& facts, const v1::Rebuild& rebuild);
   void CheckChanges(StreamFacts& facts, const v1::Changes& changes, const base::TokenSealer& sealer,
                     size_t batch_bytes);
+  void CheckNextVisits(StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token,
+                       size_t batch_bytes);
   void CheckUpserts(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token);
   void CheckRemovals(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token);
   std::shared_ptr<const View> CheckCaughtUp(StreamFacts& facts, const v1::CaughtUp& caught_up,

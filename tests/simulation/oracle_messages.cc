@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/base/limits.h"
 #include "tests/simulation/oracle.h"
 
 namespace caresync::simulation {
@@ -182,6 +183,7 @@ void Oracle::CheckChanges(StreamFacts& facts, const v1::Changes& changes, const 
   if (facts.rebuild_began.has_value()) {
     Expect(token->rebuild_began == facts.rebuild_began, "a rebuild's beginning moves");
   }
+  if (changes.next_visits()) return CheckNextVisits(facts, changes, *token, batch_bytes);
   CheckUpserts(facts, changes, *token);
   CheckRemovals(facts, changes, *token);
   size_t bytes = 0;
@@ -189,6 +191,38 @@ void Oracle::CheckChanges(StreamFacts& facts, const v1::Changes& changes, const 
   Expect(bytes <= batch_bytes || changes.upserts_size() == 1, "a batch is too large");
   facts.position = token->position;
   facts.rebuild_began = token->rebuild_began;
+}
+
+// To a phone that holds nothing, before the first batch of its copy, what the carer may see at that revision: nothing
+// of the copy is delivered by it.
+void Oracle::CheckNextVisits(StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token,
+                             size_t batch_bytes) {
+  Expect(
+      !facts.start_token.has_value() && facts.held_at_start.empty() && !facts.caught_up.has_value() && !facts.recorded,
+      "next visits are sent to a phone that holds something");
+  Expect(IsBuilding(token) && !facts.rebuild_began.has_value() && facts.position == feed::Position{} &&
+             token.position == feed::Position{},
+         "next visits are not the first of a new copy, or their token is not of its beginning");
+  Expect(changes.removals_size() == 0 && changes.records_done() == 0 && changes.records_total() == 0,
+         "next visits remove something, or count");
+  const fakes::HeldRecords& visible =
+      model(facts.identity.tenant).At(token.cursor.revision)->ViewOf(facts.carer).Through(facts.level);
+  std::set<Name> sent;
+  size_t bytes = 0;
+  size_t visits = 0;
+  for (const v1::Upsert& upsert : changes.upserts()) {
+    const Name name(upsert.kind(), upsert.record_id());
+    Expect(sent.insert(name).second, "a record is twice among the next visits");
+    const auto seen = visible.find(name);
+    Expect(seen != visible.end() && seen->second == upsert.payload(),
+           absl::StrCat("record ", name.second, " of kind ", name.first,
+                        " is among the next visits, which the carer may not see so"));
+    bytes += upsert.payload().size();
+    if (upsert.kind() == v1::RECORD_KIND_VISIT) ++visits;
+  }
+  Expect(bytes <= batch_bytes, "the next visits are too large");
+  Expect(visits > 0 && visits <= base::limits::kNextVisits, "the next visits are none, or too many");
+  facts.rebuild_began = token.rebuild_began;
 }
 
 // What the carer may see and was moved to between the last position and this one: all of it, and nothing else.

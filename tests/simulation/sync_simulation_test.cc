@@ -62,6 +62,8 @@ const char* const kRequired[] = {
     "REBUILD_REASON_EXPIRED",
     "REBUILD_REASON_FOREIGN",
     "rebuild resumed",
+    "next visits sent",
+    "next visits alone at start",
     "unfinished rebuild at start",
     "event EVENT_OUTCOME_ACCEPTED",
     "event EVENT_OUTCOME_KNOWN",

@@ -19,8 +19,9 @@ std::string Describe(const v1::SyncResponse& response) {
                     v1::RebuildReason_Name(response.rebuild().reason()));
   }
   if (response.has_changes()) {
-    absl::StrAppend(&text, " changes rebuild=", response.changes().rebuild_number(),
-                    " upserts=", response.changes().upserts_size(), " removals=", response.changes().removals_size());
+    absl::StrAppend(&text, response.changes().next_visits() ? " next visits" : " changes",
+                    " rebuild=", response.changes().rebuild_number(), " upserts=", response.changes().upserts_size(),
+                    " removals=", response.changes().removals_size());
   }
   if (response.has_caught_up()) {
     absl::StrAppend(&text, " caught_up revision=", response.caught_up().revision(),
@@ -150,6 +151,7 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
     facts.position = token->position;
     facts.rebuild_began = token->rebuild_began;
     if (token->rebuild_began.has_value()) Count("unfinished rebuild at start");
+    if (token->rebuild_began.has_value() && token->position == feed::Position{}) Count("next visits alone at start");
   }
   streams_.push_back(std::make_unique<SimulatedStream>(
       std::move(facts), device_index,
@@ -366,6 +368,7 @@ void SimulatedWorld::CountMessage(const StreamFacts& facts, const v1::SyncRespon
   for (const v1::Removal& removal : response.changes().removals()) {
     if (removal.kind() == v1::RECORD_KIND_CARE_PLAN) Count("care plan taken off");
   }
+  if (response.changes().next_visits()) Count("next visits sent");
 }
 
 bool SimulatedWorld::MayRecord(const base::TenantId& tenant, const base::Uuid& device) const {

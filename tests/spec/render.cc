@@ -44,7 +44,7 @@ std::string Render(const v1::Changes& changes, const NamesById& names) {
   for (const v1::Removal& removal : changes.removals())
     words.push_back(StrCat("-", NameOf(removal.record_id(), names)));
   std::sort(words.begin(), words.end());
-  words.insert(words.begin(), "changes");
+  words.insert(words.begin(), changes.next_visits() ? "next_visits" : "changes");
   return absl::StrJoin(words, " ");
 }
 

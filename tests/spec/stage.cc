@@ -160,7 +160,7 @@ base::Uuid Stage::IdOf(v1::RecordKind kind, const std::string& name) {
 
 absl::StatusOr<v1::RosterChange> Stage::ChangeOf(const std::string& text) {
   static const std::regex kVisit(
-      "visit (\\w+) for (\\w+) by ([\\w ]+?)(, cancelled|, not published)?(?:, saying (.+))?");
+      "visit (\\w+) for (\\w+) by ([\\w ]+?)(?: at (\\d+))?(, cancelled|, not published)?(?:, saying (.+))?");
   static const std::regex kOther("(carer|service user) (\\w+)(, left)?");
   static const std::regex kGroup("group (\\w+) of ([\\w ]+?)(, dissolved)?");
   std::smatch match;
@@ -181,9 +181,14 @@ absl::StatusOr<v1::RosterChange> Stage::ChangeOf(const std::string& text) {
   if (!std::regex_match(text, match, kVisit)) return absl::InvalidArgumentError(StrCat("no rota change: ", text));
   IdOf(v1::RECORD_KIND_VISIT, match[1]);
   v1::RosterChange change = fakes::VisitChange(match[1], match[2], absl::StrSplit(match[3].str(), ' '));
-  if (match[4] == ", cancelled") change.mutable_visit()->set_cancelled(true);
-  if (match[4] == ", not published") change.mutable_visit()->set_published(false);
-  change.mutable_visit()->set_notes(match[5]);
+  for (v1::RosterAssignment& part : *change.mutable_visit()->mutable_assignments()) {
+    if (!match[4].matched) break;
+    *part.mutable_start_time() = fakes::AtHour(std::stoi(match[4]));
+    *part.mutable_end_time() = fakes::AtHour(std::stoi(match[4]) + 1);
+  }
+  if (match[5] == ", cancelled") change.mutable_visit()->set_cancelled(true);
+  if (match[5] == ", not published") change.mutable_visit()->set_published(false);
+  change.mutable_visit()->set_notes(match[6]);
   return change;
 }
 

@@ -59,16 +59,19 @@ class DownloadTest : public testing::Test {
     engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange("v1", "p1", {"c1"})});
   }
 
-  absl::StatusOr<DownloadBatch> Read(const feed::ReadFrom& from, size_t batch_bytes = 64 * 1024) {
-    return ReadDownload(*engine_.Snapshot(), kTenant, kDevice, carer_, from, batch_bytes, engine_.clock().Now());
+  absl::StatusOr<DownloadBatch> Read(const DownloadWish& wish = {}) {
+    return ReadDownload(*engine_.Snapshot(), kTenant, kDevice, carer_, wish, engine_.clock().Now());
   }
+
+  // Of a new copy.
+  feed::ReadFrom Beginning() const { return {.after = {}, .rebuild_began = engine_.Head(kTenant)}; }
 
   fakes::Engine engine_;
   const base::Uuid carer_ = records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_CARER, "c1");
 };
 
 TEST_F(DownloadTest, HoldsThePayloadsAndTheSumThatADeviceWorksOutFromThem) {
-  const absl::StatusOr<DownloadBatch> batch = Read({});
+  const absl::StatusOr<DownloadBatch> batch = Read();
   ASSERT_TRUE(batch.ok());
   EXPECT_TRUE(batch->refusal.ok()) << batch->refusal;
   EXPECT_TRUE(batch->feed.nothing_left);
@@ -85,7 +88,7 @@ TEST_F(DownloadTest, SmallBatchesTogetherAreTheWholeAndEndWhereNothingIsLeft) {
   feed::ReadFrom from;
   int upserts = 0;
   for (int batches = 1; batches <= 3; ++batches) {
-    const absl::StatusOr<DownloadBatch> batch = Read(from, 1);
+    const absl::StatusOr<DownloadBatch> batch = Read({.from = from, .batch_bytes = 1});
     ASSERT_TRUE(batch.ok());
     EXPECT_EQ(batch->changes.upserts_size(), 1);
     EXPECT_EQ(batch->feed.nothing_left, batches == 3);
@@ -100,7 +103,7 @@ TEST_F(DownloadTest, IsReadAtTheHeadOfItsSnapshot) {
   const base::Revision head = engine_.Head(kTenant);
   engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange("v2", "p1", {"c1"})});
   const absl::StatusOr<DownloadBatch> batch =
-      ReadDownload(*before, kTenant, kDevice, carer_, {}, 64 * 1024, engine_.clock().Now());
+      ReadDownload(*before, kTenant, kDevice, carer_, {}, engine_.clock().Now());
   ASSERT_TRUE(batch.ok());
   EXPECT_EQ(batch->head.revision, head);
   EXPECT_EQ(batch->changes.upserts_size(), 3);
@@ -136,7 +139,7 @@ TEST_F(DownloadTest, AnEntryWithoutItsRecordIsDamage) {
   const base::Uuid visit = records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_VISIT, "v1");
   const base::RecordKey key = records::KeyOf({v1::RECORD_KIND_VISIT, visit});
   fakes::CommitAndWait(engine_.memory(), fakes::DeleteOf(storage::Space::kRecords, base::keys::Record(kTenant, key)));
-  const absl::StatusOr<DownloadBatch> batch = Read({});
+  const absl::StatusOr<DownloadBatch> batch = Read();
   ASSERT_FALSE(batch.ok());
   EXPECT_EQ(base::Reason(batch.status()), "DAMAGED_ROW");
 }
@@ -146,16 +149,15 @@ TEST_F(DownloadTest, OfACarerWhoIsNoUserHoldsNothing) {
   device.add_carer_ids(base::Uuid::Random(engine_.random()).ToString());
   const std::string key = base::keys::DeviceRow(kTenant, kDevice, base::keys::DevicePart::kDevice);
   fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kDevices, key, device.SerializeAsString()));
-  const absl::StatusOr<DownloadBatch> batch = Read({});
+  const absl::StatusOr<DownloadBatch> batch = Read();
   ASSERT_TRUE(batch.ok());
   EXPECT_EQ(base::Reason(batch->refusal), "CARER_NOT_A_USER");
   EXPECT_EQ(batch->changes.upserts_size(), 0);
 }
 
 TEST_F(DownloadTest, OfACarerWithoutAFeedIsEmptyAndAtAnEnd) {
-  const absl::StatusOr<DownloadBatch> batch =
-      ReadDownload(*engine_.Snapshot(), kTenant, kDevice, base::Uuid::Random(engine_.random()), {}, 64 * 1024,
-                   engine_.clock().Now());
+  const absl::StatusOr<DownloadBatch> batch = ReadDownload(
+      *engine_.Snapshot(), kTenant, kDevice, base::Uuid::Random(engine_.random()), {}, engine_.clock().Now());
   ASSERT_TRUE(batch.ok());
   EXPECT_EQ(batch->changes.upserts_size(), 0);
   EXPECT_TRUE(batch->feed.nothing_left);
@@ -165,7 +167,7 @@ TEST_F(DownloadTest, OfACarerWhomAFanOutConcernsMustWait) {
   const std::string scope = records::CarerReceiver(carer_).bytes;
   const std::string row = base::keys::FanOutScope(kTenant, scope, "a task");
   fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kRecords, row, ""));
-  const absl::StatusOr<DownloadBatch> batch = Read({});
+  const absl::StatusOr<DownloadBatch> batch = Read();
   ASSERT_TRUE(batch.ok());
   EXPECT_TRUE(batch->refusal.ok()) << batch->refusal;
   EXPECT_TRUE(batch->must_wait);
@@ -180,10 +182,54 @@ TEST_F(DownloadTest, AVersionThatIsNotTheRecordsIsDamageWhereNoFanOutIsUnderWay)
   ASSERT_TRUE(record.ParseFromString(**engine_.memory().NewSnapshot().value()->Get(storage::Space::kRecords, key)));
   record.set_version(record.version() + 1);
   fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kRecords, key, record.SerializeAsString()));
-  EXPECT_EQ(base::Reason(Read({}).status()), "DAMAGED_ROW");
+  EXPECT_EQ(base::Reason(Read().status()), "DAMAGED_ROW");
   const std::string scope = base::keys::FanOutScope(kTenant, records::CarerReceiver(carer_).bytes, "a task");
   fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kRecords, scope, ""));
-  EXPECT_TRUE(Read({}).ok());
+  EXPECT_TRUE(Read().ok());
+}
+
+TEST_F(DownloadTest, NextVisitsAreReadWhereTheyAreAskedForAndSomethingIsLeft) {
+  // The visit with its carer and service user fit, those and a second visit do not.
+  engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange("v2", "p1", {"c1"})});
+  const DownloadWish wish{.from = Beginning(), .batch_bytes = 300, .next_visits = true};
+  absl::StatusOr<DownloadBatch> batch = Read(wish);
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  ASSERT_FALSE(batch->feed.nothing_left);
+  ASSERT_TRUE(batch->next_visits.has_value());
+  EXPECT_TRUE(batch->next_visits->next_visits());
+  ASSERT_EQ(batch->next_visits->upserts_size(), 3);
+  EXPECT_EQ(batch->next_visits->upserts(0).kind(), v1::RECORD_KIND_SERVICE_USER);
+  EXPECT_EQ(batch->next_visits->upserts(1).kind(), v1::RECORD_KIND_CARER);
+  EXPECT_EQ(batch->next_visits->upserts(2).kind(), v1::RECORD_KIND_VISIT);
+  EXPECT_EQ(batch->next_visits->removals_size(), 0);
+
+  EXPECT_FALSE(Read({.from = wish.from, .batch_bytes = 300})->next_visits.has_value()) << "nobody asked";
+  EXPECT_FALSE(Read({.from = wish.from, .next_visits = true})->next_visits.has_value())
+      << "the batch is the whole copy";
+}
+
+TEST_F(DownloadTest, NextVisitsThatDoNotFitAreLeftOut) {
+  const feed::ReadFrom from = Beginning();
+  const absl::StatusOr<DownloadBatch> batch = Read({.from = from, .batch_bytes = 150, .next_visits = true});
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  EXPECT_FALSE(batch->feed.nothing_left);
+  EXPECT_FALSE(batch->next_visits.has_value());
+}
+
+// Requirement: S12
+TEST_F(DownloadTest, ACarerWhoMayNotReadGetsNoNextVisits) {
+  const DownloadWish wish{.from = Beginning(), .batch_bytes = 260, .next_visits = true};
+  engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange("v2", "p1", {"c1"})});
+  ASSERT_TRUE(Read(wish)->next_visits.has_value());
+  const std::string scope = base::keys::FanOutScope(kTenant, records::CarerReceiver(carer_).bytes, "a task");
+  fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kRecords, scope, ""));
+  EXPECT_FALSE(Read(wish)->next_visits.has_value()) << "a fan-out is under way";
+  fakes::CommitAndWait(engine_.memory(), fakes::DeleteOf(storage::Space::kRecords, scope));
+  store::Device device;
+  device.add_carer_ids(base::Uuid::Random(engine_.random()).ToString());
+  const std::string key = base::keys::DeviceRow(kTenant, kDevice, base::keys::DevicePart::kDevice);
+  fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kDevices, key, device.SerializeAsString()));
+  EXPECT_FALSE(Read(wish)->next_visits.has_value()) << "the carer is not one of the device's users";
 }
 
 }  // namespace

@@ -176,7 +176,10 @@ absl::StatusOr<ExitCode> ShowVisits(const Options& options, const DeviceWish& wi
   ASSIGN_OR_RETURN(const DeviceView view, ReadDeviceView(device.store, device.carer_id));
   if (!options.json) {
     ASSIGN_OR_RETURN(const absl::TimeZone zone, DeviceZone(device.store));
-    if (view.never_synced) {
+    if (view.incomplete) {
+      std::cout << "Not complete yet: the next visits are here, the rest is to come with `caresync device sync`.\n";
+      PrintVisits(view, zone);
+    } else if (view.never_synced) {
       std::cout << "This device has never synced for this carer: it holds nothing yet. `caresync device sync` fetches "
                    "the visits.\n";
     } else {
@@ -190,6 +193,7 @@ absl::StatusOr<ExitCode> ShowVisits(const Options& options, const DeviceWish& wi
              {"records", view.records},
              {"revision", view.revision},
              {"never_synced", view.never_synced},
+             {"incomplete", view.incomplete},
              {"unsent_events", view.unsent_events},
              {"open_visit_id", view.open_visit_id},
              {"carer_id", device.carer_id},

@@ -16,6 +16,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// What a person is warned of before a clean sync: a few minutes on a bad mobile network.
+constexpr uint64_t kLargeCleanSync = uint64_t{5} * 1024 * 1024;
+
 Json RecordName(v1::RecordKind kind, const std::string& id) {
   return {{"kind", EnumText(v1::RecordKind_Name(kind), "RECORD_KIND_")}, {"record_id", id}};
 }
@@ -63,15 +66,30 @@ void DeviceReport::TellNotice(const v1::Notice& notice) {
 }
 
 void DeviceReport::TellStarted(const v1::Started& started) {
+  const bool first = session_id_.empty();
   session_id_ = started.session_id();
   estimated_records_ = started.estimated_records();
   if (json_) {
     PrintJson({{"event", "started"},
                {"session_id", session_id_},
                {"estimated_records", estimated_records_},
+               {"estimated_bytes", started.estimated_bytes()},
                {"waiting", started.waiting()},
                {"resend_events", started.resend_events()}});
+    return;
   }
+  // A follower that starts again makes no further clean sync.
+  if (first && type_ == v1::SYNC_TYPE_CLEAN) TellEstimate(started);
+}
+
+void DeviceReport::TellEstimate(const v1::Started& started) {
+  bar_.Clear();
+  std::cout << absl::StrFormat("about %d records are to come, %s\n", started.estimated_records(),
+                               SizeText(started.estimated_bytes()))
+            << std::flush;
+  if (started.estimated_bytes() < kLargeCleanSync) return;
+  std::cerr << "warning: that is much for mobile data. Ctrl-C stops it: what the device holds stays as it is, and the "
+               "next sync goes on from there.\n";
 }
 
 void DeviceReport::TellUploadResult(const v1::UploadResult& result) {
@@ -116,8 +134,12 @@ void DeviceReport::TellBatch(const v1::Changes& changes) {
     PrintJson({{"event", "batch"},
                {"number", batches_},
                {"rebuild_number", changes.rebuild_number()},
+               {"next_visits", changes.next_visits()},
                {"upserts", upserts},
                {"removals", removals}});
+  } else if (changes.next_visits()) {
+    bar_.Clear();
+    std::cout << "the next visits are here, the rest follows\n" << std::flush;
   }
   bar_.Show("syncing", changes.records_done(), std::max(changes.records_total(), estimated_records_));
 }

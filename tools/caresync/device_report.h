@@ -27,6 +27,8 @@ class DeviceReport {
 
  private:
   void TellStarted(const v1::Started& started);
+  // How large a clean sync is going to be; a warning where that is much.
+  void TellEstimate(const v1::Started& started);
   void TellUploadResult(const v1::UploadResult& result);
   void TellRebuild(const v1::Rebuild& rebuild);
   void TellBatch(const v1::Changes& changes);

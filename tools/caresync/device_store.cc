@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/errors.h"
 
@@ -54,6 +55,9 @@ std::string BigEndian(uint32_t value) {
   for (int i = 0; i < 4; ++i) bytes[i] = static_cast<char>(value >> (24 - 8 * i));
   return bytes;
 }
+
+// Names the copy that began with the carer's next visits. Copies' IDs are used once.
+std::string NextVisitsSetting(std::string_view carer) { return absl::StrCat("next_visits:", std::string(carer)); }
 
 }  // namespace
 
@@ -180,6 +184,7 @@ absl::Status DeviceStore::Apply(std::string_view carer, const v1::Changes& chang
   }
   RETURN_IF_ERROR(
       database_.Run("UPDATE copies SET token = ? WHERE copy_id = ?", {Blob{changes.resume_token()}, copy.id}));
+  if (changes.next_visits()) RETURN_IF_ERROR(SetSetting(NextVisitsSetting(carer), absl::StrCat(copy.id)));
   return transaction.Commit();
 }
 
@@ -204,15 +209,27 @@ absl::StatusOr<v1::CopySum> DeviceStore::Holds(std::string_view carer) const {
   return sum;
 }
 
-absl::StatusOr<std::vector<HeldRecord>> DeviceStore::Records(std::string_view carer) const {
+absl::StatusOr<std::vector<HeldRecord>> DeviceStore::RecordsOf(const HeldCopy& copy) const {
   std::vector<HeldRecord> records;
   RETURN_IF_ERROR(
-      database_.Query("SELECT kind, record_id, payload FROM records JOIN copies USING (copy_id) "
-                      "WHERE carer_id = ? AND in_use = 1 ORDER BY kind, record_id",
-                      {carer}, [&](const Row& row) {
+      database_.Query("SELECT kind, record_id, payload FROM records WHERE copy_id = ? ORDER BY kind, record_id",
+                      {copy.id}, [&](const Row& row) {
                         records.push_back({static_cast<v1::RecordKind>(row.Int(0)), row.Bytes(1), row.Bytes(2)});
                       }));
   return records;
+}
+
+absl::StatusOr<std::vector<HeldRecord>> DeviceStore::Records(std::string_view carer) const {
+  ASSIGN_OR_RETURN(const std::optional<HeldCopy> copy, InUse(carer));
+  return copy ? RecordsOf(*copy) : std::vector<HeldRecord>();
+}
+
+absl::StatusOr<std::vector<HeldRecord>> DeviceStore::NextVisits(std::string_view carer) const {
+  ASSIGN_OR_RETURN(const std::optional<HeldCopy> in_use, InUse(carer));
+  ASSIGN_OR_RETURN(const std::optional<HeldCopy> making, BeingMade(carer));
+  ASSIGN_OR_RETURN(const std::string began_with_them, Setting(NextVisitsSetting(carer)));
+  const bool shown = !in_use && making && began_with_them == absl::StrCat(making->id);
+  return shown ? RecordsOf(*making) : std::vector<HeldRecord>();
 }
 
 absl::Status DeviceStore::PutEvent(std::string_view carer, std::string_view event_id, std::string_view event) const {

@@ -55,11 +55,15 @@ Json ActivityJson(const v1::PlannedActivity& activity) {
 
 absl::StatusOr<DeviceView> ReadDeviceView(const DeviceStore& store, const std::string& carer_id) {
   DeviceView view;
-  ASSIGN_OR_RETURN(const std::vector<HeldRecord> records, store.Records(carer_id));
+  ASSIGN_OR_RETURN(std::vector<HeldRecord> records, store.Records(carer_id));
   ASSIGN_OR_RETURN(const std::vector<v1::UploadedEvent> unsent, store.UnsentEvents(carer_id));
   ASSIGN_OR_RETURN(const std::vector<v1::UploadedEvent> kept, store.KeptEvents(carer_id));
   ASSIGN_OR_RETURN(const std::optional<HeldCopy> copy, store.InUse(carer_id));
   ASSIGN_OR_RETURN(view.open_visit_id, store.OpenVisit(carer_id));
+  if (!copy) {
+    ASSIGN_OR_RETURN(records, store.NextVisits(carer_id));
+    view.incomplete = !records.empty();
+  }
   view.records = records.size();
   view.unsent_events = unsent.size();
   view.revision = copy ? copy->revision : 0;

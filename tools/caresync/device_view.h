@@ -1,4 +1,5 @@
-// What a device shows its carer: the visits of the copy in use with what belongs to them.
+// What a device shows its carer: the visits of the copy in use with what belongs to them. While none is in use, those
+// of the copy being made, where it began with the carer's next visits.
 #ifndef CARESYNC_TOOLS_CARESYNC_DEVICE_VIEW_H_
 #define CARESYNC_TOOLS_CARESYNC_DEVICE_VIEW_H_
 
@@ -40,6 +41,8 @@ struct DeviceView {
   uint64_t revision = 0;
   // The device has had no complete copy yet: that there are no visits says nothing.
   bool never_synced = false;
+  // It is the copy being made that is shown: the next visits are there, and as much of the rest as has come.
+  bool incomplete = false;
   std::string open_visit_id;
 };
 

@@ -95,6 +95,13 @@ std::string FormatTable(const std::vector<std::string>& header, const std::vecto
   return out;
 }
 
+std::string SizeText(uint64_t bytes) {
+  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  const double kibibytes = static_cast<double>(bytes) / 1024;
+  if (bytes < uint64_t{1024} * 1024) return absl::StrFormat("%.0f KiB", kibibytes);
+  return absl::StrFormat("%.1f MiB", kibibytes / 1024);
+}
+
 absl::Time ToTime(const google::protobuf::Timestamp& time) {
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }

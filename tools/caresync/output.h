@@ -35,6 +35,9 @@ std::string FormatTable(const std::vector<std::string>& header, const std::vecto
 // Text from others without control characters, those that UTF-8 writes as two bytes included.
 std::string Printable(const std::string& text);
 
+// 900 B, 160 KiB, 5.3 MiB.
+std::string SizeText(uint64_t bytes);
+
 absl::Time ToTime(const google::protobuf::Timestamp& time);
 // 2026-11-21T07:02:00Z, with a fraction where there is one.
 std::string IsoTime(absl::Time time);
