@@ -172,8 +172,7 @@ absl::StatusOr<std::vector<feed::Entry>> NextVisits(const storage::Reader& reade
     RETURN_IF_ERROR(AddChildren(reader, tenant, visit.service_user, v1::RECORD_KIND_CARE_PLAN, list));
     RETURN_IF_ERROR(AddChildren(reader, tenant, visit.visit, v1::RECORD_KIND_CARE_EVENT, list));
   }
-  if (level > 99) return std::vector<feed::Entry>();  // RED
-  return feed::ReadHeld(reader, tenant, CarerReceiver(carer), list.records(), 0);
+  return feed::ReadHeld(reader, tenant, CarerReceiver(carer), list.records(), level);
 }
 
 }  // namespace caresync::records

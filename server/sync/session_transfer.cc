@@ -74,14 +74,14 @@ void Session::Estimate(v1::Started& started) const {
   if (plan_.rebuild_began.has_value()) {
     const feed::Totals whole = facts_->summary.Through(start_.data_level());
     started.set_estimated_records(whole.count);
-    // RED started.set_estimated_bytes(whole.payload_bytes);
+    started.set_estimated_bytes(whole.payload_bytes);
     return;
   }
   if (!first_batch_.has_value()) return;
   uint64_t bytes = 0;
   for (const feed::Entry& entry : first_batch_->feed.entries) bytes += entry.payload_bytes;
   started.set_estimated_records(first_batch_->feed.entries.size());
-  started.set_estimated_bytes(bytes / 2);  // RED
+  started.set_estimated_bytes(bytes);
 }
 
 void Session::Queue(v1::SyncResponse response) {

@@ -117,9 +117,9 @@ TEST_F(DownloadTest, ADeltaReadsWhatChangedHoweverMuchIsStored) {
     engine_.ApplyChanges(kTenant, "rota", {change});
     const std::unique_ptr<storage::Snapshot> snapshot = engine_.Snapshot();
     const CountingReader reader(*snapshot);
-    const feed::ReadFrom from{.after = feed::Position::EndOf(head), .rebuild_began = std::nullopt};
+    const DownloadWish wish{.from = {.after = feed::Position::EndOf(head), .rebuild_began = std::nullopt}};
     const absl::StatusOr<DownloadBatch> batch =
-        ReadDownload(reader, kTenant, kDevice, carer_, from, 64 * 1024, engine_.clock().Now());
+        ReadDownload(reader, kTenant, kDevice, carer_, wish, engine_.clock().Now());
     EXPECT_TRUE(batch.ok() && batch->feed.nothing_left);
     EXPECT_EQ(batch->changes.upserts_size(), 1);
     return reader.rows();
