@@ -4,17 +4,14 @@
 #include <optional>
 #include <utility>
 
-#include "caresync/store/stored.pb.h"
 #include "server/base/errors.h"
-#include "server/base/keys.h"
 #include "server/base/status_macros.h"
-#include "server/base/stored.h"
 #include "server/base/uuid.h"
-#include "server/devices/drops.h"
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
 #include "server/rpc/device_export_stream.h"
 #include "server/rpc/unary.h"
+#include "server/sync/asked_drops.h"
 #include "server/sync/unrecorded_ends.h"
 
 namespace caresync::rpc {
@@ -50,18 +47,6 @@ UnaryHandler<Request, Response> ReadingReport(Edge& edge,
       });
 }
 
-// Tells the device, where it is connected, whose copies it is to drop.
-void TellDrops(const Edge& edge, const base::TenantId& tenant, const base::Uuid& device) {
-  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = edge.store.NewSnapshot();
-  if (!snapshot.ok()) return;
-  const auto row = base::GetStored<store::Device>(
-      **snapshot, storage::Space::kDevices, base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kDevice));
-  // What cannot be read now, or is not told, is told by the device's next start.
-  if (!row.ok() || !row->has_value()) return;
-  const sync::DropAsked asked{devices::PendingDrops(**row)};
-  if (!asked.carer_ids.empty()) edge.sync.live.Tell(tenant, device, asked);
-}
-
 absl::StatusOr<v1::RequestSyncResponse> RequestSyncOf(const Edge& edge, const base::TenantId& tenant,
                                                       const v1::RequestSyncRequest& request) {
   const std::optional<base::Uuid> device = base::Uuid::Parse(request.device_uuid());
@@ -81,7 +66,7 @@ void Update(Edge& edge, const access::Identity& caller, const v1::UpdateDeviceRe
                         if (!updated.ok()) return answer(updated);
                         // This may be the store's own thread, which must not wait for a read.
                         edge.executor.Post([&edge, tenant, uuid, answer] {
-                          TellDrops(edge, tenant, *base::Uuid::Parse(uuid));
+                          sync::TellDrops(edge.sync, tenant, *base::Uuid::Parse(uuid));
                           answer(ReadDevice(edge, tenant, uuid));
                         });
                       });

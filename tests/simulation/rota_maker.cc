@@ -61,6 +61,8 @@ v1::ApplyChangesRequest RotaMaker::EverybodyBack(const std::string& source) {
   for (auto& [place, change] : sent_) {
     if (place.first != source || !change.has_carer()) continue;
     change.mutable_carer()->set_left(false);
+    // A branch that never came would keep the carer away.
+    change.mutable_carer()->clear_branch();
     *request.add_changes() = change;
   }
   return request;

@@ -1,5 +1,6 @@
 #include "tests/simulation/simulated_server.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/base/internal/raw_logging.h"
@@ -11,6 +12,7 @@
 #include "server/records/review_resolution.h"
 #include "server/records/window.h"
 #include "server/roster/apply_changes.h"
+#include "server/sync/asked_drops.h"
 
 namespace caresync::simulation {
 
@@ -25,11 +27,7 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       sequencer_(store_, clock, random_, executor_, subscriptions_, opening_, room),
       closing_edge_(clock),
       tasks_(store_, sequencer_, clock, executor_),
-      registry_(store_, clock, executor_,
-                [this](const base::TenantId& tenant, const base::Uuid& device, const std::vector<std::string>& drop) {
-                  if (drop.empty()) return;
-                  executor_.Post([this, tenant, device, drop] { live_.Tell(tenant, device, sync::DropAsked{drop}); });
-                }),
+      registry_(store_, clock, executor_),
       // Every server of a seed has the store's key, which copies of the store share.
       sealer_(std::string(32, 'k')),
       parts_{store_,  sequencer_, subscriptions_, clock,       executor_,  random_,
@@ -45,6 +43,15 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
 SimulatedServer::~SimulatedServer() {
   tasks_.Stop();
   executor_.RunAll();
+}
+
+void SimulatedServer::UpdateDevice(const base::TenantId& tenant, const v1::UpdateDeviceRequest& request,
+                                   std::function<void(absl::Status)> done) {
+  const std::optional<base::Uuid> device = base::Uuid::Parse(request.device_uuid());
+  registry_.Update(tenant, request, [this, tenant, device, done = std::move(done)](const absl::Status& updated) {
+    if (updated.ok()) executor_.Post([this, tenant, device] { sync::TellDrops(parts_, tenant, *device); });
+    done(updated);
+  });
 }
 
 void SimulatedServer::RunOut() {

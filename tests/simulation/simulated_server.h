@@ -4,9 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
+#include "caresync/v1/devices.pb.h"
+#include "server/base/ids.h"
 #include "server/base/sealed_token.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
@@ -38,11 +42,14 @@ class SimulatedServer {
   // crashed, so that what it still does leads nowhere.
   void RunOut();
 
+  // As DeviceService.UpdateDevice does it: a device that is connected is told what it is to drop.
+  void UpdateDevice(const base::TenantId& tenant, const v1::UpdateDeviceRequest& request,
+                    std::function<void(absl::Status)> done);
+
   storage::MemoryStore& memory() { return *memory_; }
   fakes::FaultyStore& store() { return store_; }
   fakes::ManualExecutor& executor() { return executor_; }
   commit::Sequencer& sequencer() { return sequencer_; }
-  devices::DeviceRegistry& registry() { return registry_; }
   sync::LiveSessions& live() { return live_; }
   const base::TokenSealer& sealer() const { return sealer_; }
   const sync::SyncParts& parts() const { return parts_; }

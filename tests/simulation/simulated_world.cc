@@ -104,8 +104,8 @@ void SimulatedWorld::Enrol(const Device& device) {
   request.set_allow_missing(true);
   request.set_set_users(true);
   for (const base::Uuid& carer : device.carers) request.add_carer_ids(carer.ToString());
-  server_->registry().Update(device.tenant, request,
-                             [](const absl::Status& done) { ABSL_RAW_CHECK(done.ok(), "no device"); });
+  server_->UpdateDevice(device.tenant, request,
+                        [](const absl::Status& done) { ABSL_RAW_CHECK(done.ok(), "no device"); });
   server_->executor().RunAll();
 }
 

@@ -91,7 +91,9 @@ void SimulatedWorld::CompareEvents() {
       Count("event taken back by a restore, of a carer who was refused after it");
       continue;
     }
-    if (effective == kept) Fail(absl::StrCat("event ", event.event_id(), effective ? " is there twice" : " is lost"));
+    if (effective == kept)
+      Fail(absl::StrCat("event ", event.event_id(), effective ? " is there twice" : " is lost", " of device ",
+                        answered.sender.device.ToString(), " and carer ", answered.sender.carer.ToString()));
   }
   const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
   for (const base::TenantId& tenant : tenants_) {

@@ -148,7 +148,7 @@ void SimulatedWorld::GiveAllBack() {
     request.set_set_blocked(true);
     request.set_set_users(true);
     for (const base::Uuid& carer : device.carers) request.add_carer_ids(carer.ToString());
-    server_->registry().Update(device.tenant, request, [this](const absl::Status& done) {
+    server_->UpdateDevice(device.tenant, request, [this](const absl::Status& done) {
       if (!done.ok()) Fail(absl::StrCat("a device cannot be given back: ", done.ToString()));
     });
   }

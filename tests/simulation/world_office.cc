@@ -137,7 +137,7 @@ void SimulatedWorld::ChangeDevice() {
   }
   const bool blocks = request.blocked();
   const bool takes_off = request.set_users() && request.carer_ids_size() < static_cast<int>(device.carers.size());
-  server_->registry().Update(device.tenant, request, [this, blocks, takes_off](const absl::Status& done) {
+  server_->UpdateDevice(device.tenant, request, [this, blocks, takes_off](const absl::Status& done) {
     if (retiring_ || !done.ok()) return;
     Count(blocks ? "device blocked" : takes_off ? "user taken off a device" : "device allowed");
   });

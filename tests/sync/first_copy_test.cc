@@ -11,6 +11,7 @@
 #include "server/service_users/care_plans.h"
 #include "server/sync/resume_token.h"
 #include "server/sync/session_driver.h"
+#include "server/sync/unrecorded_ends.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -55,7 +56,7 @@ class FirstCopyTest : public testing::Test {
   v1::SyncSummary LastSync() {
     v1::ListSyncsRequest request;
     request.set_device_uuid(kDevice.ToString());
-    const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, server_.parts().opening);
+    const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, SyncsOf(server_.parts()));
     return syncs.ok() && syncs->syncs_size() > 0 ? syncs->syncs(0) : v1::SyncSummary();
   }
 
@@ -145,8 +146,10 @@ TEST_F(FirstCopyTest, OnAnyCutTheDeviceGoesOnAndHoldsTheWholeAtLast) {
       peer.Say(device.Start(carer_, v1::SYNC_TYPE_STANDARD));
       peer.Settle();
       for (size_t applied = 0; applied < messages; ++applied) {
-        const std::optional<v1::SyncRequest> ack = device.Apply(carer_, *peer.Take());
-        if (acks) peer.Say(*ack);
+        const std::optional<v1::SyncResponse> response = peer.Take();
+        if (!response.has_value()) break;
+        const std::optional<v1::SyncRequest> ack = device.Apply(carer_, *response);
+        if (acks && !response->has_caught_up()) peer.Say(*ack);
       }
       peer.Settle();
       ASSERT_FALSE(peer.end().has_value());

@@ -11,6 +11,7 @@
 #include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
 #include "server/sync/session_driver.h"
+#include "server/sync/unrecorded_ends.h"
 #include "server/tenants/tenants.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
@@ -80,7 +81,7 @@ class WindowSyncTest : public testing::Test {
     v1::GetDeviceRequest request;
     request.set_device_uuid(kDevice.ToString());
     const auto device = devices::GetDevice(*engine_.Snapshot(), kTenant, request,
-                                           {.opening = server_.parts().opening, .now = engine_.clock().Now()});
+                                           {.syncs = SyncsOf(server_.parts()), .now = engine_.clock().Now()});
     EXPECT_TRUE(device.ok()) << device.status();
     return device.value_or(v1::Device());
   }
@@ -196,7 +197,7 @@ TEST_F(WindowSyncTest, TheHistorySaysHowManyBytesWereSent) {
   fakes::RunDevice(device_, carer_, peer);
   v1::ListSyncsRequest request;
   request.set_device_uuid(kDevice.ToString());
-  const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, server_.parts().opening);
+  const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, SyncsOf(server_.parts()));
   ASSERT_TRUE(syncs.ok()) << syncs.status();
   ASSERT_EQ(syncs->syncs_size(), 1);
   EXPECT_EQ(syncs->syncs(0).bytes_sent(), bytes);

@@ -137,7 +137,8 @@ absl::StatusOr<ExitCode> Sync(const Options& options, const DeviceWish& wish, co
   absl::Status status = opened.status();
   if (opened.ok()) {
     run.device = opened->uuid;
-    run.plan = {opened->uuid.ToString(), sync.name, sync.app_version, opened->carer_id, type, sync.follow, sync.data_level};
+    run.plan = {opened->uuid.ToString(), sync.name, sync.app_version, opened->carer_id, type, sync.follow,
+                sync.data_level};
     run.kill = sync.kill;
     status = SyncOpen(options, *opened, std::move(run), report, held);
   }
