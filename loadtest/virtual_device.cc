@@ -57,6 +57,7 @@ v1::SyncRequest VirtualDevice::MakeStart(v1::SyncType type, bool follow) {
   start.set_sync_type(type);
   start.set_follow(follow);
   start.set_unsent_events(static_cast<uint32_t>(unsent_.size()));
+  start.set_uploads_token(uploads_token_);
   if (!recorded_) start.set_last_interruption(v1::INTERRUPTION_CAUSE_UNKNOWN);
   start.set_resume_token(making_.has_value() ? making_->token : in_use_.token);
   if (!making_.has_value() && !in_use_.token.empty()) *start.mutable_holds() = in_use_.records.Sum();
@@ -87,6 +88,7 @@ std::optional<v1::SyncRequest> VirtualDevice::Handle(const v1::SyncResponse& res
 }
 
 void VirtualDevice::OnResults(const v1::UploadResult& result) {
+  uploads_token_ = result.uploads_token();
   for (const v1::EventResult& named : result.results()) {
     if (unsent_.empty() || unsent_.front().upload.event_id() != named.event_id()) {
       Expect(false, absl::StrCat("a result names ", named.event_id(), ", which is not the next event that has none"));

@@ -81,6 +81,7 @@ class VirtualDevice {
   const std::string carer_id_;
 
   Copy in_use_;
+  std::string uploads_token_;
   std::optional<Copy> making_;
   uint64_t last_sequence_ = 0;
   std::deque<OwnEvent> unsent_;

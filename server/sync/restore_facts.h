@@ -2,6 +2,8 @@
 #ifndef CARESYNC_SERVER_SYNC_RESTORE_FACTS_H_
 #define CARESYNC_SERVER_SYNC_RESTORE_FACTS_H_
 
+#include <string>
+
 #include "server/base/ids.h"
 #include "server/restore/standing.h"
 
@@ -13,8 +15,8 @@ struct RestoreFacts {
   restore::Standing standing;
   // Events that were sent to a sync which began below it may be lost.
   base::Revision losses_noted = 0;
-  // The token's cursor is the first to show that its timeline's commits are lost.
-  bool loss_to_note = false;
+  // Commits of this timeline are lost, as a foreign cursor of the device is the first to show. Empty: none.
+  std::string loss_to_note;
 };
 
 }  // namespace caresync::sync

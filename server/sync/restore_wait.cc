@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "server/base/errors.h"
 #include "server/base/limits.h"
@@ -14,14 +15,21 @@ namespace caresync::sync {
 namespace limits = base::limits;
 
 absl::StatusOr<RestoreFacts> ReadRestoreFacts(const storage::Reader& reader, const base::TenantId& tenant,
-                                              const std::optional<ResumeToken>& token, const StartFacts& facts,
+                                              const StartTokens& tokens, const StartFacts& facts,
                                               const restore::Opening& opening, absl::Time now) {
   RestoreFacts restore;
-  const std::string timeline = token.has_value() ? token->cursor.timeline : "";
-  ASSIGN_OR_RETURN(const restore::Losses losses, restore::LossesOf(reader, tenant, timeline));
+  const bool uploads_lost = facts.uploads_standing == commit::CursorStanding::kForeign;
+  const bool copy_lost = tokens.copy.has_value() && facts.token_standing == commit::CursorStanding::kForeign;
+  std::vector<std::string> lost;
+  if (uploads_lost) lost.push_back(tokens.uploads->cursor.timeline);
+  if (copy_lost) lost.push_back(tokens.copy->cursor.timeline);
+  ASSIGN_OR_RETURN(restore::Losses losses, restore::LossesOf(reader, tenant, ""));
   restore.losses_noted = losses.noted;
-  if (!token.has_value() || facts.token_standing != commit::CursorStanding::kForeign) return restore;
-  restore.loss_to_note = !losses.is_noted;
+  for (const std::string& timeline : lost) {
+    ASSIGN_OR_RETURN(losses, restore::LossesOf(reader, tenant, timeline));
+    if (!losses.is_noted) restore.loss_to_note = timeline;
+  }
+  if (!copy_lost) return restore;
   ASSIGN_OR_RETURN(restore.standing,
                    restore::StandingOf(reader, tenant, opening, tenants::RestoreWait(facts.tenant), now));
   return restore;

@@ -14,9 +14,9 @@
 
 namespace caresync::sync {
 
-// `facts` are those of the token, read from the same snapshot. Errors: those of reading.
+// `facts` are those of the tokens, read from the same snapshot. Errors: those of reading.
 absl::StatusOr<RestoreFacts> ReadRestoreFacts(const storage::Reader& reader, const base::TenantId& tenant,
-                                              const std::optional<ResumeToken>& token, const StartFacts& facts,
+                                              const StartTokens& tokens, const StartFacts& facts,
                                               const restore::Opening& opening, absl::Time now);
 
 // OK where nothing keeps the device from a rebuild: its cursor is no foreign one, or its own time for one has come.

@@ -7,6 +7,7 @@ namespace caresync::sync {
 namespace {
 
 constexpr char kPurpose[] = "resume";
+constexpr char kUploadsPurpose[] = "uploads";
 
 }  // namespace
 
@@ -41,6 +42,26 @@ absl::StatusOr<ResumeToken> OpenToken(const base::TokenSealer& sealer, const bas
   token.rebuild_number = stored.rebuild_number();
   if (stored.rebuild_began_plus_1() != 0) token.rebuild_began = stored.rebuild_began_plus_1() - 1;
   return token;
+}
+
+std::string SealUploadsToken(const base::TokenSealer& sealer, const base::TenantId& tenant, const UploadsToken& token) {
+  store::UploadsToken stored;
+  stored.set_device_uuid(token.device.ToString());
+  stored.set_carer_id(token.carer.ToString());
+  stored.set_timeline(token.cursor.timeline);
+  stored.set_revision(token.cursor.revision);
+  return sealer.Seal(kUploadsPurpose, tenant.text(), stored.SerializeAsString());
+}
+
+std::optional<UploadsToken> OpenUploadsToken(const base::TokenSealer& sealer, const base::TenantId& tenant,
+                                             std::string_view sealed) {
+  const std::optional<std::string> content = sealer.Open(kUploadsPurpose, tenant.text(), sealed);
+  store::UploadsToken stored;
+  if (!content.has_value() || !stored.ParseFromString(*content)) return std::nullopt;
+  const std::optional<base::Uuid> device = base::Uuid::Parse(stored.device_uuid());
+  const std::optional<base::Uuid> carer = base::Uuid::Parse(stored.carer_id());
+  if (!device.has_value() || !carer.has_value()) return std::nullopt;
+  return UploadsToken{*device, *carer, {stored.timeline(), stored.revision()}};
 }
 
 }  // namespace caresync::sync

@@ -1,5 +1,5 @@
-// The resume token: where a device's copy of one carer's records stands. Opaque to the device, authenticated, bound to
-// its tenant.
+// The tokens that a device keeps for one carer: where its copy stands, and up to where its events were taken. Opaque to
+// the device, authenticated, bound to their tenant.
 #ifndef CARESYNC_SERVER_SYNC_RESUME_TOKEN_H_
 #define CARESYNC_SERVER_SYNC_RESUME_TOKEN_H_
 
@@ -37,6 +37,22 @@ std::string SealToken(const base::TokenSealer& sealer, const base::TenantId& ten
 // Errors: TOKEN_NOT_VALID where it was not made by this store for this tenant.
 absl::StatusOr<ResumeToken> OpenToken(const base::TokenSealer& sealer, const base::TenantId& tenant,
                                       std::string_view sealed);
+
+// Up to where the store held a carer's events from a device. A value.
+struct UploadsToken {
+  base::Uuid device;
+  base::Uuid carer;
+  // The head after the last of them was taken.
+  base::CommitPoint cursor;
+
+  bool operator==(const UploadsToken&) const = default;
+};
+
+std::string SealUploadsToken(const base::TokenSealer& sealer, const base::TenantId& tenant, const UploadsToken& token);
+
+// nullopt where it was not made by this store for this tenant.
+std::optional<UploadsToken> OpenUploadsToken(const base::TokenSealer& sealer, const base::TenantId& tenant,
+                                             std::string_view sealed);
 
 }  // namespace caresync::sync
 

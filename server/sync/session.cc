@@ -83,8 +83,9 @@ void Session::OnFirstMessage(v1::SyncRequest request) {
       token_refusal_ = token.status();
     }
   }
+  start_uploads_token_ = OpenUploadsToken(sealer_, identity_.tenant, start_.uploads_token());
   phase_ = Phase::kLoading;
-  actions_.push_back(LoadAction{start_token_});
+  actions_.push_back(LoadAction{{start_token_, start_uploads_token_}});
 }
 
 void Session::On(LoadedEvent event) {
@@ -214,7 +215,7 @@ void Session::OnBegun(const storage::CommitResult& result) {
     more_left_ = true;
     success_ = Success::kNotYet;
     phase_ = Phase::kLoading;
-    actions_.push_back(LoadAction{start_token_});
+    actions_.push_back(LoadAction{{start_token_, start_uploads_token_}});
     return;
   }
   if (result.outcome == CommitOutcome::kFull) return EndUnrecorded(errors::StoreFull());

@@ -87,6 +87,8 @@ struct RowsWrittenEvent {
 // Answers TakeEventsAction.
 struct EventsTakenEvent {
   absl::StatusOr<v1::UploadResult> result;
+  // The head after the last of the events was taken.
+  base::CommitPoint head = {};
 };
 // The carer's feed has moved to `revision`. Several moves may come as one event, with the last one's revision.
 struct MovedEvent {
@@ -124,7 +126,7 @@ struct SendAction {
 struct ReadNextAction {};
 // Read what the start is judged by.
 struct LoadAction {
-  std::optional<ResumeToken> token;
+  StartTokens tokens;
 };
 // List the session among the live ones; another one of the device is ended.
 struct EnterAction {};
@@ -247,6 +249,8 @@ class Session {
   void WriteBegin(storage::Durability durability);
   void FinishAtOnce(const DownloadBatch& batch);
   v1::SyncResponse StartedResponse();
+  // Whether events of the device that had their result may be lost, as its uploads token shows.
+  bool UploadsMayBeLost() const;
   // A refused device whose token shows that it holds the carer's copy is to drop it, whatever is known of that here.
   void NoteOwnCopy();
   void Estimate(v1::Started& started) const;
@@ -325,6 +329,7 @@ class Session {
   // What the sync began with.
   v1::Start start_;
   std::optional<ResumeToken> start_token_;
+  std::optional<UploadsToken> start_uploads_token_;
   std::optional<StartFacts> facts_;
   StartPlan plan_;
   // Nothing may be downloaded, for this reason; declared events are taken first.

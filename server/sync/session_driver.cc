@@ -107,21 +107,24 @@ void SessionDriver::Perform(ReadNextAction action) { peer_.ReadNext(); }
 void SessionDriver::Perform(LoadAction action) {
   const SessionIdentity& identity = session_.identity();
   const bool another_open = parts_.live.IsOpen(identity.tenant, identity.device);
-  absl::StatusOr<StartFacts> facts = ReadFacts(action.token);
-  if (facts.ok() && facts->restore.loss_to_note) return NoteLoss(*action.token, another_open);
+  absl::StatusOr<StartFacts> facts = ReadFacts(action.tokens);
+  if (facts.ok() && !facts->restore.loss_to_note.empty()) {
+    return NoteLoss(std::move(action), facts->restore.loss_to_note);
+  }
   Enqueue(LoadedEvent{std::move(facts), another_open});
 }
 
-void SessionDriver::NoteLoss(const ResumeToken& token, bool another_open) {
+void SessionDriver::NoteLoss(LoadAction action, const std::string& timeline) {
   parts_.sequencer.Submit(
       session_.identity().tenant,
-      [opening = parts_.opening, timeline = token.cursor.timeline](commit::Transaction& transaction) {
+      [opening = parts_.opening, timeline](commit::Transaction& transaction) {
         return restore::NoteLost(transaction, opening, timeline);
       },
       // Before it is noted no copy may be made anew: the cursor would be gone that shows it.
-      [self = shared_from_this(), token, another_open](const absl::StatusOr<commit::Committed>& noted) {
-        if (!noted.ok()) return self->Enqueue(LoadedEvent{noted.status(), another_open});
-        self->Enqueue(LoadedEvent{self->ReadFacts(token), another_open});
+      [self = shared_from_this(), action = std::move(action)](const absl::StatusOr<commit::Committed>& noted) {
+        const SessionIdentity& identity = self->session_.identity();
+        if (noted.ok()) return self->Perform(action);
+        self->Enqueue(LoadedEvent{noted.status(), self->parts_.live.IsOpen(identity.tenant, identity.device)});
       });
 }
 
@@ -152,13 +155,13 @@ void SessionDriver::Perform(SubscribeAction action) {
   });
 }
 
-absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const std::optional<ResumeToken>& token) const {
+absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const StartTokens& tokens) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
   const SessionIdentity& identity = session_.identity();
-  ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(*snapshot, identity, token));
+  ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(*snapshot, identity, tokens));
   const restore::Opening opening{parts_.opening, parts_.opened_time};
   ASSIGN_OR_RETURN(facts.restore,
-                   ReadRestoreFacts(*snapshot, identity.tenant, token, facts, opening, parts_.clock.Now()));
+                   ReadRestoreFacts(*snapshot, identity.tenant, tokens, facts, opening, parts_.clock.Now()));
   return facts;
 }
 
@@ -237,7 +240,7 @@ void SessionDriver::TakeFrom(int first, std::shared_ptr<Taking> taking) {
         if (!committed.ok()) return self->Enqueue(EventsTakenEvent{committed.status()});
         const int taken = taking->result.results_size();
         if (taken < taking->upload.events_size()) return self->TakeFrom(taken, taking);
-        self->Enqueue(EventsTakenEvent{std::move(taking->result)});
+        self->Enqueue(EventsTakenEvent{std::move(taking->result), committed->head});
       },
       taking->upload.ByteSizeLong());
 }

@@ -93,9 +93,9 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   std::optional<SessionEvent> NextEvent() ABSL_LOCKS_EXCLUDED(mutex_);
   // A timer that fired just before it was set anew or forgotten.
   bool IsStale(const SessionEvent& event) const;
-  absl::StatusOr<StartFacts> ReadFacts(const std::optional<ResumeToken>& token) const;
-  // Lets the tenant know that commits of the token's timeline are lost; then reads the facts anew, and answers.
-  void NoteLoss(const ResumeToken& token, bool another_open);
+  absl::StatusOr<StartFacts> ReadFacts(const StartTokens& tokens) const;
+  // Lets the tenant know that commits of `timeline` are lost; then loads anew.
+  void NoteLoss(LoadAction action, const std::string& timeline);
   absl::StatusOr<DownloadBatch> ReadFeed(const ReadBatchAction& action) const;
   void CarryOut(SessionAction action);
   void Perform(SendAction action);

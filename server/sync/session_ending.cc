@@ -17,7 +17,7 @@ void Session::Fail(absl::Status status, v1::SyncOutcome outcome, bool abandon) {
   switch (phase_) {
     case Phase::kAwaitingStart:
       phase_ = Phase::kLoading;
-      actions_.push_back(LoadAction{std::nullopt});
+      actions_.push_back(LoadAction{});
       return;
     case Phase::kLoading:
     case Phase::kFirstBatch:

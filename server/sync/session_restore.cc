@@ -14,8 +14,17 @@ void Session::NoteLostEvents() {
   // A cursor can be known, or there can be none, though events were lost: a sync that was cut between its uploads and
   // its download left nothing that tells of them. So everybody is asked once, phones that seem to be new among them.
   if (last_began < facts_->restore.losses_noted) rows_->WantResendOfAll();
+  if (UploadsMayBeLost()) rows_->WantResend();
   const bool foreign = start_token_.has_value() && facts_->token_standing == commit::CursorStanding::kForeign;
   if (foreign && CheckDownload(identity_, start_, start_token_, *facts_).ok()) rows_->WantResend();
+}
+
+bool Session::UploadsMayBeLost() const {
+  if (start_.uploads_token().empty()) return false;
+  // One that cannot be read comes from nowhere that is known; one that is too old tells nothing any more.
+  const bool own = start_uploads_token_.has_value() && start_uploads_token_->device == identity_.device &&
+                   start_uploads_token_->carer == identity_.carer;
+  return !own || facts_->uploads_standing != commit::CursorStanding::kKnown;
 }
 
 }  // namespace caresync::sync

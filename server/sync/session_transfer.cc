@@ -48,6 +48,8 @@ void Session::On(EventsTakenEvent event) {
   if (!uploads_.empty()) actions_.push_back(TakeEventsAction{uploads_.front()});
   v1::SyncResponse response;
   *response.mutable_upload_result() = *std::move(event.result);
+  response.mutable_upload_result()->set_uploads_token(
+      SealUploadsToken(sealer_, identity_.tenant, {identity_.device, identity_.carer, event.head}));
   outbox_.push_back(std::move(response));
   Continue();
 }

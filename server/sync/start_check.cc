@@ -22,7 +22,7 @@ namespace errors = base::errors;
 namespace limits = base::limits;
 
 absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,
-                                          const std::optional<ResumeToken>& token) {
+                                          const StartTokens& tokens) {
   StartFacts facts;
   ASSIGN_OR_RETURN(facts.tenant, tenants::GetTenant(reader, identity.tenant));
   ASSIGN_OR_RETURN(facts.head, commit::ReadHead(reader, identity.tenant));
@@ -36,8 +36,11 @@ absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const S
   ASSIGN_OR_RETURN(facts.rows, devices::ReadStartRows(reader, identity.tenant, identity.device));
   ASSIGN_OR_RETURN(facts.pending_drops, devices::ReadPendingDrops(reader, identity.tenant, facts.rows.rows));
   ASSIGN_OR_RETURN(facts.summary, feed::ReadSummary(reader, identity.tenant, records::CarerReceiver(identity.carer)));
-  if (token.has_value()) {
-    ASSIGN_OR_RETURN(facts.token_standing, commit::Standing(reader, identity.tenant, token->cursor));
+  if (tokens.copy.has_value()) {
+    ASSIGN_OR_RETURN(facts.token_standing, commit::Standing(reader, identity.tenant, tokens.copy->cursor));
+  }
+  if (tokens.uploads.has_value()) {
+    ASSIGN_OR_RETURN(facts.uploads_standing, commit::Standing(reader, identity.tenant, tokens.uploads->cursor));
   }
   return facts;
 }

@@ -29,6 +29,12 @@ struct SessionIdentity {
   absl::Time credential_end = absl::InfiniteFuture();
 };
 
+// What a start says of the state of the store that it knew; each nullopt where it says nothing that can be read.
+struct StartTokens {
+  std::optional<ResumeToken> copy;
+  std::optional<UploadsToken> uploads;
+};
+
 // What a start is judged by, read from one snapshot.
 struct StartFacts {
   store::Tenant tenant;
@@ -39,6 +45,8 @@ struct StartFacts {
   feed::FeedSummary summary;
   // Of the token in `start`, where it has one.
   commit::CursorStanding token_standing = commit::CursorStanding::kForeign;
+  // Of the uploads token in `start`; kKnown where it has none.
+  commit::CursorStanding uploads_standing = commit::CursorStanding::kKnown;
   RestoreFacts restore;
   // Carers whose copies the device must drop (devices::ReadPendingDrops).
   std::vector<std::string> pending_drops;
@@ -52,7 +60,7 @@ absl::Status WhyNotPermitted(const std::optional<store::Device>& device, const b
 
 // Errors: TENANT_UNKNOWN; those of reading.
 absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,
-                                          const std::optional<ResumeToken>& token);
+                                          const StartTokens& tokens);
 
 // How a sync goes on from what the device holds.
 struct StartPlan {

@@ -80,6 +80,7 @@ v1::SyncRequest TestDevice::Start(const base::Uuid& carer, v1::SyncType type) {
   const bool unfinished = data.making.has_value() && !data.making->token.empty();
   start.set_resume_token(unfinished ? data.making->token : data.token);
   start.set_unsent_events(static_cast<uint32_t>(data.unsent.size()));
+  start.set_uploads_token(data.uploads_token);
   if (!unfinished && !data.token.empty()) *start.mutable_holds() = SumOf(data.in_use);
   return request;
 }
@@ -134,6 +135,8 @@ void TestDevice::Drop(const google::protobuf::RepeatedPtrField<std::string>& car
 }
 
 void TestDevice::ApplyResults(CarerData& data, const v1::UploadResult& result) {
+  Expect(!result.uploads_token().empty(), "results have no uploads token");
+  data.uploads_token = result.uploads_token();
   for (const v1::EventResult& named : result.results()) {
     const auto event = std::find_if(data.unsent.begin(), data.unsent.end(),
                                     [&named](const auto& unsent) { return unsent.event_id() == named.event_id(); });

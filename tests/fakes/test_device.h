@@ -46,6 +46,8 @@ class TestDevice {
     std::set<std::string> declared;
     // Events that a result has named: kept for the day on which the server asks for them again.
     std::vector<v1::UploadedEvent> answered;
+    // The last that came with results.
+    std::string uploads_token;
     // The last result of each event that one came for.
     std::map<std::string, v1::EventResult> results;
     // Syncs that the server said it has recorded.

@@ -16,7 +16,8 @@ CREATE TABLE IF NOT EXISTS device (
 );
 CREATE TABLE IF NOT EXISTS carer (
   carer_id TEXT PRIMARY KEY,
-  open_visit_id TEXT NOT NULL DEFAULT ''
+  open_visit_id TEXT NOT NULL DEFAULT '',
+  uploads_token BLOB NOT NULL DEFAULT x''  -- the last that came with results
 );
 CREATE TABLE IF NOT EXISTS copy (
   copy_id INTEGER PRIMARY KEY,
@@ -110,6 +111,16 @@ class DeviceState:
     def set_interruption(self, cause):
         with self.transaction() as database:
             database.execute("UPDATE device SET interruption = ?", (cause,))
+
+    def uploads_token(self, carer_id):
+        """The last that came with results of the carer's events; empty: none did."""
+        row = self.database.execute("SELECT uploads_token FROM carer WHERE carer_id = ?", (carer_id,)).fetchone()
+        return row[0] if row else b""
+
+    def set_uploads_token(self, carer_id, token):
+        with self.transaction() as database:
+            database.execute("INSERT INTO carer (carer_id, uploads_token) VALUES (?, ?) "
+                             "ON CONFLICT DO UPDATE SET uploads_token = excluded.uploads_token", (carer_id, token))
 
     def open_visit(self, carer_id):
         """The visit that the carer is logged into; empty: none."""

@@ -109,7 +109,8 @@ class Sync:
         start = pb.Start(device_uuid=wish.device_uuid, device_name=wish.device_name, app_version=wish.app_version,
                          data_level=wish.data_level, carer_id=carer, sync_type=wish.sync_type, follow=wish.follow,
                          unsent_events=len(unsent), open_visit_id=self._state.open_visit(carer),
-                         form_in_progress=wish.form_in_progress, last_interruption=last_interruption)
+                         form_in_progress=wish.form_in_progress, uploads_token=self._state.uploads_token(carer),
+                         last_interruption=last_interruption)
         start.device_time.GetCurrentTime()
         being_made, in_use = self._copies.being_made(carer), self._copies.in_use(carer)
         copy = being_made if being_made and being_made.resume_token else in_use
@@ -167,6 +168,8 @@ class Sync:
             raise GaveUp(f"about {started.estimated_bytes} bytes were to come")
 
     def _on_upload_result(self, upload_result):
+        # Before the results: killed in between, the device sends these events once more, and nothing is missed.
+        self._state.set_uploads_token(self._wish.carer_id, upload_result.uploads_token)
         self._events.settle(upload_result.results)
         for result in upload_result.results:
             self._say("result", event_id=result.event_id, outcome=name_of(pb.EventOutcome, result.outcome),

@@ -78,5 +78,15 @@ TEST_F(ResumeTokenTest, ThatNamesNoDeviceIsNotValid) {
   ExpectNotValid(sealer_, kTenant, SealToken(sealer_, kTenant, token));
 }
 
+TEST_F(ResumeTokenTest, AnUploadsTokenOpensAsItWasSealedAndIsNoOther) {
+  const UploadsToken token{Token().device, Token().carer, {"timeline", 41}};
+  const std::string sealed = SealUploadsToken(sealer_, kTenant, token);
+  EXPECT_EQ(OpenUploadsToken(sealer_, kTenant, sealed), token);
+  EXPECT_EQ(OpenUploadsToken(sealer_, fakes::Tenant("another"), sealed), std::nullopt);
+  EXPECT_EQ(OpenUploadsToken(sealer_, kTenant, SealToken(sealer_, kTenant, Token())), std::nullopt);
+  EXPECT_EQ(OpenUploadsToken(sealer_, kTenant, ""), std::nullopt);
+  ExpectNotValid(sealer_, kTenant, sealed);
+}
+
 }  // namespace
 }  // namespace caresync::sync

@@ -41,6 +41,7 @@ absl::StatusOr<v1::Start> DeviceClient::MakeStart(absl::Time now, size_t unsent_
   start.set_sync_type(plan_.type);
   start.set_follow(plan_.follow);
   start.set_unsent_events(static_cast<uint32_t>(unsent_events));
+  ASSIGN_OR_RETURN(*start.mutable_uploads_token(), store_.UploadsToken(plan_.carer_id));
   *start.mutable_device_time() = base::ToTimestamp(now);
   ASSIGN_OR_RETURN(*start.mutable_open_visit_id(), store_.OpenVisit(plan_.carer_id));
   ASSIGN_OR_RETURN(const v1::InterruptionCause cause, store_.BeginSync(plan_.carer_id));
@@ -117,7 +118,11 @@ absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::AckOf(const v1::Syn
 absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::Handle(const v1::SyncResponse& response, absl::Time now) {
   const std::string& carer = plan_.carer_id;
   if (response.has_started()) RETURN_IF_ERROR(HandleStarted(response.started()));
-  if (response.has_upload_result()) RETURN_IF_ERROR(store_.SetResults(response.upload_result(), now));
+  if (response.has_upload_result()) {
+    // Before the results: killed in between, the device sends these events once more, and nothing is missed.
+    RETURN_IF_ERROR(store_.SetUploadsToken(plan_.carer_id, response.upload_result().uploads_token()));
+    RETURN_IF_ERROR(store_.SetResults(response.upload_result(), now));
+  }
   if (response.has_rebuild()) RETURN_IF_ERROR(store_.BeginCopy(carer, response.rebuild().rebuild_number()));
   if (response.has_changes()) RETURN_IF_ERROR(store_.Apply(carer, response.changes()));
   if (response.has_caught_up()) RETURN_IF_ERROR(store_.CaughtUp(carer, response.caught_up()));

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/errors.h"
@@ -55,6 +56,8 @@ std::string BigEndian(uint32_t value) {
   for (int i = 0; i < 4; ++i) bytes[i] = static_cast<char>(value >> (24 - 8 * i));
   return bytes;
 }
+
+std::string UploadsTokenSetting(std::string_view carer) { return absl::StrCat("uploads_token:", std::string(carer)); }
 
 // Names the copy that began with the carer's next visits. Copies' IDs are used once.
 std::string NextVisitsSetting(std::string_view carer) { return absl::StrCat("next_visits:", std::string(carer)); }
@@ -301,6 +304,16 @@ absl::Status DeviceStore::SetResults(const v1::UploadResult& results, absl::Time
                        result.event_id(), int64_t{v1::EVENT_OUTCOME_KNOWN}}));
   }
   return transaction.Commit();
+}
+
+absl::StatusOr<std::string> DeviceStore::UploadsToken(std::string_view carer) const {
+  ASSIGN_OR_RETURN(const std::string hex, Setting(UploadsTokenSetting(carer)));
+  return absl::HexStringToBytes(hex);
+}
+
+absl::Status DeviceStore::SetUploadsToken(std::string_view carer, std::string_view token) const {
+  // Settings are text.
+  return SetSetting(UploadsTokenSetting(carer), absl::BytesToHexString(std::string(token)));
 }
 
 absl::Status DeviceStore::ForgetOldEvents(absl::Time now) const {

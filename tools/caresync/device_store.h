@@ -102,6 +102,9 @@ class DeviceStore {
   // An accepted event stays 14 days from its first result, for the day on which a server asks for it again; that the
   // server knows it already changes nothing of what came of it.
   absl::Status SetResults(const v1::UploadResult& results, absl::Time now) const;
+  // The last that came with results of the carer's events; empty: none did.
+  absl::StatusOr<std::string> UploadsToken(std::string_view carer) const;
+  absl::Status SetUploadsToken(std::string_view carer, std::string_view token) const;
   // Drops the events whose 14 days are over.
   absl::Status ForgetOldEvents(absl::Time now) const;
   // All that are kept, by running number, sent or not.
