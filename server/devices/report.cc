@@ -11,6 +11,7 @@
 #include "caresync/store/stored.pb.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/limits.h"
 #include "server/base/page.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
@@ -186,8 +187,15 @@ absl::StatusOr<v1::ListDevicesResponse> ListDevices(const storage::Reader& reade
     found.pop_back();
     response.set_next_page_token(base::EncodePageToken(query.fingerprint, found.back().sort_key));
   }
-  for (const Candidate& device : found) {
-    ASSIGN_OR_RETURN(*response.add_devices(), report.RowOf(device.uuid, device.rows));
+  size_t bytes = 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    v1::Device& row = *response.add_devices();
+    ASSIGN_OR_RETURN(row, report.RowOf(found[i].uuid, found[i].rows));
+    bytes += row.ByteSizeLong();
+    if (bytes > base::limits::kRecordBytes && i + 1 < found.size()) {
+      response.set_next_page_token(base::EncodePageToken(query.fingerprint, found[i].sort_key));
+      break;
+    }
   }
   return response;
 }

@@ -1,10 +1,12 @@
 // Copies that the device must drop at once: told, and recorded when it says that it did.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "server/base/errors.h"
+#include "server/base/uuid.h"
 #include "server/sync/session.h"
 
 namespace caresync::sync {
@@ -31,9 +33,12 @@ bool Session::AwaitsDrops() const { return !half_closed_ && (!drops_told_.empty(
 
 void Session::OnDropped(const v1::Ack& ack) {
   std::vector<std::string> dropped;
-  for (const std::string& carer : ack.dropped_carer_ids()) {
+  for (const std::string& id : ack.dropped_carer_ids()) {
+    // Told in lower case; a device may spell it as it likes.
+    const std::optional<base::Uuid> carer = base::Uuid::Parse(id);
+    if (!carer.has_value()) continue;
     // One that it was not told to drop is its own affair, but what is said of it here would be wrong.
-    if (drops_told_.erase(carer) > 0) dropped.push_back(carer);
+    if (drops_told_.erase(carer->ToString()) > 0) dropped.push_back(carer->ToString());
   }
   if (dropped.empty()) return;
   for (const std::string& carer : dropped) rows_->ForgetCopy(carer);

@@ -4,12 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "caresync/store/stored.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/limits.h"
 #include "server/base/uuid.h"
 #include "server/devices/device_rows.h"
 #include "tests/fakes/commits.h"
@@ -256,6 +258,42 @@ TEST_F(ReportTest, PagesShowEachDeviceOnceInEveryOrder) {
     } while (!request.page_token().empty());
     EXPECT_EQ(paged, all) << order;
   }
+}
+
+// Devices of as many users with as long names as there may be: a page of them must fit into what a client receives.
+TEST_F(ReportTest, APageOfLargeRowsHoldsFewerAndGoesOn) {
+  constexpr size_t kClientReceives = 4 * 1024 * 1024;
+  std::vector<v1::RosterChange> changes;
+  for (size_t i = 0; i < base::limits::kDeviceUsers; ++i) {
+    changes.push_back(fakes::CarerChange(absl::StrCat("long", i)));
+    std::string name;
+    for (size_t j = 0; j < base::limits::kNameCharacters; ++j) name += "\U0001F469";
+    changes.back().mutable_carer()->set_name(name);
+  }
+  std::vector<std::string> users;
+  for (const v1::ChangeResult& result : engine_.ApplyChanges(tenant_, "rota", changes)) {
+    users.push_back(result.record_id());
+  }
+  constexpr int kDevices = 120;
+  for (int number = 1; number <= kDevices; ++number) Enrol(number, north_, users);
+
+  v1::ListDevicesRequest request;
+  request.set_page_size(base::limits::kPageSizeMost);
+  std::vector<int> seen;
+  int pages = 0;
+  do {
+    const absl::StatusOr<v1::ListDevicesResponse> page = List(request);
+    ASSERT_TRUE(page.ok()) << page.status();
+    ASSERT_GT(page->devices_size(), 0);
+    EXPECT_LT(page->ByteSizeLong(), kClientReceives);
+    const std::vector<int> numbers = Numbers(request);
+    seen.insert(seen.end(), numbers.begin(), numbers.end());
+    request.set_page_token(page->next_page_token());
+    ++pages;
+  } while (!request.page_token().empty());
+  EXPECT_GT(pages, 1);
+  ASSERT_EQ(seen.size(), static_cast<size_t>(kDevices));
+  for (int i = 0; i < kDevices; ++i) EXPECT_EQ(seen[i], i + 1);
 }
 
 TEST_F(ReportTest, RefusesWhatIsNoRequest) {
