@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def check_by_hand(checker):
             step = dict(told, ADDR=address or "")
             if match := re.search(r"sync as carer (\S+) .*SYNC_TYPE_(\w+)", line):
                 step |= {"STEP": "sync", "CARER_ID": match.group(1), "SYNC_TYPE": match.group(2)}
-            elif match := re.search(r"as carer (\S+) .*record (\d+) event\(s\) on the visit (\S+)", line):
+            elif match := re.search(r"as carer (\S+) .*record (\d+) note\(s\) on the visit (\S+)", line):
                 step |= {"STEP": "record", "CARER_ID": match.group(1), "RECORD_EVENTS": match.group(2),
                          "VISIT_ID": match.group(3)}
             else:
@@ -105,23 +106,63 @@ def check_by_hand(checker):
         expect(process.wait(timeout=60) == 0 and "1 of 1 scenarios passed" in lines[-1], "".join(lines))
 
 
+def check_app_without_care_plans(checker):
+    """At level 1 it passes what there is for it; that it is taken for one of level 2 is told."""
+    level = f"CARESYNC_CHECK_DATA_LEVEL=1 {checker.own_device}"
+    scenarios = [part for name in ("first_copy", "payload_bytes") for part in ("--scenario", name)]
+    lines = checker.json_lines("--device-command", level, "--data-level", "1", "--timeout", PATIENCE, *scenarios)
+    expect(lines[-1]["passed"] == 2, lines)
+    lines = checker.json_lines("--device-command", level, "--timeout", PATIENCE, *scenarios, status=1)
+    expect(lines[-1]["broken_rules"] == ["DATA_LEVEL"], lines[-1])
+
+
+def is_running(process):
+    try:
+        with open(f"/proc/{process}/stat") as stat:
+            # A zombie is left to whoever reaps it.
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def check_ctrl_c(checker):
+    """Nothing is left: no process, no folder."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as elsewhere:
+        pipe = os.path.join(elsewhere, "pipe")
+        os.mkfifo(pipe)
+        device = f"echo $$ > {shlex.quote(pipe)}; exec sleep 600"
+        process = subprocess.Popen([checker.program, "check-client", "--device-command", device, "--scenario", "clean"],
+                                   stdout=subprocess.DEVNULL, env=checker.environment | {"TMPDIR": folder})
+        with open(pipe) as told:
+            device_process = int(told.readline())
+        expect(is_running(device_process) and os.listdir(folder), "the device does not run")
+        process.send_signal(signal.SIGINT)
+        status = process.wait(timeout=60)
+        expect(status == 130, f"status {status} after Ctrl-C")
+        expect(not is_running(device_process), "the device still runs")
+        expect(os.listdir(folder) == [], os.listdir(folder))
+
+
 def check_wrong_use(checker):
     def error(*arguments, status):
         return checker.json_lines(*arguments, status=status)[-1]["error"]["reason"]
 
     device = ["--device-command", "true"]
-    expect(error(*device, "--scenario", "no_such_scenario", status=1) == "SCENARIO_UNKNOWN", "an unknown scenario")
+    expect(error(*device, "--scenario", "no_such_scenario", status=2) == "SCENARIO_UNKNOWN", "an unknown scenario")
     for listen in ("nowhere", "127.0.0.1", "127.0.0.1:", "127.0.0.1:seven", "127.0.0.1:70000", ":7444"):
         expect(error(*device, "--listen", listen, status=2) == "USAGE", f"--listen {listen}")
     for timeout in ("0", "-1", "soon"):
         expect(error(*device, "--timeout", timeout, status=2) == "USAGE", f"--timeout {timeout}")
+    for level in ("0", "3", "all"):
+        expect(error(*device, "--data-level", level, status=2) == "USAGE", f"--data-level {level}")
+    expect(error(*device, "--data-level", "1", "--scenario", "data_level", status=2) == "USAGE", "data_level for level 1")
     expect(error("--scenario", "clean", status=2) == "USAGE", "--json by hand")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        expect(error(*device, "--listen", address, status=1) == "CANNOT_LISTEN", "a port that is taken")
-        _, told = checker.run(*device, "--listen", address, status=1)
+        expect(error(*device, "--listen", address, status=2) == "CANNOT_LISTEN", "a port that is taken")
+        _, told = checker.run(*device, "--listen", address, status=2)
         expect("CANNOT_LISTEN: cannot listen on " + address in told, told)
 
 
@@ -158,6 +199,8 @@ def main():
     check_wrong_use(checker)
     check_what_people_read(checker)
     check_broken_devices(checker)
+    check_app_without_care_plans(checker)
+    check_ctrl_c(checker)
     check_by_hand(checker)
     check_own_device(checker)
     print("the device keeps every rule")

@@ -4,6 +4,7 @@
 #include "gtest/gtest.h"
 #include "tests/cli/held_copy.h"
 #include "tools/caresync/errors.h"
+#include "tools/caresync/sqlite.h"
 
 namespace caresync::cli {
 namespace {
@@ -224,6 +225,26 @@ TEST(DeviceStore, TenantsDoNotShareAFile) {
   const StateFolder folder;
   ASSERT_TRUE(OpenStore(folder).Bind().ok());
   EXPECT_EQ(ErrorReason(DeviceStore::Open(folder.file(), "other").status()), "DEVICE_OF_OTHER_TENANT");
+}
+
+TEST(DeviceStore, AFileOfTheFirstFormatIsGoneOnWith) {
+  const StateFolder folder;
+  {
+    const DeviceStore store = OpenStore(folder);
+    ASSERT_TRUE(store.BeginCopy(kCarer, 1).ok());
+    ASSERT_TRUE(store.Apply(kCarer, Batch(1, "t1", {{"a", "A"}})).ok());
+    const auto file = Database::Open(folder.file());
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE(file->RunScript("ALTER TABLE records DROP COLUMN next_visit; PRAGMA user_version = 1").ok());
+  }
+  const DeviceStore store = OpenStore(folder);
+  EXPECT_THAT(*store.NextVisits(kCarer), IsEmpty());
+  v1::Changes soon = Batch(1, "t2", {{"b", "B"}});
+  soon.set_next_visits(true);
+  ASSERT_TRUE(store.Apply(kCarer, soon).ok());
+  ASSERT_EQ(store.NextVisits(kCarer)->size(), 1u);
+  ASSERT_TRUE(store.CaughtUp(kCarer, CaughtUpAt(1, "t3", 3)).ok());
+  EXPECT_THAT(HeldIds(store), ElementsAre("a", "b"));
 }
 
 TEST(DeviceStore, OneProcessSyncsAtATime) {

@@ -10,7 +10,7 @@
 
 namespace caresync::cli {
 
-// How a command ended that has told so itself: 0, or 1 where something failed.
+// How a command ended that has told so itself: 0, 1 where something failed, or what it documents.
 using ExitCode = int;
 
 // What the commands share. Outlives them.

@@ -16,7 +16,7 @@
 namespace caresync::cli {
 namespace {
 
-constexpr int64_t kFormat = 1;
+constexpr int64_t kFormat = 2;
 constexpr absl::Duration kAcceptedEventsKept = absl::Hours(24 * 14);
 
 constexpr char kTables[] = R"sql(
@@ -48,7 +48,12 @@ CREATE TABLE IF NOT EXISTS carers (
   open_visit_id TEXT NOT NULL DEFAULT '',
   syncing INTEGER NOT NULL DEFAULT 0,
   interruption INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
-PRAGMA user_version = 1;
+)sql";
+
+// Of a record of a copy being made: it came with the carer's next visits.
+constexpr char kSecondFormat[] = R"sql(
+ALTER TABLE records ADD COLUMN next_visit INTEGER NOT NULL DEFAULT 0;
+PRAGMA user_version = 2;
 )sql";
 
 std::string BigEndian(uint32_t value) {
@@ -59,8 +64,20 @@ std::string BigEndian(uint32_t value) {
 
 std::string UploadsTokenSetting(std::string_view carer) { return absl::StrCat("uploads_token:", std::string(carer)); }
 
-// Names the copy that began with the carer's next visits. Copies' IDs are used once.
-std::string NextVisitsSetting(std::string_view carer) { return absl::StrCat("next_visits:", std::string(carer)); }
+absl::StatusOr<int64_t> FormatOf(const Database& database) {
+  int64_t format = 0;
+  RETURN_IF_ERROR(database.Query("PRAGMA user_version", {}, [&](const Row& row) { format = row.Int(0); }));
+  return format;
+}
+
+absl::Status MakeTables(const Database& database) {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database));
+  // Another process may have been first.
+  ASSIGN_OR_RETURN(const int64_t format, FormatOf(database));
+  if (format < 1) RETURN_IF_ERROR(database.RunScript(kTables));
+  if (format < 2) RETURN_IF_ERROR(database.RunScript(kSecondFormat));
+  return transaction.Commit();
+}
 
 }  // namespace
 
@@ -86,14 +103,9 @@ absl::StatusOr<DeviceStore> DeviceStore::Open(const std::string& file, std::stri
   std::filesystem::create_directories(std::filesystem::path(file).parent_path(), failed);
   if (failed) return errors::FileNotWritable(file);
   ASSIGN_OR_RETURN(Database database, Database::Open(file));
-  int64_t format = 0;
-  RETURN_IF_ERROR(database.Query("PRAGMA user_version", {}, [&](const Row& row) { format = row.Int(0); }));
+  ASSIGN_OR_RETURN(const int64_t format, FormatOf(database));
   if (format > kFormat) return errors::DeviceStoreTooNew(file);
-  if (format == 0) {
-    ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database));
-    RETURN_IF_ERROR(database.RunScript(kTables));
-    RETURN_IF_ERROR(transaction.Commit());
-  }
+  if (format < kFormat) RETURN_IF_ERROR(MakeTables(database));
   DeviceStore store(file, std::string(tenant), std::move(database));
   RETURN_IF_ERROR(store.IsBound().status());
   return store;
@@ -177,9 +189,11 @@ absl::Status DeviceStore::Apply(std::string_view carer, const v1::Changes& chang
   ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
   ASSIGN_OR_RETURN(const HeldCopy copy, NamedCopy(carer, changes.rebuild_number()));
   for (const v1::Upsert& upsert : changes.upserts()) {
-    RETURN_IF_ERROR(
-        database_.Run("INSERT OR REPLACE INTO records (copy_id, kind, record_id, payload) VALUES (?, ?, ?, ?)",
-                      {copy.id, int64_t{upsert.kind()}, upsert.record_id(), Blob{upsert.payload()}}));
+    // Where it came with the next visits and comes again, it is still one of theirs.
+    RETURN_IF_ERROR(database_.Run(
+        "INSERT INTO records (copy_id, kind, record_id, payload, next_visit) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (copy_id, kind, record_id) DO UPDATE SET payload = excluded.payload",
+        {copy.id, int64_t{upsert.kind()}, upsert.record_id(), Blob{upsert.payload()}, int64_t{changes.next_visits()}}));
   }
   for (const v1::Removal& removal : changes.removals()) {
     RETURN_IF_ERROR(database_.Run("DELETE FROM records WHERE copy_id = ? AND kind = ? AND record_id = ?",
@@ -187,7 +201,6 @@ absl::Status DeviceStore::Apply(std::string_view carer, const v1::Changes& chang
   }
   RETURN_IF_ERROR(
       database_.Run("UPDATE copies SET token = ? WHERE copy_id = ?", {Blob{changes.resume_token()}, copy.id}));
-  if (changes.next_visits()) RETURN_IF_ERROR(SetSetting(NextVisitsSetting(carer), absl::StrCat(copy.id)));
   return transaction.Commit();
 }
 
@@ -212,11 +225,12 @@ absl::StatusOr<v1::CopySum> DeviceStore::Holds(std::string_view carer) const {
   return sum;
 }
 
-absl::StatusOr<std::vector<HeldRecord>> DeviceStore::RecordsOf(const HeldCopy& copy) const {
+absl::StatusOr<std::vector<HeldRecord>> DeviceStore::RecordsOf(const HeldCopy& copy, bool next_visits_only) const {
   std::vector<HeldRecord> records;
   RETURN_IF_ERROR(
-      database_.Query("SELECT kind, record_id, payload FROM records WHERE copy_id = ? ORDER BY kind, record_id",
-                      {copy.id}, [&](const Row& row) {
+      database_.Query("SELECT kind, record_id, payload FROM records WHERE copy_id = ? AND next_visit >= ? "
+                      "ORDER BY kind, record_id",
+                      {copy.id, int64_t{next_visits_only}}, [&](const Row& row) {
                         records.push_back({static_cast<v1::RecordKind>(row.Int(0)), row.Bytes(1), row.Bytes(2)});
                       }));
   return records;
@@ -224,15 +238,13 @@ absl::StatusOr<std::vector<HeldRecord>> DeviceStore::RecordsOf(const HeldCopy& c
 
 absl::StatusOr<std::vector<HeldRecord>> DeviceStore::Records(std::string_view carer) const {
   ASSIGN_OR_RETURN(const std::optional<HeldCopy> copy, InUse(carer));
-  return copy ? RecordsOf(*copy) : std::vector<HeldRecord>();
+  return copy ? RecordsOf(*copy, /*next_visits_only=*/false) : std::vector<HeldRecord>();
 }
 
 absl::StatusOr<std::vector<HeldRecord>> DeviceStore::NextVisits(std::string_view carer) const {
   ASSIGN_OR_RETURN(const std::optional<HeldCopy> in_use, InUse(carer));
   ASSIGN_OR_RETURN(const std::optional<HeldCopy> making, BeingMade(carer));
-  ASSIGN_OR_RETURN(const std::string began_with_them, Setting(NextVisitsSetting(carer)));
-  const bool shown = !in_use && making && began_with_them == absl::StrCat(making->id);
-  return shown ? RecordsOf(*making) : std::vector<HeldRecord>();
+  return !in_use && making ? RecordsOf(*making, /*next_visits_only=*/true) : std::vector<HeldRecord>();
 }
 
 absl::Status DeviceStore::PutEvent(std::string_view carer, std::string_view event_id, std::string_view event) const {

@@ -86,8 +86,8 @@ class DeviceStore {
   absl::StatusOr<v1::CopySum> Holds(std::string_view carer) const;
   // The copy in use, by kind and ID.
   absl::StatusOr<std::vector<HeldRecord>> Records(std::string_view carer) const;
-  // What can be shown while no copy is in use: the copy being made, where it began with the carer's next visits. By
-  // kind and ID; empty where there is none.
+  // What can be shown while no copy is in use: of the copy being made the records that came as the carer's next visits.
+  // By kind and ID; empty where there are none.
   absl::StatusOr<std::vector<HeldRecord>> NextVisits(std::string_view carer) const;
 
   // ---- Events
@@ -132,7 +132,7 @@ class DeviceStore {
   // Of another tenant than the one given to Open: an error.
   absl::StatusOr<bool> IsBound() const;
   absl::StatusOr<std::optional<HeldCopy>> FindCopy(std::string_view carer, bool in_use) const;
-  absl::StatusOr<std::vector<HeldRecord>> RecordsOf(const HeldCopy& copy) const;
+  absl::StatusOr<std::vector<HeldRecord>> RecordsOf(const HeldCopy& copy, bool next_visits_only) const;
   // The copy that a message with this rebuild number is about.
   absl::StatusOr<HeldCopy> NamedCopy(std::string_view carer, uint64_t rebuild_number) const;
   absl::Status PutEvent(std::string_view carer, std::string_view event_id, std::string_view event) const;

@@ -1,5 +1,5 @@
-// What a device shows its carer: the visits of the copy in use with what belongs to them. While none is in use, those
-// of the copy being made, where it began with the carer's next visits.
+// What a device shows its carer: the visits of the copy in use with what belongs to them. While none is in use, the
+// carer's next visits, where they came.
 #ifndef CARESYNC_TOOLS_CARESYNC_DEVICE_VIEW_H_
 #define CARESYNC_TOOLS_CARESYNC_DEVICE_VIEW_H_
 
@@ -41,7 +41,7 @@ struct DeviceView {
   uint64_t revision = 0;
   // The device has had no complete copy yet: that there are no visits says nothing.
   bool never_synced = false;
-  // It is the copy being made that is shown: the next visits are there, and as much of the rest as has come.
+  // Only the next visits are shown: the rest is still to come.
   bool incomplete = false;
   std::string open_visit_id;
 };

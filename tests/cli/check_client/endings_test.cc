@@ -34,6 +34,11 @@ TEST(EndingOf, SaysWhenToComeBackWhereTheServerDoes) {
   EXPECT_NE(std::string(told.message()).find("2 s"), std::string::npos) << told;
 }
 
+TEST(EndingOf, SaysWhatANoticeSaidBefore) {
+  const absl::Status told = errors::FromCall(EndingOf("SHUTTING_DOWN", absl::Seconds(7)), "a server");
+  EXPECT_NE(std::string(told.message()).find("7 s"), std::string::npos) << told;
+}
+
 TEST(EndingOf, OkIsOne) {
   EXPECT_TRUE(IsEnding("OK"));
   EXPECT_TRUE(EndingOf("OK").ok());

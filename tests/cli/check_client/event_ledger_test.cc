@@ -1,5 +1,7 @@
 #include "tools/caresync/check_client/event_ledger.h"
 
+#include <utility>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/proto_time.h"
@@ -9,6 +11,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 constexpr char kCarer[] = "11111111-1111-4111-8111-111111111111";
 constexpr char kVisit[] = "33333333-3333-4333-8333-333333333333";
@@ -46,14 +49,32 @@ EventLedger Ledger(bool counts_from_one = true) {
   return ledger;
 }
 
+// From, to.
+std::pair<size_t, size_t> Unsent(const EventLedger& ledger) {
+  const EventLedger::UnsentRange range = ledger.Unsent(kCarer);
+  return {range.least, range.most};
+}
+
+// Two events, answered by results that may be lost.
+EventLedger LedgerInDoubt() {
+  EventLedger ledger = Ledger();
+  for (const int number : {1, 2}) {
+    ledger.Take(kCarer, Of(number, static_cast<uint64_t>(number)), false);
+    ledger.Answered(IdOf(number));
+    ledger.Doubt(IdOf(number));
+  }
+  ledger.BeginStream();
+  return ledger;
+}
+
 TEST(EventLedger, TakesEventsInTheirOrder) {
   EventLedger ledger = Ledger();
   EXPECT_THAT(ledger.Take(kCarer, Of(1, 1), false), IsEmpty());
   EXPECT_THAT(ledger.Take(kCarer, Of(2, 2), false), IsEmpty());
   EXPECT_EQ(ledger.NameOf(IdOf(2)), "e2");
-  EXPECT_EQ(ledger.Unsent(kCarer), 2u);
+  EXPECT_THAT(Unsent(ledger), Pair(2, 2));
   ledger.Answered(IdOf(1));
-  EXPECT_EQ(ledger.Unsent(kCarer), 1u);
+  EXPECT_THAT(Unsent(ledger), Pair(1, 1));
 }
 
 TEST(EventLedger, AnEventWithoutAResultMayComeAgain) {
@@ -69,6 +90,37 @@ TEST(EventLedger, AnAnsweredOneOnlyWhereItIsAskedFor) {
   ledger.Answered(IdOf(1));
   EXPECT_THAT(ledger.Take(kCarer, Of(1, 1), true), IsEmpty());
   EXPECT_THAT(Rules(ledger.Take(kCarer, Of(1, 1), false)), ElementsAre("EVENT_ANSWERED"));
+}
+
+TEST(EventLedger, AnEventWhoseResultMayBeLostMayComeAgainOrNot) {
+  EventLedger ledger = LedgerInDoubt();
+  EXPECT_THAT(Unsent(ledger), Pair(0, 2));
+  EXPECT_FALSE(ledger.IsSettled(IdOf(1)));
+  EXPECT_TRUE(ledger.WasAnswered(IdOf(1)));
+  EXPECT_THAT(ledger.Take(kCarer, Of(1, 1), false), IsEmpty());
+  ledger.Answered(IdOf(1));
+  EXPECT_THAT(Unsent(ledger), Pair(0, 1));
+  EXPECT_THAT(Rules(ledger.Take(kCarer, Of(1, 1), false)), ElementsAre("EVENT_ANSWERED"));
+}
+
+TEST(EventLedger, ADeviceThatCountsNoneHasTheResults) {
+  EventLedger ledger = LedgerInDoubt();
+  ledger.Declared(kCarer, 0);
+  EXPECT_THAT(Unsent(ledger), Pair(0, 0));
+  EXPECT_THAT(Rules(ledger.Take(kCarer, Of(1, 1), false)), ElementsAre("EVENT_ANSWERED"));
+}
+
+TEST(EventLedger, ADeviceThatCountsAllHasNone) {
+  EventLedger ledger = LedgerInDoubt();
+  ledger.Declared(kCarer, 2);
+  EXPECT_THAT(Unsent(ledger), Pair(2, 2));
+  EXPECT_FALSE(ledger.WasAnswered(IdOf(1)));
+}
+
+TEST(EventLedger, ADeviceThatCountsSomeLeavesTheDoubt) {
+  EventLedger ledger = LedgerInDoubt();
+  ledger.Declared(kCarer, 1);
+  EXPECT_THAT(Unsent(ledger), Pair(0, 2));
 }
 
 TEST(EventLedger, AnEventThatCameEarlierThanOneBeforeItIsOutOfOrder) {

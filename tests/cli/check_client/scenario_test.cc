@@ -95,6 +95,16 @@ TEST(ParseScenarios, ReadsNotices) {
   EXPECT_EQ(TheItem<NoticeItem>(parsed->front().lines[1]).notice.going_away().reconnect_after().seconds(), 2);
 }
 
+TEST(ParseScenarios, ReadsUploads) {
+  const auto parsed = Parse(absl::StrCat("## one: A scenario.\nd1 of c1 records e1 on v1\n",
+                                         "d1 of c1 starts STANDARD with token none\n",
+                                         "d1 uploads e1\nd1 uploads what it declares\n", kEnd));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_THAT(std::get<Uploads>(parsed->front().lines[2].action).events, ElementsAre("e1"));
+  EXPECT_FALSE(std::get<Uploads>(parsed->front().lines[2].action).declared);
+  EXPECT_TRUE(std::get<Uploads>(parsed->front().lines[3].action).declared);
+}
+
 TEST(ParseScenarios, ReadsAcksOfDroppedCopies) {
   const auto parsed = ParseInStream("d1 gets: caught_up as t1\nd1 acks t1 and that it dropped c2 c3");
   ASSERT_TRUE(parsed.ok()) << parsed.status();
@@ -145,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"ChangesWithoutToken", InStream("d1 gets: changes +v1"), ":3: the token is missing"},
         BadFile{"ChangesWithoutSign", InStream("d1 gets: changes v1 as t1"), ":3: \"v1\" is neither"},
         BadFile{"CaughtUpWithRecords", InStream("d1 gets: caught_up +v1 as t1"), ":3: `caught_up` knows no"},
-        BadFile{"TokenGivenTwice", InStream("d1 gets: changes +v1 as t1, caught_up as t1"), ":3: t1 was given before"},
+        BadFile{"TokenGivenTwice", InStream("d1 gets: changes +c1 as t1, caught_up as t1"), ":3: t1 was given before"},
         BadFile{"TokenNeverGiven", InStream("d1 acks t1"), ":3: t1 was not given yet"},
         BadFile{"StartWithTokenNeverGiven", "## one: A scenario.\nd1 of c1 starts STANDARD with token t1\n",
                 ":2: t1 was not given yet"},
@@ -164,6 +174,38 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"RecordOfAnEventNeverRecorded", InStream("d1 gets: changes +e1 as t1"), ":3: e1 was not recorded"},
         BadFile{"RecordedTwice", "## one: A scenario.\nd1 of c1 records e1 e1 on v1\n", ":2: e1 was recorded before"},
         BadFile{"RecordedOnNothing", "## one: A scenario.\nd1 of c1 records e1\n", ":2: \"\" is no name such as v1"},
+        BadFile{"CompleteWithoutTheServiceUserOfAVisit", InStream("d1 gets: changes +c1 +v1 as t1, caught_up as t2"),
+                ":3: the copy is complete with v1 and without p1"},
+        BadFile{"CompleteWithoutTheCarerOfAVisit", InStream("d1 gets: changes +c2 +p1 +v1 as t1, caught_up as t2"),
+                ":3: the copy is complete with v1 and without c1"},
+        BadFile{"CompleteWithoutTheServiceUserOfAPlan", InStream("d1 gets: changes +a1 as t1, caught_up as t2"),
+                ":3: the copy is complete with a1 and without p1"},
+        BadFile{"CompleteWithoutTheVisitOfAnEvent",
+                absl::StrCat("## one: A scenario.\nd1 of c1 records e1 on v1\n",
+                             "d1 of c1 starts STANDARD with token none\n",
+                             "d1 gets: changes +e1 as t1, caught_up as t2\n", kEnd),
+                ":4: the copy is complete with e1 and without v1"},
+        BadFile{"CompleteAfterARemoval",
+                InStream("d1 gets: changes +c1 +p1 +v1 as t1, caught_up as t2\nd1 gets: changes -p1 as t3, "
+                         "caught_up as t4"),
+                ":4: the copy is complete with v1 and without p1"},
+        BadFile{"NewCopyThatLeansOnTheOldOne",
+                InStream("d1 gets: changes +c1 +p1 +v1 as t1, caught_up as t2\nd1 gets: rebuild EXPIRED, changes +c1 "
+                         "+v1 as t3, caught_up as t4"),
+                ":4: the copy is complete with v1 and without p1"},
+        BadFile{"CompleteAfterOneOfTheTokens",
+                absl::StrCat(kStart, "d1 gets: changes +c1 as t1\nd1 gets: changes +p1 as t2\n", kEnd,
+                             "d1 of c1 starts STANDARD with token t1 or t2\n",
+                             "d1 gets: changes +v1 as t3, caught_up as t4\n", kEnd),
+                ":7: the copy is complete with v1 and without p1"},
+        BadFile{"NextVisitBeforeItsServiceUser", InStream("d1 gets: next_visits +c1 +v1 +p1 as t1"),
+                ":3: v1 comes before p1"},
+        BadFile{"NextVisitBeforeItsCarer", InStream("d1 gets: next_visits +p1 +v1 +c1 as t1"),
+                ":3: v1 comes before c1"},
+        BadFile{"TokenOfASyncThatMayBeRefused",
+                absl::StrCat("## one: A scenario.\nd1 of c1 starts CLEAN or refuses with token none\n",
+                             "d1 gets: caught_up as t1\n", kEnd, "d1 of c1 starts STANDARD with token t1\n"),
+                ":5: t1 was not given yet"},
         BadFile{"UnknownEnding", InStream("d1 is told: GO_HOME"), ":3: no stream ends with \"GO_HOME\""},
         BadFile{"UnknownNotice", InStream("d1 gets: notice hello"), ":3: there is no notice \"hello\""},
         BadFile{"TimeWithoutUnit", InStream("d1 gets: notice going_away 2"), ":3: give a time"}),

@@ -1,4 +1,5 @@
-// The command line's own device in the test's process, right or with one fault of those that clients have.
+// The command line's own device in the test's process: right, right in another way, or with one fault of those that
+// clients have.
 #ifndef CARESYNC_TESTS_CLI_CHECK_CLIENT_SPOILED_DEVICE_H_
 #define CARESYNC_TESTS_CLI_CHECK_CLIENT_SPOILED_DEVICE_H_
 
@@ -22,6 +23,16 @@ namespace caresync::cli::check {
 
 enum class Fault {
   kNone,
+  // ---- Right in another way
+  kAcksEveryTenthBatch,
+  kNamesDropsInItsNextAck,
+  kLosesTheLastResults,
+  kWaitsForStarted,
+  kReconnectsByRetryInfo,
+  kLeavesADeadStream,
+  kRefusesCleanSyncs,
+  kKeepsNoCarePlans,
+  // ---- Wrong
   kNoCredential,
   kSendsAnUploadFirst,
   kNamesAnotherType,
@@ -54,11 +65,24 @@ enum class Fault {
   kMakesNewEventIds,
   kCountsFromZero,
   kUploadsBackwards,
-  kWaitsForStarted,
   kUploadsTooMuch,
   kNeverSendsAgain,
   kReconnectsAtOnce,
   kSaysALevelItDoesNotKeep,
+  kHandlesOneFieldOfAMessage,
+  kFallsOverUnknownFields,
+  kGoesOnWithTheUnfinishedCopy,
+  kFallsOverRemovals,
+  kAddsOneToItsSumInStart,
+  kCountsNextVisitsTwice,
+  kAcksOneRound,
+  kDropsEventsWithTheCopy,
+  kInventsAToken,
+  kOpensASecondStream,
+  kStartsAgainWhenTakenOver,
+  kMakesIdsThatAreNoUuids,
+  kLeavesOutTheTime,
+  kDeclaresNoEvents,
 };
 
 // Makes the device do the steps on a thread of its own.
@@ -82,8 +106,10 @@ class SpoiledDevice final : public Driver {
   void Cancel();
   void Record(const Step& step);
   void Sync(const Step& step);
-  // True: the server asked for another stream.
-  bool RunStream(const Step& step);
+  // How the stream ended.
+  grpc::Status RunStream(const Step& step);
+  // Beside the one that is open.
+  void RunAnotherStream();
   void Converse(const Step& step, Stream& stream, DeviceClient& client, std::vector<v1::SyncRequest> held_back);
   std::vector<v1::SyncRequest> Answer(const Step& step, DeviceClient& client, v1::SyncResponse& response);
   void AfterTheEnd(const Step& step, const grpc::Status& status);
@@ -95,7 +121,12 @@ class SpoiledDevice final : public Driver {
   bool SpoilAck(const Step& step, v1::Ack& ack);
   void SpoilChanges(const Step& step, v1::Changes& changes);
   void SpoilResponse(const Step& step, v1::SyncResponse& response);
+  void SpoilDrops(v1::SyncResponse& response);
+  void SpoilRebuild(v1::SyncResponse& response);
+  void FallOver(const Step& step, const v1::SyncResponse& response);
+  void HoldResults(v1::SyncResponse& response);
   void ForgetSent(const std::vector<v1::SyncRequest>& requests);
+  void ForgetEvents(const std::vector<v1::UploadedEvent>& events);
 
   const Fault fault_;
   const std::string address_;
@@ -109,6 +140,15 @@ class SpoiledDevice final : public Driver {
   // Carers that it says to have dropped.
   std::vector<std::string> not_dropped_;
   std::optional<v1::SyncResponse> not_applied_;
+  // Not named to the server yet.
+  std::vector<std::string> dropped_;
+  std::optional<v1::UploadResult> held_results_;
+  size_t batches_ = 0;
+  bool recorded_ = false;
+  // Of the copy being made, and of the one that a rebuild dropped.
+  std::vector<v1::Upsert> made_;
+  std::vector<v1::Upsert> unfinished_;
+  v1::CopySum next_visits_;
 
   storage::Mutex mutex_;
   std::shared_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);

@@ -12,6 +12,7 @@ absl::Status Check(const std::vector<const Scenario*>& scenarios, const Stage& s
     Verdict verdict{scenario, {}, ""};
     if (broken.ok() && !broken->empty()) verdict.output = stage.driver.Output();
     stage.driver.EndScenario();
+    if (stage.inbox.stopped()) return absl::OkStatus();
     if (!broken.ok()) return broken.status();
     verdict.broken = *std::move(broken);
     told(verdict);

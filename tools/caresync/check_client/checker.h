@@ -21,7 +21,8 @@ struct Verdict {
   std::string output;
 };
 
-// `told` hears of each as soon as it was played. Errors: those of the driver; what was played until then was told.
+// `told` hears of each as soon as it was played. Ends before its time where the inbox is stopped. Errors: those of the
+// driver; what was played until then was told.
 absl::Status Check(const std::vector<const Scenario*>& scenarios, const Stage& stage,
                    const std::function<void(const Verdict&)>& told);
 

@@ -10,6 +10,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/check_client/checker.h"
 #include "tools/caresync/check_client/command_driver.h"
@@ -18,14 +19,20 @@
 #include "tools/caresync/check_client/listener.h"
 #include "tools/caresync/check_client/report.h"
 #include "tools/caresync/check_client/scenario.h"
+#include "tools/caresync/error_output.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/output.h"
+#include "tools/caresync/stop_signal.h"
 
 namespace caresync::cli::check {
 namespace {
 
 constexpr int kPeopleSeconds = 300;
 constexpr int kCommandSeconds = 15;
+// The check could not be made. 1 says that the client broke a rule.
+constexpr int kExitNotChecked = 2;
+// As a shell tells of a command that Ctrl-C ended.
+constexpr int kExitStopped = 130;
 
 struct CheckWish {
   std::string listen = "127.0.0.1:0";
@@ -33,6 +40,7 @@ struct CheckWish {
   std::vector<std::string> scenarios;
   // Not given: by who drives the device.
   std::optional<int> timeout;
+  uint32_t data_level = base::limits::kDataLevel;
   bool list = false;
 };
 
@@ -46,17 +54,26 @@ absl::Status CheckAddress(const std::string& address) {
   return errors::Usage(absl::StrCat("--listen ", address, ": give an address and a port, such as 127.0.0.1:7444"));
 }
 
-absl::StatusOr<std::vector<const Scenario*>> Chosen(const std::vector<std::string>& names) {
+bool IsFor(const Scenario& scenario, uint32_t data_level) {
+  return data_level == base::limits::kDataLevel || !scenario.NamesLevels();
+}
+
+absl::StatusOr<const Scenario*> ScenarioNamed(const std::string& name, uint32_t data_level) {
+  for (const Scenario& scenario : AllScenarios()) {
+    if (scenario.name != name) continue;
+    if (IsFor(scenario, data_level)) return &scenario;
+    return errors::Usage(absl::StrCat("--scenario ", name, " is for apps that keep every data level"));
+  }
+  return errors::ScenarioUnknown(name);
+}
+
+absl::StatusOr<std::vector<const Scenario*>> Chosen(const CheckWish& wish) {
   std::vector<const Scenario*> chosen;
   for (const Scenario& scenario : AllScenarios()) {
-    if (names.empty()) chosen.push_back(&scenario);
+    if (wish.scenarios.empty() && IsFor(scenario, wish.data_level)) chosen.push_back(&scenario);
   }
-  for (const std::string& name : names) {
-    const size_t before = chosen.size();
-    for (const Scenario& scenario : AllScenarios()) {
-      if (scenario.name == name) chosen.push_back(&scenario);
-    }
-    if (chosen.size() == before) return errors::ScenarioUnknown(name);
+  for (const std::string& name : wish.scenarios) {
+    ASSIGN_OR_RETURN(chosen.emplace_back(), ScenarioNamed(name, wish.data_level));
   }
   return chosen;
 }
@@ -68,10 +85,16 @@ absl::StatusOr<ExitCode> CheckClient(const Options& options, const CheckWish& wi
   }
   RETURN_IF_ERROR(CheckAddress(wish.listen));
   if (wish.timeout.value_or(1) < 1) return errors::Usage("--timeout: give seconds, 1 or more");
-  ASSIGN_OR_RETURN(const std::vector<const Scenario*> scenarios, Chosen(wish.scenarios));
+  if (wish.data_level < 1 || wish.data_level > base::limits::kDataLevel) {
+    return errors::Usage(absl::StrCat("--data-level: give one of 1 to ", base::limits::kDataLevel));
+  }
+  ASSIGN_OR_RETURN(const std::vector<const Scenario*> scenarios, Chosen(wish));
   const bool by_hand = wish.device_command.empty();
   if (by_hand && options.json) return errors::Usage("--json needs --device-command: by hand you are told what to do");
   Inbox inbox;
+  // What runs is ended, and what was made for it removed.
+  StopSignal stop;
+  stop.Tell([&inbox] { inbox.Stop(); });
   ASSIGN_OR_RETURN(const std::unique_ptr<Listener> listener, Listener::Start(wish.listen, inbox));
   std::unique_ptr<Driver> driver;
   if (by_hand) {
@@ -82,8 +105,9 @@ absl::StatusOr<ExitCode> CheckClient(const Options& options, const CheckWish& wi
   const int seconds = wish.timeout.value_or(by_hand ? kPeopleSeconds : kCommandSeconds);
   Report report(std::cout, options.json, UsesColour(STDOUT_FILENO));
   report.TellAddress(listener->address());
-  RETURN_IF_ERROR(Check(scenarios, {inbox, *driver, absl::Seconds(seconds)},
+  RETURN_IF_ERROR(Check(scenarios, {inbox, *driver, absl::Seconds(seconds), wish.data_level},
                         [&](const Verdict& verdict) { report.Tell(verdict); }));
+  if (stop.asked()) return kExitStopped;
   return report.TellEnd() ? 0 : 1;
 }
 
@@ -106,8 +130,17 @@ void AddCheckClientCommand(CLI::App& app, CommandLine& line) {
   command->add_option("--timeout", wish->timeout,
                       absl::StrCat("Seconds for each thing that the client is waited for (", kCommandSeconds,
                                    "; by hand ", kPeopleSeconds, ")"));
+  command->add_option("--data-level", wish->data_level, "What the app keeps: 1 is without care plans")
+      ->capture_default_str();
   command->add_flag("--list", wish->list, "Say which scenarios there are");
-  command->callback([&line, wish] { line.run = [&line, wish] { return CheckClient(line.options, *wish); }; });
+  command->callback([&line, wish] {
+    line.run = [&line, wish]() -> absl::StatusOr<ExitCode> {
+      const absl::StatusOr<ExitCode> checked = CheckClient(line.options, *wish);
+      if (checked.ok()) return *checked;
+      TellError(line.options.json, checked.status());
+      return kExitNotChecked;
+    };
+  });
 }
 
 }  // namespace caresync::cli::check

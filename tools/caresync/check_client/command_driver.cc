@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -25,6 +26,8 @@ namespace {
 
 constexpr char kOurs[] = "CARESYNC_";
 constexpr size_t kLinesShown = 12;
+// Where these hold fewer lines, fewer are shown: a device may have written any amount.
+constexpr std::streamoff kBytesShown = 16 * 1024;
 // From SIGTERM to SIGKILL.
 constexpr std::chrono::seconds kGrace(2);
 
@@ -158,7 +161,9 @@ void CommandDriver::EndScenario() {
 }
 
 std::string CommandDriver::Output() const {
-  std::ifstream file(OutputFile());
+  std::ifstream file(OutputFile(), std::ios::binary | std::ios::ate);
+  const std::streamoff size = std::max<std::streamoff>(file.tellg(), 0);
+  file.seekg(std::max<std::streamoff>(size - kBytesShown, 0));
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(line);
   const size_t from = lines.size() > kLinesShown ? lines.size() - kLinesShown : 0;

@@ -48,7 +48,7 @@ const Ending* Find(std::string_view reason) {
 
 bool IsEnding(std::string_view reason) { return Find(reason) != nullptr; }
 
-grpc::Status EndingOf(std::string_view reason) {
+grpc::Status EndingOf(std::string_view reason, std::optional<absl::Duration> retry_after) {
   const Ending& ending = *Find(reason);
   if (ending.code == grpc::StatusCode::OK) return grpc::Status::OK;
   const std::string message = "check-client ends the stream with " + std::string(reason);
@@ -61,7 +61,8 @@ grpc::Status EndingOf(std::string_view reason) {
   details.add_details()->PackFrom(info);
   if (ending.retry_seconds != 0) {
     google::rpc::RetryInfo retry;
-    retry.mutable_retry_delay()->set_seconds(ending.retry_seconds);
+    retry.mutable_retry_delay()->set_seconds(
+        absl::ToInt64Seconds(retry_after.value_or(absl::Seconds(ending.retry_seconds))));
     details.add_details()->PackFrom(retry);
   }
   return grpc::Status(ending.code, message, details.SerializeAsString());

@@ -36,9 +36,24 @@ void EventLedger::Recorded(const std::string& name, const std::string& carer_id,
   slots_.push_back({name, carer_id, visit_id, std::nullopt});
 }
 
-size_t EventLedger::Unsent(const std::string& carer_id) const {
-  return std::count_if(slots_.begin(), slots_.end(),
-                       [&](const Slot& slot) { return slot.carer_id == carer_id && !IsAnswered(slot); });
+EventLedger::UnsentRange EventLedger::Unsent(const std::string& carer_id) const {
+  UnsentRange unsent;
+  for (const Slot& slot : slots_) {
+    if (slot.carer_id != carer_id || IsSettled(slot)) continue;
+    ++unsent.most;
+    unsent.least += IsInDoubt(slot) ? 0 : 1;
+  }
+  return unsent;
+}
+
+void EventLedger::Declared(const std::string& carer_id, size_t unsent) {
+  const UnsentRange range = Unsent(carer_id);
+  if (unsent != range.least && unsent != range.most) return;
+  for (const Slot& slot : slots_) {
+    if (slot.carer_id != carer_id || !IsInDoubt(slot)) continue;
+    in_doubt_.erase(slot.event->event_id());
+    if (unsent == range.most) answered_.erase(slot.event->event_id());
+  }
 }
 
 std::string EventLedger::NameOf(const std::string& event_id) const {
@@ -96,7 +111,7 @@ void EventLedger::TakeEvent(const std::string& carer_id, const v1::UploadedEvent
     CheckNew(index, event, findings);
     slot->event = event;
   }
-  if (IsAnswered(*slot) && !asked_again) {
+  if (IsSettled(*slot) && !asked_again) {
     Add(findings, "EVENT_ANSWERED", absl::StrCat(slot->name, " not sent again: it had its result"),
         "it was sent again");
   }

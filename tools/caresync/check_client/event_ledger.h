@@ -22,8 +22,14 @@ class EventLedger {
 
   // The device recorded one. IDs as the records have them.
   void Recorded(const std::string& name, const std::string& carer_id, const std::string& visit_id);
-  // How many of the carer's have no result.
-  size_t Unsent(const std::string& carer_id) const;
+  // How many of the carer's the device may count as unsent.
+  struct UnsentRange {
+    size_t least = 0;
+    size_t most = 0;
+  };
+  UnsentRange Unsent(const std::string& carer_id) const;
+  // The device counts so many, one of those: where it is the one end or the other, no result is in doubt any more.
+  void Declared(const std::string& carer_id, size_t unsent);
 
   // What is wrong with an upload of this carer, beside its bounds. `asked_again`: the server asked for the answered
   // ones too.
@@ -31,7 +37,18 @@ class EventLedger {
   // A new stream: what is uploaded begins anew.
   void BeginStream() { last_in_stream_.reset(); }
 
-  void Answered(const std::string& event_id) { answered_.insert(event_id); }
+  // Its result was sent.
+  void Answered(const std::string& event_id) {
+    answered_.insert(event_id);
+    in_doubt_.erase(event_id);
+  }
+  // The stream ended before anything showed that its result had come.
+  void Doubt(const std::string& event_id) { in_doubt_.insert(event_id); }
+  bool WasAnswered(const std::string& event_id) const { return answered_.contains(event_id); }
+  // And the device has the result.
+  bool IsSettled(const std::string& event_id) const {
+    return answered_.contains(event_id) && !in_doubt_.contains(event_id);
+  }
   // The event's name; empty where it is none that was recorded.
   std::string NameOf(const std::string& event_id) const;
   // As it was uploaded first; nullptr: it was not.
@@ -51,12 +68,15 @@ class EventLedger {
   void CheckNew(size_t index, const v1::UploadedEvent& event, Findings& findings);
   static void CheckAgain(const Slot& slot, const v1::UploadedEvent& event, Findings& findings);
   static void CheckContent(const Slot& slot, const v1::UploadedEvent& event, Findings& findings);
-  bool IsAnswered(const Slot& slot) const { return slot.event && answered_.contains(slot.event->event_id()); }
+  bool IsSettled(const Slot& slot) const { return slot.event && IsSettled(slot.event->event_id()); }
+  bool IsInDoubt(const Slot& slot) const { return slot.event && in_doubt_.contains(slot.event->event_id()); }
 
   const bool counts_from_one_;
   // In the order in which they were recorded.
   std::vector<Slot> slots_;
   std::set<std::string> answered_;
+  // Of those, the ones whose result may have been lost.
+  std::set<std::string> in_doubt_;
   // The running number of the first slot.
   std::optional<uint64_t> first_sequence_;
   std::optional<size_t> last_in_stream_;

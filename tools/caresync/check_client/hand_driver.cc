@@ -51,8 +51,8 @@ absl::Status HandDriver::BeginScenario(const std::string& name, const std::strin
 std::string HandDriver::Instruction(const Step& step) {
   const std::string carer = absl::StrCat("as carer ", step.carer_id, " (", step.carer_name, ")");
   if (step.kind == Step::Kind::kRecord) {
-    return absl::StrCat(carer, ", record ", step.events, " event(s) on the visit ", step.visit_id, " (",
-                        step.visit_name, "), without a sync. Then press Enter");
+    return absl::StrCat(carer, ", record ", step.events, " note(s) on the visit ", step.visit_id, " (", step.visit_name,
+                        "), without a sync. Then press Enter");
   }
   return absl::StrCat("sync ", carer, ": ", v1::SyncType_Name(step.type), step.follow ? ", following" : "",
                       ", data level ", step.level,

@@ -50,22 +50,36 @@ class Inbox {
     }
     arrived_.NotifyOne();
   }
-  // The next; nullopt where none has come by then.
+  // Nothing is waited for any more.
+  void Stop() {
+    {
+      storage::MutexLock lock(mutex_);
+      stopped_ = true;
+    }
+    arrived_.NotifyAll();
+  }
+  bool stopped() const {
+    storage::MutexLock lock(mutex_);
+    return stopped_;
+  }
+  // The next; nullopt where none has come by then, and always once it was stopped.
   std::optional<Arrival> Pop(absl::Time until) {
     storage::MutexLock lock(mutex_);
-    while (arrivals_.empty()) {
+    while (arrivals_.empty() && !stopped_) {
       const absl::Duration left = until - absl::Now();
       if (left <= absl::ZeroDuration()) return std::nullopt;
       arrived_.WaitFor(mutex_, absl::ToChronoNanoseconds(left));
     }
+    if (stopped_) return std::nullopt;
     std::optional<Arrival> arrival = std::move(arrivals_.front());
     arrivals_.pop_front();
     return arrival;
   }
 
  private:
-  storage::Mutex mutex_;
+  mutable storage::Mutex mutex_;
   storage::CondVar arrived_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);
 };
 

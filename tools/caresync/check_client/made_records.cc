@@ -53,21 +53,22 @@ RecordName RecordMaker::NameOf(const std::string& name) const {
 
 std::string RecordMaker::Shown(const std::string& name) const { return absl::StrCat(name, " (", IdOf(name), ")"); }
 
-std::string RecordMaker::Visit(const std::string& name, const std::string& version) const {
+std::string RecordMaker::Visit(const std::string& name, const std::string& version, const std::string& carer_id) const {
   int number = 0;
   (void)absl::SimpleAtoi(name.substr(1), &number);
   v1::Visit visit;
   visit.set_service_user_id(IdOf("p1"));
   visit.set_notes(TextOf(version, kLargeNotes));
   v1::Assignment& assignment = *visit.add_assignments();
-  assignment.set_carer_id(IdOf("c1"));
+  assignment.set_carer_id(carer_id);
   *assignment.mutable_start_time() = base::ToTimestamp(now_ + absl::Minutes(30) * number);
   *assignment.mutable_end_time() = base::ToTimestamp(now_ + absl::Minutes(30) * (number + 1));
   return Serialized(visit, version);
 }
 
-std::string RecordMaker::PayloadOf(const std::string& name, const std::string& version) const {
-  if (name[0] == 'v') return Visit(name, version);
+std::string RecordMaker::PayloadOf(const std::string& name, const std::string& version,
+                                   const std::string& carer_id) const {
+  if (name[0] == 'v') return Visit(name, version, carer_id);
   if (name[0] == 'p') {
     v1::ServiceUser user;
     // Beyond ASCII: sums are over bytes, not characters.

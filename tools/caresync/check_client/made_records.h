@@ -24,17 +24,18 @@ class RecordMaker {
  public:
   RecordMaker(base::Uuid space, absl::Time now) : space_(space), now_(now) {}
 
-  // c1 a carer, p1 a service user, v1 a visit of p1 by c1, a1 a care plan of p1. The ID is a UUID.
+  // c1 a carer, p1 a service user, v1 a visit to p1, a1 a care plan of p1. The ID is a UUID.
   RecordName NameOf(const std::string& name) const;
   std::string IdOf(const std::string& name) const { return NameOf(name).second; }
   // The name's own text, for people: "v1 (<id>)".
   std::string Shown(const std::string& name) const;
-  // `version` is any word, and other words give other payloads. `large`: about as large as such a record may be;
-  // `strange`: fields that no app knows yet, and known ones out of their order.
-  std::string PayloadOf(const std::string& name, const std::string& version) const;
+  // As it stands in the copy of the carer with this ID: a visit is this carer's. `version` is any word, and other words
+  // give other payloads. `large`: about as large as such a record may be; `strange`: fields that no app knows yet, and
+  // known ones out of their order.
+  std::string PayloadOf(const std::string& name, const std::string& version, const std::string& carer_id) const;
 
  private:
-  std::string Visit(const std::string& name, const std::string& version) const;
+  std::string Visit(const std::string& name, const std::string& version, const std::string& carer_id) const;
 
   base::Uuid space_;
   absl::Time now_;

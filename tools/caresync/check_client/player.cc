@@ -38,7 +38,7 @@ Player::Player(const Scenario& scenario, const Stage& stage)
 absl::StatusOr<Findings> Player::Play() {
   RETURN_IF_ERROR(stage_.driver.BeginScenario(scenario_.name, device_uuid_));
   bool goes_on = true;
-  while (goes_on && next_line_ < scenario_.lines.size()) {
+  while (goes_on && !stage_.inbox.stopped() && next_line_ < scenario_.lines.size()) {
     line_ = &scenario_.lines[next_line_++];
     goes_on = std::visit([&](const auto& action) { return Do(action); }, line_->action);
   }
@@ -68,12 +68,17 @@ bool Player::Do(const Records& records) {
 }
 
 bool Player::Do(const Uploads& uploads) {
+  if (uploads.declared) {
+    if (WaitUntil(Deadline(), [&] { return stream_->HasUploadedDeclared(); })) return true;
+    return NotSeen(RuleOr("UNSENT_DECLARED"),
+                   absl::StrCat("uploads of the ", stream_->start()->unsent_events(), " events that `start` declares"));
+  }
   const auto all = [&] {
     return std::all_of(uploads.events.begin(), uploads.events.end(),
                        [&](const std::string& event) { return stream_->HasUploaded(event); });
   };
   if (WaitUntil(Deadline(), all)) return true;
-  return NotSeen("EVENT_KEPT", absl::StrCat("uploads of ", absl::StrJoin(uploads.events, " ")));
+  return NotSeen(RuleOr("EVENT_KEPT"), absl::StrCat("uploads of ", absl::StrJoin(uploads.events, " ")));
 }
 
 bool Player::Do(const SendsAgain& sends) {
@@ -85,7 +90,7 @@ bool Player::Do(const SendsAgain& sends) {
     }
     return true;
   }
-  return NotSeen("EVENTS_RESENT", "`resend_complete` in the last of the uploads");
+  return NotSeen(RuleOr("EVENTS_RESENT"), "`resend_complete` in the last of the uploads");
 }
 
 bool Player::Do(const Gets& gets) {
@@ -104,44 +109,50 @@ bool Player::Do(const Acks& acks) {
     // Of `caught_up` its own ack, since it holds count and sum.
     const auto acked = [&] { return caught_up ? stream_->AckOf(token) != nullptr : stream_->HasAcked(token); };
     if (!WaitUntil(Deadline(), acked)) {
-      return NotSeen(follows     ? "FOLLOW_ACKS"
-                     : caught_up ? "CAUGHT_UP_ACKED"
-                                 : "CHANGES_ACKED",
-                     absl::StrCat("an ack of ", acks.token, caught_up ? ", with count and sum" : ""));
+      const Rule& broken = RuleOfAck(acks, follows ? "FOLLOW_ACKS" : caught_up ? "CAUGHT_UP_ACKED" : "CHANGES_ACKED");
+      return NotSeen(broken,
+                     absl::StrCat("an ack of ", acks.token, caught_up ? ", with count and sum" : " or a later one"));
     }
-    if (caught_up && !CheckSum(*stream_->AckOf(token))) return false;
+    if (caught_up && !CheckSum(RuleOfAck(acks, "COUNT_AND_SUM"), *stream_->AckOf(token))) return false;
   }
   for (const std::string& carer : acks.dropped) {
     const std::string id = records_.IdOf(carer);
     if (WaitUntil(Deadline(), [&] { return stream_->HasDropped(id); })) continue;
-    return NotSeen("DROP_ACKED", absl::StrCat("an ack whose `dropped_carer_ids` names ", id));
+    return NotSeen(RuleOr("DROP_ACKED"), absl::StrCat("an ack whose `dropped_carer_ids` names ", id));
   }
   return true;
 }
 
+const Rule& Player::RuleOfAck(const Acks& acks, std::string_view name) const {
+  return acks.dropped.empty() ? RuleOr(name) : RuleNamed(name);
+}
+
 bool Player::Do(const IsTold& told) {
-  stream_->peer().End(EndingOf(told.reason));
-  stream_.reset();
+  const grpc::Status ending = EndingOf(told.reason, told.reason == "SHUTTING_DOWN" ? reconnect_after_ : std::nullopt);
+  EndStream(ending);
+  last_reason_ = told.reason;
   return true;
 }
 
-bool Player::Do(const CutOff&) {
-  stream_->peer().End(CutEnding());
-  stream_.reset();
-  return true;
-}
+bool Player::Do(const CutOff&) { return EndStream(CutEnding()); }
 
 bool Player::Do(const Killed&) {
   stage_.driver.Kill();
   WaitUntil(Deadline(), [&] { return !step_running_; });
-  stream_->peer().End(CutEnding());
+  return EndStream(CutEnding());
+}
+
+bool Player::EndStream(const grpc::Status& ending) {
+  if (!ending.ok()) stream_->Break();
+  stream_->peer().End(ending);
   stream_.reset();
+  last_reason_.clear();
   return true;
 }
 
 // ---- Acks
 
-bool Player::CheckSum(const v1::Ack& ack) {
+bool Player::CheckSum(const Rule& rule, const v1::Ack& ack) {
   const Copies& copies = CopiesOf(stream_->carer_id());
   const HeldRecords& expected = *copies.After(ack.resume_token())->in_use;
   const v1::CopySum should = SumOf(expected);
@@ -152,8 +163,7 @@ bool Player::CheckSum(const v1::Ack& ack) {
   const std::string why = ExplainSum(ack.holds(), expected, copies, [&](const RecordName& name) {
     return absl::StrCat(v1::RecordKind_Name(name.first), " ", name.second);
   });
-  return Fail(RuleOr("COUNT_AND_SUM"), SumText(should),
-              absl::StrCat(SumText(ack.holds()), why.empty() ? "" : ": ", why));
+  return Fail(rule, SumText(should), absl::StrCat(SumText(ack.holds()), why.empty() ? "" : ": ", why));
 }
 
 // ---- Waiting
@@ -165,10 +175,7 @@ void Player::Take(const Arrival& arrival) {
     return;
   }
   if (arrival.kind == Arrival::Kind::kOpened) {
-    if (stream_ || awaited_carer_.empty()) {
-      if (stream_) Add({{&RuleNamed("ONE_STREAM"), "one stream at a time", "a second one was opened", 0, ""}});
-      return arrival.peer->End(EndingOf("OVERLOADED"));
-    }
+    if (stream_ || awaited_carer_.empty()) return TakeUnasked(arrival);
     stream_.emplace(arrival.peer, awaited_carer_, ledger_);
     opened_ = arrival.time;
     if (!absl::StartsWith(arrival.authorization, "Bearer ") || arrival.authorization.size() < sizeof("Bearer ")) {
@@ -178,7 +185,20 @@ void Player::Take(const Arrival& arrival) {
     }
     return;
   }
-  if (stream_ && stream_->Is(arrival.peer.get())) Add(stream_->Take(arrival));
+  if (!stream_ || !stream_->Is(arrival.peer.get())) return;
+  Add(stream_->Take(arrival));
+  // Of a run that was being stopped, it may be: the step's own may still come.
+  if (stream_->left() && !stream_->start()) EndStream(CutEnding());
+}
+
+void Player::TakeUnasked(const Arrival& opened) {
+  if (stream_) {
+    Add({{&RuleNamed("ONE_STREAM"), "one stream at a time", "a second one was opened", 0, ""}});
+  } else if (last_reason_ == "SESSION_TAKEN_OVER") {
+    Add({{&RuleNamed("TAKEN_OVER"), "no stream until the device is made to sync",
+          "one that it opened by itself after SESSION_TAKEN_OVER", 0, ""}});
+  }
+  opened.peer->End(EndingOf("OVERLOADED"));
 }
 
 void Player::EndStep() {
@@ -202,10 +222,10 @@ absl::Status Player::BeginStep(const Step& step) {
   return stage_.driver.Begin(step);
 }
 
-bool Player::NotSeen(std::string_view rule, const std::string& expected) {
+bool Player::NotSeen(const Rule& rule, const std::string& expected) {
   const bool left = stream_ && stream_->left();
   if (!left) {
-    return Fail(RuleOr(rule), expected, absl::StrCat("nothing of the kind in ", absl::FormatDuration(stage_.timeout)));
+    return Fail(rule, expected, absl::StrCat("nothing of the kind in ", absl::FormatDuration(stage_.timeout)));
   }
   // Whatever the line is about: once it is recorded, only a device that follows has anything left to do.
   const Rule& stays = stream_->recorded() ? RuleNamed("FOLLOW_STAYS") : RuleOr("STAYS_UNTIL_RECORDED");

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/base/limits.h"
 #include "tools/caresync/check_client/copies.h"
 #include "tools/caresync/check_client/driver.h"
 #include "tools/caresync/check_client/event_ledger.h"
@@ -27,6 +28,8 @@ struct Stage {
   Driver& driver;
   // For each thing that the device is waited for.
   absl::Duration timeout;
+  // What the app keeps: kinds above it are not sent.
+  uint32_t level = base::limits::kDataLevel;
 };
 
 // One scenario, once. Used by one thread.
@@ -35,7 +38,8 @@ class Player {
   // All must outlive it.
   Player(const Scenario& scenario, const Stage& stage);
 
-  // Empty: the device kept every rule that the scenario shows. Errors: those of the driver.
+  // Empty: the device kept every rule that the scenario shows. Says nothing where the inbox was stopped meanwhile.
+  // Errors: those of the driver.
   absl::StatusOr<Findings> Play();
 
  private:
@@ -49,12 +53,16 @@ class Player {
   bool Do(const IsTold& told);
   bool Do(const CutOff& cut);
   bool Do(const Killed& killed);
+  bool EndStream(const grpc::Status& ending);
 
   // ---- Starting
+  // False: no stream with a `start` came. Where one without it is open, it stays.
   bool OpenStream(const Starts& starts);
+  bool AwaitStart(absl::Time until);
   bool BeginAgain(const Step& step);
   bool CheckStart(const Starts& starts, const v1::Start& start);
   void CheckStartFields(const Starts& starts, const v1::Start& start);
+  void CheckUnsent(const Starts& starts, size_t declared);
   void CheckHolds(const v1::Start& start);
   bool CheckToken(const Starts& starts, const std::string& token);
   std::string ShownToken(const std::string& token) const;
@@ -69,25 +77,31 @@ class Player {
   void Put(const NoticeItem& item, v1::SyncResponse& response);
   void Put(const UnknownItem& item, v1::SyncResponse& response);
   void AnswerUpload(const ResultsItem& item, v1::SyncResponse& response);
+  // Not above the app's data level.
+  bool IsKept(const std::string& record) const;
   v1::Upsert UpsertOf(const RecordRef& record) const;
   RecordName NameOf(const std::string& record) const;
   const std::string& NewToken(const std::string& name);
   void DropCopies(const std::vector<std::string>& carers);
 
   // ---- Acks
-  bool CheckSum(const v1::Ack& ack);
+  bool CheckSum(const Rule& rule, const v1::Ack& ack);
+  // That of the line, else the one named; where the line is about dropped copies, its rule is theirs alone.
+  const Rule& RuleOfAck(const Acks& acks, std::string_view name) const;
 
   // ---- Waiting
   // Until `done`, or the device left, or `until`.
   template <typename Done>
   bool WaitUntil(absl::Time until, Done done);
   void Take(const Arrival& arrival);
+  // A stream that the scenario has no place for.
+  void TakeUnasked(const Arrival& opened);
   // The step has ended, or was made to.
   void EndStep();
   absl::Status BeginStep(const Step& step);
   absl::Time Deadline() const { return absl::Now() + stage_.timeout; }
   // The device did not do what it was waited for.
-  bool NotSeen(std::string_view rule, const std::string& expected);
+  bool NotSeen(const Rule& rule, const std::string& expected);
   bool Fail(const Rule& rule, const std::string& expected, const std::string& seen);
   void Add(Findings findings);
   // That of the line, else the one named.
@@ -118,6 +132,10 @@ class Player {
   std::string step_ended_;
   absl::Time opened_ = absl::InfinitePast();
   std::optional<absl::Time> not_before_;
+  // Of `going_away`.
+  std::optional<absl::Duration> reconnect_after_;
+  // Of the last stream that was ended with one.
+  std::string last_reason_;
   absl::Status driver_failed_;
   Findings findings_;
 };

@@ -15,6 +15,7 @@ constexpr int kUnknownField = 900;
 // Not to be kept as text: they end a C string, and are no UTF-8.
 constexpr char kTokenPrefix[] = "\xff\xc3\x28\x00";
 constexpr size_t kTokenBytes = 48;
+constexpr uint32_t kCarePlanLevel = 2;
 constexpr absl::Duration kInterval = absl::Minutes(30);
 
 }  // namespace
@@ -54,12 +55,14 @@ void Player::AnswerUpload(const ResultsItem& item, v1::SyncResponse& response) {
   v1::UploadResult& results = *response.mutable_upload_result();
   for (const v1::UploadedEvent& event : upload->events()) {
     ResultsItem::Result said;
+    // Its result was lost.
+    if (ledger_.WasAnswered(event.event_id())) said.outcome = v1::EVENT_OUTCOME_KNOWN;
     if (const auto found = item.of.find(ledger_.NameOf(event.event_id())); found != item.of.end()) said = found->second;
     v1::EventResult& result = *results.add_results();
     result.set_event_id(event.event_id());
     result.set_outcome(said.outcome);
     result.set_review_reason(said.reason);
-    ledger_.Answered(event.event_id());
+    stream_->Answer(event.event_id());
   }
 }
 
@@ -85,6 +88,8 @@ RecordName Player::NameOf(const std::string& record) const {
   return {v1::RECORD_KIND_CARE_EVENT, event == nullptr ? "" : event->event_id()};
 }
 
+bool Player::IsKept(const std::string& record) const { return record[0] != 'a' || stage_.level >= kCarePlanLevel; }
+
 v1::Upsert Player::UpsertOf(const RecordRef& record) const {
   const RecordName name = NameOf(record.name);
   v1::Upsert upsert;
@@ -94,7 +99,7 @@ v1::Upsert Player::UpsertOf(const RecordRef& record) const {
   if (const v1::UploadedEvent* event = ledger_.Find(record.name)) {
     upsert.set_payload(event->event());
   } else {
-    upsert.set_payload(records_.PayloadOf(record.name, record.version));
+    upsert.set_payload(records_.PayloadOf(record.name, record.version, stream_->carer_id()));
   }
   return upsert;
 }
@@ -103,8 +108,11 @@ void Player::Put(const ChangesItem& item, v1::SyncResponse& response) {
   ++revision_;
   Copies& copies = CopiesOf(stream_->carer_id());
   v1::Changes& changes = *response.mutable_changes();
-  for (const RecordRef& record : item.upserts) *changes.add_upserts() = UpsertOf(record);
+  for (const RecordRef& record : item.upserts) {
+    if (IsKept(record.name)) *changes.add_upserts() = UpsertOf(record);
+  }
   for (const std::string& record : item.removals) {
+    if (!IsKept(record)) continue;
     const RecordName name = NameOf(record);
     v1::Removal& removal = *changes.add_removals();
     removal.set_kind(name.first);
@@ -112,7 +120,7 @@ void Player::Put(const ChangesItem& item, v1::SyncResponse& response) {
   }
   changes.set_resume_token(NewToken(item.token));
   changes.set_rebuild_number(copies.Number());
-  changes.set_records_total(item.upserts.size() + item.removals.size());
+  changes.set_records_total(static_cast<uint64_t>(changes.upserts_size() + changes.removals_size()));
   if (!item.next_visits) changes.set_records_done(changes.records_total());
   changes.set_next_visits(item.next_visits);
   copies.Apply(changes);
@@ -140,7 +148,8 @@ void Player::Put(const NoticeItem& item, v1::SyncResponse& response) {
   for (const std::string& carer : item.drop) notice.mutable_drop_now()->add_carer_ids(records_.IdOf(carer));
   DropCopies(item.drop);
   if (notice.has_going_away()) {
-    not_before_ = absl::Now() + absl::Seconds(notice.going_away().reconnect_after().seconds());
+    reconnect_after_ = absl::Seconds(notice.going_away().reconnect_after().seconds());
+    not_before_ = absl::Now() + *reconnect_after_;
   }
 }
 

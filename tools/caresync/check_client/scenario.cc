@@ -10,97 +10,13 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "server/base/status_macros.h"
+#include "tools/caresync/check_client/dialogue_reader.h"
 #include "tools/caresync/check_client/embedded_scenarios.h"
 #include "tools/caresync/check_client/scenario_lines.h"
 #include "tools/caresync/errors.h"
 
 namespace caresync::cli::check {
 namespace {
-
-// What must be so from line to line, whatever the device does.
-class Reader {
- public:
-  // A message; empty where the line may come next.
-  std::string Take(const Line& line) {
-    return std::visit([&](const auto& action) { return Check(action); }, line.action);
-  }
-  bool open() const { return open_; }
-  bool started() const { return started_; }
-
- private:
-  static constexpr char kNoStream[] = "no stream is open here: `d1 of c1 starts ...` comes first";
-  static constexpr char kOpenStream[] =
-      "a stream is open here: end it first, with `d1 is told: ...` or `d1 is cut off`";
-
-  std::string Check(const Records& records) {
-    if (open_) return kOpenStream;
-    for (const std::string& event : records.events) {
-      if (!events_.insert(event).second) return absl::StrCat(event, " was recorded before");
-    }
-    return "";
-  }
-  std::string Check(const Starts& starts) {
-    if (open_) return kOpenStream;
-    open_ = started_ = true;
-    for (const std::string& token : starts.tokens) {
-      if (token != "none" && !tokens_.contains(token)) return absl::StrCat(token, " was not given yet");
-    }
-    return "";
-  }
-  std::string Check(const Uploads& uploads) { return OpenAndRecorded(uploads.events); }
-  std::string Check(const SendsAgain& sends) { return OpenAndRecorded(sends.events); }
-  std::string Check(const Gets& gets) {
-    if (!open_) return kNoStream;
-    for (const Item& item : gets.items) {
-      if (std::string wrong = std::visit([&](const auto& part) { return CheckItem(part); }, item); !wrong.empty()) {
-        return wrong;
-      }
-    }
-    return "";
-  }
-  std::string Check(const Acks& acks) {
-    if (!open_) return kNoStream;
-    if (!acks.token.empty() && !tokens_.contains(acks.token)) return absl::StrCat(acks.token, " was not given yet");
-    return "";
-  }
-  std::string Check(const IsTold&) { return Close(); }
-  std::string Check(const CutOff&) { return Close(); }
-  std::string Check(const Killed&) { return Close(); }
-
-  std::string CheckItem(const ChangesItem& changes) {
-    for (const RecordRef& upsert : changes.upserts) {
-      if (upsert.name[0] == 'e' && !events_.contains(upsert.name))
-        return absl::StrCat(upsert.name, " was not recorded");
-    }
-    return Give(changes.token);
-  }
-  std::string CheckItem(const CaughtUpItem& caught_up) { return Give(caught_up.token); }
-  template <typename Other>
-  std::string CheckItem(const Other&) {
-    return "";
-  }
-
-  std::string Give(const std::string& token) {
-    return tokens_.insert(token).second ? "" : absl::StrCat(token, " was given before");
-  }
-  std::string OpenAndRecorded(const std::vector<std::string>& events) const {
-    if (!open_) return kNoStream;
-    for (const std::string& event : events) {
-      if (!events_.contains(event)) return absl::StrCat(event, " was not recorded");
-    }
-    return "";
-  }
-  std::string Close() {
-    if (!open_) return kNoStream;
-    open_ = false;
-    return "";
-  }
-
-  bool open_ = false;
-  bool started_ = false;
-  std::set<std::string> tokens_;
-  std::set<std::string> events_;
-};
 
 absl::Status Wrong(const std::string& file, int number, const std::string& what) {
   return errors::ScenarioNotValid(absl::StrCat(file, ":", number), what);
@@ -120,7 +36,7 @@ absl::StatusOr<Scenario> ParseTitle(const std::string& file, int number, absl::s
 }
 
 absl::Status Validate(const std::string& file, const Scenario& scenario) {
-  Reader reader;
+  DialogueReader reader;
   for (const Line& line : scenario.lines) {
     if (const std::string wrong = reader.Take(line); !wrong.empty()) return Wrong(file, line.number, wrong);
   }
@@ -138,6 +54,13 @@ std::vector<const Rule*> Scenario::RulesShown() const {
     rules.push_back(line.rule);
   }
   return rules;
+}
+
+bool Scenario::NamesLevels() const {
+  return std::any_of(lines.begin(), lines.end(), [](const Line& line) {
+    const Starts* starts = std::get_if<Starts>(&line.action);
+    return starts != nullptr && starts->level.has_value();
+  });
 }
 
 absl::StatusOr<std::vector<Scenario>> ParseScenarios(const std::string& file, std::string_view text) {

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -86,7 +87,8 @@ struct Starts {
   // Any of these; "none" is the empty one.
   std::vector<std::string> tokens;
   bool follow = false;
-  uint32_t level = 2;
+  // Not given: that of the app.
+  std::optional<uint32_t> level;
   // The device may start by itself, in the run before; else it is made to.
   bool again = false;
   // The device may also refuse to: what follows up to the next start, or what is to be done, is left out.
@@ -94,6 +96,8 @@ struct Starts {
 };
 struct Uploads {
   std::vector<std::string> events;
+  // As many as `start` declared, whichever: it is not known what the device has the result of.
+  bool declared = false;
 };
 struct SendsAgain {
   // With `resend_complete` in the last upload.
@@ -133,6 +137,8 @@ struct Scenario {
 
   // Those that its lines name, each once.
   std::vector<const Rule*> RulesShown() const;
+  // It names data levels itself: for an app that knows them all.
+  bool NamesLevels() const;
 };
 
 // Errors: SCENARIO_NOT_VALID, with the file and the line.

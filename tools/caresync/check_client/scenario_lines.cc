@@ -222,7 +222,9 @@ absl::Status ParseStartOption(absl::string_view option, Starts& starts) {
     return absl::OkStatus();
   }
   if (absl::ConsumePrefix(&option, "token ")) return ParseTokens(option, starts.tokens);
-  if (absl::ConsumePrefix(&option, "level ") && absl::SimpleAtoi(option, &starts.level)) return absl::OkStatus();
+  if (absl::ConsumePrefix(&option, "level ") && absl::SimpleAtoi(option, &starts.level.emplace())) {
+    return absl::OkStatus();
+  }
   return Wrong(absl::StrCat("`starts` knows no \"", option, "\""));
 }
 
@@ -292,6 +294,8 @@ absl::StatusOr<Action> ParseAction(absl::string_view text) {
   if (absl::ConsumePrefix(&text, "d1 acks ")) return ParseAcks(text);
   if (absl::ConsumePrefix(&text, "d1 uploads ")) {
     Uploads uploads;
+    uploads.declared = text == "what it declares";
+    if (uploads.declared) return uploads;
     ASSIGN_OR_RETURN(uploads.events, ParseNames(text, "e"));
     return uploads;
   }

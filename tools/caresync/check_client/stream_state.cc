@@ -71,6 +71,19 @@ std::optional<v1::Upload> StreamState::NextUpload() {
   return upload;
 }
 
+void StreamState::Answer(const std::string& event_id) {
+  // Of one that is settled another result changes nothing.
+  if (!ledger_.IsSettled(event_id)) results_.emplace_back(event_id, issued_.size());
+  ledger_.Answered(event_id);
+}
+
+void StreamState::Break() {
+  for (const auto& [event_id, issued_before] : results_) {
+    // What is acked came with it, or after it.
+    if (last_acked_ <= issued_before) ledger_.Doubt(event_id);
+  }
+}
+
 const v1::Ack* StreamState::AckOf(const std::string& token) const {
   const auto found = acks_.find(token);
   return found == acks_.end() ? nullptr : &found->second;

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "caresync/v1/device_sync.pb.h"
 #include "tools/caresync/check_client/event_ledger.h"
@@ -39,6 +40,10 @@ class StreamState {
   // The first upload without an answer, which now has one; nullopt: there is none.
   std::optional<v1::Upload> NextUpload();
   size_t uploads_waiting() const { return waiting_.size(); }
+  // The result of an event.
+  void Answer(const std::string& event_id);
+  // The stream ends in another way than well: what nothing that the device sent shows to have come is in doubt.
+  void Break();
 
   // ---- What the device sent
   const std::optional<v1::Start>& start() const { return start_; }
@@ -49,6 +54,8 @@ class StreamState {
   bool HasAcked(const std::string& token) const;
   bool HasDropped(const std::string& carer_id) const { return dropped_.contains(carer_id); }
   bool HasUploaded(const std::string& event) const { return uploaded_.contains(event); }
+  // As many as `start` declared.
+  bool HasUploadedDeclared() const { return start_ && uploaded_.size() >= start_->unsent_events(); }
   bool HasSentAll() const { return resend_complete_; }
   // It ended the stream, or its side of it.
   bool left() const { return left_; }
@@ -67,6 +74,8 @@ class StreamState {
   std::map<std::string, size_t> issued_;
   std::map<std::string, v1::Ack> acks_;
   size_t last_acked_ = 0;
+  // Results by event, and how many tokens were given before.
+  std::vector<std::pair<std::string, size_t>> results_;
   std::set<std::string> dropped_;
   std::set<std::string> uploaded_;
   std::deque<v1::Upload> waiting_;
