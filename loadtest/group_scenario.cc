@@ -12,6 +12,7 @@
 #include "caresync/v1/service_users.grpc.pb.h"
 #include "loadtest/rota_changer.h"
 #include "loadtest/scenarios.h"
+#include "loadtest/slowdown.h"
 #include "loadtest/stopwatch.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/errors.h"
@@ -118,7 +119,8 @@ class Bystanders {
     return others;
   }
 
-  // Rounds until the fan-out is through or the time is over, where there is a fan-out; else until the time is over.
+  // Rounds until the fan-out is through or the time is over, where there is a fan-out; else until the time is over. The
+  // first call is without one: the others are compared with it.
   absl::Status Run(const std::string& name, bool fan_out) {
     Phase& phase = stage_.report.AddPhase(name);
     uint64_t& others = phase.sums["commits of the group's fan-out"];
@@ -133,6 +135,10 @@ class Bystanders {
       stage_.faults.Add(absl::StrCat(name, ": ", others, " commits of others, where a fan-out was ",
                                      fan_out ? "to be" : "not to be", " under way"));
     }
+    if (!fan_out) quiet_ = &phase;
+    if (stage_.options.slowest_delta.has_value()) {
+      CheckSlowdown(*quiet_, phase, *stage_.options.slowest_delta, stage_.faults);
+    }
     return absl::OkStatus();
   }
 
@@ -144,6 +150,7 @@ class Bystanders {
   RotaFeed& feed_;
   PrivateVisits visits_;
   base::Revision last_ = 0;
+  const Phase* quiet_ = nullptr;
 };
 
 }  // namespace

@@ -107,7 +107,7 @@ int Main(int argc, char** argv) {
     return kWrong;
   }
   Faults faults;
-  Report report(target->own == nullptr ? std::nullopt : std::optional<pid_t>(target->own->pid()));
+  Report report(target->own == nullptr ? options.server_pid : target->own->pid());
   absl::Status status = RunOn(*target, options, report, faults);
   if (report.settings().devices > 0) report.PrintTable(std::cout, faults);
   if (target->own != nullptr) status.Update(target->own->Stop());

@@ -35,6 +35,10 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--scenario", options.scenario, "What they do")->required()->check(CLI::IsMember(ScenarioNames()));
   app.add_option("--server", options.server, "HOST:PORT of a server that runs; without it, one is started");
   app.add_option(
+         "--server-pid", options.server_pid,
+         "With --server, where that is on this machine: its process, whose processor time and memory are measured")
+      ->check(CLI::PositiveNumber);
+  app.add_option(
       "--data-dir", options.data_dir,
       "The server's data directory; needed with --server, for its signing key. Without both, a temporary one");
   app.add_option("--rota", options.rotas, "Rota files (JSON); without it, all in demo/rotas")->check(CLI::ExistingFile);
@@ -68,6 +72,11 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--group-service-users", options.group_service_users, "With group: how many service users it sees")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
+  app.add_option(
+         "--slowest-delta", options.slowest_delta,
+         "With group: it is a fault where half of a phase's syncs take longer than so many times what they take "
+         "while nothing else goes on")
+      ->check(CLI::Range(0.01, 1'000.0));
   app.add_option("--syncs-per-second", options.syncs_per_second,
                  "With storm: about how many syncs a second all devices together begin")
       ->check(CLI::Range(0.1, 1'000'000.0))
@@ -84,6 +93,12 @@ std::string Check(const Options& options) {
   }
   if (!options.server.empty() && (options.batch_bytes != 0 || options.server_threads != 0)) {
     return "--batch-bytes and --server-threads are of a server that is started, not of one that runs";
+  }
+  if (options.server.empty() && options.server_pid.has_value()) {
+    return "--server-pid is of a server that runs; the one that is started is known";
+  }
+  if (options.slowest_delta.has_value() && options.scenario != "group") {
+    return "--slowest-delta is for the scenario group";
   }
   if (options.sources > 1 && options.scenario != "ingest") return "--sources is for the scenario ingest";
   if (NeedsConnectionForEach(options.scenario) && options.connections * kDevicesOfConnection < options.devices) {

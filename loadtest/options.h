@@ -18,6 +18,8 @@ struct Options {
   std::string scenario;
   // Empty: a server of its own.
   std::string server;
+  // Of a server that runs already, on this machine: its process, for its processor time and memory.
+  std::optional<int> server_pid;
   // Where the server keeps its data, for its signing key. Empty, with a server of its own: a temporary directory.
   std::string data_dir;
   std::vector<std::string> rotas;
@@ -38,6 +40,8 @@ struct Options {
   // With group: its carers, and the service users that they may see through it.
   int group_carers = 1'000;
   int group_service_users = 1'000;
+  // With group: a phase whose median sync takes longer than so many times the quiet phase's is a fault.
+  std::optional<double> slowest_delta;
   // With storm: syncs a second, of all devices together, where the server keeps up.
   double syncs_per_second = 500;
   // Of a server of its own; 0: the server's default.

@@ -68,6 +68,7 @@ Json ToJson(const Phase& phase) {
   for (const auto& [name, sum] : phase.sums) json["sums"][name] = sum;
   if (phase.server_cpu.has_value()) json["server_cpu_seconds"] = absl::ToDoubleSeconds(*phase.server_cpu);
   if (phase.server_rss_bytes.has_value()) json["server_rss_bytes"] = *phase.server_rss_bytes;
+  if (phase.server_peak_rss_bytes.has_value()) json["server_peak_rss_bytes"] = *phase.server_peak_rss_bytes;
   json["fleet_cpu_seconds"] = absl::ToDoubleSeconds(phase.fleet_cpu);
   return json;
 }
@@ -94,10 +95,12 @@ void PrintWork(std::ostream& out, const std::list<Phase>& phases) {
          absl::StrFormat("%.2f", static_cast<double>(counts.bytes) / 1e6 / absl::ToDoubleSeconds(phase.wall)),
          phase.server_cpu.has_value() ? Seconds(*phase.server_cpu) : "-",
          phase.server_cpu.has_value() ? Microseconds(*phase.server_cpu, counts.recorded) : "-",
-         phase.server_rss_bytes.has_value() ? Megabytes(*phase.server_rss_bytes) : "-", Seconds(phase.fleet_cpu)});
+         phase.server_rss_bytes.has_value() ? Megabytes(*phase.server_rss_bytes) : "-",
+         phase.server_peak_rss_bytes.has_value() ? Megabytes(*phase.server_peak_rss_bytes) : "-",
+         Seconds(phase.fleet_cpu)});
   }
   out << cli::FormatTable({"Phase", "Seconds", "Syncs", "Cut", "Records", "Events", "MB", "MB/s", "Server CPU s",
-                           "CPU us a sync", "Server RSS MB", "Fleet CPU s"},
+                           "CPU us a sync", "Server RSS MB", "Peak RSS MB", "Fleet CPU s"},
                           rows, false);
 }
 
@@ -129,6 +132,7 @@ void Report::Measure(Phase& phase, const std::function<void()>& work) {
   const ProcessUsage server = usage_of(*server_);
   phase.server_cpu = phase.server_cpu.value_or(absl::ZeroDuration()) + server.cpu - server_before;
   phase.server_rss_bytes = server.rss_bytes;
+  phase.server_peak_rss_bytes = server.peak_rss_bytes;
 }
 
 void Report::PrintTable(std::ostream& out, const Faults& faults) const {

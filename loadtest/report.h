@@ -33,9 +33,11 @@ struct Phase {
   std::map<std::string, Histogram> others;
   // Sums of what `others` do not tell, by name, such as "changes".
   std::map<std::string, uint64_t> sums;
-  // Of the server; absent where it is not this program's own.
+  // Of the server; absent where its process is not known. Resident at the phase's end, and at most since it was
+  // started.
   std::optional<absl::Duration> server_cpu;
   std::optional<uint64_t> server_rss_bytes;
+  std::optional<uint64_t> server_peak_rss_bytes;
   // Of the fleet itself: how far it takes the machine's cores from the server.
   absl::Duration fleet_cpu;
 };
@@ -51,7 +53,7 @@ struct RunSettings {
 // Used by one thread.
 class Report {
  public:
-  // `server`: its process, where it is this program's own.
+  // `server`: its process, where that is known and on this machine.
   explicit Report(std::optional<pid_t> server) : server_(server) {}
 
   // A new phase; it stays where it is.

@@ -1,0 +1,101 @@
+"""Runs fleetload with --json, and reads what it wrote: throughput, percentiles, the server's processor time and memory."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+
+from caresync_process import Server, expect  # noqa: E402
+
+SERVER_FIGURES = ("server_cpu_seconds", "server_rss_bytes", "server_peak_rss_bytes")
+
+
+class Fleet:
+    def __init__(self, bin_dir, rota, directory):
+        self.program = os.path.join(bin_dir, "fleetload")
+        self.rota = rota
+        self.file = os.path.join(directory, "figures.json")
+
+    def run(self, *arguments, status=0):
+        """What the run wrote to its file."""
+        done = subprocess.run([self.program, "--devices", "10", "--rota", self.rota, "--json", self.file, *arguments],
+                              capture_output=True, text=True, timeout=200)
+        expect(done.returncode == status, f"fleetload {arguments}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        with open(self.file) as file:
+            return json.load(file)
+
+    def refuses(self, *arguments):
+        """What it says to options that do not go together."""
+        done = subprocess.run([self.program, *arguments], capture_output=True, text=True, timeout=60)
+        expect(done.returncode == 2, f"fleetload {arguments}: status {done.returncode}")
+        return done.stderr
+
+
+def phase_of(figures, name):
+    return next(phase for phase in figures["phases"] if phase["name"] == name)
+
+
+def expect_series(phase, name):
+    series = phase["series"][name]
+    expect(series["count"] > 0, f"{phase['name']} has no {name}")
+    expect(abs(series["per_second"] * phase["seconds"] - series["count"]) < 0.01 * series["count"],
+           f"throughput is not the count by the time: {series} in {phase['seconds']} s")
+    expect(0 < series["p50_us"] <= series["p90_us"] <= series["p99_us"], f"percentiles in another order: {series}")
+    # A percentile is at most 1/64 above the truth.
+    expect(series["p99_us"] <= series["max_us"] * 65 / 64 + 1, f"99 in a hundred are slower than the slowest: {series}")
+
+
+def a_server_of_its_own(fleet):
+    figures = fleet.run("--scenario", "delta", "--duration", "1")
+    expect_series(phase_of(figures, "first copies"), "standard sync")
+    expect_series(phase_of(figures, "delta"), "standard sync")
+    for phase in figures["phases"]:
+        expect(phase["server_rss_bytes"] > 1_000_000, f"the server's memory: {phase}")
+        expect(phase["server_peak_rss_bytes"] >= phase["server_rss_bytes"], f"the most is less than what is: {phase}")
+    expect(sum(phase["server_cpu_seconds"] for phase in figures["phases"]) > 0, "the server took no processor time")
+    expect(figures["faults"] == 0, f"faults: {figures['faults_told']}")
+
+
+def a_server_that_runs(fleet, bin_dir):
+    with Server(bin_dir) as server:
+        of_it = ("--server", server.address, "--data-dir", server.data_dir)
+        figures = fleet.run("--scenario", "empty", "--duration", "0.2", *of_it, "--server-pid", str(server.process.pid))
+        expect(all(phase["server_rss_bytes"] > 1_000_000 for phase in figures["phases"]), "its memory is not measured")
+        figures = fleet.run("--scenario", "empty", "--duration", "0.2", *of_it)
+        expect(not any(figure in phase for phase in figures["phases"] for figure in SERVER_FIGURES),
+               "figures of a process that nobody named")
+
+
+def a_slow_phase_is_a_fault(fleet):
+    small = ("--scenario", "group", "--duration", "1", "--group-carers", "100", "--group-service-users", "100")
+    # Nothing is a hundred times faster than in the quiet phase, and nothing a thousand times slower.
+    figures = fleet.run(*small, "--slowest-delta", "0.01", status=1)
+    expect(figures["faults"] >= 3, f"the group's phases were to be too slow: {figures['faults_told']}")
+    expect(any("group set up: the median sync took" in fault for fault in figures["faults_told"]), figures["faults_told"])
+    expect(fleet.run(*small, "--slowest-delta", "1000")["faults"] == 0, "a bound that is kept")
+
+
+def options_that_do_not_go_together(fleet):
+    expect("--server-pid" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server-pid", "1"), "--server-pid")
+    expect("--slowest-delta" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--slowest-delta", "2"),
+           "--slowest-delta")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin-dir", required=True)
+    parser.add_argument("--rota", required=True)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="caresync-test-") as directory:
+        fleet = Fleet(options.bin_dir, options.rota, directory)
+        a_server_of_its_own(fleet)
+        a_server_that_runs(fleet, options.bin_dir)
+        a_slow_phase_is_a_fault(fleet)
+        options_that_do_not_go_together(fleet)
+
+
+main()

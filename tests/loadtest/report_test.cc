@@ -1,0 +1,131 @@
+#include "loadtest/report.h"
+
+#include <unistd.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace caresync::loadtest {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// A hundred standard syncs in ten seconds, of latencies that the histogram tells exactly.
+Phase& AddSyncs(Report& report) {
+  Phase& phase = report.AddPhase("delta");
+  phase.wall = absl::Seconds(10);
+  phase.fleet_cpu = absl::Seconds(3);
+  for (int i = 0; i < 100; ++i) {
+    SyncEnd end;
+    end.type = v1::SYNC_TYPE_STANDARD;
+    end.recorded = true;
+    end.latency = absl::Microseconds(i < 50 ? 8'191 : i < 90 ? 16'383 : i < 99 ? 32'767 : 65'535);
+    end.upserts = 5;
+    end.bytes = 20'000;
+    phase.syncs.Add(end);
+  }
+  return phase;
+}
+
+void AddUsage(Phase& phase) {
+  phase.server_cpu = absl::Milliseconds(1'500);
+  phase.server_rss_bytes = 123'400'000;
+  phase.server_peak_rss_bytes = 150'000'000;
+}
+
+// The words of each line, without the number of spaces between them.
+std::vector<std::vector<std::string>> Lines(const Report& report, const Faults& faults) {
+  std::ostringstream out;
+  report.PrintTable(out, faults);
+  const std::vector<std::string> lines = absl::StrSplit(out.str(), '\n');
+  std::vector<std::vector<std::string>> words;
+  for (const std::string& line : lines) words.push_back(absl::StrSplit(line, ' ', absl::SkipEmpty()));
+  return words;
+}
+
+TEST(Report, TheTableTellsThroughputPercentilesAndWhatTheServerTook) {
+  Report report(std::nullopt);
+  report.settings() = {"delta", 10, 1, 10};
+  AddUsage(AddSyncs(report));
+  const std::vector<std::vector<std::string>> lines = Lines(report, Faults());
+  EXPECT_THAT(lines, Contains(ElementsAre("Phase", "What", "Count", "A", "second", "p50", "ms", "p90", "ms", "p99",
+                                          "ms", "Max", "ms")));
+  EXPECT_THAT(lines,
+              Contains(ElementsAre("delta", "standard", "sync", "100", "10.0", "8.19", "16.38", "32.77", "65.53")));
+  EXPECT_THAT(lines, Contains(ElementsAre("Phase", "Seconds", "Syncs", "Cut", "Records", "Events", "MB", "MB/s",
+                                          "Server", "CPU", "s", "CPU", "us", "a", "sync", "Server", "RSS", "MB", "Peak",
+                                          "RSS", "MB", "Fleet", "CPU", "s")));
+  EXPECT_THAT(lines, Contains(ElementsAre("delta", "10.00", "100", "0", "500", "0", "2.0", "0.20", "1.50", "15000",
+                                          "123.4", "150.0", "3.00")));
+}
+
+TEST(Report, TheTableShowsThatAServersProcessIsNotKnown) {
+  Report report(std::nullopt);
+  AddSyncs(report);
+  EXPECT_THAT(Lines(report, Faults()), Contains(ElementsAre("delta", "10.00", "100", "0", "500", "0", "2.0", "0.20",
+                                                            "-", "-", "-", "-", "3.00")));
+}
+
+TEST(Report, JsonTellsTheSame) {
+  Report report(std::nullopt);
+  report.settings() = {"delta", 10, 1, 10};
+  AddUsage(AddSyncs(report));
+  const nlohmann::ordered_json json = report.ToJson(Faults());
+  EXPECT_EQ(json["scenario"], "delta");
+  const nlohmann::ordered_json& phase = json["phases"][0];
+  EXPECT_EQ(phase["name"], "delta");
+  EXPECT_EQ(phase["seconds"], 10.0);
+  const nlohmann::ordered_json& series = phase["series"]["standard sync"];
+  EXPECT_EQ(series["count"], 100);
+  EXPECT_EQ(series["per_second"], 10.0);
+  EXPECT_EQ(series["p50_us"], 8'191);
+  EXPECT_EQ(series["p90_us"], 16'383);
+  EXPECT_EQ(series["p99_us"], 32'767);
+  EXPECT_EQ(series["max_us"], 65'535);
+  EXPECT_EQ(phase["server_cpu_seconds"], 1.5);
+  EXPECT_EQ(phase["server_rss_bytes"], 123'400'000);
+  EXPECT_EQ(phase["server_peak_rss_bytes"], 150'000'000);
+  EXPECT_EQ(phase["fleet_cpu_seconds"], 3.0);
+}
+
+TEST(Report, JsonLeavesOutWhatIsNotKnownOfTheServer) {
+  Report report(std::nullopt);
+  AddSyncs(report);
+  const nlohmann::ordered_json phase = report.ToJson(Faults())["phases"][0];
+  EXPECT_FALSE(phase.contains("server_cpu_seconds"));
+  EXPECT_FALSE(phase.contains("server_rss_bytes"));
+  EXPECT_FALSE(phase.contains("server_peak_rss_bytes"));
+}
+
+TEST(Report, MeasuresTheServersProcessInEachStretch) {
+  Report report(getpid());
+  Phase& phase = report.AddPhase("work");
+  int done = 0;
+  report.Measure(phase, [&] { ++done; });
+  report.Measure(phase, [&] { ++done; });
+  EXPECT_EQ(done, 2);
+  EXPECT_TRUE(phase.server_cpu.has_value());
+  ASSERT_TRUE(phase.server_rss_bytes.has_value());
+  EXPECT_GT(*phase.server_rss_bytes, 1'000'000u);
+  ASSERT_TRUE(phase.server_peak_rss_bytes.has_value());
+  EXPECT_GE(*phase.server_peak_rss_bytes, *phase.server_rss_bytes);
+}
+
+TEST(Report, TellsFaults) {
+  Report report(std::nullopt);
+  Faults faults;
+  faults.Add("a device differs");
+  EXPECT_THAT(Lines(report, faults), Contains(ElementsAre("fault:", "a", "device", "differs")));
+  EXPECT_EQ(report.ToJson(faults)["faults"], 1);
+  EXPECT_THAT(report.ToJson(faults)["faults_told"][0].get<std::string>(), HasSubstr("differs"));
+}
+
+}  // namespace
+}  // namespace caresync::loadtest
