@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
@@ -21,6 +22,7 @@ namespace {
 using fakes::BranchChange;
 using fakes::CarerChange;
 using fakes::CareServiceChange;
+using fakes::GroupChange;
 using fakes::ServiceUserChange;
 using fakes::VisitChange;
 using records::RecordName;
@@ -49,7 +51,7 @@ class ApplyChangesTest : public testing::Test {
     size_t count = 0;
     const absl::Status read =
         engine_.Snapshot()->Scan(storage::Space::kRecords, base::keys::Records(tenant_, records::KeyPrefix(kind), {}),
-                                 1000, [&count](std::string_view, std::string_view) {
+                                 10'000, [&count](std::string_view, std::string_view) {
                                    ++count;
                                    return true;
                                  });
@@ -261,6 +263,51 @@ TEST_F(ApplyChangesTest, ARecordLargerThanTheBoundIsRejectedEvenWhereItWouldWait
   const v1::ChangeResult result = Apply({change}).at(0);
   EXPECT_EQ(result.error().reason(), base::Reason(base::errors::RecordTooLarge(1)));
   EXPECT_EQ(CountOf(v1::RECORD_KIND_VISIT), 0u);
+}
+
+TEST_F(ApplyChangesTest, ACarerOfTooManyGroupsHasThatGroupRejectedAndTheOthersStanding) {
+  Apply({CarerChange("c1"), CarerChange("c2")});
+  for (size_t i = 0; i < base::limits::kGroupsOfCarer; ++i) {
+    ASSERT_EQ(ApplyOne(GroupChange(std::to_string(i), {"c1"})), v1::CHANGE_OUTCOME_CREATED);
+  }
+  const std::vector<v1::ChangeResult> results =
+      Apply({ServiceUserChange("before"), GroupChange("one-more", {"c2", "c1"}), ServiceUserChange("after")});
+  EXPECT_EQ(results.at(0).outcome(), v1::CHANGE_OUTCOME_CREATED);
+  EXPECT_EQ(results.at(1).outcome(), v1::CHANGE_OUTCOME_REJECTED);
+  EXPECT_EQ(results.at(1).error().reason(), "TOO_MANY_GROUPS");
+  EXPECT_EQ(results.at(2).outcome(), v1::CHANGE_OUTCOME_CREATED);
+  EXPECT_EQ(CountOf(v1::RECORD_KIND_EMPLOYEE_GROUP), base::limits::kGroupsOfCarer);
+  EXPECT_EQ(CountOf(v1::RECORD_KIND_SERVICE_USER), 2u);
+  // Nothing of the group is left on its other carer.
+  EXPECT_EQ(ApplyOne(GroupChange("one-more", {"c2"})), v1::CHANGE_OUTCOME_CREATED);
+}
+
+TEST_F(ApplyChangesTest, GroupsThatTogetherPassACommitAreTakenAsFarAsTheyFitAndTheRestAlone) {
+  constexpr size_t kCarers = 5'000;
+  std::vector<std::string> carers;
+  std::vector<v1::RosterChange> message;
+  for (size_t i = 0; i < kCarers; ++i) {
+    carers.push_back(absl::StrCat("c", i));
+    message.push_back(CarerChange(carers.back()));
+    if (message.size() < base::limits::kRosterChanges) continue;
+    Apply(message);
+    message.clear();
+  }
+  ASSERT_EQ(CountOf(v1::RECORD_KIND_CARER), kCarers);
+  // Two rows a member.
+  const size_t groups = base::limits::kCommitRows / (2 * kCarers);
+  message = {ServiceUserChange("before")};
+  for (size_t i = 0; i < groups; ++i) message.push_back(GroupChange(absl::StrCat("g", i), carers));
+  message.push_back(ServiceUserChange("after"));
+  const std::vector<v1::ChangeResult> results = Apply(message);
+  EXPECT_EQ(results.at(0).outcome(), v1::CHANGE_OUTCOME_CREATED);
+  for (size_t i = 1; i < groups; ++i) EXPECT_EQ(results.at(i).outcome(), v1::CHANGE_OUTCOME_CREATED) << i;
+  EXPECT_EQ(results.at(groups).outcome(), v1::CHANGE_OUTCOME_REJECTED);
+  EXPECT_EQ(results.at(groups).error().reason(), "COMMIT_TOO_LARGE");
+  EXPECT_EQ(results.at(groups + 1).outcome(), v1::CHANGE_OUTCOME_CREATED);
+  EXPECT_EQ(CountOf(v1::RECORD_KIND_EMPLOYEE_GROUP), groups - 1);
+  EXPECT_EQ(CountOf(v1::RECORD_KIND_SERVICE_USER), 2u);
+  EXPECT_EQ(ApplyOne(message.at(groups)), v1::CHANGE_OUTCOME_CREATED);
 }
 
 TEST_F(ApplyChangesTest, AnEmptyMessageIsHarmless) {

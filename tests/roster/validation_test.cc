@@ -49,6 +49,8 @@ v1::RosterChange FullVisit() {
   return change;
 }
 
+v1::RosterChange FullGroup() { return From(fakes::GroupChange("g1", {"c1", "c2"})); }
+
 // A change made wrong, and the reason and field that the refusal names.
 struct Case {
   std::string name;
@@ -75,7 +77,8 @@ class ValidationTest : public testing::TestWithParam<Case> {
 
 TEST(Validation, AcceptsFullRecordsOfEachKind) {
   for (const v1::RosterChange& change : {From(fakes::CareServiceChange("s1")), From(fakes::BranchChange("b1", "s1")),
-                                         From(fakes::CarerChange("c1", "b1")), FullServiceUser(), FullVisit()}) {
+                                         From(fakes::CarerChange("c1", "b1")), FullServiceUser(), FullVisit(),
+                                         FullGroup(), From(fakes::GroupChange("g1", {}))}) {
     EXPECT_TRUE(Validate(change).ok()) << Validate(change);
   }
 }
@@ -95,6 +98,12 @@ TEST(Validation, ACarerMayHaveTwoPartsOfAVisit) {
   *change.mutable_visit()->mutable_assignments(1)->mutable_start_time() = AtHour(12);
   *change.mutable_visit()->mutable_assignments(1)->mutable_end_time() = AtHour(13);
   EXPECT_TRUE(Validate(change).ok());
+}
+
+TEST(Validation, AGroupMayHaveAsManyCarersAsAGroupHasMembers) {
+  v1::RosterChange change = From(fakes::GroupChange("g1", {}));
+  for (size_t i = 0; i < limits::kGroupMembers; ++i) change.mutable_employee_group()->add_carers(std::to_string(i));
+  EXPECT_TRUE(Validate(change).ok()) << Validate(change);
 }
 
 TEST(Validation, ALeapDayIsADateInLeapYearsOnly) {
@@ -231,6 +240,35 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ActivityOfAnotherCarer", [](auto& c) { Activity(c).set_carer("c9"); }, kField, "[0].carer"},
         Case{"ActivityIdTwice", [](auto& c) { *c.mutable_visit()->add_planned_activities() = Activity(c); }, kField,
              "[1].activity_id"}),
+    [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
+
+class GroupValidationTest : public ValidationTest {};
+TEST_P(GroupValidationTest, NamesWhatIsWrong) { ExpectRefused(FullGroup()); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Fields, GroupValidationTest,
+    testing::Values(Case{"NoName", [](auto& c) { c.mutable_employee_group()->clear_name(); }, kField,
+                         "employee_group.name"},
+                    Case{"LongName", [](auto& c) { c.mutable_employee_group()->set_name(std::string(201, 'x')); },
+                         kField, "employee_group.name"},
+                    Case{"GarbledName", [](auto& c) { c.mutable_employee_group()->set_name("a\xFF"); }, kField,
+                         "employee_group.name"},
+                    Case{"TooManyCarers",
+                         [](auto& c) {
+                           c.mutable_employee_group()->clear_carers();
+                           for (int i = 0; i < 10'001; ++i) c.mutable_employee_group()->add_carers(std::to_string(i));
+                         },
+                         kField, "employee_group.carers: has 10001"},
+                    Case{"CarerTwice", [](auto& c) { c.mutable_employee_group()->add_carers("c1"); }, kField,
+                         "employee_group.carers: names a carer twice"},
+                    Case{"EmptyCarer", [](auto& c) { c.mutable_employee_group()->add_carers(""); }, kField,
+                         "employee_group.carers"},
+                    Case{"LongCarer", [](auto& c) { c.mutable_employee_group()->add_carers(std::string(129, 'x')); },
+                         kField, "employee_group.carers"},
+                    Case{"GarbledCarer", [](auto& c) { c.mutable_employee_group()->add_carers("a\xFF"); }, kField,
+                         "employee_group.carers"},
+                    Case{"ControlInCarer", [](auto& c) { c.mutable_employee_group()->add_carers("a\nb"); }, kField,
+                         "employee_group.carers"}),
     [](const testing::TestParamInfo<Case>& info) { return info.param.name; });
 
 }  // namespace

@@ -72,6 +72,7 @@ const std::vector<Stage::Form>& Stage::Forms() {
       {std::regex("(d\\d) of (\\w+) (changes|loses|keeps) (\\w+)"), &Stage::Changes},
       {std::regex("(d\\d) uploads ((?:e\\d ?)+)"), &Stage::Uploads},
       {std::regex("(d\\d) uploads (\\d+) events"), &Stage::UploadsMany},
+      {std::regex("(d\\d) uploads (\\d+) bytes"), &Stage::UploadsOfBytes},
       {std::regex("(d\\d) uploads an event with an ID of (\\d+) bytes"), &Stage::UploadsWithIdOf},
       {std::regex("(d\\d) reads (\\d+) more"), &Stage::Reads},
       {std::regex("(d\\d) reads on()"), &Stage::Reads},

@@ -105,6 +105,7 @@ class Stage {
   absl::Status Uploads(const Words& words);
   absl::Status UploadsMany(const Words& words);
   absl::Status UploadsWithIdOf(const Words& words);
+  absl::Status UploadsOfBytes(const Words& words);
   absl::Status Reads(const Words& words);
   absl::Status LosesRecord(const Words& words);
   absl::Status RemembersToken(const Words& words);

@@ -255,6 +255,22 @@ absl::Status Stage::UploadsWithIdOf(const Words& words) {
   return absl::OkStatus();
 }
 
+absl::Status Stage::UploadsOfBytes(const Words& words) {
+  v1::SyncRequest request;
+  v1::UploadedEvent& event = *request.mutable_upload()->add_events();
+  event = NoteEvent(1, "large");
+  names_["large"] = "large";
+  // The text's own length takes as many bytes before and after.
+  const size_t bytes = std::stoul(words[1]);
+  event.mutable_event()->append(bytes / 2, 'n');
+  event.mutable_event()->append(bytes - request.upload().ByteSizeLong(), 'n');
+  if (request.upload().ByteSizeLong() != bytes) return absl::InvalidArgumentError("no upload has this size");
+  Actor& actor = ActorOf(words[0]);
+  actor.device.of(actor.carer).unsent.push_back(event);
+  Say(words[0], std::move(request));
+  return absl::OkStatus();
+}
+
 absl::Status Stage::Reads(const Words& words) {
   std::optional<size_t>& reads = ActorOf(words[0]).reads;
   reads = words[1].empty() ? std::nullopt : std::optional<size_t>(std::stoul(words[1]));
