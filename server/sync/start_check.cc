@@ -120,6 +120,17 @@ const store::DeviceCopy* CopyIn(const StartFacts& facts, const v1::Start& start)
   return report.has_value() && carer.has_value() ? devices::FindCopy(*report, *carer) : nullptr;
 }
 
+// When a copy of the device, of whichever carer, was last made anew after a divergence. One that was begun and never
+// finished does not count: the device has nothing of it.
+absl::Time LastDivergenceRebuild(const store::DeviceReport& report) {
+  int64_t last_us = 0;
+  for (const store::DeviceCopy& copy : report.copies()) {
+    if (copy.rebuild_number() > copy.in_use_number()) continue;
+    last_us = std::max(last_us, copy.last_divergence_rebuild_us());
+  }
+  return base::FromStoredTime(last_us);
+}
+
 // Why the copy that the token stands for cannot be gone on with; nullopt where it can.
 std::optional<v1::RebuildReason> WhyNewCopy(const v1::Start& start, const std::optional<ResumeToken>& token,
                                             const StartFacts& facts, const store::DeviceCopy* copy, absl::Time now) {
@@ -130,12 +141,9 @@ std::optional<v1::RebuildReason> WhyNewCopy(const v1::Start& start, const std::o
   const bool unfinished = token->rebuild_began.has_value();
   if (unfinished) return std::nullopt;
   if (start.sync_type() == v1::SYNC_TYPE_CLEAN) return v1::REBUILD_REASON_CLEAN_SYNC;
-  if (copy != nullptr && copy->diverged()) {
-    const bool long_ago =
-        now - base::FromStoredTime(copy->last_divergence_rebuild_us()) >= limits::kDivergenceRebuildEvery;
-    // One that was begun and never finished does not count.
-    const bool unfinished_one = copy->rebuild_number() > copy->in_use_number();
-    if (long_ago || unfinished_one) return v1::REBUILD_REASON_DIVERGED;
+  const bool diverged = copy != nullptr && copy->diverged();
+  if (diverged && now - LastDivergenceRebuild(*facts.rows.rows.report) >= limits::kDivergenceRebuildEvery) {
+    return v1::REBUILD_REASON_DIVERGED;
   }
   return std::nullopt;
 }

@@ -251,6 +251,24 @@ TEST(PlanStart, ADivergedCopyIsMadeAnewAtMostOnceADay) {
   EXPECT_EQ(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
 }
 
+TEST(PlanStart, ARebuildOfAnotherCarersCopyOnTheDeviceCountsToo) {
+  StartFacts facts = GoodFacts();
+  store::DeviceCopy& copy = CopyIn(facts);
+  copy.set_diverged(true);
+  copy.set_in_use_number(copy.rebuild_number());
+  store::DeviceCopy& other = *facts.rows.rows.report->add_copies();
+  other.set_carer_id(kOther.ToString());
+  other.set_rebuild_number(2);
+  other.set_in_use_number(2);
+  other.set_last_divergence_rebuild_us(base::ToStoredTime(kNow - absl::Hours(23)));
+  EXPECT_FALSE(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy.has_value());
+  other.set_last_divergence_rebuild_us(base::ToStoredTime(kNow - absl::Hours(24)));
+  EXPECT_EQ(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
+  other.set_last_divergence_rebuild_us(base::ToStoredTime(kNow - absl::Hours(1)));
+  other.set_in_use_number(1);
+  EXPECT_EQ(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
+}
+
 TEST(PlanStart, ADivergedCopyWhoseRebuildWasNeverFinishedIsMadeAnewTheSameDay) {
   StartFacts facts = GoodFacts();
   store::DeviceCopy& copy = CopyIn(facts);
