@@ -53,7 +53,9 @@ void Complete(store::Record& record, const std::optional<store::Record>& old, co
   const bool same_payload = old.has_value() && old->payload() == record.payload();
   record.set_version(same_payload ? old->version() : transaction.revision());
   record.set_created_time_us(old.has_value() ? old->created_time_us() : base::ToStoredTime(transaction.now()));
-  record.set_fingerprint(feed::Fingerprint(static_cast<uint32_t>(record.kind()), record.record_id(), record.payload()));
+  record.set_fingerprint(
+      same_payload ? old->fingerprint()
+                   : feed::Fingerprint(static_cast<uint32_t>(record.kind()), record.record_id(), record.payload()));
 }
 
 void PutRecordRow(commit::Transaction& transaction, const RecordKey& key, const store::Record& record) {

@@ -164,6 +164,37 @@ TEST_F(RecordStoreTest, TheLastOfSeveralWritesInOneChangeCounts) {
   EXPECT_EQ(held.at(ServiceUserName(2)).fingerprint, stored.fingerprint());
 }
 
+// Its bytes are marked in the record's row: whoever worked it out again would not give the mark.
+TEST_F(RecordStoreTest, AFingerprintIsWorkedOutOnceAVersionAndCopiedToEveryFeed) {
+  constexpr uint64_t kMark = 1;
+  const auto mark = [&](const RecordName& name) {
+    store::Record stored = **GetRecord(*engine_.Snapshot(), tenant_, KeyOf(name));
+    stored.set_fingerprint(kMark);
+    const auto committed = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
+      transaction.Put(storage::Space::kRecords, base::keys::Record(tenant_, KeyOf(name)), stored.SerializeAsString());
+      return absl::OkStatus();
+    });
+    ASSERT_TRUE(committed.ok()) << committed.status();
+  };
+  const auto held = [&](int carer, const RecordName& record) {
+    return fakes::HeldBy(*engine_.Snapshot(), tenant_, CarerReceiver(CarerName(carer).id)).at(record).fingerprint;
+  };
+  PutPeople();
+  mark(ServiceUserName(1));
+  Put({VisitRecord(1, 1, {1, 2})});
+  EXPECT_EQ(held(1, ServiceUserName(1)), kMark);
+  EXPECT_EQ(held(2, ServiceUserName(1)), kMark);
+  mark(VisitName(1));
+  store::Record visit = VisitRecord(1, 1, {1, 2});
+  visit.set_cancelled(true);
+  Put({visit});
+  visit.set_cancelled(false);
+  Put({visit});
+  EXPECT_EQ(held(1, VisitName(1)), kMark);
+  Put({VisitRecord(1, 1, {1, 2}, "another version")});
+  EXPECT_NE(held(1, VisitName(1)), kMark);
+}
+
 TEST_F(RecordStoreTest, ARolledBackPutLeavesNoTrace) {
   PutPeople();
   RunRecords(engine_, tenant_, [](RecordStore& records) -> absl::Status {
