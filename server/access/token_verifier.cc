@@ -103,8 +103,8 @@ absl::StatusOr<Identity> ReadIdentity(const json& claims) {
 
 }  // namespace
 
-TokenVerifier::TokenVerifier(std::shared_ptr<const SigningKey> key, base::Clock& clock)
-    : key_(std::move(key)), clock_(clock) {}
+TokenVerifier::TokenVerifier(std::shared_ptr<const SigningKey> key, base::Clock& clock, size_t most_recent)
+    : key_(std::move(key)), clock_(clock), most_recent_(most_recent) {}
 
 Verified TokenVerifier::Verify(std::string_view authorization) {
   if (authorization.empty()) return {base::errors::NoCredential(), std::nullopt};
@@ -156,7 +156,7 @@ void TokenVerifier::Remember(std::string hash, const Identity& identity) {
   if (by_hash_.contains(hash)) return;
   recent_.emplace_front(hash, identity);
   by_hash_.emplace(std::move(hash), recent_.begin());
-  if (recent_.size() <= base::limits::kVerifiedTokens) return;
+  if (recent_.size() <= most_recent_) return;
   by_hash_.erase(recent_.back().first);
   recent_.pop_back();
 }

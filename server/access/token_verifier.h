@@ -2,6 +2,7 @@
 #ifndef CARESYNC_SERVER_ACCESS_TOKEN_VERIFIER_H_
 #define CARESYNC_SERVER_ACCESS_TOKEN_VERIFIER_H_
 
+#include <cstddef>
 #include <list>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "server/access/identity.h"
 #include "server/access/signing_key.h"
 #include "server/base/clock.h"
+#include "server/base/limits.h"
 #include "storage/mutex.h"
 
 namespace caresync::access {
@@ -28,8 +30,10 @@ struct Verified {
 // Thread-safe.
 class TokenVerifier {
  public:
-  // `clock` must outlive it.
-  TokenVerifier(std::shared_ptr<const SigningKey> key, base::Clock& clock);
+  // `clock` must outlive it. `most_recent`: how many verified tokens it keeps; past it the one that was not used for
+  // longest is verified anew.
+  TokenVerifier(std::shared_ptr<const SigningKey> key, base::Clock& clock,
+                size_t most_recent = base::limits::kVerifiedTokens);
 
   // `authorization` is the metadata's value, "Bearer <token>"; empty where there is none. Only ES256 by the one key is
   // accepted, whatever the token's header asks for. Statuses: NO_CREDENTIAL, CREDENTIAL_NOT_VALID, CREDENTIAL_EXPIRED,
@@ -43,6 +47,7 @@ class TokenVerifier {
 
   const std::shared_ptr<const SigningKey> key_;
   base::Clock& clock_;
+  const size_t most_recent_;
   storage::Mutex mutex_;
   // By the SHA-256 of the token; least recently used last.
   std::list<std::pair<std::string, Identity>> recent_ ABSL_GUARDED_BY(mutex_);

@@ -175,6 +175,25 @@ TEST_F(TokenVerifierTest, ForgetsAKnownTokenWhenItExpires) {
   EXPECT_EQ(base::Reason(verifier_.Verify(authorization).status), "CREDENTIAL_EXPIRED");
 }
 
+TEST_F(TokenVerifierTest, KeepsNoMoreTokensThanItMayAndForgetsTheOneThatWasNotUsedForLongest) {
+  TokenVerifier verifier(*SigningKey::OpenOrCreate(folder_ / "key.json"), clock_, /*most_recent=*/2);
+  const auto token = [&](const std::string& id) {
+    json claims = CarerClaims();
+    claims["jti"] = id;
+    claims["nbf"] = absl::ToUnixSeconds(clock_.Now());
+    return "Bearer " + Sign(claims.dump());
+  };
+  const std::string first = token("1");
+  const std::string second = token("2");
+  const std::string third = token("3");
+  for (const std::string& used : {first, second, first, third}) EXPECT_TRUE(verifier.Verify(used).status.ok());
+  // None of them would be valid yet: one that is kept is not looked at again, and one that is not kept is.
+  clock_.SetNow(clock_.Now() - absl::Seconds(1));
+  EXPECT_TRUE(verifier.Verify(first).status.ok());
+  EXPECT_TRUE(verifier.Verify(third).status.ok());
+  EXPECT_EQ(base::Reason(verifier.Verify(second).status), "CREDENTIAL_NOT_VALID");
+}
+
 TEST_F(TokenVerifierTest, RefusesALifetimeThatNobodyMayGive) {
   json claims = CarerClaims();
   claims["exp"] = absl::ToUnixSeconds(clock_.Now() + base::limits::kTokenLifetimeMost);
