@@ -1,12 +1,16 @@
 #include "server/devices/session_rows.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/base/proto_time.h"
 #include "server/devices/device_state.h"
 #include "server/devices/take_overs.h"
 #include "storage/memory_store.h"
@@ -26,7 +30,7 @@ const base::Uuid kBob = *base::Uuid::Parse("00000000-0000-4000-8000-00000000000b
 class SessionRowsTest : public testing::Test {
  protected:
   SessionRows Load(v1::SyncType type, const base::Uuid& carer = kAnn, bool displaced = false) {
-    v1::Start start;
+    v1::Start start = start_;
     start.set_sync_type(type);
     start.set_data_level(9);
     SessionOwner owner{tenant_, kDevice, carer, absl::StrCat("session-", ++sessions_), "opening"};
@@ -61,6 +65,8 @@ class SessionRowsTest : public testing::Test {
   const base::TenantId tenant_ = fakes::Tenant("acme");
   absl::Time now_ = absl::FromCivil(absl::CivilSecond(2026, 3, 2, 6, 0, 0), absl::UTCTimeZone());
   int sessions_ = 0;
+  // What else the device says when it starts.
+  v1::Start start_;
 };
 
 // Requirement: R8, S6
@@ -174,6 +180,31 @@ TEST_F(SessionRowsTest, NothingIsSaidOfACopyThatTheDeviceDropped) {
   Commit(rows.Begin(Durability::kDurable));
   ASSERT_EQ(Report().copies_size(), 1);
   EXPECT_EQ(Report().copies(0).carer_id(), kBob.ToString());
+}
+
+TEST_F(SessionRowsTest, WhatThePhonesSystemAllowsIsReportedUntilItSaysOtherwise) {
+  const absl::Time allowed = now_ + absl::Hours(3) + absl::Milliseconds(250);
+  *start_.mutable_earliest_next_sync() = base::ToTimestamp(allowed);
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(Report().earliest_next_sync_us(), base::ToStoredTime(allowed));
+  *start_.mutable_earliest_next_sync() = base::ToTimestamp(allowed + absl::Hours(1));
+  Sync(v1::SYNC_TYPE_STANDARD, kBob);
+  EXPECT_EQ(Report().earliest_next_sync_us(), base::ToStoredTime(allowed + absl::Hours(1)));
+  start_.clear_earliest_next_sync();
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(Report().earliest_next_sync_us(), 0);
+}
+
+TEST_F(SessionRowsTest, ATimeThatIsNoneAllowsTheNextSyncAtOnce) {
+  *start_.mutable_earliest_next_sync() = base::ToTimestamp(now_ + absl::Hours(3));
+  Sync(v1::SYNC_TYPE_AUTO);
+  for (const auto& [seconds, nanos] : std::vector<std::pair<int64_t, int32_t>>{
+           {253'402'300'800, 0}, {-62'135'596'801, 0}, {0, 1'000'000'000}, {0, -1}, {INT64_MAX, INT32_MAX}}) {
+    start_.mutable_earliest_next_sync()->set_seconds(seconds);
+    start_.mutable_earliest_next_sync()->set_nanos(nanos);
+    Sync(v1::SYNC_TYPE_AUTO);
+    EXPECT_EQ(Report().earliest_next_sync_us(), 0) << seconds << " s, " << nanos << " ns";
+  }
 }
 
 // ---- Two phones with one UUID
