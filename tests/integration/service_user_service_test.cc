@@ -68,6 +68,7 @@ TEST_F(ServiceUserServiceTest, SetsWhoMaySeeAServiceUser) {
             "ROLE_NOT_ALLOWED");
 }
 
+// Requirement: I8
 TEST_F(ServiceUserServiceTest, WritesAndDeletesCarePlans) {
   const access::Identity administrator = As(Role::kAdministrator, "acme");
   v1::StoredCarePlan stored;

@@ -144,6 +144,7 @@ TEST_F(ApplyChangesTest, AReferenceMeansTheSendersOwnRecord) {
   EXPECT_EQ(ApplyOne(VisitChange("v1", "u1", {"c1"}), "other"), v1::CHANGE_OUTCOME_WAITING);
 }
 
+// Requirement: I8
 TEST_F(ApplyChangesTest, AVisitReachesItsCarersWithEverythingTheyNeed) {
   Apply({CarerChange("c1"), CarerChange("c2"), ServiceUserChange("u1")});
   v1::RosterChange change = VisitChange("v1", "u1", {"c1", "c2"});

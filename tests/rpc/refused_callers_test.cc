@@ -131,6 +131,7 @@ TEST(RefusedCallers, WithoutACredentialIsRefusedByEveryCall) {
   }
 }
 
+// Requirement: A2
 TEST(RefusedCallers, OfAnyOtherRoleIsRefusedByEveryCall) {
   ServedEdge edge;
   edge.client().CreateTenant("acme");

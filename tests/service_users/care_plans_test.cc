@@ -70,7 +70,7 @@ class CarePlansTest : public testing::Test {
   const base::TenantId tenant_ = fakes::Tenant("acme");
 };
 
-// Requirement: A2
+// Requirement: A2, I8
 TEST_F(CarePlansTest, GoToWhoeverSeesTheServiceUser) {
   ASSERT_TRUE(Put(Request(1)).ok());
   ASSERT_TRUE(Put(Request(2, "w")).ok());
