@@ -1,5 +1,6 @@
 """The device in Python and the one of `caresync device`, for the same carers on one server: through rota changes, care events of both,
-clean syncs and cuts they hold the same, record for record and byte for byte, and what the rota's JSON says."""
+access and care plans, clean syncs and cuts they hold the same, record for record and byte for byte, and what the rota's JSON and the office
+say."""
 
 import argparse
 import copy
@@ -14,7 +15,9 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rotas"))
 
 import caresync_messages as messages
-from phones import CARE_EVENT, CliPhone, PythonPhone, Server, end_of, expect, expect_same, of_event
+from expected_visits import expected_visits
+from office import Office
+from phones import CARE_EVENT, CARE_PLAN, CliPhone, PythonPhone, Server, end_of, expect, expect_same, of_event
 from every_carer_holds_its_day import DATE, TIME_ZONE, expected_day, held_day
 
 TENANT = "agreement"
@@ -23,7 +26,7 @@ BATCH_BYTES = "1024"
 ROUNDS = 3
 SEED = 20261025
 records = messages.records
-VISIT, SERVICE_USER = records.RECORD_KIND_VISIT, records.RECORD_KIND_SERVICE_USER
+CARER, SERVICE_USER, VISIT = records.RECORD_KIND_CARER, records.RECORD_KIND_SERVICE_USER, records.RECORD_KIND_VISIT
 
 
 def changed_rota(rota, chance):
@@ -66,6 +69,14 @@ def activity_of(activity):
             "carer_id": activity.carer_id}
 
 
+def place_of(service_user):
+    return (service_user.location.longitude, service_user.location.latitude)
+
+
+def ids_of(held, kind):
+    return {record_id for of_kind, record_id in held if of_kind == kind}
+
+
 class Pair:
     """One carer's two phones, one of each make."""
 
@@ -85,9 +96,12 @@ class Pair:
         return sorted(record_id for kind, record_id in self.cli.held() if kind == VISIT)
 
     def accepted(self):
-        """By ID: the bytes of the events of this pair that were accepted."""
+        """By ID: the bytes of the events of this pair that were accepted, those included whose first result a kill lost."""
         outcomes = self.python.shown()["outcomes"]
-        accepted = {event_id for event_id, (outcome, _) in outcomes.items() if outcome == "EVENT_OUTCOME_ACCEPTED"}
+        accepted = {
+            event_id for event_id, (outcome, reason) in outcomes.items()
+            if outcome in ("EVENT_OUTCOME_ACCEPTED", "EVENT_OUTCOME_KNOWN") and reason == "REVIEW_REASON_UNSPECIFIED"
+        }
         python = {event_id: event for event_id, event in self.python.recorded_events() if event_id in accepted}
         return python | dict(self.cli.recorded_events())
 
@@ -101,7 +115,14 @@ class Agency:
         self.take(rota)
         known = {c["external_id"]: c["carer_id"] for c in self.cli.json("carers")["carers"]}
         ids = {caregiver["id"]: known[f"{rota['name']}/{caregiver['id']}"] for caregiver in rota["caregivers"]}
+        self.ids = ids
         self.names = {carer_id: caregiver for caregiver, carer_id in ids.items()}
+        # What the office gave beside the rota: by patient, the caregivers who see it; by care plan, its patient.
+        self.access, self.plans = {}, {}
+        # By place, whose service user it is: no two patients of the rota live at one place.
+        self.residents = {}
+        self.places = {patient["id"]: tuple(patient["location"]) for patient in rota["patients"]}
+        expect(len(set(self.places.values())) == len(self.places), "two patients live at one place")
         self.pairs = [Pair(self.cli, folder, rota, caregiver, carer_id) for caregiver, carer_id in ids.items()]
 
     def take(self, rota):
@@ -113,6 +134,37 @@ class Agency:
         expect(result["rejected"] == [] and result["waiting"] == 0, f"not all was taken: {result}")
         self.rota = rota
 
+    def service_user(self, patient):
+        """The record ID of a patient that some device held."""
+        return self.residents[self.places[patient]]
+
+    def patients_of(self, caregiver):
+        """Those whom its devices may show: of its visits, and those that it was given access to."""
+        given = {patient for patient, caregivers in self.access.items() if caregiver in caregivers}
+        return set(expected_visits(self.rota)[caregiver]) | given
+
+    def check_records(self, pair, held, who):
+        """The carers, service users and care plans are those, and only those, that the rota and the office say."""
+        visits = expected_visits(self.rota)[pair.caregiver].values()
+        carers = {pair.caregiver} | {colleague for stops in visits for colleague, _, _, _ in stops}
+        self.expect_ids(held, CARER, {self.ids[carer] for carer in carers}, f"{who}: carers")
+        for (kind, record_id), payload in held.items():
+            if kind != SERVICE_USER:
+                continue
+            place = place_of(records.ServiceUser.FromString(payload))
+            known = self.residents.setdefault(place, record_id)
+            expect(known == record_id, f"{who}: at {place} lives {record_id}, where {known} lived")
+        patients = self.patients_of(pair.caregiver)
+        self.expect_ids(held, SERVICE_USER, {self.residents.get(self.places[patient]) for patient in patients},
+                        f"{who}: service users")
+        plans = {plan for plan, patient in self.plans.items() if patient in patients}
+        self.expect_ids(held, CARE_PLAN, plans, f"{who}: care plans")
+
+    @staticmethod
+    def expect_ids(held, kind, expected, what):
+        found = ids_of(held, kind)
+        expect(found == expected, f"{what}: missing {expected - found}, too much {found - expected}")
+
     def check(self, when):
         """Every carer's phones hold the same, and what the model says. Both have synced."""
         events = {event_id: event for pair in self.pairs for event_id, event in pair.accepted().items()}
@@ -122,6 +174,7 @@ class Agency:
             expect_same(held, pair.cli.held(), f"{who}: the phones of the two makes differ (Python first)")
             expected, found = expected_day(self.rota, pair.caregiver), held_day(visits_of(held), self.names)
             expect(expected == found, f"{who}: missing {expected - found}, too much {found - expected}")
+            self.check_records(pair, held, who)
             seen = {event_id: event for event_id, event in events.items()
                     if (VISIT, records.CareEvent.FromString(event).visit_id) in held}
             here = {record_id: payload for (kind, record_id), payload in held.items() if kind == CARE_EVENT}
@@ -159,6 +212,52 @@ def check_rounds(agency, chance):
     once = len(delivered) == len(set(delivered)) == count
     expect(once, f"the rostering system reads {len(delivered)} events of {count}")
     return count
+
+
+# Requirement: S12
+def check_access(agency, office, chance):
+    """A group and single carers see service users of others, with their care plans, until they may not any more."""
+
+    def sync_all(when):
+        for pair in agency.pairs:
+            pair.sync()
+        agency.check(when)
+
+    def external_ids(caregivers):
+        return [f"{agency.rota['name']}/{caregiver}" for caregiver in caregivers]
+
+    def put_plan(number, patient):
+        plan = str(uuid.uuid5(uuid.NAMESPACE_URL, f"plan/{number}"))
+        office.put_care_plan(plan, agency.service_user(patient), "Two of the white ones, before breakfast. " * 60)
+        agency.plans[plan] = patient
+        return plan
+
+    visited = sorted({patient for stops in map(expected_visits(agency.rota).get, agency.names.values()) for patient in stops})
+    of_group, of_carer, of_both, of_none = chance.sample(visited, 4)
+    members = chance.sample(sorted(agency.ids), 3)
+    single = chance.choice([caregiver for caregiver in sorted(agency.ids) if caregiver not in members])
+    group = office.send_group("night-team", external_ids(members))
+    office.set_access(agency.service_user(of_group), group_ids=[group])
+    office.set_access(agency.service_user(of_carer), carer_ids=[agency.ids[single]])
+    office.set_access(agency.service_user(of_both), group_ids=[group], carer_ids=[agency.ids[single], agency.ids[members[0]]])
+    agency.access = {of_group: set(members), of_carer: {single}, of_both: {single, *members}}
+    plans = [put_plan(number, patient) for number, patient in enumerate((of_group, of_carer, of_both, of_none))]
+    held_by_strangers = sum(patient not in expected_visits(agency.rota)[caregiver]
+                            for patient, caregivers in agency.access.items() for caregiver in caregivers)
+    expect(held_by_strangers > 0, "whoever was given access visits there anyway: this shows nothing")
+    sync_all("after access was given")
+
+    office.send_group("night-team", external_ids(members[1:]))
+    agency.access = {of_group: set(members[1:]), of_carer: {single}, of_both: {single, *members}}
+    office.delete_care_plan(plans[0])
+    del agency.plans[plans[0]]
+    put_plan(4, of_group)
+    sync_all("after a carer left the group")
+
+    office.send_group("night-team", external_ids(members[1:]), dissolved=True)
+    office.set_access(agency.service_user(of_carer))
+    agency.access = {of_both: {single, members[0]}}
+    sync_all("after the group was dissolved")
 
 
 # Requirement: S11
@@ -249,6 +348,8 @@ def main():
             expect(end_of(pair.sync())["outcome"] == "succeeded", "the first sync")
         agency.check("after the first sync")
         events = check_rounds(agency, chance)
+        with Office(agency.cli) as office:
+            check_access(agency, office, chance)
         check_clean_syncs(agency)
         kills = check_kills(agency)
         check_kills_at_any_moment(agency, chance)
