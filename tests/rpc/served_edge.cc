@@ -57,6 +57,10 @@ ServedEdge::ServedEdge()
 
 ServedEdge::~ServedEdge() { Shutdown(); }
 
+std::unique_ptr<integration::Client> ServedEdge::ClientBy(const std::string& address) const {
+  return std::make_unique<integration::Client>(address, key_);
+}
+
 bool ServedEdge::WaitForTimers(size_t count) const {
   return fakes::Eventually([&] { return timers() == count; });
 }

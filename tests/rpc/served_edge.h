@@ -41,6 +41,9 @@ class ServedEdge {
   // Gone after Shutdown.
   const integration::Client& client() const { return *client_; }
 
+  // A client that reaches the server by way of `address`.
+  std::unique_ptr<integration::Client> ClientBy(const std::string& address) const;
+
   // Timers that sessions and writes have set.
   size_t timers() const { return executor_.timers(); }
   // Waits until so many timers are set; false where they are not for half a minute.
