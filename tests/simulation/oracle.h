@@ -36,8 +36,14 @@ class Oracle {
   // Whether a device may be recorded as synced now: one of its sessions was told so by it.
   using MayRecord = std::function<bool(const base::TenantId&, const base::Uuid& device)>;
 
-  Oracle(OnFault on_fault, MayRecord may_record)
-      : on_fault_(on_fault), may_record_(std::move(may_record)), feeds_(std::move(on_fault)) {}
+  // Told of what only the commits show.
+  using OnCount = std::function<void(const std::string&)>;
+
+  Oracle(OnFault on_fault, MayRecord may_record, OnCount on_count)
+      : on_fault_(on_fault),
+        may_record_(std::move(may_record)),
+        on_count_(std::move(on_count)),
+        feeds_(std::move(on_fault)) {}
 
   // Before anything happens to them.
   void AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers);
@@ -50,7 +56,9 @@ class Oracle {
 
   // A change of the tenant has run, and makes `state` if it commits next; until it is withdrawn.
   void Propose(const base::TenantId& tenant, State state);
-  void Withdraw(const base::TenantId& tenant) { proposed_.erase(tenant); }
+  // Likewise, for a person's word on an event for review, which makes `revision`.
+  void ProposeRuling(const base::TenantId& tenant, base::Revision revision, const Ruling& ruling);
+  void Withdraw(const base::TenantId& tenant);
 
   void OnApplied(const std::vector<storage::Write>& writes);
 
@@ -78,7 +86,9 @@ class Oracle {
   void OnTenantCommit(NaiveModel& model, const store::TenantHead& head, const Rows& rows);
   State StateAfter(const NaiveModel& model, const Rows& rows);
   void TakeEvents(const NaiveModel& model, const Rows& rows, State& state);
-  void Release(const base::TenantId& tenant, const SentEvent& event, State& state) const;
+  void TakeResolutions(const NaiveModel& model, const Rows& rows, State& state);
+  void TakeKept(const NaiveModel& model, const Rows& rows, State& state);
+  void TakeIdentities(const NaiveModel& model, const Rows& rows, State& state);
   void CheckAccepted(const NaiveModel& model, const SentEvent& event, const State& state);
   void CheckForReview(const NaiveModel& model, const SentEvent& event, const State& state);
   void TakeEdges(const NaiveModel& model, const Rows& rows, State& state);
@@ -110,9 +120,11 @@ class Oracle {
 
   const OnFault on_fault_;
   const MayRecord may_record_;
+  const OnCount on_count_;
   Truth truth_;
   ObservedFeeds feeds_;
   std::map<base::TenantId, State> proposed_;
+  std::map<base::TenantId, std::pair<base::Revision, Ruling>> rulings_;
   std::map<std::string, base::TenantId> head_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> report_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> device_keys_;

@@ -30,7 +30,8 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
       ids_(seed + 1'000'000'000),
       rota_(random_),
       oracle_([this](const std::string& fault) { Fail(fault); },
-              [this](const base::TenantId& tenant, const base::Uuid& device) { return MayRecord(tenant, device); }) {
+              [this](const base::TenantId& tenant, const base::Uuid& device) { return MayRecord(tenant, device); },
+              [this](const std::string& what) { Count(what); }) {
   AddTenant("alpha");
   AddTenant("beta");
   OpenServer(std::make_unique<storage::MemoryStore>());
@@ -195,6 +196,7 @@ void SimulatedWorld::Step() {
       {"access", 15, &SimulatedWorld::SetAccess},
       {"care plan", 15, &SimulatedWorld::ChangeCarePlan},
       {"device", 6, &SimulatedWorld::ChangeDevice},
+      {"ruling", 12, &SimulatedWorld::ResolveEvent},
       {"least app", 2, &SimulatedWorld::ChangeLeastApp},
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},

@@ -157,6 +157,7 @@ class SimulatedWorld {
   void ChangeCarePlan();
   void ChangeDevice();
   void ChangeLeastApp();
+  void ResolveEvent();
   void ReadCareEvents();
   void SendAgain();
   void SendOtherBytes();
@@ -168,6 +169,9 @@ class SimulatedWorld {
   // A change by a person; `predict` makes the same of the state.
   void SubmitOfOffice(const base::TenantId& tenant, const std::string& what, commit::Change change,
                       std::function<void(State&)> predict);
+  // A person's word on one that waits, or waited once; nullopt where there is none.
+  std::optional<Ruling> MakeRuling(const base::TenantId& tenant);
+  void SubmitRuling(const base::TenantId& tenant, const Ruling& ruling);
   std::set<std::string> SomeOf(const std::vector<std::string>& all);
   void DeleteCarePlan(const base::TenantId& tenant, const std::string& id);
   void ReplaceApp(Device& device);
