@@ -103,8 +103,8 @@ std::string NaiveModel::WhyNot(const State& state, const Ruling& ruling) {
 void NaiveModel::Rule(State& state, const Ruling& ruling) const {
   const KeptEvent kept = state.for_review.at(ruling.event);
   // What is recorded on a service user stands by itself, and what is behind another as well waits for that one.
-  const bool leads = kept.parent.first == v1::RECORD_KIND_VISIT &&
-                     state.WaitingOf(kept.carer, kept.parent).front() == ruling.event;
+  const bool leads =
+      kept.parent.first == v1::RECORD_KIND_VISIT && state.WaitingOf(kept.carer, kept.parent).front() == ruling.event;
   std::optional<Name> goes_along;
   if (ruling.resolution == v1::RESOLUTION_DISCARDED) {
     state.for_review.erase(ruling.event);

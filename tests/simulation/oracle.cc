@@ -125,12 +125,34 @@ void Oracle::CheckReports(const Rows& rows) {
     if (known == report_keys_.end()) continue;
     store::DeviceReport report;
     Expect(row.has_value() && report.ParseFromString(*row), "a device's report row cannot be read");
+    store::DeviceReport& before = truth_.reports[key];
+    CheckDivergenceRebuilds(before, report);
+    before = report;
     int64_t& last = truth_.last_success_us[key];
     if (report.last_success_us() == last) continue;
     last = report.last_success_us();
     Expect(may_record_(known->second.first, known->second.second),
            "a sync is recorded that no device of the session confirmed");
   }
+}
+
+// At most one a day, unless the last one was never finished.
+void Oracle::CheckDivergenceRebuilds(const store::DeviceReport& before, const store::DeviceReport& report) {
+  for (const store::DeviceCopy& old : before.copies()) {
+    for (const store::DeviceCopy& copy : report.copies()) {
+      const int64_t last_us = old.last_divergence_rebuild_us();
+      if (copy.carer_id() != old.carer_id() || last_us == 0 || copy.last_divergence_rebuild_us() == last_us) continue;
+      const bool unfinished = old.rebuild_number() > old.in_use_number();
+      constexpr int64_t kDayUs = int64_t{24} * 3600 * 1'000'000;
+      Expect(unfinished || copy.last_divergence_rebuild_us() - last_us >= kDayUs,
+             "a copy is made anew for its divergence twice in a day");
+    }
+  }
+}
+
+void Oracle::OnDivergence(StreamFacts& facts) {
+  facts.diverged = true;
+  truth_.diverged.insert(CopyOf(facts));
 }
 
 void Oracle::TakeDevices(const Rows& rows) {

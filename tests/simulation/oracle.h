@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -22,9 +24,15 @@ namespace caresync::simulation {
 
 // What the oracle takes for true; a copy goes with a copy of the store.
 struct Truth {
+  // A carer's copy on a device.
+  using Copy = std::tuple<base::TenantId, base::Uuid, std::string>;
   std::map<base::TenantId, NaiveModel> models;
   // By device row's key.
   std::map<std::string, int64_t> last_success_us;
+  // By device row's key: the report as it was last written.
+  std::map<std::string, store::DeviceReport> reports;
+  // Copies whose device said another count and sum than it was told, and that are not known to be right since.
+  std::set<Copy> diverged;
   Permissions permissions;
 };
 
@@ -72,6 +80,9 @@ class Oracle {
   // Judges how a session ended: it was refused for a reason that there was.
   void CheckEnd(const StreamFacts& facts, const absl::Status& end);
 
+  // The server got another count and sum than it had sent.
+  void OnDivergence(StreamFacts& facts);
+
   // Judges a message as it is sent. Returns what the device must hold once it has applied a `caught_up` in it.
   std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response,
                                      const base::TokenSealer& sealer, size_t batch_bytes);
@@ -94,6 +105,10 @@ class Oracle {
   void TakeEdges(const NaiveModel& model, const Rows& rows, State& state);
   void TakeHorizons(const NaiveModel& model, const Rows& rows, State& state);
   void CheckReports(const Rows& rows);
+  void CheckDivergenceRebuilds(const store::DeviceReport& before, const store::DeviceReport& report);
+  static Truth::Copy CopyOf(const StreamFacts& facts) {
+    return {facts.identity.tenant, facts.identity.device, facts.carer};
+  }
   void TakeDevices(const Rows& rows);
 
   void CheckResults(StreamFacts& facts, const v1::UploadResult& result);

@@ -61,6 +61,8 @@ class SimulatedWorld {
     std::map<base::Uuid, std::vector<v1::UploadedEvent>> kept;
     // Somebody makes the app send all that it keeps.
     bool send_kept_again = false;
+    // Whose copies in use are not what the server sent: a broken disk, a faulty app.
+    std::set<base::Uuid> spoiled;
   };
   // A rostering system: it sends one message at a time, again until it has an answer, and sends again what a restore
   // took back.
@@ -144,6 +146,7 @@ class SimulatedWorld {
   void RunAllWork();
   void CutStream();
   void KillDevice();
+  void SpoilCopy();
   void HalfCloseEarly();
   void CompactFeed();
   void FailCommits();
@@ -190,6 +193,8 @@ class SimulatedWorld {
   // One thing that can happen on the stream now; false where there is none.
   bool MoveOne(SimulatedStream& stream, bool faults);
   void ReceiveAtDevice(SimulatedStream& stream, bool faults);
+  // What the device holds once it has applied a `caught_up`.
+  void JudgeCaughtUp(Device& device, const StreamFacts& facts, const Delivery& delivery);
   void CountMessage(const StreamFacts& facts, const v1::SyncResponse& response);
   // The app has been told that its sync is recorded; `ack` is what it could still answer.
   void OnRecordedAtDevice(SimulatedStream& stream, std::optional<v1::SyncRequest> ack, bool faults);
@@ -205,6 +210,8 @@ class SimulatedWorld {
 
   // The end.
   void Quieten();
+  // Copies that were spoiled are found out, and made anew.
+  void HealCopies();
   // Every device follows while rotas change and time passes.
   void FollowAll();
   void MakeFollowersMissRemovals();
