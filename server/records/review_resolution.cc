@@ -139,6 +139,18 @@ std::optional<RecordKey> CarerOf(const store::ReviewItem& item) {
   return KeyOf({v1::RECORD_KIND_CARER, *carer});
 }
 
+// Whether what else waits there follows it. What is recorded on a service user stands by itself; and while an earlier
+// one waits, what is behind both waits for that one, and the earlier one was not spoken of.
+absl::StatusOr<bool> LeadsOthers(const commit::Transaction& transaction, const ReviewName& name,
+                                 const store::ReviewItem& item) {
+  const std::optional<RecordKey> carer = CarerOf(item);
+  const std::optional<RecordName> parent = NameOf({item.waits_on()});
+  if (!carer.has_value() || !parent.has_value() || parent->kind != v1::RECORD_KIND_VISIT) return false;
+  ASSIGN_OR_RETURN(const std::vector<ReviewName> first,
+                   WaitingReviews(transaction, transaction.tenant(), *carer, {item.waits_on()}, 1));
+  return !first.empty() && first.front() == name;
+}
+
 void ScheduleLook(commit::Transaction& transaction, const RecordKey& carer, const RecordKey& parent,
                   const std::optional<RecordKey>& target) {
   store::ReviewFollowers payload;
@@ -211,12 +223,13 @@ absl::StatusOr<Resolved> Resolve(RecordStore& records, const ReviewName& name, c
     if (!IsSaidAlready(*item, ruling)) return errors::EventResolved();
     return Resolved{*std::move(item), 0};
   }
+  ASSIGN_OR_RETURN(const bool leads, LeadsOthers(transaction, name, *item));
   std::optional<RecordKey> target;
   if (ruling.resolution != v1::RESOLUTION_DISCARDED) {
     ASSIGN_OR_RETURN(const v1::CareEvent event, EventOf(*item));
     ASSIGN_OR_RETURN(const Destination destination, DestinationOf(transaction, event, ruling));
     RETURN_IF_ERROR(StoreOn(records, name, event, destination, *item));
-    target = KeyOf(destination.name);
+    if (leads) target = KeyOf(destination.name);
   }
   SetResolution(*item, ruling.resolution, ruling.note, ruling.person, transaction.now());
   CloseReview(transaction, name, *item);

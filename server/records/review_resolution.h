@@ -39,7 +39,8 @@ struct Resolved {
 };
 
 // Resolves the item. Stored on another visit or service user than its bytes name, the stored event names that one; the
-// item keeps the bytes as they came. What waits behind it goes where it went, unless it can be taken where it belongs.
+// item keeps the bytes as they came. Of a visit's events, what waits behind the first goes where that went, unless it
+// can be taken where it belongs; what waits behind another stays behind the first.
 // The same ruling again changes nothing. Errors: REVIEW_UNKNOWN; EVENT_RESOLVED; VISIT_UNKNOWN, SERVICE_USER_UNKNOWN;
 // EVENT_CANNOT_BE_STORED; those of RecordStore.
 absl::StatusOr<Resolved> Resolve(RecordStore& records, const ReviewName& name, const Ruling& ruling);

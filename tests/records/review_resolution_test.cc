@@ -149,6 +149,28 @@ TEST_F(ReviewResolutionTest, APersonAppliesAnEventToAnotherVisitAndItsFollowersG
   EXPECT_EQ(resolved->item.event(), NoteEvent(1, VisitName(9)).SerializeAsString());
 }
 
+TEST_F(ReviewResolutionTest, AWordOnALaterEventMovesNoneThatWaitsBeforeIt) {
+  Take(1, 1, NoteEvent(1, VisitName(9)));
+  Take(2, 1, NoteEvent(1, VisitName(9), "And later"));
+  Take(3, 1, NoteEvent(1, VisitName(9), "And last"));
+  const auto resolved = Rule(Waiting().at(1).name, Apply(VisitName(1)));
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->followers, 0u);
+  EXPECT_FALSE(Stored(1).has_value());
+  EXPECT_TRUE(Stored(2).has_value());
+  EXPECT_FALSE(Stored(3).has_value());
+}
+
+TEST_F(ReviewResolutionTest, AWordOnAServiceUsersEventIsOfThatOneAlone) {
+  Take(1, 2, NoteEvent(2, ServiceUserName(1)));
+  Take(2, 2, NoteEvent(2, ServiceUserName(1), "And later"));
+  const auto resolved = Rule(Waiting().at(0).name, Unplanned(ServiceUserName(2)));
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->followers, 0u);
+  EXPECT_EQ(Stored(1)->service_user_id(), ServiceUserName(2).id.ToString());
+  EXPECT_FALSE(Stored(2).has_value());
+}
+
 TEST_F(ReviewResolutionTest, APersonAppliesAnEventToTheVisitThatTheCarerLost) {
   PutAll(engine_, tenant_, {VisitRecord(1, 1, {2})});
   Take(1, 1, NoteEvent(1, VisitName(1)));

@@ -192,15 +192,6 @@ void NaiveModel::Release(State& state, const Name& name) const {
   Apply(state, change);
 }
 
-void NaiveModel::Accept(State& state, const SentEvent& event) const {
-  state.accepted.insert(event.event_id);
-  NaiveRecord record;
-  record.payload = event.bytes;
-  record.parent = event.parent;
-  record.source = state.records.at(event.parent)->source;
-  PutRecord(state, {v1::RECORD_KIND_CARE_EVENT, event.event_id}, std::move(record));
-}
-
 void NaiveModel::SetAccess(State& state, const std::string& service_user, const std::set<std::string>& carers,
                            const std::set<std::string>& groups) const {
   const Name name(v1::RECORD_KIND_SERVICE_USER, service_user);

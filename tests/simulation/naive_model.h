@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "caresync/store/stored.pb.h"
+#include "caresync/v1/care_events.pb.h"
 #include "caresync/v1/records.pb.h"
 #include "caresync/v1/roster.pb.h"
 #include "server/base/ids.h"
@@ -81,6 +83,39 @@ struct SentEvent {
   Name parent;
 };
 
+// An event by its ID and bytes.
+using EventKey = std::pair<std::string, std::string>;
+
+// One that waits for a person, or for what it names.
+struct KeptEvent {
+  std::string carer;
+  Name parent;
+  // It came under the ID of another.
+  bool reused = false;
+  // Their order: the revision that took it, and the device's running number.
+  base::Revision revision = 0;
+  uint64_t sequence = 0;
+};
+
+// One that waits no more.
+struct SettledEvent {
+  // UNSPECIFIED: it took effect as it came.
+  v1::Resolution resolution = v1::RESOLUTION_UNSPECIFIED;
+  std::string note;
+  // What it hangs on; nullopt: it was discarded.
+  std::optional<Name> stored_on;
+  bool operator==(const SettledEvent&) const = default;
+};
+
+// What a person says of an event for review.
+struct Ruling {
+  EventKey event;
+  v1::Resolution resolution = v1::RESOLUTION_UNSPECIFIED;
+  // The visit or service user that the person names; nullopt: its own.
+  std::optional<Name> target;
+  std::string note;
+};
+
 // A tenant at one revision.
 struct State {
   base::Revision revision = 0;
@@ -90,11 +125,9 @@ struct State {
   // Where the tenant's window edges stand, and the visits outside them.
   store::WindowEdges edges;
   std::set<Name> outside;
-  // Care events that took effect, by ID, and what is kept for review, by ID and bytes.
-  std::set<std::string> accepted;
-  std::set<std::pair<std::string, std::string>> for_review;
-  // Carers and visits with an event for review: later ones wait behind it.
-  std::set<std::pair<std::string, Name>> held_up;
+  // Care events that are for review, and those that are not any more, or never were.
+  std::map<EventKey, KeptEvent> for_review;
+  std::map<EventKey, SettledEvent> settled;
   // By carer; the removals forgotten up to there.
   std::map<std::string, feed::Position> horizons;
   std::map<std::string, std::shared_ptr<const View>> views;
@@ -110,6 +143,8 @@ struct State {
   bool HasLeft(const std::string& carer) const;
   // Where the carer's feed has the record.
   feed::Position PositionOf(const std::string& carer, const Name& name) const;
+  // What waits of the carer on the visit or service user, in its order.
+  std::vector<EventKey> WaitingOf(const std::string& carer, const Name& parent) const;
 };
 
 // One tenant's states, one a revision. A value: a copy is what a backup holds. Used by one thread.
@@ -142,7 +177,16 @@ class NaiveModel {
   void DeleteCarePlan(State& state, const std::string& id) const;
   // Whether the carer may record something on the visit or service user.
   static bool MayRecord(const State& state, const std::string& carer, const Name& parent);
+  // An event takes effect as it came.
   void Accept(State& state, const SentEvent& event) const;
+  // Why a person's word on an event is refused, as a reason of the errors; empty: it is not.
+  static std::string WhyNot(const State& state, const Ruling& ruling);
+  // A person's word on an event that waits, and what becomes of those behind it.
+  void Rule(State& state, const Ruling& ruling) const;
+  // What waits is taken in its order, as far as it can be taken where it belongs, else on `target`.
+  void TakeWaiting(State& state, const std::string& carer, const Name& parent, const std::optional<Name>& target) const;
+  // The record that an event for review becomes.
+  Name RecordOf(const EventKey& event, bool reused) const;
   void Commit(State state, std::string timeline);
 
  private:
@@ -151,6 +195,7 @@ class NaiveModel {
   std::vector<std::string> KnownMembers(const State& state, const v1::RosterChange& change) const;
   NaiveRecord Build(const v1::RosterChange& change) const;
   void PutRecord(State& state, const Name& name, NaiveRecord record) const;
+  void StoreWaiting(State& state, const EventKey& event, const Name& on, SettledEvent settled) const;
 
   base::TenantId tenant_;
   std::vector<std::shared_ptr<const State>> history_;

@@ -1,22 +1,14 @@
 #include "tests/simulation/oracle.h"
 
-#include <openssl/sha.h>
-
 #include "absl/strings/str_cat.h"
 #include "server/base/keys.h"
+#include "server/base/sha256.h"
 #include "server/records/record_key.h"
 
 namespace caresync::simulation {
 namespace {
 
 namespace keys = base::keys;
-
-std::string Sha256(const std::string& bytes) {
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         reinterpret_cast<unsigned char*>(digest.data()));
-  return digest;
-}
 
 base::ReceiverId ReceiverOf(const std::string& carer) { return records::CarerReceiver(*base::Uuid::Parse(carer)); }
 
@@ -35,17 +27,28 @@ void Oracle::AddDevice(const base::TenantId& tenant, const base::Uuid& device) {
 
 void Oracle::AddEvent(const base::TenantId& tenant, const SentEvent& event) {
   events_[keys::EventIdentity(tenant, event.event_id)].push_back({tenant, event});
-  review_keys_[keys::ReviewItem(tenant, event.event_id, Sha256(event.bytes))] = {tenant, event};
+  review_keys_[keys::ReviewItem(tenant, event.event_id, base::Sha256Of(event.bytes))] = {tenant, event};
 }
 
 void Oracle::GoBackTo(const Truth& truth) {
   truth_ = truth;
   proposed_.clear();
+  rulings_.clear();
 }
 
 void Oracle::Propose(const base::TenantId& tenant, State state) {
   Withdraw(tenant);
   proposed_.emplace(tenant, std::move(state));
+}
+
+void Oracle::ProposeRuling(const base::TenantId& tenant, base::Revision revision, const Ruling& ruling) {
+  Withdraw(tenant);
+  rulings_[tenant] = {revision, ruling};
+}
+
+void Oracle::Withdraw(const base::TenantId& tenant) {
+  proposed_.erase(tenant);
+  rulings_.erase(tenant);
 }
 
 void Oracle::OnApplied(const std::vector<storage::Write>& writes) {
@@ -79,7 +82,7 @@ void Oracle::OnTenantCommit(NaiveModel& model, const store::TenantHead& head, co
   model.Commit(std::move(state), head.timeline());
 }
 
-// What a commit that is no message of a source must have made: it released what waited, or took events.
+// What a commit that is no message of a source must have made: it released what waited, took events, or resolved some.
 State Oracle::StateAfter(const NaiveModel& model, const Rows& rows) {
   State state = model.NextState();
   std::vector<std::pair<Name, bool>> released;
@@ -93,83 +96,6 @@ State Oracle::StateAfter(const NaiveModel& model, const Rows& rows) {
   }
   TakeEvents(model, rows, state);
   return state;
-}
-
-void Oracle::TakeEvents(const NaiveModel& model, const Rows& rows, State& state) {
-  for (const auto& [key, row] : rows) {
-    const auto review = review_keys_.find(key);
-    if (review == review_keys_.end()) continue;
-    const SentEvent& event = review->second.event;
-    store::ReviewItem item;
-    Expect(row.has_value() && item.ParseFromString(*row), "an event for review cannot be read");
-    const bool was_kept = state.for_review.contains({event.event_id, event.bytes});
-    if (item.resolution() != v1::RESOLUTION_UNSPECIFIED) {
-      Expect(was_kept, absl::StrCat("event ", event.event_id, " is resolved twice"));
-      state.for_review.erase({event.event_id, event.bytes});
-      Release(model.tenant(), event, state);
-      continue;
-    }
-    // One that leads now, after what it followed was taken, says why it waits itself.
-    const bool leads = was_kept && item.reason() != v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW;
-    Expect(!was_kept || leads, absl::StrCat("event ", event.event_id, " is kept for review twice"));
-    state.for_review.insert({event.event_id, event.bytes});
-    if (event.parent.first == v1::RECORD_KIND_VISIT) state.held_up.insert({event.carer, event.parent});
-  }
-  for (const auto& [key, row] : rows) {
-    const auto known = events_.find(key);
-    if (known == events_.end()) continue;
-    store::EventIdentity identity;
-    Expect(row.has_value() && identity.ParseFromString(*row), "an event's identity cannot be read");
-    for (const KnownEvent& candidate : known->second) {
-      const SentEvent& event = candidate.event;
-      if (Sha256(event.bytes) != identity.digest()) continue;
-      if (identity.outcome() == v1::EVENT_OUTCOME_ACCEPTED) {
-        CheckAccepted(model, event, state);
-        if (state.records.contains(event.parent)) model.Accept(state, event);
-      } else {
-        CheckForReview(model, event, state);
-      }
-    }
-  }
-}
-
-// Others of its carer and visit are held up no more where none is left for review.
-void Oracle::Release(const base::TenantId& tenant, const SentEvent& event, State& state) const {
-  for (const auto& [key, known] : review_keys_) {
-    const SentEvent& other = known.event;
-    const bool same_parent = known.tenant == tenant && other.carer == event.carer && other.parent == event.parent;
-    if (same_parent && state.for_review.contains({other.event_id, other.bytes})) return;
-  }
-  state.held_up.erase({event.carer, event.parent});
-}
-
-void Oracle::CheckAccepted(const NaiveModel& model, const SentEvent& event, const State& state) {
-  const State& before = model.head();
-  Expect(!before.accepted.contains(event.event_id), absl::StrCat("event ", event.event_id, " takes effect twice"));
-  Expect(!state.for_review.contains({event.event_id, event.bytes}),
-         absl::StrCat("event ", event.event_id, " is accepted and for review"));
-  Expect(NaiveModel::MayRecord(before, event.carer, event.parent),
-         absl::StrCat("event ", event.event_id, " is accepted on what is not its carer's"));
-  const bool was_kept = before.for_review.contains({event.event_id, event.bytes});
-  Expect(was_kept || !before.held_up.contains({event.carer, event.parent}),
-         absl::StrCat("event ", event.event_id, " overtakes one that is for review"));
-}
-
-void Oracle::CheckForReview(const NaiveModel& model, const SentEvent& event, const State& state) {
-  Expect(state.for_review.contains({event.event_id, event.bytes}),
-         absl::StrCat("event ", event.event_id, " is for review but not kept"));
-  // With it, others of the same upload may hold it up.
-  size_t others = 0;
-  for (const auto& [key, known] : review_keys_) {
-    const SentEvent& other = known.event;
-    const bool same_parent = known.tenant == model.tenant() && other.carer == event.carer &&
-                             other.parent == event.parent &&
-                             other.event_id + other.bytes != event.event_id + event.bytes;
-    if (same_parent && state.for_review.contains({other.event_id, other.bytes})) ++others;
-  }
-  const bool may_record = NaiveModel::MayRecord(model.head(), event.carer, event.parent);
-  const bool held_up = others > 0 && event.parent.first == v1::RECORD_KIND_VISIT;
-  Expect(!may_record || held_up, absl::StrCat("event ", event.event_id, " is for review without a reason"));
 }
 
 // Visibility follows the edges as they are stored.
@@ -199,12 +125,34 @@ void Oracle::CheckReports(const Rows& rows) {
     if (known == report_keys_.end()) continue;
     store::DeviceReport report;
     Expect(row.has_value() && report.ParseFromString(*row), "a device's report row cannot be read");
+    store::DeviceReport& before = truth_.reports[key];
+    CheckDivergenceRebuilds(before, report);
+    before = report;
     int64_t& last = truth_.last_success_us[key];
     if (report.last_success_us() == last) continue;
     last = report.last_success_us();
     Expect(may_record_(known->second.first, known->second.second),
            "a sync is recorded that no device of the session confirmed");
   }
+}
+
+// At most one a day, unless the last one was never finished.
+void Oracle::CheckDivergenceRebuilds(const store::DeviceReport& before, const store::DeviceReport& report) {
+  for (const store::DeviceCopy& old : before.copies()) {
+    for (const store::DeviceCopy& copy : report.copies()) {
+      const int64_t last_us = old.last_divergence_rebuild_us();
+      if (copy.carer_id() != old.carer_id() || last_us == 0 || copy.last_divergence_rebuild_us() == last_us) continue;
+      const bool unfinished = old.rebuild_number() > old.in_use_number();
+      constexpr int64_t kDayUs = int64_t{24} * 3600 * 1'000'000;
+      Expect(unfinished || copy.last_divergence_rebuild_us() - last_us >= kDayUs,
+             "a copy is made anew for its divergence twice in a day");
+    }
+  }
+}
+
+void Oracle::OnDivergence(StreamFacts& facts) {
+  facts.diverged = true;
+  truth_.diverged.insert(CopyOf(facts));
 }
 
 void Oracle::TakeDevices(const Rows& rows) {

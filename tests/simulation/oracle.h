@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -22,9 +24,15 @@ namespace caresync::simulation {
 
 // What the oracle takes for true; a copy goes with a copy of the store.
 struct Truth {
+  // A carer's copy on a device.
+  using Copy = std::tuple<base::TenantId, base::Uuid, std::string>;
   std::map<base::TenantId, NaiveModel> models;
   // By device row's key.
   std::map<std::string, int64_t> last_success_us;
+  // By device row's key: the report as it was last written.
+  std::map<std::string, store::DeviceReport> reports;
+  // Copies whose device said another count and sum than it was told, and that are not known to be right since.
+  std::set<Copy> diverged;
   Permissions permissions;
 };
 
@@ -36,8 +44,14 @@ class Oracle {
   // Whether a device may be recorded as synced now: one of its sessions was told so by it.
   using MayRecord = std::function<bool(const base::TenantId&, const base::Uuid& device)>;
 
-  Oracle(OnFault on_fault, MayRecord may_record)
-      : on_fault_(on_fault), may_record_(std::move(may_record)), feeds_(std::move(on_fault)) {}
+  // Told of what only the commits show.
+  using OnCount = std::function<void(const std::string&)>;
+
+  Oracle(OnFault on_fault, MayRecord may_record, OnCount on_count)
+      : on_fault_(on_fault),
+        may_record_(std::move(may_record)),
+        on_count_(std::move(on_count)),
+        feeds_(std::move(on_fault)) {}
 
   // Before anything happens to them.
   void AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers);
@@ -50,7 +64,9 @@ class Oracle {
 
   // A change of the tenant has run, and makes `state` if it commits next; until it is withdrawn.
   void Propose(const base::TenantId& tenant, State state);
-  void Withdraw(const base::TenantId& tenant) { proposed_.erase(tenant); }
+  // Likewise, for a person's word on an event for review, which makes `revision`.
+  void ProposeRuling(const base::TenantId& tenant, base::Revision revision, const Ruling& ruling);
+  void Withdraw(const base::TenantId& tenant);
 
   void OnApplied(const std::vector<storage::Write>& writes);
 
@@ -63,6 +79,9 @@ class Oracle {
   std::string WhyRefused(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const;
   // Judges how a session ended: it was refused for a reason that there was.
   void CheckEnd(const StreamFacts& facts, const absl::Status& end);
+
+  // The server got another count and sum than it had sent.
+  void OnDivergence(StreamFacts& facts);
 
   // Judges a message as it is sent. Returns what the device must hold once it has applied a `caught_up` in it.
   std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response,
@@ -78,12 +97,18 @@ class Oracle {
   void OnTenantCommit(NaiveModel& model, const store::TenantHead& head, const Rows& rows);
   State StateAfter(const NaiveModel& model, const Rows& rows);
   void TakeEvents(const NaiveModel& model, const Rows& rows, State& state);
-  void Release(const base::TenantId& tenant, const SentEvent& event, State& state) const;
+  void TakeResolutions(const NaiveModel& model, const Rows& rows, State& state);
+  void TakeKept(const NaiveModel& model, const Rows& rows, State& state);
+  void TakeIdentities(const NaiveModel& model, const Rows& rows, State& state);
   void CheckAccepted(const NaiveModel& model, const SentEvent& event, const State& state);
   void CheckForReview(const NaiveModel& model, const SentEvent& event, const State& state);
   void TakeEdges(const NaiveModel& model, const Rows& rows, State& state);
   void TakeHorizons(const NaiveModel& model, const Rows& rows, State& state);
   void CheckReports(const Rows& rows);
+  void CheckDivergenceRebuilds(const store::DeviceReport& before, const store::DeviceReport& report);
+  static Truth::Copy CopyOf(const StreamFacts& facts) {
+    return {facts.identity.tenant, facts.identity.device, facts.carer};
+  }
   void TakeDevices(const Rows& rows);
 
   void CheckResults(StreamFacts& facts, const v1::UploadResult& result);
@@ -110,9 +135,11 @@ class Oracle {
 
   const OnFault on_fault_;
   const MayRecord may_record_;
+  const OnCount on_count_;
   Truth truth_;
   ObservedFeeds feeds_;
   std::map<base::TenantId, State> proposed_;
+  std::map<base::TenantId, std::pair<base::Revision, Ruling>> rulings_;
   std::map<std::string, base::TenantId> head_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> report_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> device_keys_;

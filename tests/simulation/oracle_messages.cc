@@ -64,8 +64,10 @@ void Oracle::CheckResults(StreamFacts& facts, const v1::UploadResult& result) {
     Expect(event.event_id() == answer.event_id(), "a result names another event");
     const auto record = head.records.find({v1::RECORD_KIND_CARE_EVENT, event.event_id()});
     const bool stored = record != head.records.end() && record->second->payload == event.event();
-    const bool kept = head.for_review.contains({event.event_id(), event.event()});
-    Expect(stored || kept, absl::StrCat("event ", event.event_id(), " is answered but not stored"));
+    // A person may have ruled on it meanwhile, or long ago.
+    const bool kept = head.for_review.contains({event.event_id(), event.event()}) ||
+                      head.settled.contains({event.event_id(), event.event()});
+    Expect(kept, absl::StrCat("event ", event.event_id(), " is answered but not stored"));
     if (answer.outcome() == v1::EVENT_OUTCOME_ACCEPTED) Expect(stored, "an accepted event is not stored as a record");
     if (answer.outcome() == v1::EVENT_OUTCOME_FOR_REVIEW) Expect(kept, "an event for review is not kept");
     Expect(answer.outcome() != v1::EVENT_OUTCOME_UNSPECIFIED, "a result has no outcome");
@@ -93,6 +95,10 @@ void Oracle::CheckRebuild(StreamFacts& facts, const v1::Rebuild& rebuild) {
       break;
     case v1::REBUILD_REASON_DATA_LEVEL:
       Expect(at_start && known && token->data_level != facts.level, "DATA_LEVEL though the app keeps what it kept");
+      break;
+    case v1::REBUILD_REASON_DIVERGED:
+      Expect(at_start && known && !IsBuilding(*token) && truth_.diverged.contains(CopyOf(facts)),
+             "DIVERGED though the copy was right, or another is being made");
       break;
     case v1::REBUILD_REASON_EXPIRED: {
       const feed::Position needed =
@@ -171,6 +177,7 @@ void Oracle::CheckEnd(const StreamFacts& facts, const absl::Status& end) {
     Expect(truth_.permissions.WasRefused(tenant, facts.identity.device, facts.carer, reason, *facts.head_at_start),
            absl::StrCat(reason, " though that is not so"));
   }
+  if (reason == "COPY_DIVERGED") Expect(facts.diverged, "COPY_DIVERGED though count and sum were right");
   if (reason == "APP_TOO_OLD") Expect(AppWasTooOld(facts, /*always=*/false), "APP_TOO_OLD though it is not");
 }
 
@@ -268,7 +275,11 @@ void Oracle::CheckRemovals(const StreamFacts& facts, const v1::Changes& changes,
       const auto item = feed.find(name);
       was_seen = item != feed.end() && !item->second.removal;
     }
-    Expect(was_seen, "a removal tells of a record that the copy never held");
+    // One revision may show a record and take it away again: its removal moves then, and tells of nothing new.
+    const base::Revision moved = model.At(token.cursor.revision)->PositionOf(facts.carer, name).revision;
+    was_seen = was_seen || model.At(moved)->touched.contains({facts.carer, name});
+    Expect(was_seen, absl::StrCat("a removal tells of record ", name.second, " of kind ", name.first,
+                                  ", which the copy never held since revision ", from));
   }
 }
 
@@ -299,6 +310,7 @@ std::shared_ptr<const View> Oracle::CheckCaughtUp(StreamFacts& facts, const v1::
 void Oracle::CheckRecorded(StreamFacts& facts) {
   Expect(facts.events_answered >= facts.start.unsent_events(), "sync_recorded though events have no result");
   Expect(facts.confirmed || HeldAll(facts), "sync_recorded though the device did not confirm");
+  truth_.diverged.erase(CopyOf(facts));
   facts.recorded = true;
   facts.confirmed = false;
   facts.caught_up.reset();

@@ -42,6 +42,8 @@ struct StreamFacts {
   std::optional<v1::CaughtUp> caught_up;
   // The server got the ack of it, with the right count and sum, and has not said yet that it is recorded.
   bool confirmed = false;
+  // The server got another count and sum.
+  bool diverged = false;
   // At least once.
   bool recorded = false;
   // Its end was looked at.

@@ -30,7 +30,8 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
       ids_(seed + 1'000'000'000),
       rota_(random_),
       oracle_([this](const std::string& fault) { Fail(fault); },
-              [this](const base::TenantId& tenant, const base::Uuid& device) { return MayRecord(tenant, device); }) {
+              [this](const base::TenantId& tenant, const base::Uuid& device) { return MayRecord(tenant, device); },
+              [this](const std::string& what) { Count(what); }) {
   AddTenant("alpha");
   AddTenant("beta");
   OpenServer(std::make_unique<storage::MemoryStore>());
@@ -90,7 +91,7 @@ void SimulatedWorld::AddTenant(const std::string& name) {
 
 void SimulatedWorld::AddDevice(const base::TenantId& tenant, const std::string& uuid,
                                const std::vector<std::pair<std::string, std::string>>& carers) {
-  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}};
+  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}};
   for (const auto& [source, carer] : carers) device.carers.push_back(CarerId(tenant, source, carer));
   oracle_.AddDevice(tenant, device.app.uuid());
   // A device of one carer becomes known by its first sync.
@@ -157,6 +158,7 @@ void SimulatedWorld::RetireServer() {
 std::string SimulatedWorld::Run(int steps) {
   for (int i = 0; i < steps && fault_.empty(); ++i) Step();
   Quieten();
+  if (fault_.empty()) HealCopies();
   if (fault_.empty()) FollowAll();
   for (int round = 1; round <= 2 && fault_.empty(); ++round) SyncAll(round);
   if (fault_.empty()) CompareDevices();
@@ -183,6 +185,7 @@ void SimulatedWorld::Step() {
       {"all work", 60, &SimulatedWorld::RunAllWork},
       {"cut", 10, &SimulatedWorld::CutStream},
       {"kill", 4, &SimulatedWorld::KillDevice},
+      {"spoil", 3, &SimulatedWorld::SpoilCopy},
       {"half-close", 3, &SimulatedWorld::HalfCloseEarly},
       {"compact", 20, &SimulatedWorld::CompactFeed},
       {"fail commits", 8, &SimulatedWorld::FailCommits},
@@ -195,6 +198,7 @@ void SimulatedWorld::Step() {
       {"access", 15, &SimulatedWorld::SetAccess},
       {"care plan", 15, &SimulatedWorld::ChangeCarePlan},
       {"device", 6, &SimulatedWorld::ChangeDevice},
+      {"ruling", 12, &SimulatedWorld::ResolveEvent},
       {"least app", 2, &SimulatedWorld::ChangeLeastApp},
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},

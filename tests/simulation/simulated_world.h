@@ -61,6 +61,8 @@ class SimulatedWorld {
     std::map<base::Uuid, std::vector<v1::UploadedEvent>> kept;
     // Somebody makes the app send all that it keeps.
     bool send_kept_again = false;
+    // Whose copies in use are not what the server sent: a broken disk, a faulty app.
+    std::set<base::Uuid> spoiled;
   };
   // A rostering system: it sends one message at a time, again until it has an answer, and sends again what a restore
   // took back.
@@ -144,6 +146,7 @@ class SimulatedWorld {
   void RunAllWork();
   void CutStream();
   void KillDevice();
+  void SpoilCopy();
   void HalfCloseEarly();
   void CompactFeed();
   void FailCommits();
@@ -157,6 +160,7 @@ class SimulatedWorld {
   void ChangeCarePlan();
   void ChangeDevice();
   void ChangeLeastApp();
+  void ResolveEvent();
   void ReadCareEvents();
   void SendAgain();
   void SendOtherBytes();
@@ -168,6 +172,9 @@ class SimulatedWorld {
   // A change by a person; `predict` makes the same of the state.
   void SubmitOfOffice(const base::TenantId& tenant, const std::string& what, commit::Change change,
                       std::function<void(State&)> predict);
+  // A person's word on one that waits, or waited once; nullopt where there is none.
+  std::optional<Ruling> MakeRuling(const base::TenantId& tenant);
+  void SubmitRuling(const base::TenantId& tenant, const Ruling& ruling);
   std::set<std::string> SomeOf(const std::vector<std::string>& all);
   void DeleteCarePlan(const base::TenantId& tenant, const std::string& id);
   void ReplaceApp(Device& device);
@@ -186,6 +193,8 @@ class SimulatedWorld {
   // One thing that can happen on the stream now; false where there is none.
   bool MoveOne(SimulatedStream& stream, bool faults);
   void ReceiveAtDevice(SimulatedStream& stream, bool faults);
+  // What the device holds once it has applied a `caught_up`.
+  void JudgeCaughtUp(Device& device, const StreamFacts& facts, const Delivery& delivery);
   void CountMessage(const StreamFacts& facts, const v1::SyncResponse& response);
   // The app has been told that its sync is recorded; `ack` is what it could still answer.
   void OnRecordedAtDevice(SimulatedStream& stream, std::optional<v1::SyncRequest> ack, bool faults);
@@ -201,6 +210,8 @@ class SimulatedWorld {
 
   // The end.
   void Quieten();
+  // Copies that were spoiled are found out, and made anew.
+  void HealCopies();
   // Every device follows while rotas change and time passes.
   void FollowAll();
   void MakeFollowersMissRemovals();

@@ -61,6 +61,11 @@ const char* const kRequired[] = {
     "REBUILD_REASON_CLEAN_SYNC",
     "REBUILD_REASON_EXPIRED",
     "REBUILD_REASON_FOREIGN",
+    "REBUILD_REASON_DIVERGED",
+    "copy spoiled",
+    "spoiled copy made anew",
+    "spoiled copy put right",
+    "ended COPY_DIVERGED",
     "rebuild resumed",
     "next visits sent",
     "next visits alone at start",
@@ -74,6 +79,17 @@ const char* const kRequired[] = {
     "REVIEW_REASON_SERVICE_USER_NOT_VISIBLE",
     "REVIEW_REASON_EVENT_ID_REUSED",
     "REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW",
+    "event resolved by itself",
+    "event follows one that a person ruled on",
+    "ruling RESOLUTION_APPLIED",
+    "ruling RESOLUTION_APPLIED on another record",
+    "ruling RESOLUTION_ACCEPTED_AS_UNPLANNED",
+    "ruling RESOLUTION_ACCEPTED_AS_UNPLANNED on another record",
+    "ruling RESOLUTION_DISCARDED",
+    "ruling of one whose ID was used",
+    "ruling said again",
+    "ruling refused EVENT_RESOLVED",
+    "ruling refused VISIT_UNKNOWN",
     "event sent again",
     "event with other bytes",
     "cut",
@@ -150,9 +166,9 @@ const char* const kRequired[] = {
 
 // What no schedule of correct devices may lead to.
 const char* const kForbidden[] = {
-    "ended COPY_DIVERGED",  "ended ACK_NEVER_ISSUED", "ended TOKEN_NOT_VALID", "ended TOKEN_OF_ANOTHER_COPY",
-    "ended CARER_UNKNOWN",  "ended DAMAGED_ROW",      "ended INVALID_FIELD",   "ended TOO_MANY_EVENTS",
-    "ended START_REPEATED", "ended START_EXPECTED",   "ended EMPTY_MESSAGE",
+    "ended ACK_NEVER_ISSUED", "ended TOKEN_NOT_VALID", "ended TOKEN_OF_ANOTHER_COPY", "ended CARER_UNKNOWN",
+    "ended DAMAGED_ROW",      "ended INVALID_FIELD",   "ended TOO_MANY_EVENTS",       "ended START_REPEATED",
+    "ended START_EXPECTED",   "ended EMPTY_MESSAGE",
 };
 
 TEST(SyncSimulation, EveryScheduleEndsWithWhatTheNaiveModelSays) {

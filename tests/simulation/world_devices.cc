@@ -280,9 +280,7 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
   std::optional<v1::SyncRequest> ack = device.app.Apply(carer, response);
   const fakes::HeldRecords& held = device.app.of(carer).in_use;
   for (const std::string& fault : device.app.faults()) Fail(fault);
-  if (delivery.expected != nullptr && held != delivery.expected->Through(stream.facts().level)) {
-    Fail("a device is caught up and does not hold what its carer may see");
-  }
+  JudgeCaughtUp(device, stream.facts(), delivery);
   const bool of_new_copy = response.has_changes() && response.changes().rebuild_number() != 0;
   if (of_new_copy && !response.has_caught_up() && held != before) Fail("a rebuild touches the copy in use");
   if (faults && OneIn(40)) {
@@ -294,6 +292,18 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
   if (!ack.has_value()) return;
   if (faults && !response.has_caught_up() && OneIn(5)) return Count("ack left out");
   stream.Say(*std::move(ack));
+}
+
+void SimulatedWorld::JudgeCaughtUp(Device& device, const StreamFacts& facts, const Delivery& delivery) {
+  const base::Uuid& carer = facts.identity.carer;
+  if (device.app.of(carer).token.empty()) device.spoiled.erase(carer);
+  if (delivery.expected == nullptr) return;
+  const bool right = device.app.of(carer).in_use == delivery.expected->Through(facts.level);
+  const bool made_anew = delivery.response.caught_up().rebuild_number() != 0;
+  if (!right && (made_anew || !device.spoiled.contains(carer))) {
+    Fail("a device is caught up and does not hold what its carer may see");
+  }
+  if (right && device.spoiled.erase(carer) > 0) Count(made_anew ? "spoiled copy made anew" : "spoiled copy put right");
 }
 
 void SimulatedWorld::OnRecordedAtDevice(SimulatedStream& stream, std::optional<v1::SyncRequest> ack, bool faults) {
@@ -335,7 +345,9 @@ void SimulatedWorld::OnTaken(StreamFacts& facts, const v1::SyncRequest& request)
   const v1::Ack& ack = request.ack();
   const v1::CopySum& holds = facts.caught_up->holds();
   const bool same = ack.holds().count() == holds.count() && ack.holds().sum() == holds.sum();
-  if (ack.has_holds() && same && ack.resume_token() == facts.caught_up->resume_token()) facts.confirmed = true;
+  if (!ack.has_holds() || ack.resume_token() != facts.caught_up->resume_token()) return;
+  if (!same) return oracle_.OnDivergence(facts);
+  facts.confirmed = true;
 }
 
 std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1::SyncResponse& response) {

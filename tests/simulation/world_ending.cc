@@ -30,6 +30,10 @@ void SimulatedWorld::Quieten() {
   oracle_.GoBackTo(truth);
   // The clock is right again: what was put off by a clock that was set back since would lie far ahead.
   clock_.SetNow(std::max(latest_, clock_.Now()));
+  // A new copy may be made of one that diverged.
+  const bool any_spoiled =
+      std::any_of(devices_.begin(), devices_.end(), [](const Device& device) { return !device.spoiled.empty(); });
+  if (any_spoiled) clock_.SetNow(clock_.Now() + base::limits::kDivergenceRebuildEvery);
   OpenServer(std::move(memory));
   for (auto& [of, source] : sources_) source.begins_stream = true;
   SettleSources();
@@ -45,6 +49,21 @@ void SimulatedWorld::MoveAll() {
     server_->executor().RunAll();
     moved = false;
     for (const auto& stream : streams_) moved |= MoveOne(*stream, false);
+  }
+}
+
+void SimulatedWorld::HealCopies() {
+  for (size_t i = 0; i < devices_.size(); ++i) {
+    for (const base::Uuid& carer : devices_[i].carers) {
+      // The first sync may find it out, the second makes a new copy.
+      for (int sync = 0; sync < 2 && fault_.empty() && devices_[i].spoiled.contains(carer); ++sync) {
+        OpenStream(i, carer, v1::SYNC_TYPE_STANDARD, false);
+        MoveAll();
+        Reap();
+        if (devices_[i].app.of(carer).token.empty()) devices_[i].spoiled.erase(carer);
+      }
+      if (fault_.empty() && devices_[i].spoiled.contains(carer)) Fail("a copy that was spoiled stays so");
+    }
   }
 }
 

@@ -41,6 +41,24 @@ void SimulatedWorld::KillDevice() {
   CutAtRandom(stream);
 }
 
+// Between two syncs a record of the copy in use gets lost, or other bytes.
+void SimulatedWorld::SpoilCopy() {
+  const size_t index = Below(devices_.size());
+  if (HasOpenStream(index)) return;
+  Device& device = devices_[index];
+  const base::Uuid carer = device.carers[Below(device.carers.size())];
+  fakes::HeldRecords& held = device.app.of(carer).in_use;
+  if (held.empty()) return;
+  Count("copy spoiled");
+  device.spoiled.insert(carer);
+  const auto record = std::next(held.begin(), static_cast<ptrdiff_t>(Below(held.size())));
+  if (OneIn(2)) {
+    held.erase(record);
+  } else {
+    record->second += "?";
+  }
+}
+
 void SimulatedWorld::HalfCloseEarly() {
   if (streams_.empty()) return;
   SimulatedStream& stream = *streams_[Below(streams_.size())];
