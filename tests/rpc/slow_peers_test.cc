@@ -62,6 +62,15 @@ class SlowPeersTest : public testing::Test {
     EXPECT_TRUE(history[0].has_end_time());
   }
 
+  // What fits into the connection's buffers has been sent, and no more while another device syncs.
+  void WaitUntilItIsStuck() {
+    uint64_t sent = 0;
+    do {
+      sent = slow_->History().front().bytes_sent();
+      ExpectAnotherSyncs();
+    } while (sent == 0 || slow_->History().front().bytes_sent() != sent);
+  }
+
   // All that was logged; nothing is served any more.
   std::string Log() {
     slow_.reset();
@@ -100,6 +109,8 @@ TEST_F(SlowPeersTest, ADeviceThatNeverReadsIsCutOffAndAnotherSyncsMeanwhile) {
 // Its session is over at once; the message under way gets its time before the stream is cut off.
 TEST_F(SlowPeersTest, ADeviceThatNeverReadsAndIsTakenOverIsCutOffToo) {
   const SyncCall call = slow_->Begin();
+  ASSERT_TRUE(fakes::Eventually([&] { return !slow_->History().empty(); }));
+  WaitUntilItIsStuck();
   ASSERT_TRUE(edge_.WaitForTimers(kSending));
   const grpc::Status again = Device(edge_.client(), "acme", carer_, kSlow).Sync();
   EXPECT_TRUE(again.ok()) << again.error_message();
