@@ -250,9 +250,6 @@ class SimulatedWorld {
   std::map<std::pair<base::TenantId, std::string>, Source> sources_;
   std::vector<Backup> backups_;
   std::vector<Answered> answered_;
-  // Those who were refused after a restore: nobody asks them for the events that it took back (docs/testing.md).
-  bool restored_ = false;
-  std::set<Sender> not_asked_;
   size_t batch_bytes_ = 0;
   // The latest that the clock has shown.
   absl::Time latest_;

@@ -86,10 +86,6 @@ void SimulatedWorld::CompareEvents() {
     const v1::UploadedEvent& event = answered.event;
     const bool settled = head.settled.contains({event.event_id(), event.event()});
     const bool kept = head.for_review.contains({event.event_id(), event.event()});
-    if (!settled && !kept && not_asked_.contains(answered.sender)) {
-      Count("event taken back by a restore, of a carer who was refused after it");
-      continue;
-    }
     if (settled == kept)
       Fail(absl::StrCat("event ", event.event_id(), settled ? " is there twice" : " is lost", " of device ",
                         answered.sender.device.ToString(), " and carer ", answered.sender.carer.ToString()));

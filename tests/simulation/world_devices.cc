@@ -395,9 +395,6 @@ void SimulatedWorld::Reap() {
   for (const auto& stream : streams_) {
     if (!stream->end().has_value() || std::exchange(stream->facts().end_judged, true)) continue;
     const StreamFacts& facts = stream->facts();
-    const std::string reason = base::Reason(*stream->end());
-    const bool refused = reason == "CARER_LEFT" || reason == "DEVICE_BLOCKED" || reason == "CARER_NOT_A_USER";
-    if (restored_ && refused) not_asked_.insert({facts.identity.tenant, facts.identity.device, facts.identity.carer});
     // Of a server that is gone nobody knows what it still read.
     if (!retiring_) oracle_.CheckEnd(facts, *stream->end());
   }

@@ -148,7 +148,6 @@ void SimulatedWorld::Crash() {
 void SimulatedWorld::Restore() {
   if (backups_.empty()) return;
   Count("restore");
-  restored_ = true;
   const Backup& backup = backups_[Below(backups_.size())];
   RetireServer();
   oracle_.GoBackTo(backup.truth);
