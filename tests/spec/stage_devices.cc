@@ -108,6 +108,8 @@ absl::Status Stage::SetOptions(const std::string& options, Actor& actor, v1::Sta
 absl::Status Stage::SetOption(const std::string& key, const std::string& value, Actor& actor, v1::Start& start) {
   if (key == "token") {
     start.set_resume_token(TokenOf(actor, value));
+  } else if (key == "uploads") {
+    start.set_uploads_token(value == "garbage" ? value : "");
   } else if (key == "level") {
     start.set_data_level(static_cast<uint32_t>(std::stoul(value)));
   } else if (key == "unsent") {
