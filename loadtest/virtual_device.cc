@@ -88,7 +88,7 @@ std::optional<v1::SyncRequest> VirtualDevice::Handle(const v1::SyncResponse& res
 }
 
 void VirtualDevice::OnResults(const v1::UploadResult& result) {
-  uploads_token_ = result.uploads_token();
+  if (!result.uploads_token().empty()) uploads_token_ = result.uploads_token();
   for (const v1::EventResult& named : result.results()) {
     if (unsent_.empty() || unsent_.front().upload.event_id() != named.event_id()) {
       Expect(false, absl::StrCat("a result names ", named.event_id(), ", which is not the next event that has none"));

@@ -48,8 +48,11 @@ void Session::On(EventsTakenEvent event) {
   if (!uploads_.empty()) actions_.push_back(TakeEventsAction{uploads_.front()});
   v1::SyncResponse response;
   *response.mutable_upload_result() = *std::move(event.result);
-  response.mutable_upload_result()->set_uploads_token(
-      SealUploadsToken(sealer_, identity_.tenant, {identity_.device, identity_.carer, event.head}));
+  // Until the device has sent again what it was asked for, its old token is to tell that it should.
+  if (!rows_->resend_wanted()) {
+    response.mutable_upload_result()->set_uploads_token(
+        SealUploadsToken(sealer_, identity_.tenant, {identity_.device, identity_.carer, event.head}));
+  }
   outbox_.push_back(std::move(response));
   Continue();
 }

@@ -135,8 +135,7 @@ void TestDevice::Drop(const google::protobuf::RepeatedPtrField<std::string>& car
 }
 
 void TestDevice::ApplyResults(CarerData& data, const v1::UploadResult& result) {
-  Expect(!result.uploads_token().empty(), "results have no uploads token");
-  data.uploads_token = result.uploads_token();
+  if (!result.uploads_token().empty()) data.uploads_token = result.uploads_token();
   for (const v1::EventResult& named : result.results()) {
     const auto event = std::find_if(data.unsent.begin(), data.unsent.end(),
                                     [&named](const auto& unsent) { return unsent.event_id() == named.event_id(); });

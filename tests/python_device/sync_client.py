@@ -169,7 +169,8 @@ class Sync:
 
     def _on_upload_result(self, upload_result):
         # Before the results: killed in between, the device sends these events once more, and nothing is missed.
-        self._state.set_uploads_token(self._wish.carer_id, upload_result.uploads_token)
+        if upload_result.uploads_token:
+            self._state.set_uploads_token(self._wish.carer_id, upload_result.uploads_token)
         self._events.settle(upload_result.results)
         for result in upload_result.results:
             self._say("result", event_id=result.event_id, outcome=name_of(pb.EventOutcome, result.outcome),

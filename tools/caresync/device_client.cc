@@ -120,7 +120,8 @@ absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::Handle(const v1::Sy
   if (response.has_started()) RETURN_IF_ERROR(HandleStarted(response.started()));
   if (response.has_upload_result()) {
     // Before the results: killed in between, the device sends these events once more, and nothing is missed.
-    RETURN_IF_ERROR(store_.SetUploadsToken(plan_.carer_id, response.upload_result().uploads_token()));
+    const std::string& token = response.upload_result().uploads_token();
+    if (!token.empty()) RETURN_IF_ERROR(store_.SetUploadsToken(plan_.carer_id, token));
     RETURN_IF_ERROR(store_.SetResults(response.upload_result(), now));
   }
   if (response.has_rebuild()) RETURN_IF_ERROR(store_.BeginCopy(carer, response.rebuild().rebuild_number()));
