@@ -11,7 +11,6 @@ namespace {
 using storage::KeyRange;
 using storage::PrefixRange;
 using storage::TupleReader;
-using storage::TupleWriter;
 
 constexpr size_t kStringEndBytes = 2;
 

@@ -56,6 +56,7 @@ absl::StatusOr<std::vector<std::optional<Entry>>> ReadEntriesOf(const storage::R
                                                                 const base::ReceiverId& receiver,
                                                                 const std::vector<base::RecordKey>& records) {
   std::vector<std::string> keys;
+  keys.reserve(records.size());
   for (const base::RecordKey& record : records) keys.push_back(base::keys::FeedPlace(tenant, receiver, record));
   ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> rows, reader.MultiGet(kSpace, keys));
   std::vector<std::optional<Entry>> entries(records.size());

@@ -68,6 +68,7 @@ absl::StatusOr<std::vector<Ending>> EndingAfter(const storage::Reader& reader, c
 absl::StatusOr<std::vector<Ending>> Held(const storage::Reader& reader, const base::TenantId& tenant,
                                          const base::ReceiverId& receiver, std::vector<Ending> endings) {
   std::vector<RecordKey> visits;
+  visits.reserve(endings.size());
   for (const Ending& ending : endings) visits.push_back(ending.visit);
   ASSIGN_OR_RETURN(const std::vector<feed::Entry> entries,
                    feed::ReadHeld(reader, tenant, receiver, visits, feed::kFirstLevel));

@@ -48,8 +48,8 @@ void Session::On(EventsTakenEvent event) {
   if (!uploads_.empty()) actions_.push_back(TakeEventsAction{uploads_.front()});
   v1::SyncResponse response;
   *response.mutable_upload_result() = *std::move(event.result);
-  // Until the device has sent again what it was asked for, its old token is to tell that it should.
-  if (!rows_->resend_wanted()) {
+  // Until the device has sent again what its old token shows as lost, that token is to go on telling.
+  if (!UploadsMayBeLost() || !rows_->resend_wanted()) {
     response.mutable_upload_result()->set_uploads_token(
         SealUploadsToken(sealer_, identity_.tenant, {identity_.device, identity_.carer, event.head}));
   }
