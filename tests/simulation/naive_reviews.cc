@@ -43,9 +43,10 @@ std::vector<EventKey> State::WaitingOf(const std::string& carer, const Name& par
   for (const auto& [event, kept] : for_review) {
     if (kept.carer == carer && kept.parent == parent) waiting.push_back(event);
   }
+  // Two under one ID may have come with one number in one upload.
   const auto place = [this](const EventKey& event) {
     const KeptEvent& kept = for_review.at(event);
-    return std::tuple(kept.revision, kept.sequence, event.first);
+    return std::tuple(kept.revision, kept.sequence, event.first, base::Sha256Of(event.second));
   };
   std::sort(waiting.begin(), waiting.end(),
             [&place](const EventKey& one, const EventKey& other) { return place(one) < place(other); });

@@ -25,9 +25,22 @@ bool IsOutside(const store::WindowEdges& edges, const Name& visit, const NaiveRe
   return edges.has_closing() && IsBefore(record.end_us, visit, edges.closing());
 }
 
-bool IsPending(const store::WindowEdges& edges, const Name& visit, const NaiveRecord& record) {
-  return (edges.has_anew_by_start() && LiesIn(edges.anew_by_start(), record.start_us, visit)) ||
-         (edges.has_anew_by_end() && LiesIn(edges.anew_by_end(), record.end_us, visit));
+bool IsPendingByStart(const store::WindowEdges& edges, const Name& visit, const NaiveRecord& record) {
+  return edges.has_anew_by_start() && LiesIn(edges.anew_by_start(), record.start_us, visit);
+}
+
+bool IsPendingByEnd(const store::WindowEdges& edges, const Name& visit, const NaiveRecord& record) {
+  return edges.has_anew_by_end() && LiesIn(edges.anew_by_end(), record.end_us, visit);
+}
+
+// Whether the move from `before` to `after` looks at the visit. What waits in both stretches is looked at as each of
+// them gets past it, by both edges each time.
+bool IsLookedAt(const store::WindowEdges& before, const store::WindowEdges& after, const Name& visit,
+                const NaiveRecord& record) {
+  const bool by_start = IsPendingByStart(after, visit, record);
+  const bool by_end = IsPendingByEnd(after, visit, record);
+  if (!by_start && !by_end) return true;
+  return (!by_start && IsPendingByStart(before, visit, record)) || (!by_end && IsPendingByEnd(before, visit, record));
 }
 
 void SetOutside(State& state, const Name& visit, bool outside) {
@@ -130,11 +143,11 @@ void NaiveModel::PutRecord(State& state, const Name& name, NaiveRecord record) c
 }
 
 void NaiveModel::MoveEdges(State& state, const store::WindowEdges& edges) const {
-  state.edges = edges;
   for (const auto& [name, record] : state.records) {
-    if (name.first != v1::RECORD_KIND_VISIT || IsPending(edges, name, *record)) continue;
+    if (name.first != v1::RECORD_KIND_VISIT || !IsLookedAt(state.edges, edges, name, *record)) continue;
     SetOutside(state, name, IsOutside(edges, name, *record));
   }
+  state.edges = edges;
   LookAgain(state);
 }
 
