@@ -44,6 +44,9 @@ class Transaction : public storage::Reader {
   absl::Status Scan(storage::Space space, const storage::KeyRange& range, size_t limit,
                     storage::RowVisitor visit) const override;
 
+  // What there was before this change.
+  const storage::Reader& base() const { return base_; }
+
   void Put(storage::Space space, std::string key, std::string value);
   void Delete(storage::Space space, std::string key);
 

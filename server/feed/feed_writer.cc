@@ -86,6 +86,21 @@ absl::Status Move(commit::Transaction& transaction, const base::ReceiverId& rece
   return absl::OkStatus();
 }
 
+// The receiver never had what this revision alone showed it: no removal tells of it, and an older one (`first`) stays
+// where it was.
+absl::Status PutBack(commit::Transaction& transaction, const base::ReceiverId& receiver, const Entry& entry,
+                     const std::optional<Entry>& first) {
+  ASSIGN_OR_RETURN(FeedSummary summary, ReadSummary(transaction, transaction.tenant(), receiver));
+  RETURN_IF_ERROR(TakeOut(summary, entry));
+  ForgetEntry(transaction, receiver, entry.position);
+  if (first.has_value()) {
+    ++summary.removals;
+    PutEntry(transaction, receiver, *first);
+  }
+  PutSummary(transaction, receiver, summary);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Moved> FeedWriter::Upsert(const base::ReceiverId& receiver, const RecordVersion& version) {
@@ -106,6 +121,15 @@ absl::StatusOr<Moved> FeedWriter::Remove(const base::ReceiverId& receiver, const
   ASSIGN_OR_RETURN(const std::optional<Entry> before,
                    ReadEntryOf(transaction_, transaction_.tenant(), receiver, record));
   if (!before.has_value() || before->removal) return Moved::kNot;
+  const bool moved_now = before->position.revision == transaction_.revision();
+  if (moved_now) {
+    ASSIGN_OR_RETURN(const std::optional<Entry> first,
+                     ReadEntryOf(transaction_.base(), transaction_.tenant(), receiver, record));
+    if (!first.has_value() || first->removal) {
+      RETURN_IF_ERROR(PutBack(transaction_, receiver, *before, first));
+      return Moved::kDisappeared;
+    }
+  }
   RETURN_IF_ERROR(Move(
       transaction_, receiver, before,
       {.position = {.revision = transaction_.revision(), .record = record}, .removal = true, .level = before->level}));

@@ -31,7 +31,7 @@ class FeedWriter {
 
   // The receiver may see this version of the record.
   absl::StatusOr<Moved> Upsert(const base::ReceiverId& receiver, const RecordVersion& version);
-  // The receiver may not see the record. Nothing where it never had it.
+  // The receiver may not see the record. Nothing where it never had it; nothing is left where only this change gave it.
   absl::StatusOr<Moved> Remove(const base::ReceiverId& receiver, const base::RecordKey& record);
 
   commit::Transaction& transaction() { return transaction_; }

@@ -53,6 +53,45 @@ TEST_F(FeedWriterTest, AVersionThatOneRevisionWroteTwiceIsReplaced) {
   EXPECT_EQ(bench_.Summary().payload_bytes, 20u);
 }
 
+TEST_F(FeedWriterTest, WhatOneRevisionShowsAndTakesAwayLeavesNoTrace) {
+  const auto show_and_take_away = [this] {
+    bench_.Commit([this](commit::Transaction& transaction) {
+      // As two changes of one message do it.
+      EXPECT_EQ(FeedWriter(transaction).Upsert(bench_.receiver, {{"a"}, 1, 5, 10, 2}).value(), Moved::kAppeared);
+      EXPECT_EQ(FeedWriter(transaction).Remove(bench_.receiver, {"a"}).value(), Moved::kDisappeared);
+    });
+  };
+  bench_.Upsert("b");
+  show_and_take_away();
+  EXPECT_THAT(RecordsOf(bench_.Entries()), ElementsAre("+b"));
+  EXPECT_FALSE(HasPlace(*bench_.store.NewSnapshot().value(), bench_.tenant, bench_.receiver, {"a"}).value());
+  EXPECT_EQ(bench_.Summary().count, 1u);
+  EXPECT_EQ(bench_.Summary().removals, 0u);
+  EXPECT_TRUE(bench_.Summary().above_first.empty());
+
+  // The removal of what the receiver once had stays where it is.
+  bench_.Upsert("a");
+  bench_.Remove("a");
+  const base::Revision removed = bench_.head;
+  bench_.Upsert("c");
+  show_and_take_away();
+  EXPECT_THAT(RecordsOf(bench_.Entries()), ElementsAre("+b", "-a", "+c"));
+  EXPECT_EQ(bench_.Entries()[1].position.revision, removed);
+  EXPECT_EQ(bench_.Summary().removals, 1u);
+
+  // Seen before that revision, it is taken away by it.
+  bench_.Commit([this](commit::Transaction& transaction) {
+    FeedWriter writer(transaction);
+    EXPECT_EQ(writer.Upsert(bench_.receiver, {{"c"}, 9, 5, 10}).value(), Moved::kAgain);
+    EXPECT_EQ(writer.Remove(bench_.receiver, {"c"}).value(), Moved::kDisappeared);
+    EXPECT_EQ(writer.Upsert(bench_.receiver, {{"c"}, 9, 6, 10}).value(), Moved::kAppeared);
+    EXPECT_EQ(writer.Remove(bench_.receiver, {"c"}).value(), Moved::kDisappeared);
+  });
+  EXPECT_THAT(RecordsOf(bench_.Entries()), ElementsAre("+b", "-a", "-c"));
+  EXPECT_EQ(bench_.Summary().count, 1u);
+  EXPECT_EQ(bench_.Summary().removals, 2u);
+}
+
 TEST_F(FeedWriterTest, TheHeadRowCountsWhatTheReceiverHas) {
   bench_.Upsert("a", ~uint64_t{0}, 10);
   bench_.Upsert("b", 5, 20);
@@ -115,14 +154,10 @@ TEST_F(FeedWriterTest, ACompactionThatWasLostIsScheduledAgain) {
   const size_t most = base::limits::kFeedRemovals;
   // Removals alone, so that they pass the bound when there are more than `most` of them.
   const auto remove_anew = [this](size_t from, size_t to) {
-    bench_.Commit([&](commit::Transaction& transaction) {
-      FeedWriter writer(transaction);
-      for (size_t i = from; i < to; ++i) {
-        const std::string record = std::to_string(i);
-        ASSERT_TRUE(writer.Upsert(bench_.receiver, {{record}, bench_.head, 1, 10}).ok());
-        ASSERT_TRUE(writer.Remove(bench_.receiver, {record}).ok());
-      }
-    });
+    for (size_t i = from; i < to; ++i) {
+      bench_.Upsert(std::to_string(i));
+      bench_.Remove(std::to_string(i));
+    }
   };
   remove_anew(0, most + 2);
   EXPECT_EQ(bench_.Tasks(), 1u);

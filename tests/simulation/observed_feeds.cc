@@ -72,6 +72,8 @@ void ObservedFeeds::TakePlace(const State& before, const Place& place, const std
   store::FeedPlace stored;
   if (!stored.ParseFromString(*row)) return on_fault_("an entry's place cannot be read");
   const FeedItem item{stored.revision(), stored.entry().removal(), stored.entry().version()};
+  // What this revision alone showed leaves the removal before it where it was.
+  if (item.removal && old != feed_before.end() && old->second.removal && old->second.moved == item.moved) return;
   if (item.moved != state.revision) on_fault_("an entry is moved to another revision than the commit's");
   // One step of the window may take a record away and give it back.
   const bool right_already =

@@ -275,9 +275,6 @@ void Oracle::CheckRemovals(const StreamFacts& facts, const v1::Changes& changes,
       const auto item = feed.find(name);
       was_seen = item != feed.end() && !item->second.removal;
     }
-    // One revision may show a record and take it away again: its removal moves then, and tells of nothing new.
-    const base::Revision moved = model.At(token.cursor.revision)->PositionOf(facts.carer, name).revision;
-    was_seen = was_seen || model.At(moved)->touched.contains({facts.carer, name});
     Expect(was_seen, absl::StrCat("a removal tells of record ", name.second, " of kind ", name.first,
                                   ", which the copy never held since revision ", from));
   }

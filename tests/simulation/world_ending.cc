@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "caresync/v1/devices.pb.h"
@@ -54,7 +55,14 @@ void SimulatedWorld::MoveAll() {
 
 void SimulatedWorld::HealCopies() {
   for (size_t i = 0; i < devices_.size(); ++i) {
+    bool made_anew = false;
     for (const base::Uuid& carer : devices_[i].carers) {
+      if (!devices_[i].spoiled.contains(carer)) continue;
+      // One copy of a device a day.
+      if (std::exchange(made_anew, true)) {
+        Count("second spoiled copy of a device");
+        server_->executor().Advance(base::limits::kDivergenceRebuildEvery);
+      }
       // The first sync may find it out, the second makes a new copy.
       for (int sync = 0; sync < 2 && fault_.empty() && devices_[i].spoiled.contains(carer); ++sync) {
         OpenStream(i, carer, v1::SYNC_TYPE_STANDARD, false);
