@@ -198,7 +198,7 @@ void SimulatedWorld::Step() {
       {"access", 15, &SimulatedWorld::SetAccess},
       {"care plan", 15, &SimulatedWorld::ChangeCarePlan},
       {"device", 6, &SimulatedWorld::ChangeDevice},
-      {"ruling", 12, &SimulatedWorld::ResolveEvent},
+      {"ruling", 30, &SimulatedWorld::ResolveEvent},
       {"least app", 2, &SimulatedWorld::ChangeLeastApp},
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},
