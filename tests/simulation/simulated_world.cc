@@ -198,7 +198,7 @@ void SimulatedWorld::Step() {
       {"access", 15, &SimulatedWorld::SetAccess},
       {"care plan", 15, &SimulatedWorld::ChangeCarePlan},
       {"device", 6, &SimulatedWorld::ChangeDevice},
-      {"ruling", 12, &SimulatedWorld::ResolveEvent},
+      {"ruling", 30, &SimulatedWorld::ResolveEvent},
       {"least app", 2, &SimulatedWorld::ChangeLeastApp},
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},
@@ -232,7 +232,7 @@ void SimulatedWorld::Predict(const base::TenantId& tenant, const v1::ApplyChange
   for (int i = 0; i < request.changes_size(); ++i) {
     const State before = state;
     const v1::ChangeOutcome expected = model.Apply(state, request.changes(i));
-    CountChange(model.NameOf(request.changes(i)), before, state);
+    CountChange(tenant, model.NameOf(request.changes(i)), before, state);
     const v1::ChangeResult& result = results[static_cast<size_t>(i)];
     Count(absl::StrCat("change ", v1::ChangeOutcome_Name(expected)));
     if (result.outcome() != expected) {
@@ -244,12 +244,31 @@ void SimulatedWorld::Predict(const base::TenantId& tenant, const v1::ApplyChange
   oracle_.Propose(tenant, std::move(state));
 }
 
-void SimulatedWorld::CountChange(const Name& name, const State& before, const State& after) {
-  const bool seen = after.touched.size() > before.touched.size();
-  if (name.first == v1::RECORD_KIND_EMPLOYEE_GROUP && seen) Count("a group's members change, seen by a carer");
+void SimulatedWorld::CountChange(const base::TenantId& tenant, const Name& name, const State& before,
+                                 const State& after) {
+  if (name.first == v1::RECORD_KIND_EMPLOYEE_GROUP && after.touched.size() > before.touched.size()) {
+    Count("a group's members change, seen by a carer");
+    std::set<std::string> carers;
+    for (const auto& touched : after.touched) {
+      if (!before.touched.contains(touched)) carers.insert(touched.first);
+    }
+    CountDuringNewCopy(tenant, "a group's members change during a new copy", carers);
+  }
   if (name.first != v1::RECORD_KIND_CARER) return;
   const bool left = after.HasLeft(name.second);
   if (left != before.HasLeft(name.second)) Count(left ? "carer left" : "carer came back");
+}
+
+void SimulatedWorld::CountDuringNewCopy(const base::TenantId& tenant, std::string_view what,
+                                        const std::set<std::string>& carers) {
+  for (Device& device : devices_) {
+    if (device.tenant != tenant) continue;
+    for (const base::Uuid& carer : device.carers) {
+      // Without a token nothing of it is durable yet.
+      const auto& making = device.app.of(carer).making;
+      if (making.has_value() && !making->token.empty() && carers.contains(carer.ToString())) Count(what);
+    }
+  }
 }
 
 }  // namespace caresync::simulation

@@ -179,7 +179,9 @@ class SimulatedWorld {
   void DeleteCarePlan(const base::TenantId& tenant, const std::string& id);
   void ReplaceApp(Device& device);
   // What a message changed for carers, or of them.
-  void CountChange(const Name& name, const State& before, const State& after);
+  void CountChange(const base::TenantId& tenant, const Name& name, const State& before, const State& after);
+  // Counts `what` for each of the carers of whom a device is making a new copy.
+  void CountDuringNewCopy(const base::TenantId& tenant, std::string_view what, const std::set<std::string>& carers);
   v1::CareEvent MakeEvent(Device& device, const base::Uuid& carer);
   Name ChooseParent(Device& device, const base::Uuid& carer);
   void Declare(const base::TenantId& tenant, const base::Uuid& carer, const v1::UploadedEvent& event);

@@ -125,6 +125,8 @@ const char* const kRequired[] = {
     "carer left",
     "carer came back",
     "a group's members change, seen by a carer",
+    "a group's members change during a new copy",
+    "a group's access changes during a new copy",
     "access set",
     "access set, seen by a carer",
     "care plan put",

@@ -30,6 +30,20 @@ std::vector<std::string> IdsOf(const State& state, v1::RecordKind kind) {
   return ids;
 }
 
+// Carers for whom something changed, and who are in a group that has access before or after and not both times.
+std::set<std::string> TouchedMembers(const State& state, const std::set<std::string>& groups_before,
+                                     const std::set<std::string>& groups) {
+  std::set<std::string> members;
+  for (const std::string& group : IdsOf(state, v1::RECORD_KIND_EMPLOYEE_GROUP)) {
+    const NaiveRecord& record = *state.records.at({v1::RECORD_KIND_EMPLOYEE_GROUP, group});
+    if (groups_before.contains(group) == groups.contains(group) || record.dissolved) continue;
+    for (const auto& [carer, name] : state.touched) {
+      if (record.members.contains(carer)) members.insert(carer);
+    }
+  }
+  return members;
+}
+
 }  // namespace
 
 void SimulatedWorld::SubmitOfOffice(const base::TenantId& tenant, const std::string& what, commit::Change change,
@@ -83,7 +97,11 @@ void SimulatedWorld::SetAccess() {
       tenant, "access set",
       [request](commit::Transaction& transaction) { return service_users::SetAccess(transaction, request).status(); },
       [this, tenant, service_user, carers, groups](State& state) {
+        const std::set<std::string> groups_before =
+            state.records.at({v1::RECORD_KIND_SERVICE_USER, service_user})->access_groups;
         oracle_.model(tenant).SetAccess(state, service_user, carers, groups);
+        CountDuringNewCopy(tenant, "a group's access changes during a new copy",
+                           TouchedMembers(state, groups_before, groups));
       });
 }
 
