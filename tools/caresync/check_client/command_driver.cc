@@ -19,20 +19,19 @@
 #include "absl/strings/str_join.h"
 #include "tools/caresync/errors.h"
 
-extern char** environ;
-
 namespace caresync::cli::check {
 namespace {
 
 constexpr char kOurs[] = "CARESYNC_";
 constexpr size_t kLinesShown = 12;
 // Where these hold fewer lines, fewer are shown: a device may have written any amount.
-constexpr std::streamoff kBytesShown = 16 * 1024;
+constexpr std::streamoff kBytesShown = std::streamoff{16} * 1024;
 // From SIGTERM to SIGKILL.
 constexpr std::chrono::seconds kGrace(2);
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
