@@ -120,7 +120,8 @@ void Player::Put(const ChangesItem& item, v1::SyncResponse& response) {
   }
   changes.set_resume_token(NewToken(item.token));
   changes.set_rebuild_number(copies.Number());
-  changes.set_records_total(static_cast<uint64_t>(changes.upserts_size() + changes.removals_size()));
+  changes.set_records_total(static_cast<uint64_t>(changes.upserts_size()) +
+                            static_cast<uint64_t>(changes.removals_size()));
   if (!item.next_visits) changes.set_records_done(changes.records_total());
   changes.set_next_visits(item.next_visits);
   copies.Apply(changes);
