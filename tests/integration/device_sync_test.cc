@@ -224,9 +224,10 @@ TEST_F(DeviceSyncTest, TellsAnOpenSessionThatTheServerGoesAway) {
   stream->Write(StartMessage());
   v1::SyncResponse response;
   ASSERT_TRUE(stream->Read(&response));
-  EXPECT_EQ(server_.Stop(), 0);
+  server_.AskToStop();
   while (stream->Read(&response)) continue;
   EXPECT_EQ(ReasonOf(stream->Finish()), "SHUTTING_DOWN");
+  EXPECT_EQ(server_.Wait(), 0);
 }
 
 TEST_F(DeviceSyncTest, BringsAFollowerWhatChangesAsItCommits) {
@@ -320,12 +321,17 @@ TEST_F(DeviceSyncTest, TellsAFollowerOfChangedPreferences) {
 
 TEST_F(DeviceSyncTest, TellsAFollowerWhenToComeBackToAServerThatGoesAway) {
   const Following following = Follow();
-  EXPECT_EQ(server_.Stop(), 0);
+  server_.AskToStop();
   v1::SyncResponse response;
-  ASSERT_TRUE(following.stream->Read(&response));
-  EXPECT_GE(response.notice().going_away().reconnect_after().seconds(), 5);
-  EXPECT_FALSE(following.stream->Read(&response));
-  EXPECT_EQ(ReasonOf(following.stream->Finish()), "SHUTTING_DOWN");
+  // gRPC's client drops a message that it has not handed over when the error behind it arrives, so the end says the
+  // same; SessionDriverTest.GoingAwayIsSaidAfterTheMessageThatIsUnderWay shows that the notice is sent.
+  while (following.stream->Read(&response)) {
+    EXPECT_GE(response.notice().going_away().reconnect_after().seconds(), 5) << response.DebugString();
+  }
+  const grpc::Status end = following.stream->Finish();
+  EXPECT_EQ(ReasonOf(end), "SHUTTING_DOWN");
+  EXPECT_GE(RetryDelayOf(end), absl::Seconds(5));
+  EXPECT_EQ(server_.Wait(), 0);
 }
 
 TEST_F(DeviceSyncTest, EndsAFollowerWithItsCredential) {

@@ -106,8 +106,9 @@ TEST_F(MisbehavingDevicesTest, OneThatNeverAcksIsToldThatTheServerGoesAway) {
   v1::SyncResponse response;
   while (!response.has_caught_up()) ASSERT_TRUE(call.stream->Read(&response));
   ExpectAnotherSyncs();
-  EXPECT_EQ(server_.Stop(), 0);
+  server_.AskToStop();
   const grpc::Status status = call.ReadToTheEnd();
+  EXPECT_EQ(server_.Wait(), 0);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(ReasonOf(status), "SHUTTING_DOWN");
   ExpectLogged("SYNC_OUTCOME_INTERRUPTED", "SHUTTING_DOWN", "UNAVAILABLE");

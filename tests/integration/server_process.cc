@@ -133,9 +133,13 @@ ServerProcess::~ServerProcess() { Kill(); }
 
 std::string ServerProcess::LogLine(const std::vector<std::string>& parts) const { return log_->FindLine(parts); }
 
+void ServerProcess::AskToStop() {
+  if (pid_ != 0) kill(pid_, SIGTERM);
+}
+
 std::optional<int> ServerProcess::Stop() {
   if (pid_ == 0) return std::nullopt;
-  kill(pid_, SIGTERM);
+  AskToStop();
   return Wait();
 }
 

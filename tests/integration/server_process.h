@@ -47,6 +47,9 @@ class ServerProcess {
   // The first line of its log that holds each of `parts`, waited for; empty where none comes.
   std::string LogLine(const std::vector<std::string>& parts) const;
 
+  // Asks it to stop (SIGTERM) and returns at once. Who holds a stream reads it to its end before Wait: a stream that
+  // nobody reads is cut when the server's patience ends, and what it was told goes with it.
+  void AskToStop();
   // Asks it to stop and waits; returns its exit code, nullopt where a signal ended it.
   std::optional<int> Stop();
   // As a crash: SIGKILL.

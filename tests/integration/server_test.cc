@@ -150,10 +150,11 @@ TEST(Caresyncd, TellsOpenStreamsThatItGoesAway) {
   v1::ApplyChangesResponse applied;
   ASSERT_TRUE(changes->Read(&applied));
 
-  EXPECT_EQ(server.Stop(), 0);
+  server.AskToStop();
   EXPECT_FALSE(stream->Read(&response));
   EXPECT_EQ(ReasonOf(stream->Finish()), "SHUTTING_DOWN");
   EXPECT_EQ(ReasonOf(changes->Finish()), "SHUTTING_DOWN");
+  EXPECT_EQ(server.Wait(), 0);
 }
 
 }  // namespace
