@@ -2,6 +2,8 @@
 #ifndef CARESYNC_TESTS_FAKES_TIMED_THREADS_H_
 #define CARESYNC_TESTS_FAKES_TIMED_THREADS_H_
 
+#include <atomic>
+#include <cstddef>
 #include <utility>
 
 #include "server/base/executor.h"
@@ -16,9 +18,15 @@ class TimedThreads : public base::Executor {
   // Timers follow `clock`, which must outlive it.
   TimedThreads(ManualClock& clock, int threads) : timers_(clock), threads_(threads) {}
 
-  void Post(base::Work work) override { threads_.Post(std::move(work)); }
+  void Post(base::Work work) override {
+    ++left_;
+    threads_.Post([this, work = std::move(work)] {
+      work();
+      --left_;
+    });
+  }
   base::TimerId PostAfter(absl::Duration delay, base::Work work) override {
-    return timers_.PostAfter(delay, [this, work = std::move(work)] { threads_.Post(work); });
+    return timers_.PostAfter(delay, [this, work = std::move(work)] { Post(work); });
   }
   bool Cancel(base::TimerId timer) override { return timers_.Cancel(timer); }
 
@@ -26,9 +34,12 @@ class TimedThreads : public base::Executor {
   void Advance(absl::Duration step) { timers_.Advance(step); }
   // Timers that have not fired.
   size_t timers() const { return timers_.timers(); }
+  // Work that was posted, that of timers too, and has not run to its end.
+  size_t left() const { return left_; }
 
  private:
   ManualExecutor timers_;
+  std::atomic<size_t> left_ = 0;
   // Joined before the timers go.
   base::ThreadExecutor threads_;
 };

@@ -65,6 +65,10 @@ bool ServedEdge::WaitForTimers(size_t count) const {
   return fakes::Eventually([&] { return timers() == count; });
 }
 
+bool ServedEdge::WaitForWork() const {
+  return fakes::Eventually([&] { return executor_.left() == 0; });
+}
+
 grpc::Status ServedEdge::AdvanceUntil(std::future<grpc::Status> end, size_t timers, absl::Duration step) {
   while (end.wait_for(kBetweenSteps) != std::future_status::ready) {
     if (executor_.timers() == timers) Advance(step);

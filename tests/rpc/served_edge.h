@@ -49,6 +49,9 @@ class ServedEdge {
   // Waits until so many timers are set; false where they are not for half a minute.
   bool WaitForTimers(size_t count) const;
   void Advance(absl::Duration step) { executor_.Advance(step); }
+  // Waits until all that was posted has run, that of timers that fell due too; false where it has not for half a
+  // minute.
+  bool WaitForWork() const;
   // Lets time pass in such steps until `end` is ready, as often as `timers` are set.
   grpc::Status AdvanceUntil(std::future<grpc::Status> end, size_t timers, absl::Duration step);
 

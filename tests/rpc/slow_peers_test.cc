@@ -117,6 +117,8 @@ TEST_F(SlowPeersTest, ADeviceThatNeverReadsAndIsTakenOverIsCutOffToo) {
   constexpr size_t kMessageUnderWay = 1;
   ASSERT_TRUE(edge_.WaitForTimers(kMessageUnderWay));
   edge_.Advance(limits::kWriteDeadline);
+  // It is cut off before anything is read: a read makes room for the message under way.
+  ASSERT_TRUE(edge_.WaitForWork());
   v1::SyncResponse response;
   while (call.stream->Read(&response)) EXPECT_FALSE(response.has_caught_up());
   EXPECT_EQ(call.stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
