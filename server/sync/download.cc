@@ -18,6 +18,7 @@
 #include "server/records/next_visits.h"
 #include "server/records/record_key.h"
 #include "server/sync/start_check.h"
+#include "server/tenants/tenants.h"
 
 namespace caresync::sync {
 namespace {
@@ -97,6 +98,9 @@ absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const 
                                      base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kDevice)));
   ASSIGN_OR_RETURN(const bool left, devices::HasLeft(reader, tenant, carer));
   batch.refusal = WhyNotPermitted(device_row, carer, left);
+  if (!batch.refusal.ok()) return batch;
+  ASSIGN_OR_RETURN(const store::Tenant preferences, tenants::GetTenant(reader, tenant));
+  batch.refusal = WhyTooOld(preferences, wish.app_version);
   if (!batch.refusal.ok()) return batch;
   const base::ReceiverId receiver = records::CarerReceiver(carer);
   ASSIGN_OR_RETURN(batch.must_wait, records::MustWait(reader, tenant, receiver, now));

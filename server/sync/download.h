@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -27,8 +28,8 @@ struct DownloadBatch {
   feed::FeedBatch feed;
   // The head in the snapshot.
   base::CommitPoint head;
-  // Why the carer may hold nothing on this device in this snapshot (WhyNotPermitted); where it is not OK, nothing else
-  // is filled in.
+  // Why the carer may get nothing on this device in this snapshot (WhyNotPermitted, WhyTooOld); where it is not OK,
+  // nothing else is filled in.
   absl::Status refusal;
   // An unfinished fan-out concerns the carer in this snapshot: there is no batch, and nothing else is filled in.
   bool must_wait = false;
@@ -41,6 +42,8 @@ struct DownloadWish {
   size_t batch_bytes = base::limits::kBatchBytes;
   // The next visits too: `from` is the beginning of a new copy, and the phone holds nothing.
   bool next_visits = false;
+  // Of the device, as its start says.
+  std::string app_version = {};
 };
 
 // A device that is not known yet is being made known by this carer's sync, which permits it. `now`: for what is due by

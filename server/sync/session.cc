@@ -316,7 +316,7 @@ void Session::ReadOn(const feed::ReadFrom& from) {
   reading_batch_ = true;
   look_again_ = false;
   const bool begins_copy = from.rebuild_began.has_value() && from.after == feed::Position();
-  actions_.push_back(ReadBatchAction{from, holds_nothing_ && begins_copy});
+  actions_.push_back(ReadBatchAction{from, holds_nothing_ && begins_copy, start_.app_version()});
 }
 
 void Session::TakeReading(const DownloadBatch& batch) {

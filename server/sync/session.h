@@ -140,8 +140,9 @@ struct SubscribeAction {
 };
 struct ReadBatchAction {
   feed::ReadFrom from;
-  // With the carer's next visits (DownloadWish).
+  // As of DownloadWish.
   bool next_visits = false;
+  std::string app_version;
 };
 // Read the tenant's preferences as they are now.
 struct ReadTenantAction {};

@@ -169,7 +169,7 @@ absl::StatusOr<DownloadBatch> SessionDriver::ReadFeed(const ReadBatchAction& act
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
   const SessionIdentity& identity = session_.identity();
   return ReadDownload(*snapshot, identity.tenant, identity.device, identity.carer,
-                      {action.from, parts_.batch_bytes, action.next_visits}, parts_.clock.Now());
+                      {action.from, parts_.batch_bytes, action.next_visits, action.app_version}, parts_.clock.Now());
 }
 
 void SessionDriver::Perform(ReadBatchAction action) { Enqueue(BatchReadEvent{ReadFeed(action)}); }

@@ -8,6 +8,7 @@
 #include "server/base/proto_time.h"
 #include "server/sync/policy.h"
 #include "server/sync/session.h"
+#include "server/sync/start_check.h"
 
 namespace caresync::sync {
 
@@ -96,6 +97,8 @@ void Session::On(TenantReadEvent event) {
   if (!event.tenant.ok()) return Fail(base::Named(event.tenant.status()), v1::SYNC_OUTCOME_SERVER_FAILED);
   facts_->tenant = *std::move(event.tenant);
   notices_.preferences = true;
+  // A read shows whether the app may go on.
+  if (!WhyTooOld(facts_->tenant, start_.app_version()).ok()) more_left_ = true;
   if (follows() && IsIdle()) SetConfirmTimer();
   Continue();
 }

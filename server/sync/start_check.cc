@@ -101,11 +101,15 @@ absl::Status WhyNotPermitted(const std::optional<store::Device>& device, const b
   return devices::IsUser(*device, carer) ? absl::OkStatus() : errors::CarerNotAUser(carer.ToString());
 }
 
+absl::Status WhyTooOld(const store::Tenant& tenant, std::string_view app_version) {
+  const std::string& least = tenant.least_app_version();
+  return base::IsOlderApp(app_version, least) ? errors::AppTooOld(least) : absl::OkStatus();
+}
+
 absl::Status CheckDownload(const SessionIdentity& identity, const v1::Start& start,
                            const std::optional<ResumeToken>& token, const StartFacts& facts) {
   RETURN_IF_ERROR(WhyNotPermitted(facts.rows.rows.device, identity.carer, facts.carer_left));
-  const std::string& least = facts.tenant.least_app_version();
-  if (base::IsOlderApp(start.app_version(), least)) return errors::AppTooOld(least);
+  RETURN_IF_ERROR(WhyTooOld(facts.tenant, start.app_version()));
   if (token.has_value() && (token->device != identity.device || token->carer != identity.carer)) {
     return errors::TokenOfAnotherCopy();
   }

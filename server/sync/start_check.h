@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -57,6 +58,9 @@ struct StartFacts {
 // Whether the carer may hold a copy on the device. `device`: nullopt where it is becoming known by the carer's sync.
 // Errors: DEVICE_BLOCKED, DEVICE_CLONED, CARER_LEFT, CARER_NOT_A_USER.
 absl::Status WhyNotPermitted(const std::optional<store::Device>& device, const base::Uuid& carer, bool carer_left);
+
+// APP_TOO_OLD where the app is below the tenant's least version.
+absl::Status WhyTooOld(const store::Tenant& tenant, std::string_view app_version);
 
 // Errors: TENANT_UNKNOWN; those of reading.
 absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,

@@ -106,7 +106,7 @@ void ScriptedPeer::End(absl::Status status, bool abandon) {
   if (abandon) under_way_.reset();
 }
 
-void RunDevice(TestDevice& device, const base::Uuid& carer, ScriptedPeer& peer) {
+void RunDevice(TestDevice& device, const base::Uuid& carer, ScriptedPeer& peer, bool follows) {
   peer.Settle();
   while (std::optional<v1::SyncResponse> response = peer.Take()) {
     if (response->has_started()) {
@@ -116,7 +116,7 @@ void RunDevice(TestDevice& device, const base::Uuid& carer, ScriptedPeer& peer) 
       }
     }
     if (std::optional<v1::SyncRequest> ack = device.Apply(carer, *response)) peer.Say(*std::move(ack));
-    if (response->has_sync_recorded()) peer.HalfClose();
+    if (response->has_sync_recorded() && !follows) peer.HalfClose();
     peer.Settle();
   }
 }

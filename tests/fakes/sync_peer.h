@@ -99,7 +99,7 @@ class ScriptedPeer : public sync::SyncPeer {
 
 // Lets `device` do what an app does until the stream ends or nothing moves any more: apply, ack, and upload its unsent
 // events once `started` has come. Its `start` must have been said.
-void RunDevice(TestDevice& device, const base::Uuid& carer, ScriptedPeer& peer);
+void RunDevice(TestDevice& device, const base::Uuid& carer, ScriptedPeer& peer, bool follows = false);
 
 // A whole sync with nothing in its way. Returns how the stream ended; the test dies where it did not.
 absl::Status SyncDevice(SyncServer& server, const base::TenantId& tenant, TestDevice& device, const base::Uuid& carer,

@@ -124,7 +124,7 @@ class Oracle {
   void CheckRecorded(StreamFacts& facts);
   // A download that may go on: of a user, with an app that is new enough, from a feed that says what the carer may see.
   void CheckPermitted(const StreamFacts& facts, const base::CommitPoint& head);
-  bool AppWasTooOld(const StreamFacts& facts, bool always) const;
+  bool AppWasTooOld(const StreamFacts& facts) const;
   // The token of a batch or `caught_up`, checked for what both have in common.
   std::optional<sync::ResumeToken> OpenIssued(const StreamFacts& facts, const std::string& sealed, uint64_t number,
                                               const base::TokenSealer& sealer);

@@ -141,20 +141,18 @@ void Oracle::CheckPermitted(const StreamFacts& facts, const base::CommitPoint& h
   Expect(!state.HasLeft(facts.carer), "something is sent to a carer who left");
   Expect(truth_.permissions.WasAllowed(tenant, facts.identity.device, facts.carer, head.revision),
          "something is sent to a device that the carer may not use");
-  Expect(!AppWasTooOld(facts, /*always=*/true), "something is sent to an app that is too old");
+  Expect(!IsOlder(facts.start.app_version(), state.least_app_version), "something is sent to an app that is too old");
   Expect(!state.unsettled.contains(facts.carer), absl::StrCat("something is sent at revision ", head.revision,
                                                               " of a feed that is not what the carer may see"));
 }
 
-bool Oracle::AppWasTooOld(const StreamFacts& facts, bool always) const {
+bool Oracle::AppWasTooOld(const StreamFacts& facts) const {
   const NaiveModel& model = truth_.models.at(facts.identity.tenant);
   bool was = false;
-  bool was_not = false;
   for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
-    const bool older = IsOlder(facts.start.app_version(), model.At(at)->least_app_version);
-    (older ? was : was_not) = true;
+    was = was || IsOlder(facts.start.app_version(), model.At(at)->least_app_version);
   }
-  return was && (!always || !was_not);
+  return was;
 }
 
 std::string Oracle::WhyRefused(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const {
@@ -178,7 +176,7 @@ void Oracle::CheckEnd(const StreamFacts& facts, const absl::Status& end) {
            absl::StrCat(reason, " though that is not so"));
   }
   if (reason == "COPY_DIVERGED") Expect(facts.diverged, "COPY_DIVERGED though count and sum were right");
-  if (reason == "APP_TOO_OLD") Expect(AppWasTooOld(facts, /*always=*/false), "APP_TOO_OLD though it is not");
+  if (reason == "APP_TOO_OLD") Expect(AppWasTooOld(facts), "APP_TOO_OLD though it is not");
 }
 
 void Oracle::CheckChanges(StreamFacts& facts, const v1::Changes& changes, const base::TokenSealer& sealer,

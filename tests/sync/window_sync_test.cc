@@ -168,6 +168,43 @@ TEST_F(WindowSyncTest, AnAppThatIsTooOldSendsItsEventsAndGetsNoChanges) {
   EXPECT_EQ(Held(), 5u);
 }
 
+// Syncs and follows; what comes later is there to be taken.
+void Follow(fakes::TestDevice& device, const base::Uuid& carer, fakes::ScriptedPeer& peer) {
+  v1::SyncRequest start = device.Start(carer, v1::SYNC_TYPE_STANDARD);
+  start.mutable_start()->set_follow(true);
+  peer.Say(std::move(start));
+  fakes::RunDevice(device, carer, peer, /*follows=*/true);
+  ASSERT_FALSE(peer.end().has_value());
+}
+
+TEST_F(WindowSyncTest, AFollowerGetsNothingFromTheRevisionOnAtWhichItsAppIsTooOld) {
+  AddVisits("v", 1, 7);
+  fakes::ScriptedPeer peer(server_, {kTenant, kDevice, carer_});
+  Follow(device_, carer_, peer);
+  const size_t held = Held();
+  v1::UpdateTenantRequest request;
+  request.set_least_app_version("4.10");
+  Update(request);
+  AddVisits("w", 1, 7);
+  fakes::RunDevice(device_, carer_, peer, /*follows=*/true);
+  ASSERT_TRUE(peer.end().has_value());
+  EXPECT_EQ(base::Reason(*peer.end()), "APP_TOO_OLD");
+  EXPECT_EQ(Held(), held);
+  EXPECT_EQ(Report().state(), v1::DEVICE_STATE_TOO_OLD);
+}
+
+TEST_F(WindowSyncTest, AFollowerIsToldAtOnceThatItsAppIsTooOld) {
+  fakes::ScriptedPeer peer(server_, {kTenant, kDevice, carer_});
+  Follow(device_, carer_, peer);
+  v1::UpdateTenantRequest request;
+  request.set_least_app_version("4.10");
+  Update(request);
+  server_.live().TellTenant(kTenant, PreferencesChanged{});
+  fakes::RunDevice(device_, carer_, peer, /*follows=*/true);
+  ASSERT_TRUE(peer.end().has_value());
+  EXPECT_EQ(base::Reason(*peer.end()), "APP_TOO_OLD");
+}
+
 TEST_F(WindowSyncTest, TheReportSaysThatAnAppIsTooOldFromItsFirstCallOn) {
   v1::UpdateTenantRequest request;
   request.set_least_app_version("4.10");

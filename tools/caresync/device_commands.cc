@@ -108,7 +108,7 @@ absl::Status SyncOpen(const Options& options, const OpenDevice& device, SyncRun 
     report.Tell(response);
     if (run.plan.follow && response.has_caught_up()) told.Update(tell_changes());
   };
-  const absl::Status status = RunSync(Connection(options), device.store, run);
+  absl::Status status = RunSync(Connection(options), device.store, run);
   RETURN_IF_ERROR(told);
   RETURN_IF_ERROR(tell_changes());
   return status;
