@@ -116,6 +116,11 @@ inline constexpr size_t kCompactedPerCommit = 1'024;
 
 inline constexpr size_t kDeviceNameCharacters = 200;
 inline constexpr size_t kAppVersionCharacters = 50;
+// A phone's system says when it lets its app sync next; more than so far ahead, the phone's clock is wrong.
+inline constexpr absl::Duration kNextSyncAhead = absl::Hours(7 * 24);
+// What a session keeps of what a start names and has no bound of its own. Longer than every token that is issued, so
+// that what is cut off is not one.
+inline constexpr size_t kStartTextBytes = 1024;
 inline constexpr size_t kDeviceUsers = 50;
 // How far ahead a device's running number of events may jump and still be evidence: some years of recording.
 inline constexpr uint64_t kEventNumberJump = 1'000'000;

@@ -57,7 +57,10 @@ SessionRows::SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& 
     NoteTakeOver(report_, now);
   }
   const std::optional<absl::Time> next = base::FromTimestamp(start.earliest_next_sync());
-  report_.set_earliest_next_sync_us(start.has_earliest_next_sync() && next.has_value() ? base::ToStoredTime(*next) : 0);
+  const bool allowed = start.has_earliest_next_sync() && next.has_value();
+  // A phone whose clock is years ahead must not look allowed to be silent until then.
+  const absl::Time latest = now + limits::kNextSyncAhead;
+  report_.set_earliest_next_sync_us(allowed ? base::ToStoredTime(std::min(*next, latest)) : 0);
 
   sync_.set_session_id(owner_.session_id);
   sync_.set_sync_type(start.sync_type());

@@ -30,8 +30,9 @@ struct Destination {
 
 absl::StatusOr<v1::CareEvent> EventOf(const store::ReviewItem& item) {
   v1::CareEvent event;
-  if (item.reason() == v1::REVIEW_REASON_NOT_UNDERSTOOD || !event.ParseFromString(item.event()) ||
-      !IsUnderstood(event)) {
+  // What was not understood when it came may be since: by the bytes, not by the reason that was stored then.
+  if (!base::Uuid::Parse(item.event_id()).has_value() || item.event().size() > base::limits::kEventBytes ||
+      !event.ParseFromString(item.event()) || !IsUnderstood(event)) {
     return errors::EventCannotBeStored("its bytes are no care event that this server understands");
   }
   return event;

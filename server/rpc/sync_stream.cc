@@ -83,7 +83,7 @@ void SyncStream::End(absl::Status status, bool abandon) {
 void SyncStream::FinishNow(const absl::Status& status) {
   record_.Ended(status);
   // A device that does not read gets no status either: then gRPC would keep the stream until the connection goes.
-  if (!status.ok()) deadline_.Start();
+  deadline_.Start();
   Finish(ToGrpc(status));
 }
 

@@ -42,7 +42,7 @@ void Session::On(OpenedEvent event) {
 void Session::On(MessageEvent event) {
   if (phase_ == Phase::kAwaitingStart) return OnFirstMessage(std::move(event.request));
   if (phase_ != Phase::kRunning) return;
-  actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kDeviceSilence});
+  const size_t unanswered = Unanswered();
   switch (event.request.message_case()) {
     case v1::SyncRequest::kStart:
       return Fail(errors::StartRepeated(), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
@@ -56,6 +56,8 @@ void Session::On(MessageEvent event) {
       return Fail(errors::EmptyMessage(), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
   }
   if (phase_ != Phase::kRunning) return;
+  // What was said before gives the device no more time.
+  if (event.request.has_upload() || Unanswered() != unanswered) AwaitDevice(limits::kDeviceSilence);
   next_message_held_ = IsReadingHeld();
   if (!next_message_held_) actions_.push_back(ReadNextAction{});
   Continue();
@@ -69,6 +71,7 @@ void Session::OnFirstMessage(v1::SyncRequest request) {
         v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
   }
   start_ = std::move(*request.mutable_start());
+  KeepWhatIsBounded(start_);
   // A level above this server's highest counts as that: it is the server's own that tokens name.
   start_.set_data_level(std::min(start_.data_level(), base::limits::kDataLevel));
   if (absl::Status status = CheckStart(identity_, start_); !status.ok()) {
@@ -232,7 +235,7 @@ void Session::OnBegun(const storage::CommitResult& result) {
   if (IsIdle() && !follows()) return Continue();
   actions_.push_back(ReadNextAction{});
   if (IsIdle()) return Continue();
-  actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kDeviceSilence});
+  AwaitDevice(limits::kDeviceSilence);
   v1::SyncResponse response = StartedResponse();
   if (first_batch_.has_value()) AddBatch(*std::exchange(first_batch_, std::nullopt), response);
   Queue(std::move(response));
@@ -275,10 +278,10 @@ void Session::Continue() {
   const bool events_taken = uploads_.empty() && events_settled_ >= start_.unsent_events();
   if (refusal_.has_value() && events_taken) {
     if (!AwaitsResend() && !AwaitsDrops()) return Fail(*refusal_, v1::SYNC_OUTCOME_REFUSED);
-    actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kResendSilence});
+    AwaitDeviceBriefly(limits::kResendSilence);
     return;
   }
-  if (half_closed_ && !AtWork()) actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kHalfCloseGrace});
+  if (half_closed_ && !AtWork()) AwaitDeviceBriefly(limits::kHalfCloseGrace);
   if (half_closed_ || !MayReadBatch()) return;
   ReadOn(from_);
 }
@@ -307,13 +310,14 @@ bool Session::AtWork() const {
 bool Session::WaitsForDevice() const { return !issued_.empty() || events_settled_ < start_.unsent_events(); }
 
 bool Session::MayReadBatch() const {
-  const bool wanted = more_left_ || moved_to_ > read_at_;
+  const bool wanted = more_left_ || permission_asked_ || moved_to_ > read_at_;
   return wanted && !caught_up_sent_ && !reading_batch_ && (!waiting_ || look_again_) && uploads_.empty() &&
          events_settled_ >= start_.unsent_events() && issued_.size() < limits::kUnacknowledgedBatches;
 }
 
 void Session::ReadOn(const feed::ReadFrom& from) {
   reading_batch_ = true;
+  permission_asked_ = false;
   look_again_ = false;
   const bool begins_copy = from.rebuild_began.has_value() && from.after == feed::Position();
   actions_.push_back(ReadBatchAction{from, holds_nothing_ && begins_copy, start_.app_version()});
@@ -377,7 +381,7 @@ void Session::On(SentEvent event) {
   if (!sending_notice_) {
     const std::optional<absl::Duration> silence =
         WaitsForDevice() ? std::optional<absl::Duration>(limits::kDeviceSilence) : std::nullopt;
-    actions_.push_back(SetTimerAction{SessionTimer::kSilence, silence});
+    AwaitDevice(silence);
   }
   Continue();
 }
@@ -430,11 +434,22 @@ void Session::On(TimerEvent event) {
   }
 }
 
+size_t Session::Unanswered() const { return issued_.size() + drops_told_.size(); }
+
+void Session::AwaitDevice(std::optional<absl::Duration> silence) {
+  brief_silence_.reset();
+  actions_.push_back(SetTimerAction{SessionTimer::kSilence, silence});
+}
+
+void Session::AwaitDeviceBriefly(absl::Duration silence) {
+  if (brief_silence_ == silence) return;
+  brief_silence_ = silence;
+  actions_.push_back(SetTimerAction{SessionTimer::kSilence, silence});
+}
+
 void Session::OnSilence() {
-  if (AtWork()) {
-    actions_.push_back(SetTimerAction{SessionTimer::kSilence, limits::kDeviceSilence});
-    return;
-  }
+  brief_silence_.reset();
+  if (AtWork()) return AwaitDevice(limits::kDeviceSilence);
   if (refusal_.has_value() && (AwaitsResend() || AwaitsDrops())) return Fail(*refusal_, v1::SYNC_OUTCOME_REFUSED);
   if (half_closed_ && !IsIdle()) return Fail(errors::LeftUnfinished(), v1::SYNC_OUTCOME_LEFT_UNFINISHED);
   if (WaitsForDevice()) Fail(errors::DeviceSilent(), v1::SYNC_OUTCOME_INTERRUPTED);

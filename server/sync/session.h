@@ -287,6 +287,12 @@ class Session {
   bool AtWork() const;
   // It is the device's turn: to ack, or to send the events that it declared.
   bool WaitsForDevice() const;
+  // What was sent that asks for an answer and has none.
+  size_t Unanswered() const;
+  // So long the device may say nothing from now on (nullopt: however long).
+  void AwaitDevice(std::optional<absl::Duration> silence);
+  // The same from the first of such calls in a row on: what else happens meanwhile gives no more time.
+  void AwaitDeviceBriefly(absl::Duration silence);
   void OnSilence();
   void WriteRows(storage::Durability durability);
 
@@ -364,6 +370,8 @@ class Session {
   bool reading_batch_ = false;
   // The last read left something, or there was none, or a fresh `caught_up` is due.
   bool more_left_ = true;
+  // Only a read that begins from now on shows whether the carer and the app may go on.
+  bool permission_asked_ = false;
   // The head in the last read's snapshot, and how far the feed is known to have moved.
   base::Revision read_at_ = 0;
   base::Revision moved_to_ = 0;
@@ -389,6 +397,9 @@ class Session {
   bool going_away_ = false;
   // The device is told of the session.
   bool begun_ = false;
+
+  // As AwaitDeviceBriefly set it last.
+  std::optional<absl::Duration> brief_silence_;
 
   // The stream.
   std::deque<v1::SyncResponse> outbox_;

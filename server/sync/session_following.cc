@@ -87,8 +87,7 @@ void Session::On(NoticeEvent event) {
   } else {
     const DropAsked& asked = std::get<DropAsked>(event.notice);
     notices_.drop_now.insert(asked.carer_ids.begin(), asked.carer_ids.end());
-    // A read shows whether the carer who follows may go on.
-    if (notices_.drop_now.contains(identity_.carer.ToString())) more_left_ = true;
+    if (notices_.drop_now.contains(identity_.carer.ToString())) permission_asked_ = true;
   }
   Continue();
 }
@@ -97,8 +96,7 @@ void Session::On(TenantReadEvent event) {
   if (!event.tenant.ok()) return Fail(base::Named(event.tenant.status()), v1::SYNC_OUTCOME_SERVER_FAILED);
   facts_->tenant = *std::move(event.tenant);
   notices_.preferences = true;
-  // A read shows whether the app may go on.
-  if (!WhyTooOld(facts_->tenant, start_.app_version()).ok()) more_left_ = true;
+  if (!WhyTooOld(facts_->tenant, start_.app_version()).ok()) permission_asked_ = true;
   if (follows() && IsIdle()) SetConfirmTimer();
   Continue();
 }

@@ -82,6 +82,15 @@ absl::Status CheckCleanLosesNothing(const v1::Start& start) {
 
 }  // namespace
 
+void KeepWhatIsBounded(v1::Start& start) {
+  for (std::string* text :
+       {start.mutable_device_uuid(), start.mutable_carer_id(), start.mutable_device_name(), start.mutable_app_version(),
+        start.mutable_open_visit_id(), start.mutable_resume_token(), start.mutable_uploads_token()}) {
+    if (text->size() > limits::kStartTextBytes) *text = text->substr(0, limits::kStartTextBytes);
+  }
+  start.DiscardUnknownFields();
+}
+
 absl::Status CheckStart(const SessionIdentity& identity, const v1::Start& start) {
   const std::optional<base::Uuid> device = base::Uuid::Parse(start.device_uuid());
   if (!device.has_value()) return errors::InvalidArgument("start.device_uuid", "is no UUID");
@@ -125,14 +134,14 @@ const store::DeviceCopy* CopyIn(const StartFacts& facts, const v1::Start& start)
 }
 
 // When a copy of the device, of whichever carer, was last made anew after a divergence. One that was begun and never
-// finished does not count: the device has nothing of it.
-absl::Time LastDivergenceRebuild(const store::DeviceReport& report) {
-  int64_t last_us = 0;
+// finished does not count: the device has nothing of it. Nor does a time after `now`: the clock was wrong then.
+absl::Time LastDivergenceRebuild(const store::DeviceReport& report, absl::Time now) {
+  absl::Time last = absl::UnixEpoch();
   for (const store::DeviceCopy& copy : report.copies()) {
-    if (copy.rebuild_number() > copy.in_use_number()) continue;
-    last_us = std::max(last_us, copy.last_divergence_rebuild_us());
+    const absl::Time made = base::FromStoredTime(copy.last_divergence_rebuild_us());
+    if (copy.rebuild_number() <= copy.in_use_number() && made <= now) last = std::max(last, made);
   }
-  return base::FromStoredTime(last_us);
+  return last;
 }
 
 // Why the copy that the token stands for cannot be gone on with; nullopt where it can.
@@ -145,8 +154,10 @@ std::optional<v1::RebuildReason> WhyNewCopy(const v1::Start& start, const std::o
   const bool unfinished = token->rebuild_began.has_value();
   if (unfinished) return std::nullopt;
   if (start.sync_type() == v1::SYNC_TYPE_CLEAN) return v1::REBUILD_REASON_CLEAN_SYNC;
-  const bool diverged = copy != nullptr && copy->diverged();
-  if (diverged && now - LastDivergenceRebuild(*facts.rows.rows.report) >= limits::kDivergenceRebuildEvery) {
+  // A token of a later copy than the one that diverged shows that it is finished, though its last ack was lost; its own
+  // count and sum are looked at before it is believed.
+  const bool diverged = copy != nullptr && copy->diverged() && token->rebuild_number <= copy->in_use_number();
+  if (diverged && now - LastDivergenceRebuild(*facts.rows.rows.report, now) >= limits::kDivergenceRebuildEvery) {
     return v1::REBUILD_REASON_DIVERGED;
   }
   return std::nullopt;

@@ -22,6 +22,10 @@
 
 namespace caresync::sync {
 
+// Cuts what a start names and has no bound of its own at limits::kStartTextBytes, and lets fields go that are not
+// known: a session keeps its start for hours. A token that is cut was none of this server's, and is none after it.
+void KeepWhatIsBounded(v1::Start& start);
+
 // Whose stream it is, as its credential proves.
 struct SessionIdentity {
   base::TenantId tenant;

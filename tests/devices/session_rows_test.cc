@@ -190,6 +190,10 @@ TEST_F(SessionRowsTest, WhatThePhonesSystemAllowsIsReportedUntilItSaysOtherwise)
   *start_.mutable_earliest_next_sync() = base::ToTimestamp(allowed + absl::Hours(1));
   Sync(v1::SYNC_TYPE_STANDARD, kBob);
   EXPECT_EQ(Report().earliest_next_sync_us(), base::ToStoredTime(allowed + absl::Hours(1)));
+  // A phone whose clock is wrong.
+  *start_.mutable_earliest_next_sync() = base::ToTimestamp(now_ + absl::Hours(24 * 3650));
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(Report().earliest_next_sync_us(), base::ToStoredTime(now_ + base::limits::kNextSyncAhead));
   start_.clear_earliest_next_sync();
   Sync(v1::SYNC_TYPE_AUTO);
   EXPECT_EQ(Report().earliest_next_sync_us(), 0);

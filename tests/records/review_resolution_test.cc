@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "server/base/errors.h"
+#include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/records/care_events.h"
@@ -255,6 +256,25 @@ TEST_F(ReviewResolutionTest, WhatCannotBeDoneIsRefusedByName) {
   EXPECT_EQ(base::Reason(Rule(unknown, Unplanned(ServiceUserName(9))).status()), "SERVICE_USER_UNKNOWN");
   Take(3, 2, NoteEvent(2, ServiceUserName(2)));
   EXPECT_EQ(base::Reason(Rule(Waiting().at(2).name, Apply()).status()), "INVALID_FIELD");
+}
+
+TEST_F(ReviewResolutionTest, WhatAnOlderServerDidNotUnderstandIsAppliedByOneThatDoes) {
+  Take(1, 1, NoteEvent(1, VisitName(9), "First"));
+  const ReviewName name = OnlyOne();
+  ASSERT_TRUE(engine_
+                  .Run(tenant_,
+                       [&](commit::Transaction& transaction) -> absl::Status {
+                         store::ReviewItem item = **GetReview(transaction, tenant_, name);
+                         item.set_reason(v1::REVIEW_REASON_NOT_UNDERSTOOD);
+                         transaction.Put(storage::Space::kRecords,
+                                         base::keys::ReviewItem(tenant_, name.event_id, name.digest),
+                                         item.SerializeAsString());
+                         return absl::OkStatus();
+                       })
+                  .ok());
+  const absl::StatusOr<Resolved> resolved = Rule(name, Apply(VisitName(1)));
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(Stored(1)->note().text(), "First");
 }
 
 TEST_F(ReviewResolutionTest, ItsNameIsTextThatReadsBack) {

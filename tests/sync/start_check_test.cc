@@ -1,7 +1,9 @@
 #include "server/sync/start_check.h"
 
 #include <functional>
+#include <string>
 
+#include "google/protobuf/unknown_field_set.h"
 #include "gtest/gtest.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
@@ -172,6 +174,22 @@ TEST(CheckDownload, ATokenOfAnotherDeviceOrCarerIsRefused) {
   EXPECT_EQ(base::Reason(CheckDownload(Identity(), GoodStart(), token, GoodFacts())), "TOKEN_OF_ANOTHER_COPY");
 }
 
+TEST(KeepWhatIsBounded, CutsWhatNoStartOfThisContractHolds) {
+  v1::Start start = GoodStart();
+  const std::string good = start.SerializeAsString();
+  KeepWhatIsBounded(start);
+  EXPECT_EQ(start.SerializeAsString(), good);
+  for (std::string* text : {start.mutable_resume_token(), start.mutable_uploads_token(), start.mutable_open_visit_id(),
+                            start.mutable_device_name(), start.mutable_app_version()}) {
+    *text = std::string(1'000'000, 'x');
+  }
+  // Field 1000, a string, which no Start of this version has.
+  start.GetReflection()->MutableUnknownFields(&start)->AddLengthDelimited(1000)->assign(1'000'000, 'x');
+  KeepWhatIsBounded(start);
+  EXPECT_LT(start.ByteSizeLong(), 6'000u);
+  EXPECT_LT(start.SpaceUsedLong(), 10'000u);
+}
+
 // ---- PlanStart
 
 store::DeviceCopy& CopyIn(StartFacts& facts) {
@@ -248,6 +266,27 @@ TEST(PlanStart, ADivergedCopyIsMadeAnewAtMostOnceADay) {
   copy.set_last_divergence_rebuild_us(base::ToStoredTime(kNow - absl::Hours(24) + absl::Seconds(1)));
   EXPECT_FALSE(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy.has_value());
   copy.set_last_divergence_rebuild_us(base::ToStoredTime(kNow - absl::Hours(24)));
+  EXPECT_EQ(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
+}
+
+TEST(PlanStart, ATokenOfALaterCopyThanTheOneThatDivergedIsGoneOnWith) {
+  StartFacts facts = GoodFacts();
+  store::DeviceCopy& copy = CopyIn(facts);
+  copy.set_diverged(true);
+  ResumeToken token = GoodToken();
+  copy.set_rebuild_number(token.rebuild_number);
+  copy.set_in_use_number(token.rebuild_number - 1);
+  EXPECT_FALSE(PlanStart(GoodStart(), token, facts, kNow).new_copy.has_value());
+  token.rebuild_number -= 1;
+  EXPECT_EQ(PlanStart(GoodStart(), token, facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
+}
+
+TEST(PlanStart, AClockThatWasAheadPutsNoRebuildOff) {
+  StartFacts facts = GoodFacts();
+  store::DeviceCopy& copy = CopyIn(facts);
+  copy.set_diverged(true);
+  copy.set_in_use_number(copy.rebuild_number());
+  copy.set_last_divergence_rebuild_us(base::ToStoredTime(kNow + absl::Hours(24 * 365)));
   EXPECT_EQ(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
 }
 
