@@ -33,6 +33,8 @@ struct StreamFacts {
   std::optional<base::Revision> head_at_start;
   // Uploads that the server got and has not answered.
   std::deque<v1::Upload> unanswered;
+  // The last one that it answered.
+  v1::Upload answered;
   size_t events_answered = 0;
   // The copy that is read, the last position sent of it, and that rebuild's beginning.
   uint64_t rebuild_number = 0;
@@ -50,10 +52,12 @@ struct StreamFacts {
   bool end_judged = false;
 };
 
-// A message on its way to the device, with what its copy must be once a `caught_up` in it is applied.
+// A message on its way to the device, with what its copy must be once a `caught_up` in it is applied, and the upload
+// that any results in it answer.
 struct Delivery {
   v1::SyncResponse response;
   std::shared_ptr<const View> expected;
+  v1::Upload answered;
 };
 
 // Used by one thread. The schedule moves it by the calls below; each may be made only where the question beside it says

@@ -164,6 +164,8 @@ std::string SimulatedWorld::Run(int steps) {
   for (int round : {1, 2, 2}) SyncAll(round);
   if (fault_.empty()) CompareDevices();
   if (fault_.empty()) GiveAllBack();
+  // Those whom nothing is sent to keep what they hold.
+  if (fault_.empty()) HealCopies();
   for (int round = 1; round <= 3 && fault_.empty(); ++round) SyncAll(round);
   if (fault_.empty()) CompareDevices();
   if (fault_.empty()) CompareGroups();
@@ -187,6 +189,7 @@ void SimulatedWorld::Step() {
       {"cut", 10, &SimulatedWorld::CutStream},
       {"kill", 4, &SimulatedWorld::KillDevice},
       {"spoil", 3, &SimulatedWorld::SpoilCopy},
+      {"clone", 6, &SimulatedWorld::CloneDevice},
       {"half-close", 3, &SimulatedWorld::HalfCloseEarly},
       {"compact", 20, &SimulatedWorld::CompactFeed},
       {"fail commits", 8, &SimulatedWorld::FailCommits},

@@ -147,6 +147,7 @@ class SimulatedWorld {
   void CutStream();
   void KillDevice();
   void SpoilCopy();
+  void CloneDevice();
   void HalfCloseEarly();
   void CompactFeed();
   void FailCommits();
@@ -189,6 +190,9 @@ class SimulatedWorld {
   void Prepare(Device& device, const base::Uuid& carer);
   SimulatedStream& OpenStream(size_t device, const base::Uuid& carer, v1::SyncType type, bool follow);
   bool HasOpenStream(size_t device) const;
+  // Which device is next to sync: where there are two phones with one UUID, mostly one of them.
+  size_t ChooseCaller();
+  bool IsOfPair(const Device& device) const;
   void CutAtRandom(SimulatedStream& stream);
   void ForgetRemovals(const base::TenantId& tenant, const base::ReceiverId& receiver, const feed::Position& up_to,
                       size_t most);
@@ -200,7 +204,7 @@ class SimulatedWorld {
   void CountMessage(const StreamFacts& facts, const v1::SyncResponse& response);
   // The app has been told that its sync is recorded; `ack` is what it could still answer.
   void OnRecordedAtDevice(SimulatedStream& stream, std::optional<v1::SyncRequest> ack, bool faults);
-  void TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result);
+  void TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result, const v1::Upload& upload);
   void OnTaken(StreamFacts& facts, const v1::SyncRequest& request);
   std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response);
   // Whether a device's next start shows that the store was put back.
@@ -247,7 +251,10 @@ class SimulatedWorld {
   RotaMaker rota_;
   Oracle oracle_;
   std::vector<base::TenantId> tenants_;
+  // The last one may be a second phone with the UUID of another.
   std::vector<Device> devices_;
+  // The phone whose UUID has a second one.
+  std::optional<size_t> cloned_;
   std::map<std::pair<base::TenantId, std::string>, Reader> readers_;
   std::map<std::pair<base::TenantId, std::string>, Source> sources_;
   std::vector<Backup> backups_;

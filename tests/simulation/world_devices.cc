@@ -115,6 +115,17 @@ bool SimulatedWorld::HasOpenStream(size_t device) const {
                      [device](const auto& stream) { return stream->device() == device && stream->device_open(); });
 }
 
+bool SimulatedWorld::IsOfPair(const Device& device) const {
+  if (!cloned_.has_value()) return false;
+  const Device& original = devices_[*cloned_];
+  return device.tenant == original.tenant && device.app.uuid() == original.app.uuid();
+}
+
+size_t SimulatedWorld::ChooseCaller() {
+  if (!cloned_.has_value() || OneIn(3)) return Below(devices_.size());
+  return OneIn(2) ? *cloned_ : devices_.size() - 1;
+}
+
 void SimulatedWorld::Prepare(Device& device, const base::Uuid& carer) {
   fakes::TestDevice::CarerData& data = device.app.of(carer);
   // A copy of which nothing is durable is begun anew.
@@ -165,7 +176,7 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
 }
 
 void SimulatedWorld::StartSync() {
-  const size_t index = Below(devices_.size());
+  const size_t index = ChooseCaller();
   Device& device = devices_[index];
   const base::Uuid carer = device.carers[Below(device.carers.size())];
   if (HasOpenStream(index)) {
@@ -268,7 +279,7 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
     return CutAtRandom(stream);
   }
   const v1::SyncResponse& response = delivery.response;
-  if (response.has_upload_result()) TakeResults(device, carer, response.upload_result());
+  if (response.has_upload_result()) TakeResults(device, carer, response.upload_result(), delivery.answered);
   if (response.started().waiting()) Count("told to wait");
   if (response.started().drop_now_carer_ids_size() > 0) Count("copies to drop at a start");
   if (response.notice().drop_now().carer_ids_size() > 0) Count("copies to drop while connected");
@@ -318,11 +329,15 @@ void SimulatedWorld::OnRecordedAtDevice(SimulatedStream& stream, std::optional<v
   if (ack.has_value() && OneIn(2)) stream.Say(*std::move(ack));
 }
 
-void SimulatedWorld::TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result) {
+void SimulatedWorld::TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result,
+                                 const v1::Upload& upload) {
   std::deque<v1::UploadedEvent> unsent = device.app.of(carer).unsent;
-  for (const v1::EventResult& named : result.results()) {
-    const auto event = std::find_if(unsent.begin(), unsent.end(),
-                                    [&named](const auto& one) { return one.event_id() == named.event_id(); });
+  for (int i = 0; i < std::min(result.results_size(), upload.events_size()); ++i) {
+    const v1::EventResult& named = result.results(i);
+    // Other bytes under its ID may wait as well, which the server has not got yet.
+    const auto event = std::find_if(unsent.begin(), unsent.end(), [&sent = upload.events(i)](const auto& one) {
+      return one.event_id() == sent.event_id() && one.event() == sent.event();
+    });
     if (event == unsent.end()) continue;
     Count(absl::StrCat("event ", v1::EventOutcome_Name(named.outcome())));
     if (named.outcome() == v1::EVENT_OUTCOME_FOR_REVIEW) Count(v1::ReviewReason_Name(named.review_reason()));
@@ -363,6 +378,8 @@ void SimulatedWorld::CountMessage(const StreamFacts& facts, const v1::SyncRespon
   if (facts.recorded && response.has_rebuild()) Count("round that makes a new copy");
   if (facts.recorded && response.has_caught_up() && !response.has_changes()) Count("confirmation without changes");
   if (response.has_notice()) Count("notice");
+  const bool cloned = oracle_.truth().permissions.IsCloned(facts.identity.tenant, facts.identity.device);
+  if (cloned && response.upload_result().results_size() > 0) Count("upload of a cloned device taken");
   if (response.has_rebuild()) {
     Count(v1::RebuildReason_Name(response.rebuild().reason()));
     if (!facts.start_token.has_value() || response.rebuild().rebuild_number() > facts.start_token->rebuild_number + 1) {

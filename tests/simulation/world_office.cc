@@ -153,6 +153,7 @@ void SimulatedWorld::ChangeDevice() {
       if (all_well || OneIn(2)) request.add_carer_ids(carer.ToString());
     }
   }
+  request.set_clear_cloned(all_well && OneIn(2));
   const bool blocks = request.blocked();
   const bool takes_off = request.set_users() && request.carer_ids_size() < static_cast<int>(device.carers.size());
   server_->UpdateDevice(device.tenant, request, [this, blocks, takes_off](const absl::Status& done) {
