@@ -91,7 +91,7 @@ void SimulatedWorld::AddTenant(const std::string& name) {
 
 void SimulatedWorld::AddDevice(const base::TenantId& tenant, const std::string& uuid,
                                const std::vector<std::pair<std::string, std::string>>& carers) {
-  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}};
+  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}, {}};
   for (const auto& [source, carer] : carers) device.carers.push_back(CarerId(tenant, source, carer));
   oracle_.AddDevice(tenant, device.app.uuid());
   // A device of one carer becomes known by its first sync.

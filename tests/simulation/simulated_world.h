@@ -63,6 +63,8 @@ class SimulatedWorld {
     bool send_kept_again = false;
     // Whose copies in use are not what the server sent: a broken disk, a faulty app.
     std::set<base::Uuid> spoiled;
+    // What each carer's last event was recorded on.
+    std::map<base::Uuid, Name> recorded_on;
   };
   // A rostering system: it sends one message at a time, again until it has an answer, and sends again what a restore
   // took back.
