@@ -3,6 +3,7 @@
 #define CARESYNC_TESTS_SIMULATION_SIMULATED_STREAM_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "server/sync/resume_token.h"
 #include "server/sync/session_driver.h"
@@ -31,6 +33,9 @@ struct StreamFacts {
   fakes::HeldRecords held_at_start;
   // The head when the server got `start`; nullopt before.
   std::optional<base::Revision> head_at_start;
+  // What the clock showed then, and how often it had been set.
+  absl::Time time_at_start;
+  uint64_t jumps_at_start = 0;
   // Uploads that the server got and has not answered.
   std::deque<v1::Upload> unanswered;
   // The last one that it answered.

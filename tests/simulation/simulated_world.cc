@@ -44,6 +44,7 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
           return tenants::CreateTenant(transaction, request).status();
         },
         [](const absl::StatusOr<commit::Committed>& done) { ABSL_RAW_CHECK(done.ok(), "no tenant"); });
+    SetRestoreWait(tenant);
     for (const std::string& source : RotaMaker::Sources()) {
       sources_[{tenant, source}].to_send.push_back(rota_.FirstMessage(source));
       SendNext(tenant, source);
@@ -113,6 +114,7 @@ void SimulatedWorld::Enrol(const Device& device) {
 void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
   batch_bytes_ = 200 + Below(1'800);
   const uint64_t seed = seed_ * 1'000 + ++servers_;
+  waits_.Open(clock_.Now());
   // With little room, most changes need more than one commit.
   commit::CommitRoom room;
   if (!OneIn(4)) {
@@ -204,6 +206,7 @@ void SimulatedWorld::Step() {
       {"device", 6, &SimulatedWorld::ChangeDevice},
       {"ruling", 30, &SimulatedWorld::ResolveEvent},
       {"least app", 2, &SimulatedWorld::ChangeLeastApp},
+      {"restore wait", 2, &SimulatedWorld::ChangeRestoreWait},
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},
       {"other bytes", 3, &SimulatedWorld::SendOtherBytes},

@@ -26,6 +26,7 @@
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/seeded_random.h"
 #include "tests/fakes/test_device.h"
+#include "tests/simulation/naive_waits.h"
 #include "tests/simulation/oracle.h"
 #include "tests/simulation/rota_maker.h"
 #include "tests/simulation/simulated_server.h"
@@ -137,6 +138,11 @@ class SimulatedWorld {
   // The sources say what they have seen, and send until nothing is left.
   void SettleSources();
   void ReleaseRebuilds();
+  // Judges that a device is told to wait after a restore, or that its copy is made anew.
+  void JudgeWaiting(const StreamFacts& facts);
+  void JudgeWaitsEnd(const StreamFacts& facts);
+  // The shortest and the longest that the tenant let devices wait since the start.
+  std::pair<absl::Duration, absl::Duration> WaitsSince(const StreamFacts& facts);
   void Predict(const base::TenantId& tenant, const v1::ApplyChangesRequest& request,
                const std::vector<v1::ChangeResult>& results, base::Revision revision);
   void RecordEvent();
@@ -163,6 +169,7 @@ class SimulatedWorld {
   void ChangeCarePlan();
   void ChangeDevice();
   void ChangeLeastApp();
+  void ChangeRestoreWait();
   void ResolveEvent();
   void ReadCareEvents();
   void SendAgain();
@@ -172,6 +179,7 @@ class SimulatedWorld {
   void Restore();
 
   // Parts of steps.
+  void SetRestoreWait(const base::TenantId& tenant);
   // A change by a person; `predict` makes the same of the state.
   void SubmitOfOffice(const base::TenantId& tenant, const std::string& what, commit::Change change,
                       std::function<void(State&)> predict);
@@ -262,8 +270,10 @@ class SimulatedWorld {
   std::vector<Backup> backups_;
   std::vector<Answered> answered_;
   size_t batch_bytes_ = 0;
-  // The latest that the clock has shown.
+  // The latest that the clock has shown, and how often it was set.
   absl::Time latest_;
+  uint64_t jumps_ = 0;
+  NaiveWaits waits_{RotaMaker::Sources().size()};
   bool retiring_ = false;
   std::vector<std::unique_ptr<SimulatedStream>> streams_;
   std::unique_ptr<SimulatedServer> server_;

@@ -358,6 +358,8 @@ void SimulatedWorld::OnTaken(StreamFacts& facts, const v1::SyncRequest& request)
   if (request.has_start()) {
     const State& head = oracle_.model(facts.identity.tenant).head();
     facts.head_at_start = head.revision;
+    facts.time_at_start = clock_.Now();
+    facts.jumps_at_start = jumps_;
     if (head.unsettled.contains(facts.carer)) Count("start during a fan-out");
   }
   if (request.has_upload()) facts.unanswered.push_back(request.upload());
@@ -375,6 +377,8 @@ std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1:
   Mix(response.SerializeAsString());
   if (echo_) Trace(Describe(response));
   CountMessage(facts, response);
+  if (response.started().waiting()) JudgeWaiting(facts);
+  if (response.rebuild().reason() == v1::REBUILD_REASON_FOREIGN) JudgeWaitsEnd(facts);
   return oracle_.OnSend(facts, response, server_->sealer(), batch_bytes_);
 }
 
@@ -418,7 +422,9 @@ void SimulatedWorld::Reap() {
     if (!stream->end().has_value() || std::exchange(stream->facts().end_judged, true)) continue;
     const StreamFacts& facts = stream->facts();
     // Of a server that is gone nobody knows what it still read.
-    if (!retiring_) oracle_.CheckEnd(facts, *stream->end());
+    if (retiring_) continue;
+    oracle_.CheckEnd(facts, *stream->end());
+    if (base::Reason(*stream->end()) == "WAITING_AFTER_RESTORE") JudgeWaiting(facts);
   }
   std::erase_if(streams_, [this](const std::unique_ptr<SimulatedStream>& stream) {
     if (!stream->done()) return false;

@@ -29,6 +29,7 @@ void SimulatedWorld::Quieten() {
   for (const auto& stream : streams_) stream->CloseAtDevice();
   Reap();
   oracle_.GoBackTo(truth);
+  waits_.Saw(clock_.Now());
   // The clock is right again: what was put off by a clock that was set back since would lie far ahead.
   clock_.SetNow(std::max(latest_, clock_.Now()));
   // A new copy may be made of one that diverged.

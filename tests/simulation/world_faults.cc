@@ -192,7 +192,10 @@ void SimulatedWorld::PassTime() {
 void SimulatedWorld::JumpClock() {
   Count("clock jump");
   latest_ = std::max(latest_, clock_.Now());
+  waits_.Saw(clock_.Now());
   clock_.SetNow(clock_.Now() + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
+  waits_.Saw(clock_.Now());
+  ++jumps_;
 }
 
 // Time enough for visits to cross the window's edges.
