@@ -40,13 +40,13 @@ absl::StatusOr<StartRows> ReadStartRows(const storage::Reader& reader, const bas
 }
 
 SessionRows::SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& start, absl::Time now, bool displaced,
-                         std::string branch_id)
+                         std::string branch_id, size_t most_take_overs)
     : owner_(std::move(owner)),
       loaded_(std::move(loaded)),
       branch_id_(std::move(branch_id)),
       start_time_(now),
       data_level_(std::min(start.data_level(), limits::kDataLevel)),
-      cloned_(IsCloned(loaded_.rows, displaced, now)) {
+      cloned_(IsCloned(loaded_.rows, displaced, now, most_take_overs)) {
   if (loaded_.rows.report.has_value()) report_ = *loaded_.rows.report;
   if (!start.device_name().empty()) report_.set_device_name(start.device_name());
   if (!start.app_version().empty()) report_.set_app_version(start.app_version());
@@ -54,7 +54,7 @@ SessionRows::SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& 
   failures_before_ = report_.failures_in_a_row();
   if (displaced) {
     report_.set_take_overs(report_.take_overs() + 1);
-    NoteTakeOver(report_, now);
+    NoteTakeOver(report_, now, most_take_overs);
   }
   const std::optional<absl::Time> next = base::FromTimestamp(start.earliest_next_sync());
   const bool allowed = start.has_earliest_next_sync() && next.has_value();

@@ -11,6 +11,7 @@
 #ifndef CARESYNC_SERVER_DEVICES_SESSION_ROWS_H_
 #define CARESYNC_SERVER_DEVICES_SESSION_ROWS_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "caresync/store/stored.pb.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "server/base/ids.h"
+#include "server/base/limits.h"
 #include "server/base/uuid.h"
 #include "server/devices/device_rows.h"
 #include "storage/store.h"
@@ -54,9 +56,9 @@ struct SessionOwner {
 class SessionRows {
  public:
   // `displaced`: another session of the device was open and is being ended. `branch_id` is the carer's, for a device
-  // that becomes known by this sync.
+  // that becomes known by this sync. `most_take_overs`: see IsCloned.
   SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& start, absl::Time now, bool displaced,
-              std::string branch_id);
+              std::string branch_id, size_t most_take_overs = base::limits::kTakeOversInAnHour);
 
   // What this sync came to so far, what the device says of itself, and the carer's copy in it: the caller's to change
   // until the next commit is made.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "server/base/clock.h"
-#include "server/base/limits.h"
 
 namespace caresync::devices {
 namespace {
@@ -12,7 +11,7 @@ constexpr absl::Duration kSeen = absl::Hours(1);
 
 }  // namespace
 
-void NoteTakeOver(store::DeviceReport& report, absl::Time now) {
+void NoteTakeOver(store::DeviceReport& report, absl::Time now, size_t most) {
   const int64_t now_us = base::ToStoredTime(now);
   const int64_t since_us = base::ToStoredTime(now - kSeen);
   auto& times = *report.mutable_take_over_times_us();
@@ -21,11 +20,11 @@ void NoteTakeOver(store::DeviceReport& report, absl::Time now) {
       std::remove_if(times.begin(), times.end(), [&](int64_t time) { return time <= since_us || time > now_us; }),
       times.end());
   times.Add(now_us);
-  const int too_many = times.size() - static_cast<int>(base::limits::kTakeOversInAnHour) - 1;
+  const int too_many = times.size() - static_cast<int>(most) - 1;
   if (too_many > 0) times.erase(times.begin(), times.begin() + too_many);
 }
 
-bool IsCloned(const DeviceRows& rows, bool displaced, absl::Time now) {
+bool IsCloned(const DeviceRows& rows, bool displaced, absl::Time now, size_t most) {
   if (rows.device.has_value() && rows.device->cloned()) return true;
   if (!displaced || !rows.report.has_value()) return false;
   const int64_t cleared_us = rows.device.has_value() ? rows.device->clone_cleared_us() : 0;
@@ -33,7 +32,7 @@ bool IsCloned(const DeviceRows& rows, bool displaced, absl::Time now) {
   const auto& times = rows.report->take_over_times_us();
   const auto before = std::count_if(times.begin(), times.end(),
                                     [&](int64_t time) { return time > since_us && time <= base::ToStoredTime(now); });
-  return static_cast<size_t>(before) + 1 > base::limits::kTakeOversInAnHour;
+  return static_cast<size_t>(before) + 1 > most;
 }
 
 }  // namespace caresync::devices

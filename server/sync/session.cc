@@ -17,10 +17,12 @@ namespace limits = base::limits;
 using storage::CommitOutcome;
 using storage::Durability;
 
-Session::Session(SessionIdentity identity, std::string session_id, std::string opening, const base::TokenSealer& sealer)
+Session::Session(SessionIdentity identity, std::string session_id, std::string opening, const base::TokenSealer& sealer,
+                 size_t most_take_overs)
     : identity_(std::move(identity)),
       session_id_(std::move(session_id)),
       opening_(std::move(opening)),
+      most_take_overs_(most_take_overs),
       sealer_(sealer) {}
 
 std::vector<SessionAction> Session::Handle(SessionEvent event, absl::Time now) {
@@ -159,7 +161,8 @@ void Session::OnFirstBatch(DownloadBatch batch) {
 
 void Session::MakeRows(const v1::Start& start) {
   rows_.emplace(devices::SessionOwner{identity_.tenant, identity_.device, identity_.carer, session_id_, opening_},
-                facts_->rows, start, now_, another_open_ && entered_, facts_->carer_branch_id.value_or(""));
+                facts_->rows, start, now_, another_open_ && entered_, facts_->carer_branch_id.value_or(""),
+                most_take_overs_);
   rows_->sync().set_start_revision(facts_->head.revision);
   NoteLostEvents();
 }

@@ -19,6 +19,7 @@
 #ifndef CARESYNC_SERVER_SYNC_SESSION_H_
 #define CARESYNC_SERVER_SYNC_SESSION_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -33,6 +34,7 @@
 #include "absl/time/time.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "caresync/v1/devices.pb.h"
+#include "server/base/limits.h"
 #include "server/base/sealed_token.h"
 #include "server/devices/session_rows.h"
 #include "server/feed/feed_reader.h"
@@ -172,8 +174,9 @@ using SessionAction =
 
 class Session {
  public:
-  // `opening` is that of the store (its timeline). `sealer` must outlive the session.
-  Session(SessionIdentity identity, std::string session_id, std::string opening, const base::TokenSealer& sealer);
+  // `opening` is that of the store (its timeline). `most_take_overs`: see SyncParts. `sealer` must outlive the session.
+  Session(SessionIdentity identity, std::string session_id, std::string opening, const base::TokenSealer& sealer,
+          size_t most_take_overs = base::limits::kTakeOversInAnHour);
 
   // What is to be done next, in this order. After an EndAction every event is ignored.
   std::vector<SessionAction> Handle(SessionEvent event, absl::Time now);
@@ -327,6 +330,7 @@ class Session {
   const SessionIdentity identity_;
   const std::string session_id_;
   const std::string opening_;
+  const size_t most_take_overs_;
   const base::TokenSealer& sealer_;
 
   Phase phase_ = Phase::kAwaitingStart;

@@ -27,7 +27,8 @@ std::shared_ptr<SessionDriver> SessionDriver::Create(const SyncParts& parts, Ses
 SessionDriver::SessionDriver(const SyncParts& parts, SessionIdentity identity, SyncPeer& peer)
     : parts_(parts),
       peer_(peer),
-      session_(std::move(identity), base::Uuid::Random(parts.random).ToString(), parts.opening, parts.sealer) {}
+      session_(std::move(identity), base::Uuid::Random(parts.random).ToString(), parts.opening, parts.sealer,
+               parts.most_take_overs) {}
 
 SessionDriver::~SessionDriver() = default;
 

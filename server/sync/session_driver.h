@@ -3,6 +3,7 @@
 #ifndef CARESYNC_SERVER_SYNC_SESSION_DRIVER_H_
 #define CARESYNC_SERVER_SYNC_SESSION_DRIVER_H_
 
+#include <cstddef>
 #include <deque>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "caresync/v1/device_sync.pb.h"
 #include "server/base/clock.h"
 #include "server/base/executor.h"
+#include "server/base/limits.h"
 #include "server/base/random.h"
 #include "server/base/sealed_token.h"
 #include "server/commit/sequencer.h"
@@ -55,6 +57,8 @@ struct SyncParts {
   size_t batch_bytes;
   // When the store was opened.
   absl::Time opened_time;
+  // Take-overs of a device within an hour past which two phones must be using its UUID.
+  size_t most_take_overs = base::limits::kTakeOversInAnHour;
 };
 
 // Thread-safe; runs its session on the executor, one event at a time. It keeps itself alive until it has ended.

@@ -35,7 +35,7 @@ class SessionRowsTest : public testing::Test {
     start.set_data_level(9);
     SessionOwner owner{tenant_, kDevice, carer, absl::StrCat("session-", ++sessions_), "opening"};
     return SessionRows(std::move(owner), *ReadStartRows(**store_.NewSnapshot(), tenant_, kDevice), start, now_,
-                       displaced, "");
+                       displaced, "", most_take_overs_);
   }
 
   void Commit(storage::Commit commit) {
@@ -65,6 +65,7 @@ class SessionRowsTest : public testing::Test {
   const base::TenantId tenant_ = fakes::Tenant("acme");
   absl::Time now_ = absl::FromCivil(absl::CivilSecond(2026, 3, 2, 6, 0, 0), absl::UTCTimeZone());
   int sessions_ = 0;
+  size_t most_take_overs_ = base::limits::kTakeOversInAnHour;
   // What else the device says when it starts.
   v1::Start start_;
 };
@@ -216,18 +217,18 @@ TEST_F(SessionRowsTest, ATimeThatIsNoneAllowsTheNextSyncAtOnce) {
 TEST_F(SessionRowsTest, TakeOversPastTheBoundWithinAnHourMarkTheDeviceAsCloned) {
   Sync(v1::SYNC_TYPE_AUTO);
   for (size_t i = 0; i < base::limits::kTakeOversInAnHour; ++i) {
-    EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/true, now_));
+    EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/true, now_, most_take_overs_));
     TakeOver();
     now_ += absl::Seconds(10);
   }
   EXPECT_FALSE(Rows().device->cloned());
-  EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/false, now_));
-  EXPECT_TRUE(IsCloned(Rows(), /*displaced=*/true, now_));
+  EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/false, now_, most_take_overs_));
+  EXPECT_TRUE(IsCloned(Rows(), /*displaced=*/true, now_, most_take_overs_));
   const storage::Commit commit = Load(v1::SYNC_TYPE_STANDARD, kAnn, true).Begin(Durability::kBuffered);
   EXPECT_EQ(commit.durability, Durability::kDurable);
   Commit(commit);
   EXPECT_TRUE(Rows().device->cloned());
-  EXPECT_TRUE(IsCloned(Rows(), /*displaced=*/false, now_ + absl::Hours(48)));
+  EXPECT_TRUE(IsCloned(Rows(), /*displaced=*/false, now_ + absl::Hours(48), most_take_overs_));
 }
 
 TEST_F(SessionRowsTest, TakeOversThatAreSpreadOutAreABadNetwork) {
@@ -250,9 +251,19 @@ TEST_F(SessionRowsTest, TakeOversBeforeTheMarkWasClearedSpeakForNothing) {
   Commit(fakes::PutOf(storage::Space::kDevices, base::keys::DeviceRow(tenant_, kDevice, DevicePart::kDevice),
                       device.SerializeAsString()));
   now_ += absl::Minutes(1);
-  EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/true, now_));
+  EXPECT_FALSE(IsCloned(Rows(), /*displaced=*/true, now_, most_take_overs_));
   TakeOver();
   EXPECT_FALSE(Rows().device->cloned());
+}
+
+TEST_F(SessionRowsTest, TheBoundOfTakeOversIsTheCallers) {
+  most_take_overs_ = 2;
+  Sync(v1::SYNC_TYPE_AUTO);
+  TakeOver();
+  TakeOver();
+  EXPECT_FALSE(Rows().device->cloned());
+  TakeOver();
+  EXPECT_TRUE(Rows().device->cloned());
 }
 
 }  // namespace

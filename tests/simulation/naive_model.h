@@ -11,11 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "caresync/store/stored.pb.h"
 #include "caresync/v1/care_events.pb.h"
 #include "caresync/v1/records.pb.h"
 #include "caresync/v1/roster.pb.h"
 #include "server/base/ids.h"
+#include "server/base/limits.h"
 #include "server/feed/feed_entry.h"
 #include "tests/fakes/test_device.h"
 
@@ -138,6 +140,8 @@ struct State {
   std::set<std::pair<std::string, Name>> touched;
   // Older apps get nothing.
   std::string least_app_version;
+  // How long devices wait after a restore.
+  absl::Duration restore_wait = base::limits::kRestoreWaitDefault;
 
   const View& ViewOf(const std::string& carer) const { return *views.at(carer); }
   bool HasLeft(const std::string& carer) const;

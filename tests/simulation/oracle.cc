@@ -61,6 +61,7 @@ void Oracle::OnApplied(const std::vector<storage::Write>& writes) {
     Expect(row->second.has_value() && head.ParseFromString(*row->second), "a head row cannot be read");
     OnTenantCommit(model(tenant), head, rows);
   }
+  for (const auto& [report_key, of] : report_keys_) CheckTakeOvers(report_key, of.first, of.second, rows);
   TakeDevices(rows);
   CheckReports(rows);
 }
@@ -119,54 +120,9 @@ void Oracle::TakeHorizons(const NaiveModel& model, const Rows& rows, State& stat
   }
 }
 
-void Oracle::CheckReports(const Rows& rows) {
-  for (const auto& [key, row] : rows) {
-    const auto known = report_keys_.find(key);
-    if (known == report_keys_.end()) continue;
-    store::DeviceReport report;
-    Expect(row.has_value() && report.ParseFromString(*row), "a device's report row cannot be read");
-    store::DeviceReport& before = truth_.reports[key];
-    CheckDivergenceRebuilds(before, report);
-    before = report;
-    int64_t& last = truth_.last_success_us[key];
-    if (report.last_success_us() == last) continue;
-    last = report.last_success_us();
-    Expect(may_record_(known->second.first, known->second.second),
-           "a sync is recorded that no device of the session confirmed");
-  }
-}
-
-// At most one a day a device, whichever carer's copy it is; one that was never finished does not count.
-void Oracle::CheckDivergenceRebuilds(const store::DeviceReport& before, const store::DeviceReport& report) {
-  std::map<std::string, int64_t> known;
-  for (const store::DeviceCopy& old : before.copies()) known[old.carer_id()] = old.last_divergence_rebuild_us();
-  for (const store::DeviceCopy& copy : report.copies()) {
-    const int64_t made_us = copy.last_divergence_rebuild_us();
-    if (made_us == known[copy.carer_id()]) continue;
-    for (const store::DeviceCopy& old : before.copies()) {
-      const int64_t last_us = old.last_divergence_rebuild_us();
-      const bool unfinished = old.rebuild_number() > old.in_use_number();
-      constexpr int64_t kDayUs = int64_t{24} * 3600 * 1'000'000;
-      Expect(last_us == 0 || unfinished || made_us - last_us >= kDayUs,
-             "a device makes copies anew for their divergence twice in a day");
-    }
-  }
-}
-
 void Oracle::OnDivergence(StreamFacts& facts) {
   facts.diverged = true;
   truth_.diverged.insert(CopyOf(facts));
-}
-
-void Oracle::TakeDevices(const Rows& rows) {
-  for (const auto& [key, row] : rows) {
-    const auto known = device_keys_.find(key);
-    if (known == device_keys_.end()) continue;
-    const auto& [tenant, device] = known->second;
-    store::Device stored;
-    Expect(row.has_value() && stored.ParseFromString(*row), "a device's row cannot be read");
-    truth_.permissions.Take(tenant, device, model(tenant).head().revision, stored);
-  }
 }
 
 bool Oracle::HeldAll(const StreamFacts& facts) const {

@@ -16,6 +16,7 @@
 #include "server/base/sealed_token.h"
 #include "storage/store.h"
 #include "tests/simulation/naive_model.h"
+#include "tests/simulation/naive_take_overs.h"
 #include "tests/simulation/observed_feeds.h"
 #include "tests/simulation/permissions.h"
 #include "tests/simulation/simulated_stream.h"
@@ -29,6 +30,8 @@ struct Truth {
   std::map<base::TenantId, NaiveModel> models;
   // By device row's key.
   std::map<std::string, int64_t> last_success_us;
+  // By device row's key: when its streams took each other over.
+  std::map<std::string, NaiveTakeOvers> take_overs;
   // By device row's key: the report as it was last written.
   std::map<std::string, store::DeviceReport> reports;
   // Copies whose device said another count and sum than it was told, and that are not known to be right since.
@@ -104,6 +107,9 @@ class Oracle {
   void CheckForReview(const NaiveModel& model, const SentEvent& event, const State& state);
   void TakeEdges(const NaiveModel& model, const Rows& rows, State& state);
   void TakeHorizons(const NaiveModel& model, const Rows& rows, State& state);
+  // Of a device, as far as `rows` say anything of it; before its report and its row are taken.
+  void CheckTakeOvers(const std::string& report_key, const base::TenantId& tenant, const base::Uuid& device,
+                      const Rows& rows);
   void CheckReports(const Rows& rows);
   void CheckDivergenceRebuilds(const store::DeviceReport& before, const store::DeviceReport& report);
   static Truth::Copy CopyOf(const StreamFacts& facts) {

@@ -54,7 +54,8 @@ std::shared_ptr<const View> Oracle::OnSend(StreamFacts& facts, const v1::SyncRes
 void Oracle::CheckResults(StreamFacts& facts, const v1::UploadResult& result) {
   Expect(!facts.unanswered.empty(), "results come without an upload");
   if (facts.unanswered.empty()) return;
-  const v1::Upload upload = std::move(facts.unanswered.front());
+  facts.answered = std::move(facts.unanswered.front());
+  const v1::Upload& upload = facts.answered;
   facts.unanswered.pop_front();
   Expect(upload.events_size() == result.results_size(), "an upload and its results differ in number");
   const State& head = model(facts.identity.tenant).head();
@@ -171,7 +172,7 @@ void Oracle::CheckEnd(const StreamFacts& facts, const absl::Status& end) {
     }
     Expect(left, "CARER_LEFT though the carer did not");
   }
-  if (reason == "DEVICE_BLOCKED" || reason == "CARER_NOT_A_USER") {
+  if (reason == "DEVICE_BLOCKED" || reason == "DEVICE_CLONED" || reason == "CARER_NOT_A_USER") {
     Expect(truth_.permissions.WasRefused(tenant, facts.identity.device, facts.carer, reason, *facts.head_at_start),
            absl::StrCat(reason, " though that is not so"));
   }

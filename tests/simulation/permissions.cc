@@ -10,11 +10,18 @@ void Permissions::AddDevice(const base::TenantId& tenant, const base::Uuid& devi
 
 void Permissions::Take(const base::TenantId& tenant, const base::Uuid& device, base::Revision head,
                        const store::Device& row) {
-  spells_.at({tenant, device}).push_back({head, true, row.blocked(), {row.carer_ids().begin(), row.carer_ids().end()}});
+  spells_.at({tenant, device})
+      .push_back({.from = head,
+                  .known = true,
+                  .blocked = row.blocked(),
+                  .cloned = row.cloned(),
+                  .clone_cleared_us = row.clone_cleared_us(),
+                  .users = {row.carer_ids().begin(), row.carer_ids().end()}});
 }
 
 std::string Permissions::Spell::WhyNot(const std::string& carer) const {
   if (blocked) return "DEVICE_BLOCKED";
+  if (cloned) return "DEVICE_CLONED";
   return known && !users.contains(carer) ? "CARER_NOT_A_USER" : "";
 }
 
@@ -31,6 +38,23 @@ bool Permissions::Any(const base::TenantId& tenant, const base::Uuid& device, ba
 bool Permissions::WasAllowed(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer,
                              base::Revision at) const {
   return Any(tenant, device, at, at, [&carer](const Spell& spell) { return spell.WhyNot(carer).empty(); });
+}
+
+bool Permissions::IsUser(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const {
+  const Spell& now = spells_.at({tenant, device}).back();
+  return !now.known || now.users.contains(carer);
+}
+
+bool Permissions::IsCloned(const base::TenantId& tenant, const base::Uuid& device) const {
+  return spells_.at({tenant, device}).back().cloned;
+}
+
+bool Permissions::IsKnown(const base::TenantId& tenant, const base::Uuid& device) const {
+  return spells_.at({tenant, device}).back().known;
+}
+
+int64_t Permissions::CloneClearedUs(const base::TenantId& tenant, const base::Uuid& device) const {
+  return spells_.at({tenant, device}).back().clone_cleared_us;
 }
 
 std::string Permissions::WhyNot(const base::TenantId& tenant, const base::Uuid& device,

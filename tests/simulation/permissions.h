@@ -2,6 +2,7 @@
 #ifndef CARESYNC_TESTS_SIMULATION_PERMISSIONS_H_
 #define CARESYNC_TESTS_SIMULATION_PERMISSIONS_H_
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -28,6 +29,14 @@ class Permissions {
   // said anything of is anybody's.
   bool WasAllowed(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer,
                   base::Revision at) const;
+  // Whether the carer is a user of the device, whatever else keeps it from syncing.
+  bool IsUser(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const;
+  // Whether two phones seem to use the device's UUID, as its row says.
+  bool IsCloned(const base::TenantId& tenant, const base::Uuid& device) const;
+  // Whether anything is said of the device.
+  bool IsKnown(const base::TenantId& tenant, const base::Uuid& device) const;
+  // When the office last said that the device is one phone; 0: never.
+  int64_t CloneClearedUs(const base::TenantId& tenant, const base::Uuid& device) const;
   // Why the carer may not use the device now, as a reason of the errors; empty: it may.
   std::string WhyNot(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const;
   // Whether that was so at some time since the head was `since`.
@@ -40,6 +49,8 @@ class Permissions {
     base::Revision from = 0;
     bool known = false;
     bool blocked = false;
+    bool cloned = false;
+    int64_t clone_cleared_us = 0;
     std::set<std::string> users;
 
     std::string WhyNot(const std::string& carer) const;

@@ -62,7 +62,7 @@ void SimulatedStream::Cut(size_t to_device, size_t to_server) {
 void SimulatedStream::Send(v1::SyncResponse response) {
   ABSL_RAW_CHECK(server_open() && !under_way_.has_value(), "a second message is sent while one is under way");
   std::shared_ptr<const View> expected = on_send_(facts_, response);
-  under_way_ = Delivery{std::move(response), std::move(expected)};
+  under_way_ = Delivery{std::move(response), std::move(expected), facts_.answered};
 }
 
 void SimulatedStream::ReadNext() {

@@ -3,6 +3,7 @@
 #define CARESYNC_TESTS_SIMULATION_SIMULATED_STREAM_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "server/sync/resume_token.h"
 #include "server/sync/session_driver.h"
@@ -31,8 +33,13 @@ struct StreamFacts {
   fakes::HeldRecords held_at_start;
   // The head when the server got `start`; nullopt before.
   std::optional<base::Revision> head_at_start;
+  // What the clock showed then, and how often it had been set.
+  absl::Time time_at_start;
+  uint64_t jumps_at_start = 0;
   // Uploads that the server got and has not answered.
   std::deque<v1::Upload> unanswered;
+  // The last one that it answered.
+  v1::Upload answered;
   size_t events_answered = 0;
   // The copy that is read, the last position sent of it, and that rebuild's beginning.
   uint64_t rebuild_number = 0;
@@ -50,10 +57,12 @@ struct StreamFacts {
   bool end_judged = false;
 };
 
-// A message on its way to the device, with what its copy must be once a `caught_up` in it is applied.
+// A message on its way to the device, with what its copy must be once a `caught_up` in it is applied, and the upload
+// that any results in it answer.
 struct Delivery {
   v1::SyncResponse response;
   std::shared_ptr<const View> expected;
+  v1::Upload answered;
 };
 
 // Used by one thread. The schedule moves it by the calls below; each may be made only where the question beside it says

@@ -44,6 +44,7 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
           return tenants::CreateTenant(transaction, request).status();
         },
         [](const absl::StatusOr<commit::Committed>& done) { ABSL_RAW_CHECK(done.ok(), "no tenant"); });
+    SetRestoreWait(tenant);
     for (const std::string& source : RotaMaker::Sources()) {
       sources_[{tenant, source}].to_send.push_back(rota_.FirstMessage(source));
       SendNext(tenant, source);
@@ -91,7 +92,7 @@ void SimulatedWorld::AddTenant(const std::string& name) {
 
 void SimulatedWorld::AddDevice(const base::TenantId& tenant, const std::string& uuid,
                                const std::vector<std::pair<std::string, std::string>>& carers) {
-  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}};
+  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}, {}};
   for (const auto& [source, carer] : carers) device.carers.push_back(CarerId(tenant, source, carer));
   oracle_.AddDevice(tenant, device.app.uuid());
   // A device of one carer becomes known by its first sync.
@@ -113,6 +114,7 @@ void SimulatedWorld::Enrol(const Device& device) {
 void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
   batch_bytes_ = 200 + Below(1'800);
   const uint64_t seed = seed_ * 1'000 + ++servers_;
+  waits_.Open(clock_.Now());
   // With little room, most changes need more than one commit.
   commit::CommitRoom room;
   if (!OneIn(4)) {
@@ -164,6 +166,8 @@ std::string SimulatedWorld::Run(int steps) {
   for (int round : {1, 2, 2}) SyncAll(round);
   if (fault_.empty()) CompareDevices();
   if (fault_.empty()) GiveAllBack();
+  // Those whom nothing is sent to keep what they hold.
+  if (fault_.empty()) HealCopies();
   for (int round = 1; round <= 3 && fault_.empty(); ++round) SyncAll(round);
   if (fault_.empty()) CompareDevices();
   if (fault_.empty()) CompareGroups();
@@ -187,6 +191,7 @@ void SimulatedWorld::Step() {
       {"cut", 10, &SimulatedWorld::CutStream},
       {"kill", 4, &SimulatedWorld::KillDevice},
       {"spoil", 3, &SimulatedWorld::SpoilCopy},
+      {"clone", 6, &SimulatedWorld::CloneDevice},
       {"half-close", 3, &SimulatedWorld::HalfCloseEarly},
       {"compact", 20, &SimulatedWorld::CompactFeed},
       {"fail commits", 8, &SimulatedWorld::FailCommits},
@@ -201,6 +206,7 @@ void SimulatedWorld::Step() {
       {"device", 6, &SimulatedWorld::ChangeDevice},
       {"ruling", 30, &SimulatedWorld::ResolveEvent},
       {"least app", 2, &SimulatedWorld::ChangeLeastApp},
+      {"restore wait", 2, &SimulatedWorld::ChangeRestoreWait},
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},
       {"other bytes", 3, &SimulatedWorld::SendOtherBytes},

@@ -26,6 +26,7 @@
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/seeded_random.h"
 #include "tests/fakes/test_device.h"
+#include "tests/simulation/naive_waits.h"
 #include "tests/simulation/oracle.h"
 #include "tests/simulation/rota_maker.h"
 #include "tests/simulation/simulated_server.h"
@@ -63,6 +64,8 @@ class SimulatedWorld {
     bool send_kept_again = false;
     // Whose copies in use are not what the server sent: a broken disk, a faulty app.
     std::set<base::Uuid> spoiled;
+    // What each carer's last event was recorded on.
+    std::map<base::Uuid, Name> recorded_on;
   };
   // A rostering system: it sends one message at a time, again until it has an answer, and sends again what a restore
   // took back.
@@ -135,6 +138,11 @@ class SimulatedWorld {
   // The sources say what they have seen, and send until nothing is left.
   void SettleSources();
   void ReleaseRebuilds();
+  // Judges that a device is told to wait after a restore, or that its copy is made anew.
+  void JudgeWaiting(const StreamFacts& facts);
+  void JudgeWaitsEnd(const StreamFacts& facts);
+  // The shortest and the longest that the tenant let devices wait since the start.
+  std::pair<absl::Duration, absl::Duration> WaitsSince(const StreamFacts& facts);
   void Predict(const base::TenantId& tenant, const v1::ApplyChangesRequest& request,
                const std::vector<v1::ChangeResult>& results, base::Revision revision);
   void RecordEvent();
@@ -147,6 +155,7 @@ class SimulatedWorld {
   void CutStream();
   void KillDevice();
   void SpoilCopy();
+  void CloneDevice();
   void HalfCloseEarly();
   void CompactFeed();
   void FailCommits();
@@ -160,6 +169,7 @@ class SimulatedWorld {
   void ChangeCarePlan();
   void ChangeDevice();
   void ChangeLeastApp();
+  void ChangeRestoreWait();
   void ResolveEvent();
   void ReadCareEvents();
   void SendAgain();
@@ -169,6 +179,7 @@ class SimulatedWorld {
   void Restore();
 
   // Parts of steps.
+  void SetRestoreWait(const base::TenantId& tenant);
   // A change by a person; `predict` makes the same of the state.
   void SubmitOfOffice(const base::TenantId& tenant, const std::string& what, commit::Change change,
                       std::function<void(State&)> predict);
@@ -189,6 +200,9 @@ class SimulatedWorld {
   void Prepare(Device& device, const base::Uuid& carer);
   SimulatedStream& OpenStream(size_t device, const base::Uuid& carer, v1::SyncType type, bool follow);
   bool HasOpenStream(size_t device) const;
+  // Which device is next to sync: where there are two phones with one UUID, mostly one of them.
+  size_t ChooseCaller();
+  bool IsOfPair(const Device& device) const;
   void CutAtRandom(SimulatedStream& stream);
   void ForgetRemovals(const base::TenantId& tenant, const base::ReceiverId& receiver, const feed::Position& up_to,
                       size_t most);
@@ -200,7 +214,7 @@ class SimulatedWorld {
   void CountMessage(const StreamFacts& facts, const v1::SyncResponse& response);
   // The app has been told that its sync is recorded; `ack` is what it could still answer.
   void OnRecordedAtDevice(SimulatedStream& stream, std::optional<v1::SyncRequest> ack, bool faults);
-  void TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result);
+  void TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result, const v1::Upload& upload);
   void OnTaken(StreamFacts& facts, const v1::SyncRequest& request);
   std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response);
   // Whether a device's next start shows that the store was put back.
@@ -247,14 +261,19 @@ class SimulatedWorld {
   RotaMaker rota_;
   Oracle oracle_;
   std::vector<base::TenantId> tenants_;
+  // The last one may be a second phone with the UUID of another.
   std::vector<Device> devices_;
+  // The phone whose UUID has a second one.
+  std::optional<size_t> cloned_;
   std::map<std::pair<base::TenantId, std::string>, Reader> readers_;
   std::map<std::pair<base::TenantId, std::string>, Source> sources_;
   std::vector<Backup> backups_;
   std::vector<Answered> answered_;
   size_t batch_bytes_ = 0;
-  // The latest that the clock has shown.
+  // The latest that the clock has shown, and how often it was set.
   absl::Time latest_;
+  uint64_t jumps_ = 0;
+  NaiveWaits waits_{RotaMaker::Sources().size()};
   bool retiring_ = false;
   std::vector<std::unique_ptr<SimulatedStream>> streams_;
   std::unique_ptr<SimulatedServer> server_;

@@ -22,6 +22,9 @@ void SimulatedWorld::CompareDevices() {
       if (head.unsettled.contains(carer.ToString())) Fail("a fan-out does not come to its end");
       const fakes::TestDevice::CarerData& data = device.app.of(carer);
       const std::string refusal = WhyRefused(device, carer);
+      // Two phones with one UUID are sent nothing; of their users' copies nothing is taken from them either.
+      const bool is_user = oracle_.truth().permissions.IsUser(device.tenant, device.app.uuid(), carer.ToString());
+      if (refusal == "DEVICE_CLONED" && is_user) continue;
       if (!refusal.empty()) {
         const bool holds_nothing = data.in_use.empty() && !data.making.has_value() && data.token.empty();
         if (!holds_nothing) Fail(absl::StrCat("a device keeps a copy of a carer who is refused: ", refusal));

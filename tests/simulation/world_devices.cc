@@ -37,6 +37,10 @@ std::string Describe(const v1::SyncResponse& response) {
 // ---- What carers record
 
 Name SimulatedWorld::ChooseParent(Device& device, const base::Uuid& carer) {
+  // Much of what a carer records is of one visit.
+  if (const auto last = device.recorded_on.find(carer); last != device.recorded_on.end() && OneIn(3)) {
+    return last->second;
+  }
   const State& head = oracle_.model(device.tenant).head();
   std::vector<Name> held;
   for (const auto& [name, payload] : device.app.of(carer).in_use) {
@@ -56,6 +60,7 @@ v1::CareEvent SimulatedWorld::MakeEvent(Device& device, const base::Uuid& carer)
   event.set_carer_id(carer.ToString());
   event.mutable_occurred_time()->set_seconds(absl::ToUnixSeconds(clock_.Now()));
   const Name parent = ChooseParent(device, carer);
+  device.recorded_on[carer] = parent;
   if (parent.first == v1::RECORD_KIND_VISIT) {
     event.set_visit_id(parent.second);
   } else {
@@ -115,6 +120,17 @@ bool SimulatedWorld::HasOpenStream(size_t device) const {
                      [device](const auto& stream) { return stream->device() == device && stream->device_open(); });
 }
 
+bool SimulatedWorld::IsOfPair(const Device& device) const {
+  if (!cloned_.has_value()) return false;
+  const Device& original = devices_[*cloned_];
+  return device.tenant == original.tenant && device.app.uuid() == original.app.uuid();
+}
+
+size_t SimulatedWorld::ChooseCaller() {
+  if (!cloned_.has_value() || OneIn(3)) return Below(devices_.size());
+  return OneIn(2) ? *cloned_ : devices_.size() - 1;
+}
+
 void SimulatedWorld::Prepare(Device& device, const base::Uuid& carer) {
   fakes::TestDevice::CarerData& data = device.app.of(carer);
   // A copy of which nothing is durable is begun anew.
@@ -165,7 +181,7 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
 }
 
 void SimulatedWorld::StartSync() {
-  const size_t index = Below(devices_.size());
+  const size_t index = ChooseCaller();
   Device& device = devices_[index];
   const base::Uuid carer = device.carers[Below(device.carers.size())];
   if (HasOpenStream(index)) {
@@ -268,7 +284,7 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
     return CutAtRandom(stream);
   }
   const v1::SyncResponse& response = delivery.response;
-  if (response.has_upload_result()) TakeResults(device, carer, response.upload_result());
+  if (response.has_upload_result()) TakeResults(device, carer, response.upload_result(), delivery.answered);
   if (response.started().waiting()) Count("told to wait");
   if (response.started().drop_now_carer_ids_size() > 0) Count("copies to drop at a start");
   if (response.notice().drop_now().carer_ids_size() > 0) Count("copies to drop while connected");
@@ -318,11 +334,15 @@ void SimulatedWorld::OnRecordedAtDevice(SimulatedStream& stream, std::optional<v
   if (ack.has_value() && OneIn(2)) stream.Say(*std::move(ack));
 }
 
-void SimulatedWorld::TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result) {
+void SimulatedWorld::TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result,
+                                 const v1::Upload& upload) {
   std::deque<v1::UploadedEvent> unsent = device.app.of(carer).unsent;
-  for (const v1::EventResult& named : result.results()) {
-    const auto event = std::find_if(unsent.begin(), unsent.end(),
-                                    [&named](const auto& one) { return one.event_id() == named.event_id(); });
+  for (int i = 0; i < std::min(result.results_size(), upload.events_size()); ++i) {
+    const v1::EventResult& named = result.results(i);
+    // Other bytes under its ID may wait as well, which the server has not got yet.
+    const auto event = std::find_if(unsent.begin(), unsent.end(), [&sent = upload.events(i)](const auto& one) {
+      return one.event_id() == sent.event_id() && one.event() == sent.event();
+    });
     if (event == unsent.end()) continue;
     Count(absl::StrCat("event ", v1::EventOutcome_Name(named.outcome())));
     if (named.outcome() == v1::EVENT_OUTCOME_FOR_REVIEW) Count(v1::ReviewReason_Name(named.review_reason()));
@@ -338,6 +358,8 @@ void SimulatedWorld::OnTaken(StreamFacts& facts, const v1::SyncRequest& request)
   if (request.has_start()) {
     const State& head = oracle_.model(facts.identity.tenant).head();
     facts.head_at_start = head.revision;
+    facts.time_at_start = clock_.Now();
+    facts.jumps_at_start = jumps_;
     if (head.unsettled.contains(facts.carer)) Count("start during a fan-out");
   }
   if (request.has_upload()) facts.unanswered.push_back(request.upload());
@@ -355,6 +377,8 @@ std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1:
   Mix(response.SerializeAsString());
   if (echo_) Trace(Describe(response));
   CountMessage(facts, response);
+  if (response.started().waiting()) JudgeWaiting(facts);
+  if (response.rebuild().reason() == v1::REBUILD_REASON_FOREIGN) JudgeWaitsEnd(facts);
   return oracle_.OnSend(facts, response, server_->sealer(), batch_bytes_);
 }
 
@@ -363,6 +387,8 @@ void SimulatedWorld::CountMessage(const StreamFacts& facts, const v1::SyncRespon
   if (facts.recorded && response.has_rebuild()) Count("round that makes a new copy");
   if (facts.recorded && response.has_caught_up() && !response.has_changes()) Count("confirmation without changes");
   if (response.has_notice()) Count("notice");
+  const bool cloned = oracle_.truth().permissions.IsCloned(facts.identity.tenant, facts.identity.device);
+  if (cloned && response.upload_result().results_size() > 0) Count("upload of a cloned device taken");
   if (response.has_rebuild()) {
     Count(v1::RebuildReason_Name(response.rebuild().reason()));
     if (!facts.start_token.has_value() || response.rebuild().rebuild_number() > facts.start_token->rebuild_number + 1) {
@@ -396,7 +422,9 @@ void SimulatedWorld::Reap() {
     if (!stream->end().has_value() || std::exchange(stream->facts().end_judged, true)) continue;
     const StreamFacts& facts = stream->facts();
     // Of a server that is gone nobody knows what it still read.
-    if (!retiring_) oracle_.CheckEnd(facts, *stream->end());
+    if (retiring_) continue;
+    oracle_.CheckEnd(facts, *stream->end());
+    if (base::Reason(*stream->end()) == "WAITING_AFTER_RESTORE") JudgeWaiting(facts);
   }
   std::erase_if(streams_, [this](const std::unique_ptr<SimulatedStream>& stream) {
     if (!stream->done()) return false;

@@ -29,6 +29,7 @@ void SimulatedWorld::Quieten() {
   for (const auto& stream : streams_) stream->CloseAtDevice();
   Reap();
   oracle_.GoBackTo(truth);
+  waits_.Saw(clock_.Now());
   // The clock is right again: what was put off by a clock that was set back since would lie far ahead.
   clock_.SetNow(std::max(latest_, clock_.Now()));
   // A new copy may be made of one that diverged.
@@ -54,12 +55,13 @@ void SimulatedWorld::MoveAll() {
 }
 
 void SimulatedWorld::HealCopies() {
+  std::set<std::pair<base::TenantId, base::Uuid>> made_anew;
   for (size_t i = 0; i < devices_.size(); ++i) {
-    bool made_anew = false;
     for (const base::Uuid& carer : devices_[i].carers) {
-      if (!devices_[i].spoiled.contains(carer)) continue;
-      // One copy of a device a day.
-      if (std::exchange(made_anew, true)) {
+      // Nothing is sent to a cloned device, and it keeps what it holds.
+      if (!devices_[i].spoiled.contains(carer) || WhyRefused(devices_[i], carer) == "DEVICE_CLONED") continue;
+      // One copy of a device a day, on whichever phone.
+      if (!made_anew.insert({devices_[i].tenant, devices_[i].app.uuid()}).second) {
         Count("second spoiled copy of a device");
         server_->executor().Advance(base::limits::kDivergenceRebuildEvery);
       }
@@ -81,6 +83,8 @@ void SimulatedWorld::FollowAll() {
     const std::vector<base::Uuid>& carers = devices_[i].carers;
     const base::Uuid carer = carers[Below(carers.size())];
     if (!WhyRefused(devices_[i], carer).empty()) continue;
+    // Two phones would take each other's stream over.
+    if (cloned_.has_value() && i == *cloned_) continue;
     followers.push_back(&OpenStream(i, carer, v1::SYNC_TYPE_STANDARD, true));
   }
   MoveAll();
@@ -174,6 +178,7 @@ void SimulatedWorld::GiveAllBack() {
     request.set_allow_missing(true);
     request.set_set_blocked(true);
     request.set_set_users(true);
+    request.set_clear_cloned(true);
     for (const base::Uuid& carer : device.carers) request.add_carer_ids(carer.ToString());
     server_->UpdateDevice(device.tenant, request, [this](const absl::Status& done) {
       if (!done.ok()) Fail(absl::StrCat("a device cannot be given back: ", done.ToString()));
@@ -181,6 +186,12 @@ void SimulatedWorld::GiveAllBack() {
   }
   for (auto& [of, source] : sources_) source.to_send.push_back(rota_.EverybodyBack(of.second));
   SettleSources();
+  for (const Device& device : devices_) {
+    for (const base::Uuid& carer : device.carers) {
+      const std::string refusal = WhyRefused(device, carer);
+      if (!refusal.empty()) Fail(absl::StrCat("a carer is still refused after being given back: ", refusal));
+    }
+  }
 }
 
 std::string SimulatedWorld::WhyRefused(const Device& device, const base::Uuid& carer) const {

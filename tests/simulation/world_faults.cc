@@ -59,6 +59,17 @@ void SimulatedWorld::SpoilCopy() {
   }
 }
 
+// A phone is set up from another one's backup: a second one with its UUID, its copies and what it has not sent. One in
+// a seed, and not in each.
+void SimulatedWorld::CloneDevice() {
+  const bool may_clone = seed_ % 2 == 0;
+  if (!may_clone || cloned_.has_value()) return;
+  Count("phone cloned");
+  cloned_ = Below(devices_.size());
+  Device copy = devices_[*cloned_];
+  devices_.push_back(std::move(copy));
+}
+
 void SimulatedWorld::HalfCloseEarly() {
   if (streams_.empty()) return;
   SimulatedStream& stream = *streams_[Below(streams_.size())];
@@ -160,6 +171,8 @@ void SimulatedWorld::Restore() {
     Count("restore that no device shows");
     for (Device& device : devices_) device.send_kept_again |= device.tenant == tenant;
   }
+  // The server asks for events again by UUID: one of two phones is never asked.
+  for (Device& device : devices_) device.send_kept_again |= IsOfPair(device);
   for (auto& [of, source] : sources_) source.begins_stream = true;
   for (auto& [of, reader] : readers_) reader.restored = true;
 }
@@ -179,7 +192,10 @@ void SimulatedWorld::PassTime() {
 void SimulatedWorld::JumpClock() {
   Count("clock jump");
   latest_ = std::max(latest_, clock_.Now());
+  waits_.Saw(clock_.Now());
   clock_.SetNow(clock_.Now() + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
+  waits_.Saw(clock_.Now());
+  ++jumps_;
 }
 
 // Time enough for visits to cross the window's edges.

@@ -153,6 +153,7 @@ void SimulatedWorld::ChangeDevice() {
       if (all_well || OneIn(2)) request.add_carer_ids(carer.ToString());
     }
   }
+  request.set_clear_cloned(all_well && OneIn(2));
   const bool blocks = request.blocked();
   const bool takes_off = request.set_users() && request.carer_ids_size() < static_cast<int>(device.carers.size());
   server_->UpdateDevice(device.tenant, request, [this, blocks, takes_off](const absl::Status& done) {
@@ -172,6 +173,25 @@ void SimulatedWorld::ChangeLeastApp() {
       [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request).status(); },
       [request](State& state) { state.least_app_version = request.least_app_version(); });
 }
+
+// A seed's tenants let devices wait as long as is usual, for a shorter, or for a longer time.
+void SimulatedWorld::SetRestoreWait(const base::TenantId& tenant) {
+  static constexpr int kShortMinutes[] = {0, 2, 20};
+  static constexpr int kLongMinutes[] = {2 * 60, 24 * 60};
+  const size_t kind = seed_ % 3;
+  if (kind == 0) return;
+  const int minutes =
+      kind == 1 ? kShortMinutes[Below(std::size(kShortMinutes))] : kLongMinutes[Below(std::size(kLongMinutes))];
+  v1::UpdateTenantRequest request;
+  request.set_tenant_id(tenant.text());
+  request.mutable_restore_wait()->set_seconds(60 * minutes);
+  SubmitOfOffice(
+      tenant, kind == 1 ? "short restore wait set" : "long restore wait set",
+      [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request).status(); },
+      [minutes](State& state) { state.restore_wait = absl::Minutes(minutes); });
+}
+
+void SimulatedWorld::ChangeRestoreWait() { SetRestoreWait(tenants_[OneIn(4) ? 1 : 0]); }
 
 void SimulatedWorld::ReplaceApp(Device& device) {
   static constexpr uint32_t kLevels[] = {1, 2, 2, 7};

@@ -27,6 +27,17 @@ v1::ResolveEventRequest RequestFor(const Ruling& ruling) {
   return request;
 }
 
+// Those behind which others wait that may go the way of the first.
+std::vector<EventKey> LeadersOf(const State& state) {
+  std::vector<EventKey> leaders;
+  for (const auto& [event, kept] : state.for_review) {
+    if (kept.parent.first != v1::RECORD_KIND_VISIT) continue;
+    const std::vector<EventKey> waiting = state.WaitingOf(kept.carer, kept.parent);
+    if (waiting.size() > 1 && waiting.front() == event) leaders.push_back(event);
+  }
+  return leaders;
+}
+
 }  // namespace
 
 std::optional<Ruling> SimulatedWorld::MakeRuling(const base::TenantId& tenant) {
@@ -41,7 +52,9 @@ std::optional<Ruling> SimulatedWorld::MakeRuling(const base::TenantId& tenant) {
   static constexpr v1::Resolution kResolutions[] = {v1::RESOLUTION_APPLIED, v1::RESOLUTION_ACCEPTED_AS_UNPLANNED,
                                                     v1::RESOLUTION_DISCARDED};
   Ruling ruling;
-  ruling.event = events[Below(events.size())];
+  const std::vector<EventKey> leaders = LeadersOf(head);
+  const std::vector<EventKey>& of = leaders.empty() || OneIn(2) ? events : leaders;
+  ruling.event = of[Below(of.size())];
   ruling.resolution = kResolutions[Below(std::size(kResolutions))];
   if (ruling.resolution == v1::RESOLUTION_DISCARDED) {
     ruling.note = absl::StrCat("reason ", Below(2));

@@ -48,6 +48,7 @@ void SimulatedWorld::SubmitRota(const base::TenantId& tenant, const std::string&
         if (!taken.ok()) return taken.status();
         *response = *std::move(taken);
         if (retiring_) return absl::OkStatus();
+        if (request.has_last_commit_seen() || request.resent()) waits_.MayHaveConfirmed(tenant, name);
         Predict(tenant, request, {response->results().begin(), response->results().end()}, transaction.revision());
         return absl::OkStatus();
       },
@@ -112,7 +113,7 @@ void SimulatedWorld::SettleSources() {
   for (const base::TenantId& tenant : tenants_) {
     const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
     const absl::StatusOr<restore::Standing> standing = restore::StandingOf(
-        **snapshot, tenant, server_->restore_opening(), base::limits::kRestoreWaitDefault, clock_.Now());
+        **snapshot, tenant, server_->restore_opening(), oracle_.model(tenant).head().restore_wait, clock_.Now());
     if (!standing.ok() || standing->waiting) Fail("devices wait though every source has sent again");
   }
 }
@@ -121,7 +122,8 @@ void SimulatedWorld::ReleaseRebuilds() {
   const base::TenantId tenant = tenants_[OneIn(4) ? 1 : 0];
   server_->sequencer().Submit(
       tenant,
-      [tenant, opening = server_->restore_opening()](commit::Transaction& transaction) {
+      [this, tenant, opening = server_->restore_opening()](commit::Transaction& transaction) {
+        waits_.MayBeReleased(tenant);
         v1::ReleaseRebuildsRequest request;
         request.set_tenant_id(tenant.text());
         return tenants::ReleaseRebuilds(transaction, request, opening).status();
@@ -129,6 +131,39 @@ void SimulatedWorld::ReleaseRebuilds() {
       [this](const absl::StatusOr<commit::Committed>& done) {
         if (!retiring_ && done.ok() && done->wrote) Count("rebuilds released");
       });
+}
+
+std::pair<absl::Duration, absl::Duration> SimulatedWorld::WaitsSince(const StreamFacts& facts) {
+  const NaiveModel& model = oracle_.model(facts.identity.tenant);
+  absl::Duration shortest = absl::InfiniteDuration();
+  absl::Duration longest = absl::ZeroDuration();
+  for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
+    shortest = std::min(shortest, model.At(at)->restore_wait);
+    longest = std::max(longest, model.At(at)->restore_wait);
+  }
+  return {shortest, longest};
+}
+
+void SimulatedWorld::JudgeWaiting(const StreamFacts& facts) {
+  // What the clock showed when it was decided, nobody can tell.
+  if (!facts.head_at_start.has_value() || facts.jumps_at_start != jumps_) return;
+  if (!waits_.MayWait(facts.time_at_start, WaitsSince(facts).second)) {
+    Fail("a device waits for longer than the tenant lets it");
+  }
+  if (!waits_.MayWait(facts.time_at_start, base::limits::kRestoreWaitDefault))
+    Count("told to wait longer than by default");
+}
+
+void SimulatedWorld::JudgeWaitsEnd(const StreamFacts& facts) {
+  if (facts.jumps_at_start != jumps_) return;
+  const base::TenantId& tenant = facts.identity.tenant;
+  if (waits_.MustWait(tenant, clock_.Now(), WaitsSince(facts).first)) {
+    Fail("a copy is made anew though a source has not said what is lost");
+  }
+  if (waits_.WaitsForItsEnd(tenant, clock_.Now())) Count("wait ended by its bound");
+  if (waits_.MustWait(tenant, clock_.Now(), base::limits::kRestoreWaitDefault)) {
+    Count("wait ended by its bound, sooner than by default");
+  }
 }
 
 bool SimulatedWorld::ShowsALoss(const Device& device) const {
