@@ -376,6 +376,8 @@ class Session {
   bool more_left_ = true;
   // Only a read that begins from now on shows whether the carer and the app may go on.
   bool permission_asked_ = false;
+  // A notice has told the device to drop the copy that this session brings up to date.
+  bool own_drop_told_ = false;
   // The head in the last read's snapshot, and how far the feed is known to have moved.
   base::Revision read_at_ = 0;
   base::Revision moved_to_ = 0;

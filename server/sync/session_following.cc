@@ -108,6 +108,7 @@ std::optional<v1::SyncResponse> Session::NextNotice() {
     for (const std::string& carer : std::exchange(notices_.drop_now, {})) {
       notice.mutable_drop_now()->add_carer_ids(carer);
       drops_told_.insert(carer);
+      if (carer == identity_.carer.ToString()) own_drop_told_ = permission_asked_ = true;
     }
   } else if (std::exchange(notices_.preferences, false)) {
     *notice.mutable_preferences() = PolicyFor(facts_->tenant, identity_.device, now_);

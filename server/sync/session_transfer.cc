@@ -106,6 +106,8 @@ void Session::On(BatchReadEvent event) {
   if (phase_ != Phase::kRunning) return;
   if (!event.batch.ok()) return Fail(base::Named(event.batch.status()), v1::SYNC_OUTCOME_SERVER_FAILED);
   if (!event.batch->refusal.ok()) return Fail(event.batch->refusal, v1::SYNC_OUTCOME_REFUSED);
+  // The carer may have the copy again by now, but the device has dropped what a delta would change.
+  if (own_drop_told_) return Fail(errors::CarerNotAUser(identity_.carer.ToString()), v1::SYNC_OUTCOME_REFUSED);
   if (event.batch->must_wait) return WaitForFanOuts();
   EndWaiting();
   // A follower that has left gets no further round.

@@ -72,7 +72,8 @@ void Oracle::CheckDivergenceRebuilds(const store::DeviceReport& before, const st
       const int64_t last_us = old.last_divergence_rebuild_us();
       const bool unfinished = old.rebuild_number() > old.in_use_number();
       constexpr int64_t kDayUs = int64_t{24} * 3600 * 1'000'000;
-      Expect(last_us == 0 || unfinished || made_us - last_us >= kDayUs,
+      const bool clock_was_ahead = last_us > made_us;
+      Expect(last_us == 0 || unfinished || clock_was_ahead || made_us - last_us >= kDayUs,
              "a device makes copies anew for their divergence twice in a day");
     }
   }

@@ -121,7 +121,6 @@ const char* const kRequired[] = {
     "long restore wait set",
     "told to wait longer than by default",
     "wait ended by its bound",
-    "wait ended by its bound, sooner than by default",
     "silence",
     "clock jump",
     "window changed",

@@ -175,6 +175,13 @@ void SimulatedWorld::Restore() {
   for (Device& device : devices_) device.send_kept_again |= IsOfPair(device);
   for (auto& [of, source] : sources_) source.begins_stream = true;
   for (auto& [of, reader] : readers_) reader.restored = true;
+  // Phones may come before any source has found out: at once, or when a short wait and its spread are over.
+  constexpr int kEarlyPhones = 3;
+  if (OneIn(2)) {
+    if (OneIn(2)) server_->executor().Advance(absl::Minutes(2) + base::limits::kRebuildSpread);
+    for (int i = 0; i < kEarlyPhones; ++i) StartSync();
+    server_->executor().RunAll();
+  }
 }
 
 // ---- Time
