@@ -78,6 +78,9 @@ class SessionRows {
   void ResendComplete();
   bool resend_wanted() const;
 
+  // Two phones use the device's UUID, as was known before or as this session's take-over shows (IsCloned).
+  bool cloned() const { return cloned_; }
+
   // Records that the device's carer confirmed to be caught up: a success of the day (UTC), and for a sync that the
   // carer started (standard or clean), what S8 asks for. A clean sync counts as one however often it is confirmed.
   void MarkSuccess(absl::Time now);

@@ -1,5 +1,6 @@
 #include "server/records/record_store.h"
 
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -177,6 +178,12 @@ absl::StatusOr<PutOutcome> RecordStore::Store(const RecordKey& key, const std::o
     RETURN_IF_ERROR(PutMembers(key, old.has_value() ? &*old : nullptr, record));
   }
   if (record.kind() == v1::RECORD_KIND_VISIT) RETURN_IF_ERROR(LookAtAssigned(transaction_, key, record));
+  // No feed entry shows it, and whoever follows as this carer is to be refused at once.
+  if (old.has_value() && old->left() != record.left()) {
+    const std::optional<RecordName> name = NameOf(key);
+    ABSL_RAW_CHECK(name.has_value(), "a record's own key names none");
+    transaction_.Announce(CarerReceiver(name->id));
+  }
   RETURN_IF_ERROR(CheckRows());
   return old.has_value() ? PutOutcome::kUpdated : PutOutcome::kCreated;
 }

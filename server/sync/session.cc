@@ -117,10 +117,10 @@ void Session::On(LoadedEvent event) {
     actions_.push_back(EnterAction{});
     if (follows()) actions_.push_back(SubscribeAction{SessionTopic::kFeed});
   }
-  if (refusal_.has_value()) {
-    MakeRows(start_);
-    return WriteBegin(Durability::kDurable);
-  }
+  MakeRows(start_);
+  // This take-over is the one too many: nothing is certified for a UUID that two phones share, not even to this one.
+  if (!refusal_.has_value() && rows_->cloned()) refusal_ = errors::DeviceCloned();
+  if (refusal_.has_value()) return WriteBegin(Durability::kDurable);
   plan_ = PlanStart(start_, start_token_, *facts_, now_);
   if (start_.unsent_events() > 0) {
     PrepareRows();

@@ -2,6 +2,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ constexpr int kVisits = 100;
 // What a session has set: one timer while it waits for the device, another one while a message leaves.
 constexpr size_t kWaiting = 1;
 constexpr size_t kSending = 2;
+// What a follower has set beside these: when it is to confirm again, and when its credential ends.
+constexpr size_t kFollowing = 2;
 
 class SlowPeersTest : public testing::Test {
  protected:
@@ -47,10 +50,10 @@ class SlowPeersTest : public testing::Test {
     good_ = std::make_unique<Device>(client, "acme", carer_, kGood);
   }
 
-  void ExpectAnotherSyncs() {
+  void ExpectAnotherSyncs(size_t visits = kVisits) {
     const grpc::Status status = good_->Sync();
     EXPECT_TRUE(status.ok()) << status.error_message();
-    EXPECT_EQ(good_->held().in_use.size(), kVisits + 2u);
+    EXPECT_EQ(good_->held().in_use.size(), visits + 2);
     EXPECT_EQ(good_->History().front().outcome(), v1::SYNC_OUTCOME_SUCCEEDED);
   }
 
@@ -142,6 +145,38 @@ TEST_F(SlowPeersTest, ADeviceThatNeverAcksIsGivenUpAndAnotherSyncsMeanwhile) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   EXPECT_EQ(integration::ReasonOf(status), "DEVICE_SILENT");
   ExpectInterrupted("DEVICE_SILENT");
+  EXPECT_THAT(Log(), AllOf(ContainsRegex(LineOf("sync_ended", "DEVICE_SILENT")),
+                           ContainsRegex(LineOf("call_ended", "DEVICE_SILENT"))));
+}
+
+// It has synced once, and what came after that is not acknowledged: that success stands, and no other is recorded.
+TEST_F(SlowPeersTest, AFollowerThatNeverAcksIsGivenUpAndAnotherSyncsMeanwhile) {
+  fakes::TestDevice app(slow_->uuid());
+  const base::Uuid carer = *base::Uuid::Parse(carer_);
+  v1::SyncRequest start = app.Start(carer, v1::SYNC_TYPE_STANDARD);
+  start.mutable_start()->set_follow(true);
+  SyncCall call = slow_->Open();
+  call.stream->Write(start);
+  v1::SyncResponse response;
+  while (!response.has_sync_recorded()) {
+    ASSERT_TRUE(call.stream->Read(&response));
+    const std::optional<v1::SyncRequest> ack = app.Apply(carer, response);
+    if (ack.has_value()) call.stream->Write(*ack);
+  }
+  ASSERT_TRUE(edge_.WaitForTimers(kFollowing));
+  edge_.client().Apply("acme", "rota", {fakes::VisitChange("new", "su", {"ann"})});
+  while (!response.has_caught_up()) ASSERT_TRUE(call.stream->Read(&response));
+  EXPECT_EQ(response.changes().upserts_size(), 1);
+  ExpectAnotherSyncs(kVisits + 1);
+  EXPECT_EQ(slow_->History().front().outcome(), v1::SYNC_OUTCOME_UNDER_WAY);
+  ASSERT_TRUE(edge_.WaitForTimers(kFollowing + kWaiting));
+  const grpc::Status status =
+      edge_.AdvanceUntil(std::async(std::launch::async, [&call] { return call.ReadToTheEnd(); }), kFollowing + kWaiting,
+                         limits::kDeviceSilence);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(integration::ReasonOf(status), "DEVICE_SILENT");
+  ExpectInterrupted("DEVICE_SILENT");
+  EXPECT_EQ(slow_->History().front().confirmations(), 1u);
   EXPECT_THAT(Log(), AllOf(ContainsRegex(LineOf("sync_ended", "DEVICE_SILENT")),
                            ContainsRegex(LineOf("call_ended", "DEVICE_SILENT"))));
 }

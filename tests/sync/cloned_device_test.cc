@@ -1,12 +1,17 @@
 // Two phones with one UUID: their streams take each other over until neither may download.
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/devices/device_registry.h"
+#include "server/devices/report.h"
+#include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
+#include "server/sync/unrecorded_ends.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -22,7 +27,9 @@ class ClonedDeviceTest : public testing::Test {
  protected:
   ClonedDeviceTest() {
     engine_.CreateTenant(kTenant);
-    engine_.ApplyChanges(kTenant, "rota", {fakes::CarerChange("c1")});
+    engine_.ApplyChanges(
+        kTenant, "rota",
+        {fakes::CarerChange("c1"), fakes::ServiceUserChange("p1"), fakes::VisitChange("v1", "p1", {"c1"})});
   }
 
   // A phone that has not acked anything yet, so that its stream stays open.
@@ -31,6 +38,39 @@ class ClonedDeviceTest : public testing::Test {
     peer->Say(fakes::TestDevice(kDevice).Start(carer_, v1::SYNC_TYPE_STANDARD));
     peer->Settle();
     return peer;
+  }
+
+  // Each takes the one before it over; the last one is that too many.
+  std::unique_ptr<fakes::ScriptedPeer> TakeOverPastTheBound() {
+    std::unique_ptr<fakes::ScriptedPeer> open = Start();
+    for (size_t i = 0; i <= base::limits::kTakeOversInAnHour; ++i) open = Start();
+    return open;
+  }
+
+  v1::SyncRequest UploadOfOne() {
+    v1::CareEvent event;
+    event.mutable_occurred_time()->set_seconds(absl::ToUnixSeconds(engine_.clock().Now()));
+    event.set_service_user_id(records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_SERVICE_USER, "p1").ToString());
+    event.mutable_note()->set_text("all well");
+    device_.Record(carer_, std::move(event), engine_.random());
+    return device_.Uploads(carer_).front();
+  }
+
+  v1::Device Report() {
+    v1::GetDeviceRequest request;
+    request.set_device_uuid(kDevice.ToString());
+    const auto device = devices::GetDevice(*engine_.Snapshot(), kTenant, request,
+                                           {.syncs = SyncsOf(server_.parts()), .now = engine_.clock().Now()});
+    EXPECT_TRUE(device.ok()) << device.status();
+    return device.value_or(v1::Device());
+  }
+
+  v1::SyncSummary LastSync() {
+    v1::ListSyncsRequest request;
+    request.set_device_uuid(kDevice.ToString());
+    const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, SyncsOf(server_.parts()));
+    EXPECT_TRUE(syncs.ok()) << syncs.status();
+    return syncs.ok() && syncs->syncs_size() > 0 ? syncs->syncs(0) : v1::SyncSummary();
   }
 
   void ClearCloned() {
@@ -46,6 +86,7 @@ class ClonedDeviceTest : public testing::Test {
 
   fakes::Engine engine_;
   fakes::SyncServer server_{engine_};
+  fakes::TestDevice device_{kDevice};
   const base::Uuid carer_ = records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_CARER, "c1");
 };
 
@@ -70,6 +111,64 @@ TEST_F(ClonedDeviceTest, TakeOversPastTheBoundRefuseBothPhonesUntilAPersonClears
   EXPECT_FALSE(again->end().has_value());
   ASSERT_FALSE(again->received().empty());
   EXPECT_TRUE(again->received().front().has_caught_up());
+}
+
+// Nothing is certified for a UUID that two phones share: not even what the take-over that showed it would bring.
+TEST_F(ClonedDeviceTest, TheTakeOverPastTheBoundIsRefusedItself) {
+  const std::unique_ptr<fakes::ScriptedPeer> last = TakeOverPastTheBound();
+  ASSERT_TRUE(last->end().has_value());
+  EXPECT_EQ(base::Reason(*last->end()), "DEVICE_CLONED");
+  for (const v1::SyncResponse& response : last->received()) {
+    EXPECT_FALSE(response.has_changes());
+    EXPECT_FALSE(response.has_caught_up());
+  }
+  EXPECT_EQ(LastSync().outcome(), v1::SYNC_OUTCOME_REFUSED);
+  EXPECT_EQ(LastSync().reason(), "DEVICE_CLONED");
+  EXPECT_FALSE(Report().has_last_successful_sync_time());
+}
+
+TEST_F(ClonedDeviceTest, EventsOfAClonedDeviceAreTakenAndTheReportShowsWhatItIs) {
+  TakeOverPastTheBound();
+  EXPECT_TRUE(Report().cloned());
+  EXPECT_EQ(Report().state(), v1::DEVICE_STATE_BLOCKED);
+
+  const v1::SyncRequest upload = UploadOfOne();
+  fakes::ScriptedPeer peer(server_, {kTenant, kDevice, carer_});
+  peer.Say(device_.Start(carer_, v1::SYNC_TYPE_STANDARD));
+  peer.Say(upload);
+  peer.Settle();
+  ASSERT_EQ(peer.received().size(), 2u);
+  EXPECT_TRUE(peer.received()[0].has_started());
+  EXPECT_EQ(peer.received()[0].started().drop_now_carer_ids_size(), 0);
+  EXPECT_EQ(peer.received()[1].upload_result().results(0).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
+  ASSERT_TRUE(peer.end().has_value());
+  EXPECT_EQ(base::Reason(*peer.end()), "DEVICE_CLONED");
+  EXPECT_EQ(LastSync().outcome(), v1::SYNC_OUTCOME_REFUSED);
+  EXPECT_EQ(LastSync().events_accepted(), 1u);
+  EXPECT_TRUE(Report().cloned());
+
+  ClearCloned();
+  EXPECT_FALSE(Report().cloned());
+  EXPECT_NE(Report().state(), v1::DEVICE_STATE_BLOCKED);
+}
+
+// The take-over that is one too many may itself bring events: they are taken before it is refused.
+TEST_F(ClonedDeviceTest, EventsOfTheTakeOverPastTheBoundAreTaken) {
+  std::unique_ptr<fakes::ScriptedPeer> open = Start();
+  for (size_t i = 0; i < base::limits::kTakeOversInAnHour; ++i) open = Start();
+  ASSERT_FALSE(open->end().has_value());
+  EXPECT_FALSE(Report().cloned());
+
+  const v1::SyncRequest upload = UploadOfOne();
+  fakes::ScriptedPeer peer(server_, {kTenant, kDevice, carer_});
+  peer.Say(device_.Start(carer_, v1::SYNC_TYPE_STANDARD));
+  peer.Say(upload);
+  peer.Settle();
+  ASSERT_EQ(peer.received().size(), 2u);
+  EXPECT_EQ(peer.received()[1].upload_result().results(0).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
+  ASSERT_TRUE(peer.end().has_value());
+  EXPECT_EQ(base::Reason(*peer.end()), "DEVICE_CLONED");
+  EXPECT_TRUE(Report().cloned());
 }
 
 }  // namespace

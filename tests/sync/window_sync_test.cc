@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/base/errors.h"
@@ -68,6 +69,14 @@ class WindowSyncTest : public testing::Test {
   absl::Status Sync(v1::SyncType type = v1::SYNC_TYPE_AUTO) {
     return fakes::SyncDevice(server_, kTenant, device_, carer_, type);
   }
+  // Applies and acks all that comes; the stream stays open.
+  void GoOn(fakes::ScriptedPeer& peer) {
+    peer.Settle();
+    while (const std::optional<v1::SyncResponse> response = peer.Take()) {
+      if (std::optional<v1::SyncRequest> ack = device_.Apply(carer_, *response)) peer.Say(*std::move(ack));
+      peer.Settle();
+    }
+  }
   void RecordOn(const std::string& visit) {
     v1::CareEvent event;
     event.mutable_occurred_time()->set_seconds(absl::ToUnixSeconds(engine_.clock().Now()));
@@ -105,6 +114,49 @@ TEST_F(WindowSyncTest, VisitsComeAndGoAsTimePasses) {
   engine_.Advance(absl::Hours(28));
   ASSERT_TRUE(Sync().ok());
   EXPECT_EQ(Held(), 1u);
+  EXPECT_TRUE(device_.faults().empty());
+}
+
+TEST_F(WindowSyncTest, AFollowerGetsWhatTimeBringsAndTakesAsItHappens) {
+  // No confirmation falls due meanwhile: what comes, comes by itself.
+  v1::UpdateTenantRequest request;
+  request.mutable_auto_sync_interval()->set_seconds(24 * 3600);
+  Update(request);
+  AddVisits("past", 1, 5);
+  AddVisits("v", 1, 9);
+  SetWindow(2);
+  SetRetention(24);
+  fakes::ScriptedPeer peer(server_, {kTenant, kDevice, carer_});
+  v1::SyncRequest start = device_.Start(carer_, v1::SYNC_TYPE_STANDARD);
+  start.mutable_start()->set_follow(true);
+  peer.Say(std::move(start));
+  GoOn(peer);
+  EXPECT_EQ(Held(), 3u);
+  EXPECT_EQ(device_.of(carer_).syncs_recorded, 1u);
+
+  engine_.Advance(absl::Minutes(59));
+  peer.Settle();
+  EXPECT_TRUE(peer.received().empty());
+  engine_.Advance(absl::Minutes(1));
+  peer.Settle();
+  ASSERT_EQ(peer.received().size(), 1u);
+  EXPECT_EQ(peer.received().front().changes().upserts_size(), 1);
+  GoOn(peer);
+  EXPECT_EQ(Held(), 4u);
+  EXPECT_EQ(device_.of(carer_).syncs_recorded, 2u);
+
+  engine_.Advance(absl::Hours(22) + absl::Minutes(59));
+  peer.Settle();
+  EXPECT_TRUE(peer.received().empty());
+  // At the very end of the retention it is still there.
+  engine_.Advance(absl::Minutes(1) + absl::Seconds(1));
+  peer.Settle();
+  ASSERT_EQ(peer.received().size(), 1u);
+  EXPECT_EQ(peer.received().front().changes().removals_size(), 1);
+  GoOn(peer);
+  EXPECT_EQ(Held(), 3u);
+  EXPECT_EQ(device_.of(carer_).syncs_recorded, 3u);
+  EXPECT_FALSE(peer.end().has_value());
   EXPECT_TRUE(device_.faults().empty());
 }
 
