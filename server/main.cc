@@ -58,7 +58,9 @@ using observability::Log;
 constexpr int kBadOptions = 2;
 constexpr int kCannotStart = 1;
 constexpr int kStoreFailed = 1;
+// Far more than any machine has use for: a slip of the finger is refused, and not tried.
 constexpr int kMostThreads = 1'024;
+// A few small records: with less, most of a batch would be its token.
 constexpr size_t kLeastBatchBytes = 1'024;
 constexpr timespec kHealthCheckEvery = {.tv_sec = 1, .tv_nsec = 0};
 

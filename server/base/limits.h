@@ -1,4 +1,4 @@
-// Every bound of the server, each with its reason. Past one, the caller gets a named error and the rest goes on.
+// Bounds of the server, each with its reason. Past one, the caller gets a named error and the rest goes on.
 #ifndef CARESYNC_SERVER_BASE_LIMITS_H_
 #define CARESYNC_SERVER_BASE_LIMITS_H_
 

@@ -7,6 +7,7 @@
 namespace caresync::devices {
 namespace {
 
+// The hour of limits::kTakeOversInAnHour.
 constexpr absl::Duration kSeen = absl::Hours(1);
 
 }  // namespace

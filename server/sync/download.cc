@@ -23,8 +23,10 @@
 namespace caresync::sync {
 namespace {
 
-// Of an upsert beside its payload: kind, ID, and the fields' framing.
-constexpr size_t kUpsertOverhead = 48;
+// What a batch has for its upserts and removals.
+size_t RoomOf(const DownloadWish& wish) {
+  return wish.batch_bytes > kChangesOverhead ? wish.batch_bytes - kChangesOverhead : 0;
+}
 
 absl::StatusOr<records::RecordName> NameOfEntry(const feed::Entry& entry) {
   const std::optional<records::RecordName> name = records::NameOf(entry.position.record);
@@ -73,7 +75,7 @@ absl::StatusOr<std::optional<v1::Changes>> ReadNextVisits(const storage::Reader&
   bool any_visit = false;
   for (const feed::Entry& entry : entries) {
     bytes += entry.payload_bytes + kUpsertOverhead;
-    if (bytes > wish.batch_bytes) break;
+    if (bytes > RoomOf(wish)) break;
     ++fitting;
     ASSIGN_OR_RETURN(const records::RecordName name, NameOfEntry(entry));
     any_visit |= name.kind == v1::RECORD_KIND_VISIT;
@@ -107,7 +109,7 @@ absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const 
   if (batch.must_wait) return batch;
   ASSIGN_OR_RETURN(batch.head, commit::ReadHead(reader, tenant));
   ASSIGN_OR_RETURN(batch.feed, feed::ReadBatch(reader, tenant, receiver, wish.from, base::limits::kBatchRecords,
-                                               wish.batch_bytes, kUpsertOverhead));
+                                               RoomOf(wish), kUpsertOverhead));
   RETURN_IF_ERROR(FillChanges(reader, tenant, batch.feed.entries, batch.changes));
   // What is whole with this batch is shown as soon.
   if (!wish.next_visits || batch.feed.horizon_passed || batch.feed.nothing_left) return batch;

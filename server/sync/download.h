@@ -17,11 +17,18 @@
 
 namespace caresync::sync {
 
+// Bounds of what a serialized `changes` holds beside the payloads.
+// An upsert's kind (2 bytes), ID (38), revision (11) and the lengths of the payload and of itself (4 each); a removal
+// has less.
+inline constexpr size_t kUpsertOverhead = 59;
+// What the session sets: a resume token of at most 202 bytes with its length, three numbers (11 each) and a flag (2).
+inline constexpr size_t kChangesOverhead = 240;
+
 struct DownloadBatch {
   // Upserts and removals; token, numbers and progress are the session's to set.
   v1::Changes changes;
   // The carer's next visits and what belongs to them, from the same snapshot, where they were asked for: upserts alone,
-  // of at most the batch's bytes. nullopt where there are none, or where the batch leaves nothing that could be waited
+  // no larger than a batch. nullopt where there are none, or where the batch leaves nothing that could be waited
   // for.
   std::optional<v1::Changes> next_visits;
   // Of the feed: where the batch ends, whether anything is left, count and sum.
@@ -38,7 +45,7 @@ struct DownloadBatch {
 // What is read of a feed.
 struct DownloadWish {
   feed::ReadFrom from;
-  // The most that the batch's payloads come to, unless one record alone is larger.
+  // The most that `changes`, and `next_visits`, come to when they are sent, unless one record alone is larger.
   size_t batch_bytes = base::limits::kBatchBytes;
   // The next visits too: `from` is the beginning of a new copy, and the phone holds nothing.
   bool next_visits = false;

@@ -53,7 +53,7 @@ struct SyncParts {
   LiveSessions& live;
   // The opening of the store (its timeline).
   std::string opening;
-  // The most that a batch's payloads come to; limits::kBatchBytes but in tests.
+  // The most that a `changes` comes to, unless one record alone is larger; at most limits::kBatchBytes.
   size_t batch_bytes;
   // When the store was opened.
   absl::Time opened_time;

@@ -109,6 +109,11 @@ TEST_F(EventListsTest, WhatWaitsIsListedWithItsCarerAndGoesWhenItIsResolved) {
   v1::ListEventsForReviewRequest of_carer;
   of_carer.set_carer_id(CarerName(2).id.ToString());
   EXPECT_EQ(ForReview(of_carer)->events_size(), 1);
+  v1::ListEventsForReviewRequest of_reason;
+  of_reason.set_reason(v1::REVIEW_REASON_VISIT_UNKNOWN);
+  const auto unknown = ForReview(of_reason);
+  ASSERT_EQ(unknown->events_size(), 1);
+  EXPECT_EQ(unknown->events(0).review_id(), all->events(0).review_id());
 
   v1::ResolveEventRequest discard;
   discard.set_review_id(all->events(0).review_id());

@@ -77,10 +77,19 @@ def check_what_people_read(checker):
         expect(part in output, f"{part!r} is missing in {output}")
 
 
+def free_address():
+    """A port that is free now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{taken.getsockname()[1]}"
+
+
 def check_by_hand(checker):
-    """What a person is told, done by this script."""
+    """What a person is told, done by this script; the server listens where it is told to."""
+    listen = free_address()
     with tempfile.TemporaryDirectory() as state:
-        process = subprocess.Popen([checker.program, "check-client", "--scenario", "upload_results", "--timeout", PATIENCE],
+        process = subprocess.Popen([checker.program, "check-client", "--scenario", "upload_results", "--timeout", PATIENCE,
+                                    "--listen", listen],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=checker.environment)
         address = None
         lines = []
@@ -103,6 +112,7 @@ def check_by_hand(checker):
             if step["STEP"] == "record":
                 process.stdin.write("\n")
                 process.stdin.flush()
+        expect(address == listen, f"--listen {listen}, and it listens on {address}")
         expect(process.wait(timeout=60) == 0 and "1 of 1 scenarios passed" in lines[-1], "".join(lines))
 
 

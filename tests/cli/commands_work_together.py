@@ -16,6 +16,7 @@ TENANT = "agency"
 DEVICE = "5e000000-0000-4000-8000-000000000001"
 IDLE_DEVICE = "5e000000-0000-4000-8000-000000000002"
 FOLLOWER = "5e000000-0000-4000-8000-000000000003"
+TEXT_FOLLOWER = "5e000000-0000-4000-8000-000000000004"
 COLUMNS = ["Branch", "Users", "Last API call time", "Last API call success", "Last successful sync", "Device name",
            "App version", "UUID", "Syncs in 7 days", "Clean in 30 days", "State", "Reason"]
 CSV_COLUMNS = ["Branch", "Users", "Device name", "App version", "UUID", "Last API call time", "Last API call success",
@@ -55,6 +56,24 @@ def check_tenants(cli):
     cli.run("tenant", "set", TENANT, "--download-window", "off", "--retention", "off")
     output, _ = cli.run("tenant", "list")
     expect("15m" in output and "An Agency" in output, output)
+    check_the_wait_after_a_restore(cli)
+
+
+def check_the_wait_after_a_restore(cli):
+    """It takes the lengths that the other options take, and a tenant's row shows it."""
+    for given, wait, shown in (("1d", "86400s", "1d"), ("2h", "7200s", "2h"), ("0", "0s", "off"), ("off", "0s", "off"),
+                               ("60m", "3600s", "1h")):
+        tenant = cli.json("tenant", "set", TENANT, "--restore-wait", given)
+        expect(tenant["restore_wait"] == wait, f"--restore-wait {given}: {tenant}")
+        heading, row, *_ = cli.run("tenant", "show", TENANT)[0].splitlines()
+        cells = dict(zip(re.split(r"  +", heading), re.split(r"  +", row)))
+        expect(cells.get("Wait after a restore") == shown, f"--restore-wait {given}: {cells}")
+    made = cli.json("tenant", "create", "hurried", "--restore-wait", "off")
+    expect(made["restore_wait"] == "0s", made)
+    for wrong in ("soon", "-1h", "-1d", "0.5s"):
+        told = cli.json("tenant", "set", TENANT, f"--restore-wait={wrong}", status=2)
+        expect(told["error"]["reason"] == "USAGE", told)
+    cli.run("tenant", "set", TENANT, "--restore-wait", "25h", status=1)
 
 
 def check_import(cli, rota):
@@ -268,6 +287,30 @@ def check_following(cli):
     expect([sync["outcome"] for sync in syncs] == ["SYNC_OUTCOME_SUCCEEDED"], syncs)
 
 
+def check_following_as_text(cli, rota):
+    """What a person reads of a sync that goes on: what comes, as it comes; Ctrl-C ends it well."""
+    with open(rota) as file:
+        agency = json.load(file)
+    moved = next(route for route in agency["routes"] if route["caregiver_id"] == "c1")["locations"][0]
+    moved["departure_time"] += 5
+    with cli.start("device", "sync", "--uuid", TEXT_FOLLOWER, "--carer", "c1", "--follow") as follower, \
+            tempfile.TemporaryDirectory() as folder:
+        visits = cli.json("device", "visits", "--uuid", FOLLOWER, "--carer", "c1")["visits"]
+        expect("making a new copy" in follower.stdout.readline(), "the new copy is not told")
+        added = [follower.stdout.readline() for _ in visits]
+        expect(all(line.startswith("added ") for line in added), added)
+        changed = pathlib.Path(folder) / "rota.json"
+        changed.write_text(json.dumps(agency))
+        cli.run("import-rota", str(changed), "--date", "2026-11-21")
+        told = follower.stdout.readline()
+        expect(re.fullmatch(r"changed  2026-11-21 \d\d:\d\d-\d\d:\d\d  .+\n", told), told)
+        follower.send_signal(signal.SIGINT)
+        last = follower.stdout.read()
+        expect(re.fullmatch(r"visits [1-9]\d*  records \d+  revision \d+  outcome succeeded\n", last), last)
+        expect(follower.wait(timeout=30) == 0, "a follower that was stopped did not end well")
+    cli.run("import-rota", rota, "--date", "2026-11-21")
+
+
 # Requirement: S10
 def check_refused_and_unreachable(cli):
     cli.run("device", "update", DEVICE, "--users", "c3")
@@ -301,6 +344,7 @@ def main():
         check_a_carers_history(cli)
         check_blocking(cli)
         check_following(cli)
+        check_following_as_text(cli, options.rota)
         check_refused_and_unreachable(cli)
         print("every command does what it says")
 

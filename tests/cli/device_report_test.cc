@@ -72,5 +72,37 @@ TEST(DeviceReport, SaysWhichBatchHoldsTheNextVisits) {
   EXPECT_EQ(nlohmann::json::parse(Tell(machines, response).out)["next_visits"], true);
 }
 
+Told TellEnd(const absl::Status& status) {
+  DeviceReport report(false, v1::SYNC_TYPE_STANDARD);
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  report.TellEnd(status, DeviceView());
+  return {testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+}
+
+// Requirement: S10
+TEST(DeviceReport, HelpForAFailedSyncMarksWhatTheEvidencePointsAt) {
+  const std::string no_network = TellEnd(absl::UnavailableError("no route")).err;
+  EXPECT_THAT(no_network, HasSubstr("  [x] be on the internet, ideally on Wi-Fi\n"
+                                    "  [ ] stay in the app until the sync has ended\n"
+                                    "  [ ] keep the screen on\n"));
+  // The stream was there, and then nothing came: it may have been each of the three.
+  const std::string unsure =
+      "  [?] be on the internet, ideally on Wi-Fi\n"
+      "  [?] stay in the app until the sync has ended\n"
+      "  [?] keep the screen on\n";
+  EXPECT_THAT(TellEnd(absl::DeadlineExceededError("too slow")).err, HasSubstr(unsure));
+  EXPECT_THAT(TellEnd(absl::AbortedError("taken over")).err, HasSubstr(unsure));
+  const std::string other = TellEnd(absl::InternalError("damaged")).err;
+  EXPECT_THAT(other, HasSubstr("  [ ] be on the internet, ideally on Wi-Fi\n"
+                               "  [ ] stay in the app until the sync has ended\n"
+                               "  [ ] keep the screen on\n"));
+}
+
+TEST(DeviceReport, ASyncThatIsRefusedOrSucceedsNeedsNoHelp) {
+  EXPECT_THAT(TellEnd(absl::OkStatus()).err, IsEmpty());
+  EXPECT_THAT(TellEnd(absl::PermissionDeniedError("no")).err, testing::Not(HasSubstr("keep the screen on")));
+}
+
 }  // namespace
 }  // namespace caresync::cli

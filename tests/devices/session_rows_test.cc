@@ -111,6 +111,16 @@ TEST_F(SessionRowsTest, ACleanSyncIsOneHoweverOftenItIsConfirmed) {
   EXPECT_EQ(CleanSyncs30Days(Report(), now_), 1u);
 }
 
+TEST_F(SessionRowsTest, ACleanSyncThatWasCutCountsOnceWhereAnotherCleanSyncEndsIt) {
+  Commit(Load(v1::SYNC_TYPE_CLEAN).Begin(Durability::kDurable));
+  Sync(v1::SYNC_TYPE_CLEAN);
+  EXPECT_EQ(CleanSyncs30Days(Report(), now_), 1u);
+  // The rows do not say that a clean sync began the copy which this one ends.
+  Commit(Load(v1::SYNC_TYPE_CLEAN).Begin(Durability::kDurable));
+  Sync(v1::SYNC_TYPE_STANDARD);
+  EXPECT_EQ(CleanSyncs30Days(Report(), now_), 1u);
+}
+
 TEST_F(SessionRowsTest, CountsFailuresInARowUntilASuccess) {
   Fail();
   EXPECT_EQ(Report().failures_in_a_row(), 1u);

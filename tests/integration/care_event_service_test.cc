@@ -32,11 +32,11 @@ class CareEventServiceTest : public testing::Test {
   }
 
   // The event that cannot be applied, since its visit was cancelled meanwhile.
-  std::string NoteOnACancelledVisit() {
+  std::string NoteOnACancelledVisit(const std::string& text = "Went there all the same") {
     v1::RosterChange cancelled = fakes::VisitChange("morning", "su", {"ann"});
     cancelled.mutable_visit()->set_cancelled(true);
     client_.Apply("acme", "rota", {cancelled});
-    const std::string id = phone_->Note(visit_, "Went there all the same");
+    const std::string id = phone_->Note(visit_, text);
     EXPECT_TRUE(phone_->Sync().ok());
     return id;
   }
@@ -58,9 +58,13 @@ class CareEventServiceTest : public testing::Test {
     return response;
   }
 
+  std::string Resolve(const v1::ResolveEventRequest& request, const access::Identity& caller,
+                      v1::ResolveEventResponse* response) {
+    return ReasonOf(client_.Call(*stub_, &Stub::ResolveEvent, caller, request, response));
+  }
   std::string Resolve(const v1::ResolveEventRequest& request, const access::Identity& caller) {
     v1::ResolveEventResponse response;
-    return ReasonOf(client_.Call(*stub_, &Stub::ResolveEvent, caller, request, &response));
+    return Resolve(request, caller, &response);
   }
 
   fakes::TemporaryDirectory folder_;
@@ -97,6 +101,36 @@ TEST_F(CareEventServiceTest, WhatCannotBeAppliedIsListedAndResolvedByAPerson) {
   ASSERT_EQ(taken.events_size(), 1);
   EXPECT_EQ(taken.events(0).event_id(), id);
   EXPECT_EQ(taken.events(0).device_uuid(), kPhone);
+}
+
+TEST_F(CareEventServiceTest, APersonMayApplyAnEventToAnotherVisitOrDiscardIt) {
+  const std::string evening =
+      client_.Apply("acme", "rota", {fakes::VisitChange("evening", "su", {"ann"})}).results(0).record_id();
+  const std::string applied_id = NoteOnACancelledVisit();
+  v1::ResolveEventRequest apply;
+  apply.set_review_id(ForReview(Role::kCoordinator).events(0).review_id());
+  apply.mutable_apply_to_visit()->set_visit_id(evening);
+  v1::ResolveEventResponse applied;
+  ASSERT_EQ(Resolve(apply, As(Role::kCoordinator, "acme", "eve"), &applied), "");
+  EXPECT_EQ(applied.event().resolution(), v1::RESOLUTION_APPLIED);
+  EXPECT_EQ(applied.event().resolved_by(), "eve");
+
+  NoteOnACancelledVisit("Not mine");
+  v1::ResolveEventRequest discard;
+  discard.set_review_id(ForReview(Role::kAdministrator).events(0).review_id());
+  discard.mutable_discard()->set_reason("another carer's");
+  v1::ResolveEventResponse discarded;
+  ASSERT_EQ(Resolve(discard, As(Role::kAdministrator, "acme", "ada"), &discarded), "");
+  EXPECT_EQ(discarded.event().resolution(), v1::RESOLUTION_DISCARDED);
+  EXPECT_EQ(discarded.event().resolution_note(), "another carer's");
+
+  EXPECT_EQ(ForReview(Role::kSupport).events_size(), 0);
+  v1::ListCareEventsRequest of_evening;
+  of_evening.set_visit_id(evening);
+  v1::ListCareEventsResponse taken;
+  ASSERT_EQ(ReasonOf(client_.Call(*stub_, &Stub::ListCareEvents, As(Role::kSupport, "acme"), of_evening, &taken)), "");
+  ASSERT_EQ(taken.events_size(), 1) << "the one that was applied to it";
+  EXPECT_EQ(taken.events(0).event_id(), applied_id);
 }
 
 TEST_F(CareEventServiceTest, IsForTheOfficeOfItsTenantOnly) {

@@ -3,9 +3,11 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
+#include "server/base/limits.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/temporary_directory.h"
 #include "tests/integration/client.h"
@@ -28,6 +30,7 @@ class DeviceSyncTest : public testing::Test {
                       {fakes::CarerChange("ann"), fakes::CarerChange("bob"), fakes::ServiceUserChange("su"),
                        fakes::VisitChange("mine", "su", {"ann"}), fakes::VisitChange("not-mine", "su", {"bob"})});
     carer_ = applied.results(0).record_id();
+    service_user_ = applied.results(2).record_id();
     visit_ = applied.results(3).record_id();
     v1::UpdateDeviceRequest request;
     request.set_device_uuid(kDevice);
@@ -145,6 +148,7 @@ class DeviceSyncTest : public testing::Test {
   ServerProcess server_{folder_.path()};
   Client client_{server_};
   std::string carer_;
+  std::string service_user_;
   std::string visit_;
   // What an app keeps beside its copy.
   std::string token_;
@@ -350,6 +354,43 @@ TEST_F(DeviceSyncTest, EndsAFollowerWithItsCredential) {
   }
   EXPECT_TRUE(told);
   EXPECT_EQ(ReasonOf(stream->Finish()), "CREDENTIAL_EXPIRED");
+}
+
+TEST_F(DeviceSyncTest, SendsARecordThatIsLargerThanABatchWholeAndAlone) {
+  std::vector<v1::RosterChange> visits;
+  for (int i = 0; i < 100; ++i) visits.push_back(fakes::VisitChange("more-" + std::to_string(i), "su", {"ann"}));
+  client_.Apply("acme", "rota", std::move(visits));
+  v1::PutCarePlanRequest plan;
+  plan.set_care_plan_id("5f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e5f");
+  plan.mutable_care_plan()->set_service_user_id(service_user_);
+  plan.mutable_care_plan()->set_title("Mobility");
+  std::string& text = *plan.mutable_care_plan()->mutable_text();
+  for (size_t i = 0; i < base::limits::kCarePlanTextCharacters; ++i) text += "\U0001F600";
+  v1::StoredCarePlan stored;
+  ASSERT_TRUE(client_
+                  .Call(client_.service_users(), &v1::ServiceUserService::Stub::PutCarePlan,
+                        As(Role::kAdministrator, "acme"), plan, &stored)
+                  .ok());
+  const auto context = client_.Context(AsDevice("acme", carer_, kDevice));
+  const auto stream = client_.sync().Sync(context.get());
+  v1::SyncRequest start = StartMessage();
+  start.mutable_start()->set_data_level(2);
+  stream->Write(start);
+  std::vector<v1::Changes> larger;
+  v1::SyncResponse response;
+  bool recorded = false;
+  while (!recorded && stream->Read(&response)) {
+    if (response.changes().ByteSizeLong() > base::limits::kBatchBytes) larger.push_back(response.changes());
+    recorded = Take(response, *stream);
+  }
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(held_.size(), 104u) << "101 visits, the service user, the carer and the care plan";
+  ASSERT_EQ(larger.size(), 1u);
+  ASSERT_EQ(larger[0].upserts_size(), 1);
+  v1::CarePlan sent;
+  ASSERT_TRUE(sent.ParseFromString(larger[0].upserts(0).payload()));
+  EXPECT_EQ(sent.text(), text);
 }
 
 }  // namespace

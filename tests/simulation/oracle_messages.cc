@@ -196,9 +196,8 @@ void Oracle::CheckChanges(StreamFacts& facts, const v1::Changes& changes, const 
   if (changes.next_visits()) return CheckNextVisits(facts, changes, *token, batch_bytes);
   CheckUpserts(facts, changes, *token);
   CheckRemovals(facts, changes, *token);
-  size_t bytes = 0;
-  for (const v1::Upsert& upsert : changes.upserts()) bytes += upsert.payload().size();
-  Expect(bytes <= batch_bytes || changes.upserts_size() == 1, "a batch is too large");
+  Expect(changes.ByteSizeLong() <= batch_bytes || changes.upserts_size() + changes.removals_size() == 1,
+         "a batch is too large");
   facts.position = token->position;
   facts.rebuild_began = token->rebuild_began;
 }
@@ -218,7 +217,6 @@ void Oracle::CheckNextVisits(StreamFacts& facts, const v1::Changes& changes, con
   const fakes::HeldRecords& visible =
       model(facts.identity.tenant).At(token.cursor.revision)->ViewOf(facts.carer).Through(facts.level);
   std::set<Name> sent;
-  size_t bytes = 0;
   size_t visits = 0;
   for (const v1::Upsert& upsert : changes.upserts()) {
     const Name name(upsert.kind(), upsert.record_id());
@@ -227,10 +225,9 @@ void Oracle::CheckNextVisits(StreamFacts& facts, const v1::Changes& changes, con
     Expect(seen != visible.end() && seen->second == upsert.payload(),
            absl::StrCat("record ", name.second, " of kind ", name.first,
                         " is among the next visits, which the carer may not see so"));
-    bytes += upsert.payload().size();
     if (upsert.kind() == v1::RECORD_KIND_VISIT) ++visits;
   }
-  Expect(bytes <= batch_bytes, "the next visits are too large");
+  Expect(changes.ByteSizeLong() <= batch_bytes, "the next visits are too large");
   Expect(visits > 0 && visits <= base::limits::kNextVisits, "the next visits are none, or too many");
   facts.rebuild_began = token.rebuild_began;
 }

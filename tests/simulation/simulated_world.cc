@@ -11,6 +11,7 @@
 #include "server/base/errors.h"
 #include "server/records/record_key.h"
 #include "server/roster/apply_changes.h"
+#include "server/sync/download.h"
 #include "server/tenants/tenants.h"
 
 namespace caresync::simulation {
@@ -112,7 +113,7 @@ void SimulatedWorld::Enrol(const Device& device) {
 }
 
 void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
-  batch_bytes_ = 200 + Below(1'800);
+  batch_bytes_ = sync::kChangesOverhead + 200 + Below(1'800);
   const uint64_t seed = seed_ * 1'000 + ++servers_;
   waits_.Open(clock_.Now());
   // With little room, most changes need more than one commit.

@@ -1,17 +1,20 @@
 #include "server/sync/download.h"
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "caresync/store/stored.pb.h"
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/limits.h"
 #include "server/records/record_key.h"
+#include "server/sync/resume_token.h"
 #include "tests/fakes/commits.h"
+#include "tests/fakes/counting_reader.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/test_device.h"
@@ -21,35 +24,6 @@ namespace {
 
 const base::TenantId kTenant = fakes::Tenant("agency");
 const base::Uuid kDevice = *base::Uuid::Parse("11111111-1111-4111-8111-111111111111");
-
-// Counts the rows that are read through it.
-class CountingReader : public storage::Reader {
- public:
-  explicit CountingReader(const storage::Reader& inner) : inner_(inner) {}
-
-  absl::StatusOr<std::optional<std::string>> Get(storage::Space space, std::string_view key) const override {
-    ++rows_;
-    return inner_.Get(space, key);
-  }
-  absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(storage::Space space,
-                                                                   absl::Span<const std::string> keys) const override {
-    rows_ += keys.size();
-    return inner_.MultiGet(space, keys);
-  }
-  absl::Status Scan(storage::Space space, const storage::KeyRange& range, size_t limit,
-                    storage::RowVisitor visit) const override {
-    return inner_.Scan(space, range, limit, [&](std::string_view key, std::string_view value) {
-      ++rows_;
-      return visit(key, value);
-    });
-  }
-
-  size_t rows() const { return rows_; }
-
- private:
-  const storage::Reader& inner_;
-  mutable size_t rows_ = 0;
-};
 
 class DownloadTest : public testing::Test {
  protected:
@@ -98,6 +72,37 @@ TEST_F(DownloadTest, SmallBatchesTogetherAreTheWholeAndEndWhereNothingIsLeft) {
   EXPECT_EQ(upserts, 3);
 }
 
+TEST_F(DownloadTest, TheOverheadsAreBoundsOfWhatIsBesideThePayloads) {
+  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+  v1::Changes upserts;
+  v1::Upsert& upsert = *upserts.add_upserts();
+  upsert.set_kind(v1::RecordKind_MAX);
+  upsert.set_record_id(kDevice.ToString());
+  upsert.set_payload(std::string(base::limits::kRecordBytes, 'p'));
+  upsert.set_revision(kMost);
+  EXPECT_LE(upserts.ByteSizeLong() - base::limits::kRecordBytes, kUpsertOverhead);
+  v1::Changes removals;
+  v1::Removal& removal = *removals.add_removals();
+  removal.set_kind(v1::RecordKind_MAX);
+  removal.set_record_id(kDevice.ToString());
+  EXPECT_LE(removals.ByteSizeLong(), kUpsertOverhead);
+
+  const ResumeToken token = {.device = kDevice,
+                             .carer = carer_,
+                             .data_level = std::numeric_limits<uint32_t>::max(),
+                             .cursor = {Read()->head.timeline, kMost},
+                             .position = {kMost, records::KeyOf({v1::RecordKind_MAX, carer_})},
+                             .rebuild_number = kMost,
+                             .rebuild_began = kMost - 1};
+  v1::Changes others;
+  others.set_resume_token(SealToken(base::TokenSealer(std::string(32, 'k')), kTenant, token));
+  others.set_rebuild_number(kMost);
+  others.set_records_done(kMost);
+  others.set_records_total(kMost);
+  others.set_next_visits(true);
+  EXPECT_LE(others.ByteSizeLong(), kChangesOverhead);
+}
+
 TEST_F(DownloadTest, IsReadAtTheHeadOfItsSnapshot) {
   const std::unique_ptr<storage::Snapshot> before = engine_.Snapshot();
   const base::Revision head = engine_.Head(kTenant);
@@ -116,7 +121,7 @@ TEST_F(DownloadTest, ADeltaReadsWhatChangedHoweverMuchIsStored) {
     change.mutable_visit()->set_notes(notes);
     engine_.ApplyChanges(kTenant, "rota", {change});
     const std::unique_ptr<storage::Snapshot> snapshot = engine_.Snapshot();
-    const CountingReader reader(*snapshot);
+    const fakes::CountingReader reader(*snapshot);
     const DownloadWish wish{.from = {.after = feed::Position::EndOf(head), .rebuild_began = std::nullopt}};
     const absl::StatusOr<DownloadBatch> batch =
         ReadDownload(reader, kTenant, kDevice, carer_, wish, engine_.clock().Now());
@@ -191,7 +196,7 @@ TEST_F(DownloadTest, AVersionThatIsNotTheRecordsIsDamageWhereNoFanOutIsUnderWay)
 TEST_F(DownloadTest, NextVisitsAreReadWhereTheyAreAskedForAndSomethingIsLeft) {
   // The visit with its carer and service user fit, those and a second visit do not.
   engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange("v2", "p1", {"c1"})});
-  const DownloadWish wish{.from = Beginning(), .batch_bytes = 300, .next_visits = true};
+  const DownloadWish wish{.from = Beginning(), .batch_bytes = kChangesOverhead + 330, .next_visits = true};
   absl::StatusOr<DownloadBatch> batch = Read(wish);
   ASSERT_TRUE(batch.ok()) << batch.status();
   ASSERT_FALSE(batch->feed.nothing_left);
@@ -203,14 +208,16 @@ TEST_F(DownloadTest, NextVisitsAreReadWhereTheyAreAskedForAndSomethingIsLeft) {
   EXPECT_EQ(batch->next_visits->upserts(2).kind(), v1::RECORD_KIND_VISIT);
   EXPECT_EQ(batch->next_visits->removals_size(), 0);
 
-  EXPECT_FALSE(Read({.from = wish.from, .batch_bytes = 300})->next_visits.has_value()) << "nobody asked";
+  EXPECT_FALSE(Read({.from = wish.from, .batch_bytes = kChangesOverhead + 330})->next_visits.has_value())
+      << "nobody asked";
   EXPECT_FALSE(Read({.from = wish.from, .next_visits = true})->next_visits.has_value())
       << "the batch is the whole copy";
 }
 
 TEST_F(DownloadTest, NextVisitsThatDoNotFitAreLeftOut) {
   const feed::ReadFrom from = Beginning();
-  const absl::StatusOr<DownloadBatch> batch = Read({.from = from, .batch_bytes = 150, .next_visits = true});
+  const absl::StatusOr<DownloadBatch> batch =
+      Read({.from = from, .batch_bytes = kChangesOverhead + 170, .next_visits = true});
   ASSERT_TRUE(batch.ok()) << batch.status();
   EXPECT_FALSE(batch->feed.nothing_left);
   EXPECT_FALSE(batch->next_visits.has_value());
@@ -218,7 +225,7 @@ TEST_F(DownloadTest, NextVisitsThatDoNotFitAreLeftOut) {
 
 // Requirement: S12
 TEST_F(DownloadTest, ACarerWhoMayNotReadGetsNoNextVisits) {
-  const DownloadWish wish{.from = Beginning(), .batch_bytes = 260, .next_visits = true};
+  const DownloadWish wish{.from = Beginning(), .batch_bytes = kChangesOverhead + 290, .next_visits = true};
   engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange("v2", "p1", {"c1"})});
   ASSERT_TRUE(Read(wish)->next_visits.has_value());
   const std::string scope = base::keys::FanOutScope(kTenant, records::CarerReceiver(carer_).bytes, "a task");

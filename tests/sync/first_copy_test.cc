@@ -2,7 +2,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
@@ -39,6 +41,20 @@ class FirstCopyTest : public testing::Test {
   }
 
   void AddLongVisits(int count) { engine_.ApplyChanges(kTenant, "rota", fakes::LongVisitChanges(count, "p1", {"c1"})); }
+
+  // Of the service user.
+  void PutCarePlan(const std::string& text) {
+    v1::PutCarePlanRequest request;
+    request.set_care_plan_id("22222222-2222-4222-8222-222222222222");
+    request.mutable_care_plan()->set_title("Plan");
+    request.mutable_care_plan()->set_text(text);
+    request.mutable_care_plan()->set_service_user_id(
+        records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_SERVICE_USER, "p1").ToString());
+    const auto put = engine_.Run(kTenant, [&](commit::Transaction& transaction) {
+      return service_users::PutCarePlan(transaction, request).status();
+    });
+    ASSERT_TRUE(put.ok()) << put.status();
+  }
 
   std::unique_ptr<fakes::ScriptedPeer> Start(v1::SyncType type = v1::SYNC_TYPE_STANDARD, uint32_t level = 1) {
     auto peer = std::make_unique<fakes::ScriptedPeer>(server_, SessionIdentity{kTenant, kDevice, carer_});
@@ -78,19 +94,8 @@ TEST_F(FirstCopyTest, ACleanSyncSaysBeforehandHowMuchIsToCome) {
 }
 
 TEST_F(FirstCopyTest, TheEstimateIsOfWhatTheAppCanKeep) {
-  v1::PutCarePlanRequest request;
-  request.set_care_plan_id("22222222-2222-4222-8222-222222222222");
-  request.mutable_care_plan()->set_title("Plan");
-  request.mutable_care_plan()->set_text(std::string(1000, 't'));
-  request.mutable_care_plan()->set_service_user_id(
-      records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_SERVICE_USER, "p1").ToString());
   AddLongVisits(1);
-  ASSERT_TRUE(engine_
-                  .Run(kTenant,
-                       [&](commit::Transaction& transaction) {
-                         return service_users::PutCarePlan(transaction, request).status();
-                       })
-                  .ok());
+  PutCarePlan(std::string(1000, 't'));
   const v1::Started first = Start(v1::SYNC_TYPE_STANDARD, 1)->Take()->started();
   const v1::Started second = Start(v1::SYNC_TYPE_STANDARD, 2)->Take()->started();
   EXPECT_EQ(first.estimated_records(), 3u);
@@ -107,6 +112,45 @@ TEST_F(FirstCopyTest, OfADeltaTheEstimateIsItsFirstBatch) {
   EXPECT_EQ(first.started().estimated_records(), 1u);
   ASSERT_EQ(first.changes().upserts_size(), 1);
   EXPECT_EQ(first.started().estimated_bytes(), first.changes().upserts(0).payload().size());
+}
+
+TEST_F(FirstCopyTest, NoBatchIsLargerThanItsBoundUnlessOneRecordAloneIs) {
+  // Revisions and lengths then take two bytes, as in any tenant that has worked for a while.
+  for (int i = 0; i < 130; ++i) {
+    engine_.ApplyChanges(kTenant, "rota", {fakes::ServiceUserChange(absl::StrCat("another ", i))});
+  }
+  for (int message = 0; message < 5; ++message) {
+    std::vector<v1::RosterChange> visits;
+    for (int i = 0; i < 100; ++i) {
+      visits.push_back(fakes::VisitChange(absl::StrCat(message, "/", i), "p1", {"c1"}));
+      visits.back().mutable_visit()->set_notes(std::string(100, 'n'));
+    }
+    engine_.ApplyChanges(kTenant, "rota", std::move(visits));
+  }
+  std::string text;
+  for (size_t i = 0; i < limits::kCarePlanTextCharacters; ++i) text += "\U0001F600";
+  PutCarePlan(text);
+  device_.ReplaceApp("4.2.0", 2);
+  const auto peer = Start(v1::SYNC_TYPE_STANDARD, 2);
+  int batches = 0;
+  int larger = 0;
+  while (const std::optional<v1::SyncResponse> response = peer->Take()) {
+    const v1::Changes& changes = response->changes();
+    if (response->has_changes()) ++batches;
+    if (changes.ByteSizeLong() > limits::kBatchBytes) {
+      ++larger;
+      ASSERT_EQ(changes.upserts_size(), 1);
+      EXPECT_EQ(changes.removals_size(), 0);
+      EXPECT_EQ(changes.upserts(0).kind(), v1::RECORD_KIND_CARE_PLAN);
+      EXPECT_GE(changes.upserts(0).payload().size(), text.size());
+    }
+    if (std::optional<v1::SyncRequest> ack = device_.Apply(carer_, *response)) peer->Say(*std::move(ack));
+    peer->Settle();
+  }
+  EXPECT_EQ(larger, 1);
+  EXPECT_GE(batches, 3);
+  EXPECT_TRUE(device_.faults().empty());
+  EXPECT_EQ(device_.of(carer_).in_use.size(), 503u);
 }
 
 // Requirement: S1

@@ -28,7 +28,8 @@ void PrintAdvice(const std::string& mark, const std::string& text) {
   std::cerr << "  [" << mark << "] " << text << "\n";
 }
 
-// 'x': the evidence points at it; '?': it may be so; blank: nothing speaks for it.
+// 'x': the evidence points at it; '?': it may be so; blank: nothing speaks for it. Only the network leaves evidence
+// here: a command line is not left for another app, and needs no screen.
 void PrintThreeRows(const absl::Status& status) {
   const bool no_network = absl::IsUnavailable(status);
   const bool too_slow = absl::IsDeadlineExceeded(status) || absl::IsAborted(status);

@@ -34,18 +34,17 @@ struct TenantSettings {
 
 constexpr absl::Duration kDay = absl::Hours(24);
 
-// A length of time, in days as well ("14d"); "off" is none.
+// A length of time, in days as well ("14d"); "off" is none, as 0 is.
 absl::StatusOr<google::protobuf::Duration> ParseLength(const std::string& option, const std::string& text) {
-  google::protobuf::Duration none;
-  if (text == "off") return none;
   absl::Duration length;
   int32_t days = 0;
+  bool is_length = true;
   if (absl::EndsWith(text, "d") && absl::SimpleAtoi(text.substr(0, text.size() - 1), &days)) {
     length = days * kDay;
-  } else if (!absl::ParseDuration(text, &length)) {
-    length = absl::ZeroDuration();
+  } else if (text != "off") {
+    is_length = absl::ParseDuration(text, &length);
   }
-  if (length <= absl::ZeroDuration() || length != absl::Trunc(length, absl::Seconds(1))) {
+  if (!is_length || length < absl::ZeroDuration() || length != absl::Trunc(length, absl::Seconds(1))) {
     return errors::Usage(absl::StrCat(option, " ", text, ": give a time such as 30m, 2h or 14d, or off"));
   }
   google::protobuf::Duration given;
@@ -65,15 +64,10 @@ absl::Status FillLengths(const TenantSettings& settings, Message& message) {
   if (settings.retention) {
     ASSIGN_OR_RETURN(*message.mutable_retention(), ParseLength("--retention", *settings.retention));
   }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<int64_t> ParseRestoreWait(const std::string& text) {
-  absl::Duration wait;
-  if (!absl::ParseDuration(text, &wait) || wait < absl::ZeroDuration()) {
-    return errors::Usage(absl::StrCat("--restore-wait ", text, ": give a time such as 30m or 2h, or 0"));
+  if (settings.restore_wait) {
+    ASSIGN_OR_RETURN(*message.mutable_restore_wait(), ParseLength("--restore-wait", *settings.restore_wait));
   }
-  return absl::ToInt64Seconds(wait);
+  return absl::OkStatus();
 }
 
 Caller Operator() { return Caller{access::Role::kOperator, "", std::nullopt}; }
@@ -91,12 +85,12 @@ void PrintTenants(const std::vector<v1::Tenant>& tenants) {
   for (const v1::Tenant& tenant : tenants) {
     rows.push_back({tenant.tenant_id(), tenant.display_name(), tenant.time_zone(),
                     LengthText(tenant.auto_sync_interval()), LengthText(tenant.download_window()),
-                    LengthText(tenant.retention()), tenant.least_app_version(),
+                    LengthText(tenant.retention()), LengthText(tenant.restore_wait()), tenant.least_app_version(),
                     PeopleTime(ToTime(tenant.create_time()), absl::LocalTimeZone())});
   }
-  std::cout << FormatTable(
-      {"Tenant", "Name", "Time zone", "Auto sync", "Download window", "Retention", "Least app version", "Created"},
-      rows, UsesColour(STDOUT_FILENO));
+  std::cout << FormatTable({"Tenant", "Name", "Time zone", "Auto sync", "Download window", "Retention",
+                            "Wait after a restore", "Least app version", "Created"},
+                           rows, UsesColour(STDOUT_FILENO));
 }
 
 ExitCode ShowTenant(const Options& options, const v1::Tenant& tenant) {
@@ -116,10 +110,6 @@ absl::StatusOr<ExitCode> CreateTenant(const Options& options, const TenantSettin
   tenant.set_time_zone(settings.time_zone.value_or(""));
   tenant.set_least_app_version(settings.least_app_version.value_or(""));
   RETURN_IF_ERROR(FillLengths(settings, tenant));
-  if (settings.restore_wait) {
-    ASSIGN_OR_RETURN(const int64_t seconds, ParseRestoreWait(*settings.restore_wait));
-    tenant.mutable_restore_wait()->set_seconds(seconds);
-  }
   const Connection connection(options);
   ASSIGN_OR_RETURN(const v1::Tenant created,
                    connection.Call(Operator(), &v1::TenantService::Stub::CreateTenant, request));
@@ -133,10 +123,6 @@ absl::StatusOr<ExitCode> SetTenant(const Options& options, const TenantSettings&
   if (settings.time_zone) request.set_time_zone(*settings.time_zone);
   if (settings.least_app_version) request.set_least_app_version(*settings.least_app_version);
   RETURN_IF_ERROR(FillLengths(settings, request));
-  if (settings.restore_wait) {
-    ASSIGN_OR_RETURN(const int64_t seconds, ParseRestoreWait(*settings.restore_wait));
-    request.mutable_restore_wait()->set_seconds(seconds);
-  }
   const Connection connection(options);
   ASSIGN_OR_RETURN(const v1::Tenant tenant,
                    connection.Call(Operator(), &v1::TenantService::Stub::UpdateTenant, request));
@@ -199,7 +185,7 @@ void AddSettings(CLI::App& command, TenantSettings& settings) {
   command.add_option("--least-app-version", settings.least_app_version,
                      "Apps below it may send events but get no changes, such as 4.10; empty: any may");
   command.add_option("--restore-wait", settings.restore_wait,
-                     "How long devices wait for the rostering systems after a restore: 0 to 24h");
+                     "How long devices wait for the rostering systems after a restore: up to 24h, or off: not at all");
 }
 
 // What the token command takes.
