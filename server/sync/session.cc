@@ -77,6 +77,8 @@ void Session::OnFirstMessage(v1::SyncRequest request) {
   // A level above this server's highest counts as that: it is the server's own that tokens name.
   start_.set_data_level(std::min(start_.data_level(), base::limits::kDataLevel));
   if (absl::Status status = CheckStart(identity_, start_); !status.ok()) {
+    // A token that was not read tells of no loss.
+    start_.clear_uploads_token();
     return Fail(std::move(status), v1::SYNC_OUTCOME_REFUSED);
   }
   holds_nothing_ = start_.resume_token().empty();
