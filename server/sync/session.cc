@@ -110,8 +110,7 @@ void Session::On(LoadedEvent event) {
   if (absl::Status status = CheckDownload(identity_, start_, start_token_, *facts_); !status.ok())
     refusal_ = std::move(status);
   NoteOwnCopy();
-  const bool has_to_say = start_.unsent_events() > 0 || !facts_->pending_drops.empty();
-  if (refusal_.has_value() && !has_to_say) return Refuse(*refusal_);
+  if (refusal_.has_value() && !HasToSay()) return Refuse(*refusal_);
   const absl::Status wait = CheckWait(identity_, start_token_, *facts_, now_);
   awaits_restore_ = !refusal_.has_value() && !wait.ok();
   if (awaits_restore_) refusal_ = wait;
