@@ -1,6 +1,7 @@
 #include "server/devices/session_rows.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "server/base/clock.h"
@@ -48,6 +49,7 @@ SessionRows::SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& 
       data_level_(std::min(start.data_level(), limits::kDataLevel)),
       cloned_(IsCloned(loaded_.rows, displaced, now, most_take_overs)) {
   if (loaded_.rows.report.has_value()) report_ = *loaded_.rows.report;
+  ForgetAnsweredResends();
   if (!start.device_name().empty()) report_.set_device_name(start.device_name());
   if (!start.app_version().empty()) report_.set_app_version(start.app_version());
   report_.set_syncs(report_.syncs() + 1);
@@ -73,9 +75,8 @@ SessionRows::SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& 
   EndLastSync(start, now, displaced);
 }
 
-store::DeviceCopy& SessionRows::copy() { return CopyOf(owner_.carer.ToString()); }
-
-store::DeviceCopy& SessionRows::CopyOf(const std::string& carer) {
+store::DeviceCopy& SessionRows::copy() {
+  const std::string carer = owner_.carer.ToString();
   for (store::DeviceCopy& copy : *report_.mutable_copies()) {
     if (copy.carer_id() == carer) return copy;
   }
@@ -84,25 +85,51 @@ store::DeviceCopy& SessionRows::CopyOf(const std::string& carer) {
   return copy;
 }
 
+// ---- Events to be sent again
+
+store::Resend& SessionRows::ResendOf(const std::string& carer) {
+  for (store::Resend& resend : *report_.mutable_resends()) {
+    if (resend.carer_id() == carer) return resend;
+  }
+  store::Resend& resend = *report_.add_resends();
+  resend.set_carer_id(carer);
+  return resend;
+}
+
+void SessionRows::ForgetAnsweredResends() {
+  auto& resends = *report_.mutable_resends();
+  resends.erase(std::remove_if(resends.begin(), resends.end(),
+                               [this](const store::Resend& resend) {
+                                 return !resend.wanted() && resend.asked_opening() != owner_.opening;
+                               }),
+                resends.end());
+}
+
 void SessionRows::WantResend() {
-  if (copy().resend_asked_opening() == owner_.opening) return;
-  copy().set_resend_asked_opening(owner_.opening);
-  copy().set_resend_wanted(true);
+  store::Resend& resend = ResendOf(owner_.carer.ToString());
+  if (resend.asked_opening() == owner_.opening) return;
+  resend.set_asked_opening(owner_.opening);
+  resend.set_wanted(true);
 }
 
 void SessionRows::WantResendOfAll() {
-  // A device that is becoming known has this one.
-  if (!loaded_.rows.device.has_value()) return copy().set_resend_wanted(true);
-  for (const std::string& carer : loaded_.rows.device->carer_ids()) CopyOf(carer).set_resend_wanted(true);
+  std::set<std::string> carers = {owner_.carer.ToString()};
+  for (const store::DeviceCopy& copy : report_.copies()) carers.insert(copy.carer_id());
+  if (loaded_.rows.device.has_value()) {
+    carers.insert(loaded_.rows.device->carer_ids().begin(), loaded_.rows.device->carer_ids().end());
+    for (const store::Device::Drop& drop : loaded_.rows.device->drops()) carers.insert(drop.carer_id());
+  }
+  for (const std::string& carer : carers) ResendOf(carer).set_wanted(true);
 }
 
 void SessionRows::ResendComplete() {
-  if (resend_wanted()) copy().set_resend_wanted(false);
+  if (resend_wanted()) ResendOf(owner_.carer.ToString()).set_wanted(false);
 }
 
 bool SessionRows::resend_wanted() const {
-  const store::DeviceCopy* copy = FindCopy(report_, owner_.carer);
-  return copy != nullptr && copy->resend_wanted();
+  const std::string carer = owner_.carer.ToString();
+  return std::any_of(report_.resends().begin(), report_.resends().end(),
+                     [&carer](const store::Resend& resend) { return resend.wanted() && resend.carer_id() == carer; });
 }
 
 void SessionRows::EndLastSync(const v1::Start& start, absl::Time now, bool displaced) {

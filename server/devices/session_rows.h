@@ -70,11 +70,14 @@ class SessionRows {
   // The device says that it dropped the carer's copy: nothing is said of it any more.
   void ForgetCopy(const std::string& carer_id);
 
-  // The carer's token is of a lost state: its events are to be sent again, as is asked for once in an opening.
+  // Events to be sent again: asked for until they came, whatever becomes of the carer's copy, and whether or not there
+  // is one.
+  // A token of the carer's tells that some may be lost: they are asked for once in an opening.
   void WantResend();
-  // Those of all users of the device are.
+  // Those of everybody who may have synced on the device are: its users, whoever's copy it holds or was to drop, and
+  // the carer of this session.
   void WantResendOfAll();
-  // They have been.
+  // This carer's have been sent.
   void ResendComplete();
   bool resend_wanted() const;
 
@@ -95,7 +98,9 @@ class SessionRows {
   storage::Commit Update(storage::Durability durability) const;
 
  private:
-  store::DeviceCopy& CopyOf(const std::string& carer);
+  store::Resend& ResendOf(const std::string& carer);
+  // What came in an earlier opening says nothing any more.
+  void ForgetAnsweredResends();
   void EndLastSync(const v1::Start& start, absl::Time now, bool displaced);
   void CountSuccess(absl::Time now);
   // The device's row, where it is to be written.

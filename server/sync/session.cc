@@ -77,6 +77,8 @@ void Session::OnFirstMessage(v1::SyncRequest request) {
   // A level above this server's highest counts as that: it is the server's own that tokens name.
   start_.set_data_level(std::min(start_.data_level(), base::limits::kDataLevel));
   if (absl::Status status = CheckStart(identity_, start_); !status.ok()) {
+    // A token that was not read tells of no loss.
+    start_.clear_uploads_token();
     return Fail(std::move(status), v1::SYNC_OUTCOME_REFUSED);
   }
   holds_nothing_ = start_.resume_token().empty();
@@ -108,8 +110,7 @@ void Session::On(LoadedEvent event) {
   if (absl::Status status = CheckDownload(identity_, start_, start_token_, *facts_); !status.ok())
     refusal_ = std::move(status);
   NoteOwnCopy();
-  const bool has_to_say = start_.unsent_events() > 0 || !facts_->pending_drops.empty();
-  if (refusal_.has_value() && !has_to_say) return Refuse(*refusal_);
+  if (refusal_.has_value() && !HasToSay()) return Refuse(*refusal_);
   const absl::Status wait = CheckWait(identity_, start_token_, *facts_, now_);
   awaits_restore_ = !refusal_.has_value() && !wait.ok();
   if (awaits_restore_) refusal_ = wait;

@@ -240,7 +240,7 @@ class Session {
   bool IsReadingHeld() const;
 
   // After a restore.
-  // Nothing is downloaded yet, but the events that the device was asked for may still come.
+  // Nothing is downloaded, but the events that the device was asked for may still come.
   bool AwaitsResend() const;
   // Notes what the device is to send again.
   void NoteLostEvents();
@@ -255,6 +255,8 @@ class Session {
   v1::SyncResponse StartedResponse();
   // Whether events of the device that had their result may be lost, as its uploads token shows.
   bool UploadsMayBeLost() const;
+  // Something is to come from the device though it is refused: events, or that it dropped a copy.
+  bool HasToSay();
   // A refused device whose token shows that it holds the carer's copy is to drop it, whatever is known of that here.
   void NoteOwnCopy();
   void Estimate(v1::Started& started) const;

@@ -5,7 +5,7 @@ namespace caresync::sync {
 
 bool Session::AwaitsResend() const {
   const bool events_taken = uploads_.empty() && events_settled_ >= start_.unsent_events();
-  return awaits_restore_ && events_taken && !half_closed_ && rows_.has_value() && rows_->resend_wanted();
+  return refusal_.has_value() && events_taken && !half_closed_ && rows_.has_value() && rows_->resend_wanted();
 }
 
 void Session::NoteLostEvents() {
@@ -15,8 +15,10 @@ void Session::NoteLostEvents() {
   // its download left nothing that tells of them. So everybody is asked once, phones that seem to be new among them.
   if (last_began < facts_->restore.losses_noted) rows_->WantResendOfAll();
   if (UploadsMayBeLost()) rows_->WantResend();
-  const bool foreign = start_token_.has_value() && facts_->token_standing == commit::CursorStanding::kForeign;
-  if (foreign && CheckDownload(identity_, start_, start_token_, *facts_).ok()) rows_->WantResend();
+  // Another copy's token says nothing of this carer's events.
+  const bool own =
+      start_token_.has_value() && start_token_->device == identity_.device && start_token_->carer == identity_.carer;
+  if (own && facts_->token_standing == commit::CursorStanding::kForeign) rows_->WantResend();
 }
 
 bool Session::UploadsMayBeLost() const {

@@ -26,6 +26,8 @@ using storage::Durability;
 const base::Uuid kDevice = *base::Uuid::Parse("3f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e5f");
 const base::Uuid kAnn = *base::Uuid::Parse("00000000-0000-4000-8000-00000000000a");
 const base::Uuid kBob = *base::Uuid::Parse("00000000-0000-4000-8000-00000000000b");
+const base::Uuid kCat = *base::Uuid::Parse("00000000-0000-4000-8000-00000000000c");
+const base::Uuid kDan = *base::Uuid::Parse("00000000-0000-4000-8000-00000000000d");
 
 class SessionRowsTest : public testing::Test {
  protected:
@@ -33,7 +35,7 @@ class SessionRowsTest : public testing::Test {
     v1::Start start = start_;
     start.set_sync_type(type);
     start.set_data_level(9);
-    SessionOwner owner{tenant_, kDevice, carer, absl::StrCat("session-", ++sessions_), "opening"};
+    SessionOwner owner{tenant_, kDevice, carer, absl::StrCat("session-", ++sessions_), opening_};
     return SessionRows(std::move(owner), *ReadStartRows(**store_.NewSnapshot(), tenant_, kDevice), start, now_,
                        displaced, "", most_take_overs_);
   }
@@ -64,6 +66,7 @@ class SessionRowsTest : public testing::Test {
   storage::MemoryStore store_;
   const base::TenantId tenant_ = fakes::Tenant("acme");
   absl::Time now_ = absl::FromCivil(absl::CivilSecond(2026, 3, 2, 6, 0, 0), absl::UTCTimeZone());
+  std::string opening_ = "opening";
   int sessions_ = 0;
   size_t most_take_overs_ = base::limits::kTakeOversInAnHour;
   // What else the device says when it starts.
@@ -191,6 +194,63 @@ TEST_F(SessionRowsTest, NothingIsSaidOfACopyThatTheDeviceDropped) {
   Commit(rows.Begin(Durability::kDurable));
   ASSERT_EQ(Report().copies_size(), 1);
   EXPECT_EQ(Report().copies(0).carer_id(), kBob.ToString());
+}
+
+TEST_F(SessionRowsTest, EventsThatAreAskedForMakeNoCopy) {
+  SessionRows rows = Load(v1::SYNC_TYPE_AUTO);
+  rows.WantResend();
+  rows.WantResendOfAll();
+  Commit(rows.Begin(Durability::kDurable));
+  EXPECT_EQ(Report().copies_size(), 0);
+  EXPECT_TRUE(Load(v1::SYNC_TYPE_AUTO).resend_wanted());
+}
+
+TEST_F(SessionRowsTest, EventsAreAskedForUntilTheyCameWhateverCopiesAreDropped) {
+  Sync(v1::SYNC_TYPE_AUTO);
+  SessionRows rows = Load(v1::SYNC_TYPE_AUTO);
+  rows.WantResend();
+  rows.ForgetCopy(kAnn.ToString());
+  EXPECT_TRUE(rows.resend_wanted());
+  Commit(rows.Begin(Durability::kDurable));
+  EXPECT_EQ(Report().copies_size(), 0);
+  EXPECT_FALSE(Load(v1::SYNC_TYPE_AUTO, kBob).resend_wanted());
+  SessionRows next = Load(v1::SYNC_TYPE_AUTO);
+  ASSERT_TRUE(next.resend_wanted());
+  next.ResendComplete();
+  EXPECT_FALSE(next.resend_wanted());
+  // The token that told of the loss tells nothing new in this opening.
+  next.WantResend();
+  Commit(next.Begin(Durability::kDurable));
+  EXPECT_FALSE(Load(v1::SYNC_TYPE_AUTO).resend_wanted());
+}
+
+TEST_F(SessionRowsTest, WhereAllAreAskedItIsWhoeverMayHaveSyncedOnTheDevice) {
+  Sync(v1::SYNC_TYPE_AUTO, kAnn);
+  // Bob holds a copy and is no user; Cat's was dropped; Dan is neither known nor refused yet.
+  Sync(v1::SYNC_TYPE_AUTO, kBob);
+  store::Device device = *Rows().device;
+  device.add_drops()->set_carer_id(kCat.ToString());
+  storage::Commit drop;
+  drop.writes.push_back({storage::Space::kDevices, base::keys::DeviceRow(tenant_, kDevice, DevicePart::kDevice),
+                         device.SerializeAsString()});
+  Commit(std::move(drop));
+  SessionRows rows = Load(v1::SYNC_TYPE_AUTO, kDan);
+  rows.WantResendOfAll();
+  Commit(rows.Begin(Durability::kDurable));
+  for (const base::Uuid& carer : {kAnn, kBob, kCat, kDan}) {
+    EXPECT_TRUE(Load(v1::SYNC_TYPE_AUTO, carer).resend_wanted()) << carer.ToString();
+  }
+}
+
+TEST_F(SessionRowsTest, NothingIsKeptOfWhatCameInAnEarlierOpening) {
+  SessionRows rows = Load(v1::SYNC_TYPE_AUTO);
+  rows.WantResend();
+  rows.ResendComplete();
+  Commit(rows.Begin(Durability::kDurable));
+  EXPECT_EQ(Report().resends_size(), 1);
+  opening_ = "the next opening";
+  Commit(Load(v1::SYNC_TYPE_AUTO, kBob).Begin(Durability::kDurable));
+  EXPECT_EQ(Report().resends_size(), 0);
 }
 
 TEST_F(SessionRowsTest, WhatThePhonesSystemAllowsIsReportedUntilItSaysOtherwise) {

@@ -314,6 +314,17 @@ class Dialogue(WithState):
         self.assertEqual(sent, [([new.event], False), ([old.event], True)])
         self.assertEqual((end.outcome, end.retry_after, self.shown_ids()), ("waiting", 60.0, ["a"]))
 
+    def test_a_refused_device_sends_again_what_it_is_asked_for_and_drops_its_copy(self):
+        self.hold(CARER, "a")
+        old = self.events.record(CARER, b"old")
+        self.events.settle([pb.EventResult(event_id=old.event_id, outcome=pb.EVENT_OUTCOME_ACCEPTED)])
+        end = self.sync(pb.SyncResponse(started=pb.Started(resend_events=True, drop_now_carer_ids=[CARER])),
+                        end=StreamEnd("PERMISSION_DENIED", "CARER_LEFT", "", None))
+        sent = [([event.event for event in upload.events], upload.resend_complete) for upload in self.stream.uploads()]
+        self.assertEqual(sent, [([old.event], True)])
+        self.assertEqual([list(ack.dropped_carer_ids) for ack in self.stream.acks()], [[CARER]])
+        self.assertEqual((end.outcome, end.reason), ("refused", "CARER_LEFT"))
+
     def test_a_device_without_events_says_so(self):
         self.sync(pb.SyncResponse(started=pb.Started(resend_events=True)), end=CUT)
         self.assertEqual([(len(upload.events), upload.resend_complete) for upload in self.stream.uploads()],
