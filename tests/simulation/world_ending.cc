@@ -142,14 +142,14 @@ void SimulatedWorld::MakeFollowersMissRemovals() {
   }
 }
 
-// Those whose carer left meanwhile are no followers any more.
+// Those whose carer left meanwhile are refused by now.
 void SimulatedWorld::CheckFollowers(std::vector<SimulatedStream*>& followers) {
   std::erase_if(followers, [this](SimulatedStream* follower) {
-    if (!follower->server_open() && base::Reason(*follower->end()) == "CARER_LEFT") return true;
-    if (WhyRefused(devices_[follower->device()], follower->facts().identity.carer) != "CARER_LEFT") return false;
-    Count("follower whose carer left");
-    follower->HalfClose();
-    return true;
+    const bool left = WhyRefused(devices_[follower->device()], follower->facts().identity.carer) == "CARER_LEFT";
+    const bool ended = !follower->server_open() && base::Reason(*follower->end()) == "CARER_LEFT";
+    if (left && !ended) Fail("a follower whose carer left is not refused");
+    if (ended) Count("follower whose carer left");
+    return ended;
   });
   for (const SimulatedStream* follower : followers) {
     if (!fault_.empty()) return;
