@@ -22,8 +22,9 @@ namespace {
 
 constexpr int kChangedRecords = 5;
 constexpr int kChangesOfMessage = 100;
-// Only a server that hangs meets it.
+// Only a server that hangs meets these: of a call, of a fan-out.
 constexpr std::chrono::seconds kDeadline{120};
+constexpr absl::Duration kFanOutPatience = absl::Hours(3);
 
 std::string CarerName(int i) { return absl::StrCat("group/carer/", i); }
 std::string ServiceUserName(int i) { return absl::StrCat("group/service-user/", i); }
@@ -119,18 +120,21 @@ class Bystanders {
     return others;
   }
 
-  // Rounds until the fan-out is through or the time is over, where there is a fan-out; else until the time is over. The
+  // Rounds until the fan-out is through, where there is one, however long that takes; else until the time is over. The
   // first call is without one: the others are compared with it.
   absl::Status Run(const std::string& name, bool fan_out) {
     Phase& phase = stage_.report.AddPhase(name);
     uint64_t& others = phase.sums["commits of the group's fan-out"];
-    const Deadline deadline(stage_.options.duration);
+    const Deadline deadline(fan_out ? kFanOutPatience : stage_.options.duration);
+    bool through = false;
     while (!deadline.passed()) {
       ASSIGN_OR_RETURN(const uint64_t between, ChangeAll());
-      if (fan_out && between == 0) break;
+      through = fan_out && between == 0;
+      if (through) break;
       others += between;
       stage_.report.Measure(phase, [&] { stage_.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
     }
+    if (fan_out && !through) stage_.faults.Add(absl::StrCat(name, ": the fan-out does not come to an end"));
     if (fan_out != (others > 0)) {
       stage_.faults.Add(absl::StrCat(name, ": ", others, " commits of others, where a fan-out was ",
                                      fan_out ? "to be" : "not to be", " under way"));

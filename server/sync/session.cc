@@ -169,7 +169,6 @@ void Session::MakeRows(const v1::Start& start) {
 }
 
 void Session::PrepareRows() {
-  MakeRows(start_);
   from_ = {plan_.after, plan_.rebuild_began, start_.data_level()};
   rebuild_number_ = plan_.rebuild_number;
   announce_rebuild_ = plan_.new_copy;

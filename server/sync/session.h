@@ -245,9 +245,9 @@ class Session {
   // Notes what the device is to send again.
   void NoteLostEvents();
 
+  // The rows of this session, from what was loaded.
   void MakeRows(const v1::Start& start);
-  // Makes the rows of this session, and takes the plan up in the device's copy: the token in `start` replaces what is
-  // recorded, downwards too.
+  // Takes the plan up in them, in the device's copy: the token in `start` replaces what is recorded, downwards too.
   void PrepareRows();
   void BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason);
   void WriteBegin(storage::Durability durability);

@@ -4,14 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/base/keys.h"
 #include "server/base/sha256.h"
 #include "tests/simulation/oracle.h"
 
 namespace caresync::simulation {
 namespace {
-
-namespace keys = base::keys;
 
 EventKey KeyOfEvent(const SentEvent& event) { return {event.event_id, event.bytes}; }
 

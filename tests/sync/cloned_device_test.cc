@@ -73,15 +73,18 @@ class ClonedDeviceTest : public testing::Test {
     return syncs.ok() && syncs->syncs_size() > 0 ? syncs->syncs(0) : v1::SyncSummary();
   }
 
-  void ClearCloned() {
+  void Update(v1::UpdateDeviceRequest request) {
     devices::DeviceRegistry registry(engine_.store(), engine_.clock(), engine_.executor());
-    v1::UpdateDeviceRequest request;
     request.set_device_uuid(kDevice.ToString());
-    request.set_clear_cloned(true);
-    std::optional<absl::Status> cleared;
-    registry.Update(kTenant, request, [&cleared](const absl::Status& status) { cleared = status; });
+    std::optional<absl::Status> updated;
+    registry.Update(kTenant, request, [&updated](const absl::Status& status) { updated = status; });
     engine_.executor().RunAll();
-    ASSERT_TRUE(cleared.has_value() && cleared->ok());
+    ASSERT_TRUE(updated.has_value() && updated->ok());
+  }
+  void ClearCloned() {
+    v1::UpdateDeviceRequest request;
+    request.set_clear_cloned(true);
+    Update(std::move(request));
   }
 
   fakes::Engine engine_;
@@ -111,6 +114,23 @@ TEST_F(ClonedDeviceTest, TakeOversPastTheBoundRefuseBothPhonesUntilAPersonClears
   EXPECT_FALSE(again->end().has_value());
   ASSERT_FALSE(again->received().empty());
   EXPECT_TRUE(again->received().front().has_caught_up());
+}
+
+// The first one acks what both are to drop: the server knows of one device.
+TEST_F(ClonedDeviceTest, BothPhonesDropTheCopyOfACarerWhoIsNoUserAnyMore) {
+  fakes::TestDevice first(kDevice);
+  ASSERT_TRUE(fakes::SyncDevice(server_, kTenant, first, carer_, v1::SYNC_TYPE_STANDARD).ok());
+  ASSERT_FALSE(first.of(carer_).in_use.empty());
+  fakes::TestDevice second = first;
+  TakeOverPastTheBound();
+  v1::UpdateDeviceRequest nobody;
+  nobody.set_set_users(true);
+  Update(std::move(nobody));
+  for (fakes::TestDevice* phone : {&first, &second}) {
+    const absl::Status end = fakes::SyncDevice(server_, kTenant, *phone, carer_, v1::SYNC_TYPE_STANDARD);
+    EXPECT_EQ(base::Reason(end), "DEVICE_CLONED");
+    EXPECT_TRUE(phone->of(carer_).in_use.empty()) << (phone == &first ? "first" : "second");
+  }
 }
 
 // Nothing is certified for a UUID that two phones share: not even what the take-over that showed it would bring.
