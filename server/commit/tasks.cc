@@ -148,6 +148,7 @@ void TaskRunner::Stop() {
   stopped_ = true;
   for (const auto& [tenant, tasks] : tenants_) {
     if (tasks.timer != 0) executor_.Cancel(tasks.timer);
+    if (tasks.rest != 0) executor_.Cancel(tasks.rest);
   }
   tenants_.clear();
 }
@@ -254,12 +255,32 @@ void TaskRunner::EndRound(const base::TenantId& tenant, std::optional<absl::Time
 void TaskRunner::RunFrom(const base::TenantId& tenant, TaskKeys keys, size_t place) {
   if (stopped()) return;
   if (place == keys->size()) return RunRound(tenant);
+  // When the step's own work began: what it waited for others is theirs.
+  auto began = std::make_shared<absl::Duration>(clock_.Monotonic());
   sequencer_.Submit(
-      tenant, [this, keys, place](Transaction& transaction) { return RunStep(transaction, (*keys)[place]); },
-      [this, tenant, keys, place](const absl::StatusOr<Committed>& done) {
+      tenant,
+      [this, keys, place, began](Transaction& transaction) {
+        *began = clock_.Monotonic();
+        return RunStep(transaction, (*keys)[place]);
+      },
+      [this, tenant, keys, place, began](const absl::StatusOr<Committed>& done) {
         if (!done.ok()) return PutOff(tenant, keys, place, done.status());
-        RunFrom(tenant, keys, place + 1);
+        RestAndRunFrom(clock_.Monotonic() - *began, tenant, keys, place + 1);
       });
+}
+
+void TaskRunner::RestAndRunFrom(absl::Duration rest, const base::TenantId& tenant, TaskKeys keys, size_t place) {
+  if (rest <= absl::ZeroDuration()) return RunFrom(tenant, std::move(keys), place);
+  storage::MutexLock lock(mutex_);
+  if (stopped_) return;
+  tenants_[tenant].rest = executor_.PostAfter(rest, [this, tenant, keys, place] {
+    {
+      storage::MutexLock lock(mutex_);
+      if (stopped_) return;
+      tenants_[tenant].rest = 0;
+    }
+    RunFrom(tenant, keys, place);
+  });
 }
 
 absl::Status TaskRunner::RunStep(Transaction& transaction, const std::string& key) {

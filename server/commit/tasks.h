@@ -42,6 +42,9 @@ using TaskStep = std::function<absl::Status(Transaction& transaction, const std:
 // every limits::kTaskRetryMost.
 enum class TaskWaiters { kNone, kSome };
 
+// After each step a tenant's tasks rest for as long as the step took, so that a large fan-out leaves at least half of a
+// core, and of the disk, to everybody else.
+//
 // Thread-safe. Everything given to the constructor must outlive it. Destroy it only when the executor runs no more of
 // its work.
 class TaskRunner {
@@ -70,6 +73,8 @@ class TaskRunner {
     // When tasks are looked for next, and by which timer (0: by none, it is on its way already).
     absl::Time wake = absl::InfiniteFuture();
     base::TimerId timer = 0;
+    // The timer of a rest between two steps; 0: there is none.
+    base::TimerId rest = 0;
   };
   struct Kind {
     TaskStep step;
@@ -95,6 +100,9 @@ class TaskRunner {
   void BreakOff(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   // Runs keys[place] and what follows it, each after the one before.
   void RunFrom(const base::TenantId& tenant, TaskKeys keys, size_t place) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same after `rest`.
+  void RestAndRunFrom(absl::Duration rest, const base::TenantId& tenant, TaskKeys keys, size_t place)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void PutOff(const base::TenantId& tenant, TaskKeys keys, size_t place, const absl::Status& why)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status RunStep(Transaction& transaction, const std::string& key) ABSL_LOCKS_EXCLUDED(mutex_);
