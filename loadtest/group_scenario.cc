@@ -138,7 +138,8 @@ class Bystanders {
       others += between;
       stage_.report.Measure(phase, [&] { stage_.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
     }
-    if (fan_out && !through) stage_.faults.Add(absl::StrCat(name, ": the fan-out does not come to an end"));
+    if (fan_out && !through && !StopWished())
+      stage_.faults.Add(absl::StrCat(name, ": the fan-out does not come to an end"));
     if (fan_out != (others > 0)) {
       stage_.faults.Add(absl::StrCat(name, ": ", others, " commits of others, where a fan-out was ",
                                      fan_out ? "to be" : "not to be", " under way"));

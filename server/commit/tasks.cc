@@ -256,7 +256,7 @@ void TaskRunner::RunFrom(const base::TenantId& tenant, TaskKeys keys, size_t pla
   if (stopped()) return;
   if (place == keys->size()) return RunRound(tenant);
   // When the step's own work began: what it waited for others is theirs.
-  auto began = std::make_shared<absl::Duration>(clock_.Monotonic());
+  auto began = std::make_shared<absl::Duration>();
   sequencer_.Submit(
       tenant,
       [this, keys, place, began](Transaction& transaction) {

@@ -14,10 +14,7 @@ namespace caresync::sync {
 void Session::NoteOwnCopy() {
   // A restore may have taken back that the device has this copy, or the phone itself was put back.
   if (start_.resume_token().empty()) return;
-  // That two phones use its UUID is no reason to drop anything; what else forbids the copy is, on both of them.
-  std::optional<store::Device> device = facts_->rows.rows.device;
-  if (device.has_value()) device->set_cloned(false);
-  if (WhyNotPermitted(device, identity_.carer, facts_->carer_left).ok()) return;
+  if (WhyNotHeld(facts_->rows.rows.device, identity_.carer, facts_->carer_left).ok()) return;
   std::vector<std::string>& drops = facts_->pending_drops;
   const std::string carer = identity_.carer.ToString();
   if (std::find(drops.begin(), drops.end(), carer) == drops.end()) drops.push_back(carer);

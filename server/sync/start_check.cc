@@ -102,12 +102,16 @@ absl::Status CheckStart(const SessionIdentity& identity, const v1::Start& start)
   return CheckCleanLosesNothing(start);
 }
 
-absl::Status WhyNotPermitted(const std::optional<store::Device>& device, const base::Uuid& carer, bool carer_left) {
+absl::Status WhyNotHeld(const std::optional<store::Device>& device, const base::Uuid& carer, bool carer_left) {
   if (carer_left) return errors::CarerLeft();
   if (!device.has_value()) return absl::OkStatus();
   if (device->blocked()) return errors::DeviceBlocked();
-  if (device->cloned()) return errors::DeviceCloned();
   return devices::IsUser(*device, carer) ? absl::OkStatus() : errors::CarerNotAUser(carer.ToString());
+}
+
+absl::Status WhyNotPermitted(const std::optional<store::Device>& device, const base::Uuid& carer, bool carer_left) {
+  const bool cloned = !carer_left && device.has_value() && !device->blocked() && device->cloned();
+  return cloned ? errors::DeviceCloned() : WhyNotHeld(device, carer, carer_left);
 }
 
 absl::Status WhyTooOld(const store::Tenant& tenant, std::string_view app_version) {

@@ -60,7 +60,10 @@ struct StartFacts {
 };
 
 // Whether the carer may hold a copy on the device. `device`: nullopt where it is becoming known by the carer's sync.
-// Errors: DEVICE_BLOCKED, DEVICE_CLONED, CARER_LEFT, CARER_NOT_A_USER.
+// Errors: DEVICE_BLOCKED, CARER_LEFT, CARER_NOT_A_USER.
+absl::Status WhyNotHeld(const std::optional<store::Device>& device, const base::Uuid& carer, bool carer_left);
+
+// The same of downloading: also DEVICE_CLONED, which is no reason to drop what is held.
 absl::Status WhyNotPermitted(const std::optional<store::Device>& device, const base::Uuid& carer, bool carer_left);
 
 // APP_TOO_OLD where the app is below the tenant's least version.

@@ -3,7 +3,6 @@
 #define CARESYNC_TESTS_INTEGRATION_CLIENT_H_
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,14 +16,10 @@
 #include "grpcpp/grpcpp.h"
 #include "server/access/identity.h"
 #include "server/access/signing_key.h"
+#include "tests/integration/call_errors.h"
 #include "tests/integration/server_process.h"
 
 namespace caresync::integration {
-
-// The stable reason of an error; empty where it has none.
-std::string ReasonOf(const grpc::Status& status);
-// How long the server said to wait before coming back; nullopt where it said nothing.
-std::optional<absl::Duration> RetryDelayOf(const grpc::Status& status);
 
 // Who calls; valid for an hour unless it says otherwise.
 access::Identity As(access::Role role, std::string_view tenant, std::string_view subject = "test");

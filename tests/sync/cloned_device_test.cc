@@ -8,10 +8,8 @@
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/devices/device_registry.h"
-#include "server/devices/report.h"
-#include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
-#include "server/sync/unrecorded_ends.h"
+#include "tests/fakes/device_report.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -40,37 +38,38 @@ class ClonedDeviceTest : public testing::Test {
     return peer;
   }
 
-  // Each takes the one before it over; the last one is that too many.
-  std::unique_ptr<fakes::ScriptedPeer> TakeOverPastTheBound() {
+  // Each takes the one before it over, so often; the last one.
+  std::unique_ptr<fakes::ScriptedPeer> TakeOver(size_t times) {
     std::unique_ptr<fakes::ScriptedPeer> open = Start();
-    for (size_t i = 0; i <= base::limits::kTakeOversInAnHour; ++i) open = Start();
+    for (size_t i = 0; i < times; ++i) open = Start();
     return open;
   }
+  std::unique_ptr<fakes::ScriptedPeer> TakeOverPastTheBound() { return TakeOver(base::limits::kTakeOversInAnHour + 1); }
 
-  v1::SyncRequest UploadOfOne() {
+  // A sync that brings one event, until nothing moves any more.
+  std::unique_ptr<fakes::ScriptedPeer> UploadOne() {
     v1::CareEvent event;
     event.mutable_occurred_time()->set_seconds(absl::ToUnixSeconds(engine_.clock().Now()));
     event.set_service_user_id(records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_SERVICE_USER, "p1").ToString());
     event.mutable_note()->set_text("all well");
     device_.Record(carer_, std::move(event), engine_.random());
-    return device_.Uploads(carer_).front();
+    auto peer = std::make_unique<fakes::ScriptedPeer>(server_, SessionIdentity{kTenant, kDevice, carer_});
+    peer->Say(device_.Start(carer_, v1::SYNC_TYPE_STANDARD));
+    for (v1::SyncRequest& upload : device_.Uploads(carer_)) peer->Say(std::move(upload));
+    peer->Settle();
+    return peer;
   }
 
   v1::Device Report() {
-    v1::GetDeviceRequest request;
-    request.set_device_uuid(kDevice.ToString());
-    const auto device = devices::GetDevice(*engine_.Snapshot(), kTenant, request,
-                                           {.syncs = SyncsOf(server_.parts()), .now = engine_.clock().Now()});
-    EXPECT_TRUE(device.ok()) << device.status();
-    return device.value_or(v1::Device());
+    const v1::Device device = fakes::ReportOf(server_, kTenant, kDevice);
+    EXPECT_EQ(device.device_uuid(), kDevice.ToString());
+    return device;
   }
 
   v1::SyncSummary LastSync() {
-    v1::ListSyncsRequest request;
-    request.set_device_uuid(kDevice.ToString());
-    const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, SyncsOf(server_.parts()));
-    EXPECT_TRUE(syncs.ok()) << syncs.status();
-    return syncs.ok() && syncs->syncs_size() > 0 ? syncs->syncs(0) : v1::SyncSummary();
+    const v1::SyncSummary last = fakes::LastSyncOf(server_, kTenant, kDevice);
+    EXPECT_FALSE(last.session_id().empty());
+    return last;
   }
 
   void Update(v1::UpdateDeviceRequest request) {
@@ -152,17 +151,13 @@ TEST_F(ClonedDeviceTest, EventsOfAClonedDeviceAreTakenAndTheReportShowsWhatItIs)
   EXPECT_TRUE(Report().cloned());
   EXPECT_EQ(Report().state(), v1::DEVICE_STATE_BLOCKED);
 
-  const v1::SyncRequest upload = UploadOfOne();
-  fakes::ScriptedPeer peer(server_, {kTenant, kDevice, carer_});
-  peer.Say(device_.Start(carer_, v1::SYNC_TYPE_STANDARD));
-  peer.Say(upload);
-  peer.Settle();
-  ASSERT_EQ(peer.received().size(), 2u);
-  EXPECT_TRUE(peer.received()[0].has_started());
-  EXPECT_EQ(peer.received()[0].started().drop_now_carer_ids_size(), 0);
-  EXPECT_EQ(peer.received()[1].upload_result().results(0).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
-  ASSERT_TRUE(peer.end().has_value());
-  EXPECT_EQ(base::Reason(*peer.end()), "DEVICE_CLONED");
+  const std::unique_ptr<fakes::ScriptedPeer> peer = UploadOne();
+  ASSERT_EQ(peer->received().size(), 2u);
+  EXPECT_TRUE(peer->received()[0].has_started());
+  EXPECT_EQ(peer->received()[0].started().drop_now_carer_ids_size(), 0);
+  EXPECT_EQ(peer->received()[1].upload_result().results(0).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
+  ASSERT_TRUE(peer->end().has_value());
+  EXPECT_EQ(base::Reason(*peer->end()), "DEVICE_CLONED");
   EXPECT_EQ(LastSync().outcome(), v1::SYNC_OUTCOME_REFUSED);
   EXPECT_EQ(LastSync().events_accepted(), 1u);
   EXPECT_TRUE(Report().cloned());
@@ -174,20 +169,15 @@ TEST_F(ClonedDeviceTest, EventsOfAClonedDeviceAreTakenAndTheReportShowsWhatItIs)
 
 // The take-over that is one too many may itself bring events: they are taken before it is refused.
 TEST_F(ClonedDeviceTest, EventsOfTheTakeOverPastTheBoundAreTaken) {
-  std::unique_ptr<fakes::ScriptedPeer> open = Start();
-  for (size_t i = 0; i < base::limits::kTakeOversInAnHour; ++i) open = Start();
+  const std::unique_ptr<fakes::ScriptedPeer> open = TakeOver(base::limits::kTakeOversInAnHour);
   ASSERT_FALSE(open->end().has_value());
   EXPECT_FALSE(Report().cloned());
 
-  const v1::SyncRequest upload = UploadOfOne();
-  fakes::ScriptedPeer peer(server_, {kTenant, kDevice, carer_});
-  peer.Say(device_.Start(carer_, v1::SYNC_TYPE_STANDARD));
-  peer.Say(upload);
-  peer.Settle();
-  ASSERT_EQ(peer.received().size(), 2u);
-  EXPECT_EQ(peer.received()[1].upload_result().results(0).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
-  ASSERT_TRUE(peer.end().has_value());
-  EXPECT_EQ(base::Reason(*peer.end()), "DEVICE_CLONED");
+  const std::unique_ptr<fakes::ScriptedPeer> peer = UploadOne();
+  ASSERT_EQ(peer->received().size(), 2u);
+  EXPECT_EQ(peer->received()[1].upload_result().results(0).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
+  ASSERT_TRUE(peer->end().has_value());
+  EXPECT_EQ(base::Reason(*peer->end()), "DEVICE_CLONED");
   EXPECT_TRUE(Report().cloned());
 }
 

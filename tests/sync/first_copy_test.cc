@@ -8,12 +8,11 @@
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
-#include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
 #include "server/service_users/care_plans.h"
 #include "server/sync/resume_token.h"
 #include "server/sync/session_driver.h"
-#include "server/sync/unrecorded_ends.h"
+#include "tests/fakes/device_report.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -69,12 +68,7 @@ class FirstCopyTest : public testing::Test {
     ASSERT_TRUE(device_.faults().empty()) << device_.faults().front();
   }
 
-  v1::SyncSummary LastSync() {
-    v1::ListSyncsRequest request;
-    request.set_device_uuid(kDevice.ToString());
-    const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, SyncsOf(server_.parts()));
-    return syncs.ok() && syncs->syncs_size() > 0 ? syncs->syncs(0) : v1::SyncSummary();
-  }
+  v1::SyncSummary LastSync() { return fakes::LastSyncOf(server_, kTenant, kDevice); }
 
   fakes::Engine engine_;
   fakes::SyncServer server_{engine_};

@@ -8,12 +8,10 @@
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
-#include "server/devices/report.h"
-#include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
 #include "server/roster/apply_changes.h"
 #include "server/sync/policy.h"
-#include "server/sync/unrecorded_ends.h"
+#include "tests/fakes/device_report.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -77,20 +75,9 @@ class SessionDriverTest : public testing::Test {
     peer.Settle();
   }
 
-  v1::Device Report() {
-    v1::GetDeviceRequest request;
-    request.set_device_uuid(kDevice.ToString());
-    const auto device = devices::GetDevice(*engine_.Snapshot(), kTenant, request,
-                                           {.syncs = SyncsOf(server_.parts()), .now = engine_.clock().Now()});
-    return device.ok() ? *device : v1::Device();
-  }
+  v1::Device Report() { return fakes::ReportOf(server_, kTenant, kDevice); }
 
-  v1::SyncSummary LastSync() {
-    v1::ListSyncsRequest request;
-    request.set_device_uuid(kDevice.ToString());
-    const auto syncs = devices::ListSyncs(*engine_.Snapshot(), kTenant, request, SyncsOf(server_.parts()));
-    return syncs.ok() && syncs->syncs_size() > 0 ? syncs->syncs(0) : v1::SyncSummary();
-  }
+  v1::SyncSummary LastSync() { return fakes::LastSyncOf(server_, kTenant, kDevice); }
 
   int visits_ = 0;
   fakes::Engine engine_;

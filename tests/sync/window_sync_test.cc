@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "server/base/errors.h"
-#include "server/devices/report.h"
 #include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
 #include "server/sync/session_driver.h"
 #include "server/sync/unrecorded_ends.h"
 #include "server/tenants/tenants.h"
+#include "tests/fakes/device_report.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -87,12 +87,9 @@ class WindowSyncTest : public testing::Test {
   v1::EventResult ResultOfRecorded() { return device_.of(carer_).results[recorded_]; }
   size_t Held() { return device_.of(carer_).in_use.size(); }
   v1::Device Report() {
-    v1::GetDeviceRequest request;
-    request.set_device_uuid(kDevice.ToString());
-    const auto device = devices::GetDevice(*engine_.Snapshot(), kTenant, request,
-                                           {.syncs = SyncsOf(server_.parts()), .now = engine_.clock().Now()});
-    EXPECT_TRUE(device.ok()) << device.status();
-    return device.value_or(v1::Device());
+    const v1::Device device = fakes::ReportOf(server_, kTenant, kDevice);
+    EXPECT_EQ(device.device_uuid(), kDevice.ToString());
+    return device;
   }
 
   fakes::Engine engine_;

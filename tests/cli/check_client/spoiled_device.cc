@@ -7,11 +7,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "server/base/proto_time.h"
 #include "server/base/random.h"
 #include "server/base/uuid.h"
+#include "tests/integration/call_errors.h"
 #include "tools/caresync/errors.h"
 
 namespace caresync::cli::check {
@@ -43,14 +42,6 @@ void WriteAnew(v1::Upsert& upsert) {
   v1::Visit visit;
   visit.ParseFromString(upsert.payload());
   upsert.set_payload(visit.SerializeAsString());
-}
-
-absl::Duration RetryDelayOf(const grpc::Status& status) {
-  google::rpc::Status details;
-  details.ParseFromString(status.error_details());
-  google::rpc::RetryInfo retry;
-  for (const google::protobuf::Any& detail : details.details()) detail.UnpackTo(&retry);
-  return absl::Seconds(retry.retry_delay().seconds());
 }
 
 // What is left of a stream that was cut while nobody looked.
@@ -134,7 +125,8 @@ void SpoiledDevice::Sync(const Step& step) {
   const grpc::Status status = RunStream(step);
   const std::string reason = ErrorReason(errors::FromCall(status, address_));
   const bool goes_away = reason == "SHUTTING_DOWN";
-  if (goes_away && Has(Fault::kReconnectsByRetryInfo)) absl::SleepFor(RetryDelayOf(status));
+  if (goes_away && Has(Fault::kReconnectsByRetryInfo))
+    absl::SleepFor(integration::RetryDelayOf(status).value_or(absl::ZeroDuration()));
   const bool again = goes_away && (Has(Fault::kReconnectsAtOnce) || Has(Fault::kReconnectsByRetryInfo));
   if (again || (reason == "SESSION_TAKEN_OVER" && Has(Fault::kStartsAgainWhenTakenOver))) RunStream(step);
 }
