@@ -1,15 +1,19 @@
 // Devices whose carers are in no group, while a large group of others is set up, changed and dissolved.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "caresync/v1/service_users.grpc.pb.h"
+#include "loadtest/group_member.h"
 #include "loadtest/rota_changer.h"
 #include "loadtest/scenarios.h"
 #include "loadtest/slowdown.h"
@@ -25,14 +29,14 @@ constexpr int kChangesOfMessage = 100;
 // Only a server that hangs meets these: of a call, of a fan-out.
 constexpr std::chrono::seconds kDeadline{120};
 constexpr absl::Duration kFanOutPatience = absl::Hours(3);
-// A fan-out that committed nothing for so long is through: its steps take a few hundredths of a second.
-constexpr absl::Duration kFanOutSilence = absl::Seconds(1);
+// Between two rounds, so that it is not the rounds that keep the server busy.
+constexpr absl::Duration kRoundPause = absl::Milliseconds(100);
 
 std::string CarerName(int i) { return absl::StrCat("group/carer/", i); }
 std::string ServiceUserName(int i) { return absl::StrCat("group/service-user/", i); }
 
-// The group, its carers and the service users that they may see through it. The model knows none of them: no device is
-// theirs.
+// The group, its carers and the service users that they may see through it. The model knows none of them: of them only
+// two have a phone.
 class LargeGroup {
  public:
   LargeGroup(Stage& stage, RotaFeed& feed) : stage_(stage), feed_(feed) {}
@@ -40,10 +44,10 @@ class LargeGroup {
   // Makes carers, service users and the group, which has no members yet and sees all these service users.
   absl::Status Prepare() {
     ASSIGN_OR_RETURN(const std::string group, PutMembers(stage_.options.group_carers, /*dissolved=*/false));
-    RETURN_IF_ERROR(Apply(stage_.options.group_carers, [](int i, v1::RosterChange& change) {
-                      change.set_external_id(CarerName(i));
-                      change.mutable_carer()->set_name(absl::StrCat("Member ", i));
-                    }).status());
+    ASSIGN_OR_RETURN(carers_, Apply(stage_.options.group_carers, [](int i, v1::RosterChange& change) {
+                       change.set_external_id(CarerName(i));
+                       change.mutable_carer()->set_name(absl::StrCat("Member ", i));
+                     }));
     ASSIGN_OR_RETURN(const std::vector<std::string> service_users,
                      Apply(stage_.options.group_service_users, [](int i, v1::RosterChange& change) {
                        change.set_external_id(ServiceUserName(i));
@@ -52,6 +56,11 @@ class LargeGroup {
     for (const std::string& service_user : service_users) RETURN_IF_ERROR(GiveAccess(service_user, group));
     return absl::OkStatus();
   }
+
+  // That of the last change.
+  base::Revision revision() const { return revision_; }
+  // The record IDs of its carers, once they are made.
+  const std::vector<std::string>& carers() const { return carers_; }
 
   // The group's members are the carers from `first` on. Gives the group's record ID.
   absl::StatusOr<std::string> PutMembers(int first, bool dissolved) {
@@ -78,6 +87,7 @@ class LargeGroup {
         fill(i, change);
       }
       ASSIGN_OR_RETURN(const v1::ApplyChangesResponse response, feed_.Apply(request));
+      revision_ = response.commit().revision();
       for (const v1::ChangeResult& result : response.results()) {
         if (result.record_id().empty()) {
           return absl::InternalError(absl::StrCat("a change of the group was not taken: ", result.error().message()));
@@ -103,6 +113,48 @@ class LargeGroup {
 
   Stage& stage_;
   RotaFeed& feed_;
+  std::vector<std::string> carers_;
+  base::Revision revision_ = 0;
+};
+
+// Two phones of the group's carers: one who leaves when half of them do, and one who stays until it is dissolved. A
+// fan-out is through when both may sync, and did what it was for when they hold what they may see then.
+class Members {
+ public:
+  static absl::StatusOr<Members> Make(Stage& stage, const LargeGroup& group) {
+    ASSIGN_OR_RETURN(std::unique_ptr<GroupMember> leaves, GroupMember::Make(stage, group.carers().front()));
+    ASSIGN_OR_RETURN(std::unique_ptr<GroupMember> stays, GroupMember::Make(stage, group.carers().back()));
+    return Members(stage, {std::move(leaves), std::move(stays)});
+  }
+
+  void BeginSync() {
+    for (size_t i = 0; i < phones_.size(); ++i) {
+      synced_[i] = false;
+      phones_[i]->BeginSync();
+    }
+  }
+  absl::StatusOr<bool> HaveSynced() {
+    for (size_t i = 0; i < phones_.size(); ++i) {
+      if (synced_[i]) continue;
+      ASSIGN_OR_RETURN(synced_[i], phones_[i]->HasSynced());
+    }
+    return synced_[0] && synced_[1];
+  }
+  // How many service users each must hold, beside the carer itself.
+  void Check(const std::string& phase, size_t leaves, size_t stays) const {
+    for (const auto& [phone, expected] : {std::pair(phones_[0].get(), leaves), std::pair(phones_[1].get(), stays)}) {
+      if (phone->held() == expected + 1) continue;
+      stage_.faults.Add(absl::StrCat(phase, ": a member holds ", phone->held(), " records, not ", expected + 1));
+    }
+  }
+
+ private:
+  using Phones = std::array<std::unique_ptr<GroupMember>, 2>;
+  Members(Stage& stage, Phones phones) : stage_(stage), phones_(std::move(phones)) {}
+
+  Stage& stage_;
+  Phones phones_;
+  std::array<bool, 2> synced_ = {false, false};
 };
 
 // Rounds of changes and deltas, which tell from the revisions that their changes got what else was committed.
@@ -122,39 +174,48 @@ class Bystanders {
     return others;
   }
 
-  // Rounds until the fan-out is through, where there is one, however long that takes; else until the time is over. The
-  // first call is without one: the others are compared with it.
-  absl::Status Run(const std::string& name, bool fan_out) {
+  // Rounds while nothing else goes on, until the time is over. The other phases are compared with it.
+  absl::Status RunQuietly() {
+    Phase& phase = stage_.report.AddPhase("quiet");
+    const Deadline deadline(stage_.options.duration);
+    while (!deadline.passed()) RETURN_IF_ERROR(RunRound(phase));
+    if (OthersIn(phase) > 0) stage_.faults.Add(absl::StrCat("quiet: ", OthersIn(phase), " commits of others"));
+    quiet_ = &phase;
+    return absl::OkStatus();
+  }
+
+  // Rounds until the fan-out that has begun is through, as the members see it, however long that takes.
+  absl::Status RunUntilThrough(const std::string& name, Members& members) {
     Phase& phase = stage_.report.AddPhase(name);
-    uint64_t& others = phase.sums["commits of the group's fan-out"];
-    const Deadline deadline(fan_out ? kFanOutPatience : stage_.options.duration);
-    Deadline silence(kFanOutSilence);
+    const Deadline patience(kFanOutPatience);
+    members.BeginSync();
     bool through = false;
-    while (!deadline.passed()) {
-      ASSIGN_OR_RETURN(const uint64_t between, ChangeAll());
-      if (between > 0) silence = Deadline(kFanOutSilence);
-      through = fan_out && silence.passed();
-      if (through) break;
-      others += between;
-      stage_.report.Measure(phase, [&] { stage_.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
+    while (!through && !patience.passed() && !StopWished()) {
+      RETURN_IF_ERROR(RunRound(phase));
+      ASSIGN_OR_RETURN(through, members.HaveSynced());
     }
-    if (fan_out && !through && !StopWished())
-      stage_.faults.Add(absl::StrCat(name, ": the fan-out does not come to an end"));
-    if (fan_out != (others > 0)) {
-      stage_.faults.Add(absl::StrCat(name, ": ", others, " commits of others, where a fan-out was ",
-                                     fan_out ? "to be" : "not to be", " under way"));
-    }
-    if (!fan_out) quiet_ = &phase;
+    if (!through && !StopWished()) stage_.faults.Add(absl::StrCat(name, ": the fan-out does not come to an end"));
+    if (OthersIn(phase) == 0) stage_.faults.Add(absl::StrCat(name, ": no fan-out was under way"));
     if (stage_.options.slowest_delta.has_value()) {
       CheckSlowdown(*quiet_, phase, *stage_.options.slowest_delta, stage_.faults);
     }
     return absl::OkStatus();
   }
 
-  // The group's own changes are none of others.
-  void Forget() { last_ = 0; }
+  // What is committed from then on is the fan-out's.
+  void CountFrom(base::Revision revision) { last_ = revision; }
 
  private:
+  static uint64_t& OthersIn(Phase& phase) { return phase.sums["commits of the group's fan-out"]; }
+
+  absl::Status RunRound(Phase& phase) {
+    ASSIGN_OR_RETURN(const uint64_t between, ChangeAll());
+    OthersIn(phase) += between;
+    stage_.report.Measure(phase, [&] { stage_.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
+    absl::SleepFor(kRoundPause);
+    return absl::OkStatus();
+  }
+
   Stage& stage_;
   RotaFeed& feed_;
   PrivateVisits visits_;
@@ -172,18 +233,22 @@ absl::Status RunGroup(Stage& stage) {
   RETURN_IF_ERROR(bystanders.ChangeAll().status());
   Phase& first = stage.report.AddPhase("new visits");
   stage.report.Measure(first, [&] { stage.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, first.syncs); });
-  RETURN_IF_ERROR(bystanders.Run("quiet", /*fan_out=*/false));
+  RETURN_IF_ERROR(bystanders.RunQuietly());
 
-  const auto change = [&](const std::string& name, int first_member, bool dissolved) -> absl::Status {
+  ASSIGN_OR_RETURN(Members members, Members::Make(stage, group));
+  const size_t all = static_cast<size_t>(stage.options.group_service_users);
+  const auto change = [&](const std::string& name, int first_member, bool dissolved, size_t leaver_sees,
+                          size_t stayer_sees) -> absl::Status {
     RETURN_IF_ERROR(group.PutMembers(first_member, dissolved).status());
-    bystanders.Forget();
-    RETURN_IF_ERROR(bystanders.ChangeAll().status());
-    return bystanders.Run(name, /*fan_out=*/true);
+    bystanders.CountFrom(group.revision());
+    RETURN_IF_ERROR(bystanders.RunUntilThrough(name, members));
+    if (!StopWished()) members.Check(name, leaver_sees, stayer_sees);
+    return absl::OkStatus();
   };
   const int half = stage.options.group_carers / 2;
-  RETURN_IF_ERROR(change("group set up", 0, false));
-  RETURN_IF_ERROR(change("half leaves", half, false));
-  RETURN_IF_ERROR(change("dissolved", half, true));
+  RETURN_IF_ERROR(change("group set up", 0, false, all, all));
+  RETURN_IF_ERROR(change("half leaves", half, false, 0, all));
+  RETURN_IF_ERROR(change("dissolved", half, true, 0, 0));
   return feed->Close();
 }
 

@@ -129,9 +129,9 @@ Verified TokenVerifier::VerifyAnew(const std::string& token) const {
   const absl::StatusOr<std::optional<absl::Time>> not_before = TimeClaim(*claims, "nbf");
   if (!not_before.ok()) return {not_before.status(), std::nullopt};
   const absl::Time now = clock_.Now();
-  if (not_before->has_value() && now < **not_before) return {NotValid("it is not valid yet"), std::nullopt};
+  if (not_before->has_value() && now < **not_before) return {NotValid("it is not valid yet"), *std::move(identity)};
   if (identity->expires - now > base::limits::kTokenLifetimeMost) {
-    return {base::errors::CredentialLifetimeTooLong(), std::nullopt};
+    return {base::errors::CredentialLifetimeTooLong(), *std::move(identity)};
   }
   if (now >= identity->expires) return {base::errors::CredentialExpired(), *std::move(identity)};
   return {absl::OkStatus(), *std::move(identity)};

@@ -21,7 +21,8 @@
 
 namespace caresync::access {
 
-// What a token proves. `identity` is set also where the token has expired: it still proves whose device calls.
+// What a token proves. `identity` is set also where the token has expired, is not valid yet, or would be for too long:
+// it proves whose device calls all the same.
 struct Verified {
   absl::Status status;
   std::optional<Identity> identity;

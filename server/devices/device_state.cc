@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "server/base/app_version.h"
@@ -18,6 +19,7 @@ using absl::StrCat;
 constexpr char kAskToSync[] = "Ask the carer to open the app, on the internet and ideally on Wi-Fi, and to sync.";
 constexpr char kAskToStay[] =
     "Ask the carer to sync with the app open and the screen on, on the internet and ideally on Wi-Fi.";
+constexpr char kAskToSignIn[] = "The app's credential is not good any more. Ask the carer to sign in again.";
 
 struct View {
   const DeviceRows& rows;
@@ -77,12 +79,18 @@ bool LastCallFailed(const DeviceRows& rows) {
   return rows.call.has_value() && rows.call->state() == v1::CALL_STATE_FAILED;
 }
 
+// What to do about calls that fail.
+const char* WhatHelps(const DeviceRows& rows) {
+  const bool credential = LastCallFailed(rows) && absl::StartsWith(rows.call->reason(), "CREDENTIAL_");
+  return credential ? kAskToSignIn : kAskToStay;
+}
+
 std::optional<Standing> NeverSynced(const View& view) {
   if (view.copy != nullptr && view.copy->last_success_us() != 0) return std::nullopt;
   if (LastCallFailed(view.rows)) {
     return Standing{v1::DEVICE_STATE_NEVER_SYNCED,
                     StrCat("This carer never completed a sync on it, and the last call failed", FailureText(view.rows),
-                           ". ", kAskToStay)};
+                           ". ", WhatHelps(view.rows))};
   }
   return Standing{v1::DEVICE_STATE_NEVER_SYNCED, StrCat("This carer never completed a sync on it. ", kAskToSync)};
 }
@@ -98,7 +106,7 @@ std::optional<Standing> Failing(const View& view) {
   if (failures == 0 && !LastCallFailed(view.rows)) return std::nullopt;
   const std::string calls = failures > 1 ? StrCat("The last ", failures, " calls failed") : "The last call failed";
   return Standing{v1::DEVICE_STATE_FAILING,
-                  StrCat(calls, LastCallFailed(view.rows) ? FailureText(view.rows) : "", ". ", kAskToStay)};
+                  StrCat(calls, LastCallFailed(view.rows) ? FailureText(view.rows) : "", ". ", WhatHelps(view.rows))};
 }
 
 std::optional<Standing> Overdue(const View& view) {

@@ -314,8 +314,11 @@ bool Session::WaitsForDevice() const { return !issued_.empty() || events_settled
 
 bool Session::MayReadBatch() const {
   const bool wanted = more_left_ || permission_asked_ || moved_to_ > read_at_;
-  return wanted && !caught_up_sent_ && !reading_batch_ && (!waiting_ || look_again_) && uploads_.empty() &&
-         events_settled_ >= start_.unsent_events() && issued_.size() < limits::kUnacknowledgedBatches;
+  // What is asked of a device that is caught up is its ack, but where it has dropped the copy: it has nothing to ack.
+  const bool drops_instead = own_drop_told_ && !drops_told_.contains(identity_.carer.ToString());
+  return wanted && (!caught_up_sent_ || drops_instead) && !reading_batch_ && (!waiting_ || look_again_) &&
+         uploads_.empty() && events_settled_ >= start_.unsent_events() &&
+         issued_.size() < limits::kUnacknowledgedBatches;
 }
 
 void Session::ReadOn(const feed::ReadFrom& from) {

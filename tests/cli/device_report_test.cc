@@ -5,12 +5,15 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/cli/server_error.h"
+#include "tools/caresync/errors.h"
 
 namespace caresync::cli {
 namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr uint64_t kMebibyte = uint64_t{1024} * 1024;
 
@@ -80,28 +83,44 @@ Told TellEnd(const absl::Status& status) {
   return {testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
 }
 
+std::string HelpFor(const absl::Status& status) { return TellEnd(status).err; }
+std::string HelpForCall(const grpc::Status& status) { return HelpFor(errors::FromCall(status, "here:1")); }
+
 // Requirement: S10
 TEST(DeviceReport, HelpForAFailedSyncMarksWhatTheEvidencePointsAt) {
-  const std::string no_network = TellEnd(absl::UnavailableError("no route")).err;
-  EXPECT_THAT(no_network, HasSubstr("  [x] be on the internet, ideally on Wi-Fi\n"
-                                    "  [ ] stay in the app until the sync has ended\n"
-                                    "  [ ] keep the screen on\n"));
+  EXPECT_THAT(HelpForCall({grpc::StatusCode::UNAVAILABLE, "no route"}),
+              HasSubstr("  [x] be on the internet, ideally on Wi-Fi\n"
+                        "  [ ] stay in the app until the sync has ended\n"
+                        "  [ ] keep the screen on\n"));
   // The stream was there, and then nothing came: it may have been each of the three.
   const std::string unsure =
       "  [?] be on the internet, ideally on Wi-Fi\n"
       "  [?] stay in the app until the sync has ended\n"
       "  [?] keep the screen on\n";
-  EXPECT_THAT(TellEnd(absl::DeadlineExceededError("too slow")).err, HasSubstr(unsure));
-  EXPECT_THAT(TellEnd(absl::AbortedError("taken over")).err, HasSubstr(unsure));
-  const std::string other = TellEnd(absl::InternalError("damaged")).err;
-  EXPECT_THAT(other, HasSubstr("  [ ] be on the internet, ideally on Wi-Fi\n"
-                               "  [ ] stay in the app until the sync has ended\n"
-                               "  [ ] keep the screen on\n"));
+  EXPECT_THAT(HelpForCall({grpc::StatusCode::DEADLINE_EXCEEDED, "too slow"}), HasSubstr(unsure));
+  for (const char* reason : {"DEVICE_SILENT", "DEVICE_NOT_READING"}) {
+    EXPECT_THAT(HelpForCall(ServerError(grpc::StatusCode::DEADLINE_EXCEEDED, reason, "")), HasSubstr(unsure)) << reason;
+  }
+}
+
+// Requirement: S10
+TEST(DeviceReport, AServerOrAStoreThatSaysWhatIsWrongPointsAtNoneOfTheThree) {
+  const std::string none =
+      "  [ ] be on the internet, ideally on Wi-Fi\n"
+      "  [ ] stay in the app until the sync has ended\n"
+      "  [ ] keep the screen on\n";
+  for (const char* reason : {"SHUTTING_DOWN", "STORE_UNAVAILABLE", "FAN_OUT_UNDER_WAY"}) {
+    EXPECT_THAT(HelpForCall(ServerError(grpc::StatusCode::UNAVAILABLE, reason, "")), HasSubstr(none)) << reason;
+  }
+  EXPECT_THAT(HelpForCall(ServerError(grpc::StatusCode::ABORTED, "SESSION_TAKEN_OVER", "")), Not(HasSubstr("[x]")));
+  EXPECT_THAT(HelpForCall(ServerError(grpc::StatusCode::ABORTED, "SESSION_TAKEN_OVER", "")), Not(HasSubstr("[?]")));
+  EXPECT_THAT(HelpFor(errors::DeviceStoreFailed("device.db", "disk full")), HasSubstr(none));
+  EXPECT_THAT(HelpFor(absl::InternalError("damaged")), HasSubstr(none));
 }
 
 TEST(DeviceReport, ASyncThatIsRefusedOrSucceedsNeedsNoHelp) {
   EXPECT_THAT(TellEnd(absl::OkStatus()).err, IsEmpty());
-  EXPECT_THAT(TellEnd(absl::PermissionDeniedError("no")).err, testing::Not(HasSubstr("keep the screen on")));
+  EXPECT_THAT(TellEnd(absl::PermissionDeniedError("no")).err, Not(HasSubstr("keep the screen on")));
 }
 
 }  // namespace

@@ -3,9 +3,8 @@
 #include <string>
 
 #include "gmock/gmock.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
+#include "tests/cli/server_error.h"
 #include "tools/caresync/error_output.h"
 
 namespace caresync::cli {
@@ -20,14 +19,6 @@ using ::testing::internal::GetCapturedStdout;
 
 constexpr char kSteering[] = "tenant \"\x1b[2J\r\n\x1b]0;owned\x07\" is not known";
 
-grpc::Status ServerError(const std::string& reason, const std::string& message) {
-  google::rpc::ErrorInfo info;
-  info.set_reason(reason);
-  google::rpc::Status details;
-  details.add_details()->PackFrom(info);
-  return {grpc::StatusCode::NOT_FOUND, message, details.SerializeAsString()};
-}
-
 std::string Printed(const absl::Status& status) {
   CaptureStderr();
   PrintError(status);
@@ -35,13 +26,14 @@ std::string Printed(const absl::Status& status) {
 }
 
 TEST(CallErrors, CarryTheServersReason) {
-  const absl::Status status = errors::FromCall(ServerError("TENANT_UNKNOWN", "no tenant"), "here:1");
+  const absl::Status status =
+      errors::FromCall(ServerError(grpc::StatusCode::NOT_FOUND, "TENANT_UNKNOWN", "no tenant"), "here:1");
   EXPECT_EQ(ErrorReason(status), "TENANT_UNKNOWN");
   EXPECT_EQ(status.message(), "no tenant");
 }
 
 TEST(CallErrors, DoNotSteerTheTerminalByWhatTheServerSays) {
-  EXPECT_EQ(Printed(errors::FromCall(ServerError("A\x1b[2J", kSteering), "here:1")),
+  EXPECT_EQ(Printed(errors::FromCall(ServerError(grpc::StatusCode::NOT_FOUND, "A\x1b[2J", kSteering), "here:1")),
             "error: A?[2J: tenant \"?[2J???]0;owned?\" is not known\n");
   // Nor by what something else on that port says.
   const std::string transport =

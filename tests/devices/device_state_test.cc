@@ -90,7 +90,10 @@ TEST_F(DeviceStateTest, IsFailingWhereTheLastCallFailedOrSyncsFailedSinceTheLast
   rows_.call->set_state(v1::CALL_STATE_FAILED);
   rows_.call->set_reason("CREDENTIAL_EXPIRED");
   EXPECT_EQ(State(), v1::DEVICE_STATE_FAILING);
-  EXPECT_THAT(Now().reason, StartsWith("The last call failed (CREDENTIAL_EXPIRED)."));
+  EXPECT_EQ(
+      Now().reason,
+      "The last call failed (CREDENTIAL_EXPIRED). The app's credential is not good any more. Ask the carer to sign "
+      "in again.");
   rows_.report->set_failures_in_a_row(3);
   EXPECT_THAT(Now().reason, StartsWith("The last 3 calls failed (CREDENTIAL_EXPIRED)."));
   rows_.call->set_state(v1::CALL_STATE_UNDER_WAY);
@@ -98,7 +101,8 @@ TEST_F(DeviceStateTest, IsFailingWhereTheLastCallFailedOrSyncsFailedSinceTheLast
   EXPECT_THAT(Now().reason, StartsWith("The last 3 calls failed."));
 }
 
-TEST_F(DeviceStateTest, IsDivergedUntilASyncPutsItRight) {
+TEST_F(DeviceStateTest, ADivergedCopyIsWorseThanAFailedCall) {
+  rows_.call->set_state(v1::CALL_STATE_FAILED);
   copy().set_diverged(true);
   EXPECT_EQ(State(), v1::DEVICE_STATE_DIVERGED);
 }

@@ -38,6 +38,8 @@ class ServedEdge {
 
   fakes::FaultyStore& store() { return store_; }
   Server& server() { return *server_; }
+  // The streams of devices that are open.
+  OpenCalls& sessions() { return edge_.sessions; }
   // Gone after Shutdown.
   const integration::Client& client() const { return *client_; }
 

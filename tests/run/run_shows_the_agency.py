@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 
+import first_five_minutes  # noqa: E402
 from caresync_process import Cli, expect  # noqa: E402
 
 TENANT = "demo"
@@ -79,6 +80,15 @@ class Run:
         eventually(lambda: not self.group_is_alive(), "./run leaves no process behind")
         return self.process.returncode
 
+    def type_what_it_says(self):
+        """The lines that ./run prints to be tried."""
+        lines = self.output.split("Try, in another terminal:\n")[1].split("\n\n")[0]
+        expect(lines.count("\n") == 4, f"not what is to be tried:\n{lines}")
+        done = subprocess.run(["bash", "-ec", lines], capture_output=True, text=True, cwd=self.root,
+                              env=self.cli.environment, timeout=PATIENCE)
+        expect(done.returncode == 0, f"what ./run says to try ends with {done.returncode}:\n{done.stdout}{done.stderr}")
+        expect("outcome succeeded" in done.stdout, done.stdout)
+
     def devices(self):
         return {device["device_uuid"]: device for device in self.cli.json("devices")["devices"]}
 
@@ -91,7 +101,8 @@ class Run:
         if set(report) != {phone(number) for number in range(1, 7)}:
             return None
         synced = all(report[phone(number)]["last_api_call"] == "CALL_STATE_SUCCEEDED" for number in range(1, 6))
-        failing = report[phone(6)]["last_api_call_reason"] == "CARER_NOT_A_USER"
+        failing = (report[phone(6)]["state"], report[phone(6)]["last_api_call_reason"]) == ("DEVICE_STATE_FAILING",
+                                                                                            "CREDENTIAL_EXPIRED")
         return report if synced and failing else None
 
 
@@ -103,6 +114,9 @@ def main():
         with Run(root, data_dir) as run:
             expect("003-rome" in run.output and "rejected 0" in run.output, f"the agency was not loaded:\n{run.output}")
             before = eventually(run.fleet_has_been_round, "every phone of the fleet has called")
+            run.type_what_it_says()
+            played = first_five_minutes.play(root, run.cli)
+            expect(played > 15, f"only {played} lines of the README were typed")
             carers = run.cli.json("carers")["carers"]
             expect(len(carers) > 20, f"only {len(carers)} carers")
             syncs_before = len(run.syncs(1))

@@ -139,6 +139,7 @@ std::vector<std::string> Facts(const v1::Device& device, const NamesById& names)
       StrCat("called ", TimeOf(device.has_last_api_call_time(), device.last_api_call_time())),
       StrCat("call ", Short(v1::CallState_Name(device.last_api_call()), "CALL_STATE_")),
       StrCat("reason ", OrNone(device.last_api_call_reason())),
+      StrCat("state ", Short(v1::DeviceState_Name(device.state()), "DEVICE_STATE_")),
       StrCat("synced ", TimeOf(device.has_last_successful_sync_time(), device.last_successful_sync_time())),
       StrCat("missing events ", device.missing_event_numbers()),
       StrCat("take-overs ", device.take_overs()),

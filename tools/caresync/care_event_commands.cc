@@ -10,6 +10,7 @@
 #include "tools/caresync/files.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
+#include "tools/caresync/tenant_zone.h"
 
 namespace caresync::cli {
 namespace {
@@ -41,10 +42,10 @@ std::string WhatHappened(const v1::CareEvent& event) {
   return "";
 }
 
-void PrintDelivery(const Options& options, const v1::CareEventDelivery& delivery) {
+void PrintDelivery(bool as_json, const v1::CareEventDelivery& delivery, absl::TimeZone zone) {
   v1::CareEvent event;
   const bool understood = event.ParseFromString(delivery.event());
-  if (options.json) {
+  if (as_json) {
     PrintJson({{"event_id", delivery.event_id()},
                {"parent_kind", v1::RecordKind_Name(delivery.parent_kind())},
                {"parent_external_id", delivery.parent_external_id()},
@@ -52,9 +53,8 @@ void PrintDelivery(const Options& options, const v1::CareEventDelivery& delivery
                {"event", understood ? ToJson(event) : nlohmann::ordered_json()}});
     return;
   }
-  std::cout << PeopleTime(ToTime(event.occurred_time()), absl::LocalTimeZone()) << "  "
-            << Printable(delivery.carer_external_id()) << "  " << Printable(delivery.parent_external_id()) << "  "
-            << Printable(WhatHappened(event)) << "\n"
+  std::cout << PeopleTime(ToTime(event.occurred_time()), zone) << "  " << Printable(delivery.carer_external_id())
+            << "  " << Printable(delivery.parent_external_id()) << "  " << Printable(WhatHappened(event)) << "\n"
             << std::flush;
 }
 
@@ -66,6 +66,10 @@ absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& 
     ASSIGN_OR_RETURN(*request.mutable_resume_token(), ReadFileIfAny(wish.token_file));
   }
   const Connection connection(options);
+  absl::TimeZone zone;
+  if (!options.json) {
+    ASSIGN_OR_RETURN(zone, ShownZone(connection));
+  }
   grpc::ClientContext context;
   const Caller caller{access::Role::kRostering, wish.source, std::nullopt};
   RETURN_IF_ERROR(connection.Prepare(caller, wish.follow ? absl::InfiniteDuration() : absl::Minutes(10), context));
@@ -75,7 +79,7 @@ absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& 
   size_t events = 0;
   while (stream->Read(&response)) {
     if (response.restarted()) std::cerr << "The token is too old or of another store: all events come again\n";
-    for (const v1::CareEventDelivery& delivery : response.events()) PrintDelivery(options, delivery);
+    for (const v1::CareEventDelivery& delivery : response.events()) PrintDelivery(options.json, delivery, zone);
     events += response.events_size();
     if (wish.token_file.empty() || response.resume_token().empty()) continue;
     if (absl::Status status = ReplaceFile(wish.token_file, response.resume_token()); !status.ok()) {

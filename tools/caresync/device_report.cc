@@ -29,10 +29,12 @@ void PrintAdvice(const std::string& mark, const std::string& text) {
 }
 
 // 'x': the evidence points at it; '?': it may be so; blank: nothing speaks for it. Only the network leaves evidence
-// here: a command line is not left for another app, and needs no screen.
+// here: a command line is not left for another app, and needs no screen. Where the server or the device itself said
+// what was wrong, it is none of the three.
 void PrintThreeRows(const absl::Status& status) {
-  const bool no_network = absl::IsUnavailable(status);
-  const bool too_slow = absl::IsDeadlineExceeded(status) || absl::IsAborted(status);
+  const std::string reason = ErrorReason(status);
+  const bool no_network = reason == "SERVER_UNREACHABLE";
+  const bool too_slow = reason == "TIMED_OUT" || reason == "DEVICE_SILENT" || reason == "DEVICE_NOT_READING";
   std::cerr << "For the next sync:\n";
   PrintAdvice(no_network ? "x" : too_slow ? "?" : " ", "be on the internet, ideally on Wi-Fi");
   PrintAdvice(too_slow ? "?" : " ", "stay in the app until the sync has ended");

@@ -14,8 +14,8 @@
 namespace caresync::cli {
 namespace {
 
-std::string TimeOrNever(bool was, const google::protobuf::Timestamp& time) {
-  return was ? PeopleTime(ToTime(time), absl::LocalTimeZone()) : "Never";
+std::string TimeOrNever(bool was, const google::protobuf::Timestamp& time, absl::TimeZone zone) {
+  return was ? PeopleTime(ToTime(time), zone) : "Never";
 }
 
 Cell CallCell(const v1::Device& device) {
@@ -63,12 +63,12 @@ Cell StateCell(v1::DeviceState state) {
 }
 
 // Whether the carer's data is still on the device, where it should not be.
-Cell DropCell(const v1::DeviceUser& user) {
+Cell DropCell(const v1::DeviceUser& user, absl::TimeZone zone) {
   switch (user.drop_state()) {
     case v1::DROP_STATE_PENDING:
       return {"to be dropped", Colour::kYellow};
     case v1::DROP_STATE_DROPPED:
-      return {absl::StrCat("dropped ", PeopleTime(ToTime(user.dropped_time()), absl::LocalTimeZone())), Colour::kGreen};
+      return {absl::StrCat("dropped ", PeopleTime(ToTime(user.dropped_time()), zone)), Colour::kGreen};
     default:
       return user.is_user() ? "" : "no user any more";
   }
@@ -76,16 +76,16 @@ Cell DropCell(const v1::DeviceUser& user) {
 
 }  // namespace
 
-void PrintDevices(const std::vector<v1::Device>& devices) {
+void PrintDevices(const std::vector<v1::Device>& devices, absl::TimeZone zone) {
   std::vector<std::vector<Cell>> rows;
   for (const v1::Device& device : devices) {
     const bool synced = device.has_last_successful_sync_time();
     rows.push_back(
         {device.branch_name(),
          UserNames(device),
-         TimeOrNever(device.has_last_api_call_time(), device.last_api_call_time()),
+         TimeOrNever(device.has_last_api_call_time(), device.last_api_call_time(), zone),
          CallCell(device),
-         {TimeOrNever(synced, device.last_successful_sync_time()), synced ? Colour::kPlain : Colour::kYellow},
+         {TimeOrNever(synced, device.last_successful_sync_time(), zone), synced ? Colour::kPlain : Colour::kYellow},
          device.device_name(),
          device.app_version(),
          device.device_uuid(),
@@ -100,7 +100,7 @@ void PrintDevices(const std::vector<v1::Device>& devices) {
       rows, UsesColour(STDOUT_FILENO));
 }
 
-void PrintDevice(const v1::Device& device) {
+void PrintDevice(const v1::Device& device, absl::TimeZone zone) {
   const bool colour = UsesColour(STDOUT_FILENO);
   const auto field = [&](const std::string& label, const std::string& value) {
     std::cout << Paint(absl::StrCat(label, std::string(24 - label.size(), ' ')), Colour::kDim, colour)
@@ -112,13 +112,13 @@ void PrintDevice(const v1::Device& device) {
   field("Device name", device.device_name());
   field("App version", device.app_version());
   field("Branch", device.branch_name());
-  field("Enrolled", TimeOrNever(device.has_enrolled_time(), device.enrolled_time()));
-  field("Last API call time", TimeOrNever(device.has_last_api_call_time(), device.last_api_call_time()));
+  field("Enrolled", TimeOrNever(device.has_enrolled_time(), device.enrolled_time(), zone));
+  field("Last API call time", TimeOrNever(device.has_last_api_call_time(), device.last_api_call_time(), zone));
   field("Last API call success", device.last_api_call_reason().empty()
                                      ? call.text
                                      : absl::StrCat(call.text, ": ", device.last_api_call_reason()));
   field("Last successful sync",
-        TimeOrNever(device.has_last_successful_sync_time(), device.last_successful_sync_time()));
+        TimeOrNever(device.has_last_successful_sync_time(), device.last_successful_sync_time(), zone));
   field("Syncs in 7 days", absl::StrCat(device.successful_syncs_7_days()));
   field("Clean syncs in 30 days", absl::StrCat(device.clean_syncs_30_days()));
   field("Missing event numbers", absl::StrCat(device.missing_event_numbers()));
@@ -132,10 +132,10 @@ void PrintDevice(const v1::Device& device) {
   }
   std::vector<std::vector<Cell>> rows;
   for (const v1::DeviceUser& user : device.users()) {
-    rows.push_back({user.carer_name(),
-                    TimeOrNever(user.has_last_successful_sync_time(), user.last_successful_sync_time()),
-                    absl::StrCat(user.acknowledged_revision()), user.carer_id(), StateCell(user.state()),
-                    user.state() == v1::DEVICE_STATE_BEHIND ? absl::StrCat(user.behind_by()) : "", DropCell(user)});
+    rows.push_back(
+        {user.carer_name(), TimeOrNever(user.has_last_successful_sync_time(), user.last_successful_sync_time(), zone),
+         absl::StrCat(user.acknowledged_revision()), user.carer_id(), StateCell(user.state()),
+         user.state() == v1::DEVICE_STATE_BEHIND ? absl::StrCat(user.behind_by()) : "", DropCell(user, zone)});
   }
   std::cout << "\n"
             << FormatTable({"User", "Last successful sync", "Revision", "Carer ID", "State", "Behind by", "Data"}, rows,
@@ -162,14 +162,14 @@ Cell OutcomeCell(const v1::SyncSummary& sync) {
 
 }  // namespace
 
-void PrintSyncs(const std::vector<v1::SyncSummary>& syncs) {
+void PrintSyncs(const std::vector<v1::SyncSummary>& syncs, absl::TimeZone zone) {
   std::vector<std::vector<Cell>> rows;
   for (const v1::SyncSummary& sync : syncs) {
     const absl::Time start = ToTime(sync.start_time());
     const std::string took =
         sync.has_end_time() ? absl::FormatDuration(absl::Trunc(ToTime(sync.end_time()) - start, absl::Milliseconds(1)))
                             : "";
-    rows.push_back({PeopleTime(start, absl::LocalTimeZone()),
+    rows.push_back({PeopleTime(start, zone),
                     took,
                     EnumText(v1::SyncType_Name(sync.sync_type()), "SYNC_TYPE_"),
                     OutcomeCell(sync),

@@ -4,17 +4,18 @@
 
 #include <vector>
 
+#include "absl/time/time.h"
 #include "caresync/v1/devices.pb.h"
 
 namespace caresync::cli {
 
-// All write to the standard output, in colour where that is a terminal.
+// All write to the standard output, in colour where that is a terminal, and times as they are in `zone`.
 
 // The user device relationship report.
-void PrintDevices(const std::vector<v1::Device>& devices);
+void PrintDevices(const std::vector<v1::Device>& devices, absl::TimeZone zone);
 // One device, with its users and whether copies that it should not hold are dropped.
-void PrintDevice(const v1::Device& device);
-void PrintSyncs(const std::vector<v1::SyncSummary>& syncs);
+void PrintDevice(const v1::Device& device, absl::TimeZone zone);
+void PrintSyncs(const std::vector<v1::SyncSummary>& syncs, absl::TimeZone zone);
 
 }  // namespace caresync::cli
 

@@ -19,6 +19,7 @@
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
 #include "tools/caresync/rota_import.h"
+#include "tools/caresync/tenant_zone.h"
 
 namespace caresync::cli {
 namespace {
@@ -63,19 +64,6 @@ absl::StatusOr<absl::CivilSecond> ParseDayStart(absl::CivilDay day, const std::s
     return errors::Usage(absl::StrCat("--day-start ", text, ": give a time such as 07:00"));
   }
   return absl::CivilSecond(start);
-}
-
-absl::StatusOr<absl::TimeZone> TenantZone(const Connection& connection, const ImportWish& wish) {
-  std::string name = wish.time_zone;
-  if (name.empty()) {
-    v1::GetTenantRequest request;
-    request.set_tenant_id(connection.options().tenant);
-    ASSIGN_OR_RETURN(const v1::Tenant tenant, connection.Call(Caller(), &v1::TenantService::Stub::GetTenant, request));
-    name = tenant.time_zone();
-  }
-  absl::TimeZone zone;
-  if (!absl::LoadTimeZone(name, &zone)) return errors::Usage(absl::StrCat("this machine knows no time zone ", name));
-  return zone;
 }
 
 void AddResults(const v1::ApplyChangesRequest& request, const v1::ApplyChangesResponse& response, Tally& tally) {
@@ -178,7 +166,7 @@ absl::StatusOr<ExitCode> ImportRotas(const Options& options, const ImportWish& w
   ASSIGN_OR_RETURN(const absl::CivilDay day, ParseDay(wish.date));
   ASSIGN_OR_RETURN(const absl::CivilSecond day_start, ParseDayStart(day, wish.day_start));
   const Connection connection(options);
-  ASSIGN_OR_RETURN(const absl::TimeZone zone, TenantZone(connection, wish));
+  ASSIGN_OR_RETURN(const absl::TimeZone zone, wish.time_zone.empty() ? TenantZone(connection) : ZoneOf(wish.time_zone));
   const RotaSettings settings{wish.source, day, absl::FromCivil(day_start, zone), absl::Now()};
   bool all_taken = true;
   for (const std::string& file : wish.files) {

@@ -17,6 +17,7 @@
 #include "tools/caresync/device_tables.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/json_form.h"
+#include "tools/caresync/tenant_zone.h"
 
 namespace caresync::cli {
 namespace {
@@ -139,7 +140,8 @@ absl::StatusOr<ExitCode> ListDevices(const Options& options, const ReportWish& w
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
   if (!options.json) {
-    PrintDevices(devices);
+    ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
+    PrintDevices(devices, zone);
     return 0;
   }
   Json list = Json::array();
@@ -154,12 +156,13 @@ absl::StatusOr<std::string> DeviceUuid(const std::string& text) {
   return uuid->ToString();
 }
 
-ExitCode TellDevice(const Options& options, const v1::Device& device) {
-  if (options.json) {
+absl::StatusOr<ExitCode> TellDevice(const Connection& connection, const v1::Device& device) {
+  if (connection.options().json) {
     PrintJson(ToJson(device));
-  } else {
-    PrintDevice(device);
+    return 0;
   }
+  ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
+  PrintDevice(device, zone);
   return 0;
 }
 
@@ -168,7 +171,7 @@ absl::StatusOr<ExitCode> ShowDevice(const Options& options, const std::string& u
   v1::GetDeviceRequest request;
   ASSIGN_OR_RETURN(*request.mutable_device_uuid(), DeviceUuid(uuid));
   ASSIGN_OR_RETURN(const v1::Device device, connection.Call(Caller(), &v1::DeviceService::Stub::GetDevice, request));
-  return TellDevice(options, device);
+  return TellDevice(connection, device);
 }
 
 absl::StatusOr<ExitCode> UpdateDevice(const Options& options, const UpdateWish& wish) {
@@ -195,7 +198,7 @@ absl::StatusOr<ExitCode> UpdateDevice(const Options& options, const UpdateWish& 
   }
   request.set_clear_cloned(wish.clear_cloned);
   ASSIGN_OR_RETURN(const v1::Device device, connection.Call(Caller(), &v1::DeviceService::Stub::UpdateDevice, request));
-  return TellDevice(options, device);
+  return TellDevice(connection, device);
 }
 
 absl::StatusOr<ExitCode> ListSyncs(const Options& options, const SyncsWish& wish) {
@@ -217,7 +220,8 @@ absl::StatusOr<ExitCode> ListSyncs(const Options& options, const SyncsWish& wish
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty() && static_cast<int>(syncs.size()) < wish.most);
   if (!options.json) {
-    PrintSyncs(syncs);
+    ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
+    PrintSyncs(syncs, zone);
     return 0;
   }
   Json list = Json::array();

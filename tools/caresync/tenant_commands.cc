@@ -16,6 +16,7 @@
 #include "tools/caresync/errors.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
+#include "tools/caresync/tenant_zone.h"
 
 namespace caresync::cli {
 namespace {
@@ -79,6 +80,9 @@ std::string LengthText(const google::protobuf::Duration& length) {
   return absl::FormatDuration(given);
 }
 
+// UTC where this machine does not know the tenant's: the zone's name is told beside it.
+absl::TimeZone ZoneToShow(const v1::Tenant& tenant) { return ZoneOf(tenant.time_zone()).value_or(absl::UTCTimeZone()); }
+
 void PrintTenants(const std::vector<v1::Tenant>& tenants) {
   std::vector<std::vector<Cell>> rows;
   rows.reserve(tenants.size());
@@ -86,7 +90,7 @@ void PrintTenants(const std::vector<v1::Tenant>& tenants) {
     rows.push_back({tenant.tenant_id(), tenant.display_name(), tenant.time_zone(),
                     LengthText(tenant.auto_sync_interval()), LengthText(tenant.download_window()),
                     LengthText(tenant.retention()), LengthText(tenant.restore_wait()), tenant.least_app_version(),
-                    PeopleTime(ToTime(tenant.create_time()), absl::LocalTimeZone())});
+                    PeopleTime(ToTime(tenant.create_time()), ZoneToShow(tenant))});
   }
   std::cout << FormatTable({"Tenant", "Name", "Time zone", "Auto sync", "Download window", "Retention",
                             "Wait after a restore", "Least app version", "Created"},
@@ -145,10 +149,13 @@ absl::StatusOr<ExitCode> ReleaseRebuilds(const Options& options, const std::stri
                    connection.Call(Operator(), &v1::TenantService::Stub::ReleaseRebuilds, request));
   if (options.json) {
     PrintJson({{"release_time", IsoTime(ToTime(released.release_time()))}});
-  } else {
-    std::cout << "devices wait no longer, since " << PeopleTime(ToTime(released.release_time()), absl::LocalTimeZone())
-              << "\n";
+    return 0;
   }
+  v1::GetTenantRequest get;
+  get.set_tenant_id(tenant_id);
+  ASSIGN_OR_RETURN(const v1::Tenant tenant, connection.Call(Operator(), &v1::TenantService::Stub::GetTenant, get));
+  std::cout << "devices wait no longer, since " << PeopleTime(ToTime(released.release_time()), ZoneToShow(tenant))
+            << "\n";
   return 0;
 }
 

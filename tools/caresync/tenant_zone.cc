@@ -1,0 +1,30 @@
+#include "tools/caresync/tenant_zone.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "caresync/v1/tenants.grpc.pb.h"
+#include "server/base/status_macros.h"
+#include "tools/caresync/errors.h"
+
+namespace caresync::cli {
+
+absl::StatusOr<absl::TimeZone> ZoneOf(absl::string_view name) {
+  absl::TimeZone zone;
+  if (!absl::LoadTimeZone(name, &zone)) return errors::Usage(absl::StrCat("this machine knows no time zone ", name));
+  return zone;
+}
+
+absl::StatusOr<absl::TimeZone> TenantZone(const Connection& connection) {
+  v1::GetTenantRequest request;
+  request.set_tenant_id(connection.options().tenant);
+  ASSIGN_OR_RETURN(const v1::Tenant tenant, connection.Call(Caller(), &v1::TenantService::Stub::GetTenant, request));
+  return ZoneOf(tenant.time_zone());
+}
+
+absl::StatusOr<absl::TimeZone> ShownZone(const Connection& connection) {
+  absl::StatusOr<absl::TimeZone> zone = TenantZone(connection);
+  return absl::IsPermissionDenied(zone.status()) ? absl::UTCTimeZone() : zone;
+}
+
+}  // namespace caresync::cli
