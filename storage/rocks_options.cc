@@ -41,6 +41,10 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
   // Absent keys are asked for all the time: is there a place in this feed, an event of this ID, a grant.
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBitsPerKey));
   table.optimize_filters_for_memory = true;
+  // In parts of 4 KiB: a large file's filter as one block takes megabytes, more than a shard of the cache keeps, and
+  // would be read and checked anew by every read of an absent key.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
   table.format_version = 5;
   table.checksum = rocksdb::kXXH3;
 
