@@ -328,6 +328,10 @@ KeyRange ReviewsOf(const TenantId& tenant, const RecordKey& carer, const RecordK
   return RangeOf(KeyIn(tenant, Table::kReviewOf).String(carer.bytes).String(parent.bytes));
 }
 
+KeyRange AllReviewsOf(const TenantId& tenant, const RecordKey& carer) {
+  return RangeOf(KeyIn(tenant, Table::kReviewOf).String(carer.bytes));
+}
+
 std::string ExternalId(const TenantId& tenant, std::string_view source, uint8_t kind, std::string_view external_id) {
   return KeyIn(tenant, Table::kExternalId).String(source).Byte(kind).String(external_id).Take();
 }

@@ -107,6 +107,7 @@ std::string ReviewOf(const TenantId& tenant, const RecordKey& carer, const Recor
                      uint64_t sequence, std::string_view event_id, std::string_view digest);
 bool ParseReviewOf(std::string_view key, std::string* event_id, std::string* digest);
 storage::KeyRange ReviewsOf(const TenantId& tenant, const RecordKey& carer, const RecordKey& parent);
+storage::KeyRange AllReviewsOf(const TenantId& tenant, const RecordKey& carer);
 
 // ---- roster/, in Space::kRecords
 

@@ -1,5 +1,6 @@
 #include "server/records/fan_out_walk.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,6 +24,9 @@ using storage::Space;
 
 // Rows of a group that are read at once.
 constexpr size_t kRowsAtOnce = 512;
+// Carers who are walked over together: what is read of a record is read once for all of them, and of each feed's rows
+// many are written at once.
+constexpr int kCarersTogether = 64;
 
 absl::StatusOr<ReceiverId> ReceiverOf(const RecordKey& carer) {
   const std::optional<RecordName> name = NameOf(carer);
@@ -133,40 +137,77 @@ class Walk {
     return true;
   }
 
-  // All records of the group after the last one, for one carer.
-  absl::StatusOr<bool> OverRecordsOf(const RecordKey& group, const ReceiverId& receiver) {
+  // The record for each of the receivers, from the one after the last.
+  absl::StatusOr<bool> OverReceivers(const std::vector<ReceiverId>& receivers, const RecordKey& record) {
+    const bool begun = fan_out_.done_record() == record.bytes && !fan_out_.done_holder().empty();
+    auto next = receivers.begin();
+    if (begun) {
+      const auto last = std::find(next, receivers.end(), ReceiverId{fan_out_.done_holder()});
+      if (last == receivers.end()) return base::errors::DamagedRow("a fan-out that is at no carer of its own");
+      next = last + 1;
+    }
+    for (; next != receivers.end(); ++next) {
+      ASSIGN_OR_RETURN(const bool settled, settler_.Settle(*next, record));
+      if (!settled) return false;
+      fan_out_.set_done_record(record.bytes);
+      fan_out_.set_done_holder(next->bytes);
+    }
+    fan_out_.clear_done_holder();
+    return true;
+  }
+
+  // All records of the group after the last one, each for all of the receivers.
+  absl::StatusOr<bool> OverRecordsOf(const RecordKey& group, const std::vector<ReceiverId>& receivers) {
+    if (!fan_out_.done_holder().empty()) {
+      // It may be the group's no more: then the rest of them are right already.
+      ASSIGN_OR_RETURN(const bool through, OverReceivers(receivers, {fan_out_.done_record()}));
+      if (!through) return false;
+    }
     while (true) {
       ASSIGN_OR_RETURN(const std::vector<RecordKey> records,
                        RecordsOf(transaction_, tenant_, group, {fan_out_.done_record()}, kRowsAtOnce));
       for (const RecordKey& record : records) {
-        ASSIGN_OR_RETURN(const bool settled, settler_.Settle(receiver, record));
-        if (!settled) return false;
-        fan_out_.set_done_record(record.bytes);
+        ASSIGN_OR_RETURN(const bool through, OverReceivers(receivers, record));
+        if (!through) return false;
       }
       if (records.size() < kRowsAtOnce) return true;
     }
+  }
+
+  // The carers who are walked over together: those of the step before, where it was not done with them.
+  absl::StatusOr<std::vector<ReceiverId>> Together(store::FanOut::OfMembers& target) {
+    if (target.together() == 0) {
+      // A task of an older server, which is in the middle, walks over one after the other.
+      const bool begun = !fan_out_.done_record().empty();
+      target.set_together(begun ? 1 : std::min(target.carers_size(), kCarersTogether));
+    }
+    std::vector<ReceiverId> receivers;
+    for (const std::string& carer : target.carers()) {
+      if (receivers.size() == target.together()) break;
+      ASSIGN_OR_RETURN(receivers.emplace_back(), ReceiverOf({carer}));
+    }
+    return receivers;
   }
 
   absl::StatusOr<bool> OverMembers() {
     store::FanOut::OfMembers& target = *fan_out_.mutable_of_members();
     const RecordKey group{target.group()};
     const std::set<std::string> scopes(fan_out_.scopes().begin(), fan_out_.scopes().end());
-    int done = 0;
-    bool through = true;
-    for (; done < target.carers_size(); ++done) {
-      const RecordKey carer{target.carers(done)};
-      ASSIGN_OR_RETURN(const ReceiverId receiver, ReceiverOf(carer));
-      ASSIGN_OR_RETURN(through, OverRecordsOf(group, receiver));
-      // A carer costs a look though the group has no records.
-      through = through && settler_.Look();
-      if (!through) break;
+    while (target.carers_size() > 0) {
+      ASSIGN_OR_RETURN(const std::vector<ReceiverId> receivers, Together(target));
+      ASSIGN_OR_RETURN(const bool through, OverRecordsOf(group, receivers));
+      // They cost a look though the group has no records.
+      if (!through || !settler_.Look()) return false;
       fan_out_.clear_done_record();
-      RETURN_IF_ERROR(ForgetMember(transaction_, group, carer, since_));
-      // Its feed is right: it need not wait for the others.
-      if (scopes.contains(receiver.bytes)) DeleteScope(transaction_, receiver.bytes, fan_out_.task_id());
+      for (size_t i = 0; i < receivers.size(); ++i) {
+        RETURN_IF_ERROR(ForgetMember(transaction_, group, {target.carers(static_cast<int>(i))}, since_));
+        // Its feed is right: it need not wait for the others.
+        if (scopes.contains(receivers[i].bytes)) DeleteScope(transaction_, receivers[i].bytes, fan_out_.task_id());
+      }
+      target.mutable_carers()->DeleteSubrange(0, static_cast<int>(receivers.size()));
+      target.clear_together();
     }
-    target.mutable_carers()->DeleteSubrange(0, done);
-    return through;
+    return true;
   }
 
   absl::StatusOr<bool> OverPairs() {

@@ -56,17 +56,6 @@ absl::StatusOr<std::set<Grant>> GrantsOfVisit(const store::Record& record, const
   return grants;
 }
 
-absl::StatusOr<bool> HasOwnGrant(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& record,
-                                 const ReceiverId& receiver) {
-  bool found = false;
-  RETURN_IF_ERROR(reader.Scan(Space::kRecords, base::keys::GrantsOfReceiver(tenant, record, receiver), 1,
-                              [&found](std::string_view, std::string_view) {
-                                found = true;
-                                return false;
-                              }));
-  return found;
-}
-
 // The record that a stored one hangs on; nullopt where nobody is to see it: it is not stored, or deleted.
 absl::StatusOr<std::optional<RecordKey>> ParentOfStored(const storage::Reader& reader, const base::TenantId& tenant,
                                                         const RecordKey& child) {
@@ -118,23 +107,33 @@ absl::StatusOr<bool> IsVisible(const storage::Reader& reader, const base::Tenant
     ASSIGN_OR_RETURN(root, ParentOfStored(reader, tenant, record));
   }
   if (!root.has_value()) return false;
+  ASSIGN_OR_RETURN(const bool own, HasOwnGrant(reader, tenant, *root, receiver));
+  if (own) return true;
   ASSIGN_OR_RETURN(const std::vector<RecordKey> groups, LiveGroupsOf(reader, tenant, *carer));
-  return IsGranted(reader, tenant, *root, receiver, groups);
-}
-
-absl::StatusOr<bool> IsGranted(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& record,
-                               const ReceiverId& receiver, const std::vector<RecordKey>& groups) {
-  ASSIGN_OR_RETURN(const bool own, HasOwnGrant(reader, tenant, record, receiver));
-  if (own || groups.empty()) return own;
-  std::vector<std::string> keys;
-  keys.reserve(groups.size());
-  for (const RecordKey& group : groups) keys.push_back(base::keys::Grant(tenant, record, GroupHolder(group), kAccess));
-  ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> rows, reader.MultiGet(Space::kRecords, keys));
-  for (const std::optional<std::string>& row : rows) {
-    // One that is not empty is on its way out.
-    if (row.has_value() && row->empty()) return true;
+  for (const RecordKey& group : groups) {
+    ASSIGN_OR_RETURN(const bool granted, IsGrantedTo(reader, tenant, *root, group));
+    if (granted) return true;
   }
   return false;
+}
+
+absl::StatusOr<bool> HasOwnGrant(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& record,
+                                 const ReceiverId& receiver) {
+  bool found = false;
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, base::keys::GrantsOfReceiver(tenant, record, receiver), 1,
+                              [&found](std::string_view, std::string_view) {
+                                found = true;
+                                return false;
+                              }));
+  return found;
+}
+
+absl::StatusOr<bool> IsGrantedTo(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& record,
+                                 const RecordKey& group) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> row,
+                   reader.Get(Space::kRecords, base::keys::Grant(tenant, record, GroupHolder(group), kAccess)));
+  // One that is not empty is on its way out.
+  return row.has_value() && row->empty();
 }
 
 void AddGrant(commit::Transaction& transaction, const Grant& grant) {

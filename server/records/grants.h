@@ -15,7 +15,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -50,10 +49,12 @@ absl::StatusOr<base::RecordKey> ParentOf(const store::Record& child);
 absl::StatusOr<bool> IsVisible(const storage::Reader& reader, const base::TenantId& tenant,
                                const base::RecordKey& record, const base::ReceiverId& receiver);
 
-// Whether a row is left by which `receiver` sees `record`, which hangs on none: of its own, or of one of `groups`.
-absl::StatusOr<bool> IsGranted(const storage::Reader& reader, const base::TenantId& tenant,
-                               const base::RecordKey& record, const base::ReceiverId& receiver,
-                               const std::vector<base::RecordKey>& groups);
+// Of a record that hangs on none: whether a row is left that names the receiver, and whether one that names the group
+// is left and not leaving. The receiver sees it by either, the group being one of the carer's.
+absl::StatusOr<bool> HasOwnGrant(const storage::Reader& reader, const base::TenantId& tenant,
+                                 const base::RecordKey& record, const base::ReceiverId& receiver);
+absl::StatusOr<bool> IsGrantedTo(const storage::Reader& reader, const base::TenantId& tenant,
+                                 const base::RecordKey& record, const base::RecordKey& group);
 
 void AddGrant(commit::Transaction& transaction, const Grant& grant);
 // A group's grant stays as leaving; see above.

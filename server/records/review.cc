@@ -78,6 +78,16 @@ absl::StatusOr<bool> HasReview(const storage::Reader& reader, const base::Tenant
   return !first.empty();
 }
 
+absl::StatusOr<bool> HasAnyReview(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& carer) {
+  bool any = false;
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, base::keys::AllReviewsOf(tenant, carer), 1,
+                              [&any](std::string_view, std::string_view) {
+                                any = true;
+                                return false;
+                              }));
+  return any;
+}
+
 absl::StatusOr<std::vector<ReviewName>> WaitingReviews(const storage::Reader& reader, const base::TenantId& tenant,
                                                        const RecordKey& carer, const RecordKey& parent, size_t most) {
   std::vector<ReviewName> names;

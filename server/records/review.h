@@ -46,6 +46,10 @@ void CloseReview(commit::Transaction& transaction, const ReviewName& name, const
 absl::StatusOr<bool> HasReview(const storage::Reader& reader, const base::TenantId& tenant,
                                const base::RecordKey& carer, const base::RecordKey& parent);
 
+// Whether any event of this carer waits.
+absl::StatusOr<bool> HasAnyReview(const storage::Reader& reader, const base::TenantId& tenant,
+                                  const base::RecordKey& carer);
+
 // Those that wait, in the order in which they were recorded; at most `most`.
 absl::StatusOr<std::vector<ReviewName>> WaitingReviews(const storage::Reader& reader, const base::TenantId& tenant,
                                                        const base::RecordKey& carer, const base::RecordKey& parent,

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include "server/base/errors.h"
 #include "server/base/keys.h"
@@ -12,6 +13,7 @@
 #include "server/records/groups.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
+#include "server/records/review.h"
 #include "server/records/review_resolution.h"
 
 namespace caresync::records {
@@ -27,13 +29,16 @@ constexpr size_t kRowsPerEntry = 4;
 constexpr size_t kRowsLeft = 1'000;
 // Names of children kept at hand, lists of them included: most records have a few, some have thousands.
 constexpr size_t kChildrenKept = 65'536;
+// Carers whose groups are kept at hand; a carer is in a few, in hundreds at most.
+constexpr size_t kViewersKept = 1'024;
 
 }  // namespace
 
 absl::Status Settler::Begin(Mode mode) {
   mode_ = mode;
   settled_any_ = false;
-  viewer_.reset();
+  viewers_.clear();
+  group_sees_.clear();
   facts_.clear();
   children_.clear();
   children_kept_ = 0;
@@ -71,7 +76,16 @@ absl::StatusOr<bool> Settler::Settle(const ReceiverId& receiver, const RecordKey
 absl::Status Settler::LookAtWaitingOn(const ReceiverId& receiver, const RecordKey& record) {
   const std::optional<RecordKey> carer = CarerOf(receiver);
   const bool of_service_user = NameOf(record).value_or(RecordName()).kind == v1::RECORD_KIND_SERVICE_USER;
-  return carer.has_value() && of_service_user ? LookAtWaiting(transaction(), *carer, record) : absl::OkStatus();
+  if (!carer.has_value() || !of_service_user) return absl::OkStatus();
+  if (mode_ == Mode::kTask) {
+    // A step writes none, and looks at thousands of records for a few carers, of whom nearly none has any.
+    ASSIGN_OR_RETURN(Viewer* const viewer, ViewerOf(receiver));
+    if (!viewer->awaited.has_value()) {
+      ASSIGN_OR_RETURN(viewer->awaited, HasAnyReview(transaction(), transaction().tenant(), *carer));
+    }
+    if (!*viewer->awaited) return absl::OkStatus();
+  }
+  return LookAtWaiting(transaction(), *carer, record);
 }
 
 absl::StatusOr<bool> Settler::SettleChild(const ReceiverId& receiver, const RecordKey& record, const RecordKey& child) {
@@ -110,9 +124,10 @@ absl::Status Settler::SettleChildren(const ReceiverId& receiver, const std::vect
   return absl::OkStatus();
 }
 
-absl::StatusOr<const Settler::Viewer*> Settler::ViewerOf(const ReceiverId& receiver) {
-  if (viewer_.has_value() && viewer_->receiver == receiver) return &*viewer_;
-  Viewer viewer{receiver, {}, false};
+absl::StatusOr<Settler::Viewer*> Settler::ViewerOf(const ReceiverId& receiver) {
+  const auto known = viewers_.find(receiver);
+  if (known != viewers_.end()) return &known->second;
+  Viewer viewer;
   const base::TenantId& tenant = transaction().tenant();
   if (const std::optional<RecordKey> carer = CarerOf(receiver); carer.has_value()) {
     ASSIGN_OR_RETURN(viewer.groups, LiveGroupsOf(transaction(), tenant, *carer));
@@ -120,13 +135,26 @@ absl::StatusOr<const Settler::Viewer*> Settler::ViewerOf(const ReceiverId& recei
       ASSIGN_OR_RETURN(viewer.concerned, IsConcerned(transaction(), tenant, receiver));
     }
   }
-  viewer_ = std::move(viewer);
-  return &*viewer_;
+  if (viewers_.size() >= kViewersKept) viewers_.clear();
+  return &(viewers_[receiver] = std::move(viewer));
+}
+
+absl::StatusOr<bool> Settler::GroupSees(const RecordKey& group, const RecordKey& record) {
+  const auto known = group_sees_.find({record, group});
+  if (known != group_sees_.end()) return known->second;
+  ASSIGN_OR_RETURN(const bool granted, IsGrantedTo(transaction(), transaction().tenant(), record, group));
+  if (group_sees_.size() >= limits::kFanOutPairs) group_sees_.clear();
+  return group_sees_[{record, group}] = granted;
 }
 
 absl::StatusOr<bool> Settler::Sees(const ReceiverId& receiver, const RecordKey& record) {
   ASSIGN_OR_RETURN(const Viewer* viewer, ViewerOf(receiver));
-  return IsGranted(transaction(), transaction().tenant(), record, receiver, viewer->groups);
+  // Groups first: what is known of them is known for all their members.
+  for (const RecordKey& group : viewer->groups) {
+    ASSIGN_OR_RETURN(const bool granted, GroupSees(group, record));
+    if (granted) return true;
+  }
+  return HasOwnGrant(transaction(), transaction().tenant(), record, receiver);
 }
 
 absl::StatusOr<Settler::Facts> Settler::FactsOf(const RecordKey& record) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -54,9 +55,10 @@ class Settler {
     bool gone = false;
   };
   struct Viewer {
-    base::ReceiverId receiver;
     std::vector<base::RecordKey> groups;
     bool concerned = false;
+    // Something that the carer recorded waits for a person, or for what it names; absent where that was not asked yet.
+    std::optional<bool> awaited;
   };
 
   bool HasRoomFor(size_t entries);
@@ -65,8 +67,9 @@ class Settler {
   absl::StatusOr<feed::Moved> Apply(const base::ReceiverId& receiver, const Facts& facts, bool visible);
   absl::Status SettleChildren(const base::ReceiverId& receiver, const std::vector<base::RecordKey>& children,
                               bool visible);
-  absl::StatusOr<const Viewer*> ViewerOf(const base::ReceiverId& receiver);
+  absl::StatusOr<Viewer*> ViewerOf(const base::ReceiverId& receiver);
   absl::StatusOr<bool> Sees(const base::ReceiverId& receiver, const base::RecordKey& record);
+  absl::StatusOr<bool> GroupSees(const base::RecordKey& group, const base::RecordKey& record);
   absl::StatusOr<Facts> FactsOf(const base::RecordKey& record);
   absl::StatusOr<std::vector<base::RecordKey>> ChildrenOf(const base::RecordKey& record);
 
@@ -77,7 +80,9 @@ class Settler {
   // Whether anything is under way in the tenant.
   bool has_scopes_ = false;
   // What was read since Begin, which nothing changes meanwhile.
-  std::optional<Viewer> viewer_;
+  std::map<base::ReceiverId, Viewer> viewers_;
+  // By record and group.
+  std::map<std::pair<base::RecordKey, base::RecordKey>, bool> group_sees_;
   std::map<base::RecordKey, Facts> facts_;
   std::map<base::RecordKey, std::vector<base::RecordKey>> children_;
   size_t children_kept_ = 0;

@@ -2,14 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "server/base/stored.h"
 #include "server/records/fan_out.h"
 #include "storage/memory_store.h"
+#include "tests/fakes/commits.h"
 #include "tests/fakes/feeds.h"
 #include "tests/records/fan_out_bench.h"
 #include "tests/records/sample_records.h"
@@ -54,6 +58,45 @@ TEST(FanOutOrder, WhatIsTakenAwayGoesBeforeWhatIsGiven) {
   EXPECT_GT(bench.steps() - before, 2u);
   EXPECT_EQ(seeing(0), 0u);
   EXPECT_EQ(seeing(10), 10u);
+}
+
+// Carers are walked over many at a time: each record for all of them, then the next record. A task that an older server
+// left in the middle has walked over the records of its first carer.
+TEST(FanOutOrder, ATaskOfAnOlderServerIsInTheMiddleOfItsFirstCarerOnly) {
+  storage::MemoryStore store;
+  FanOutBench bench(store, {.moved = 4, .looked = 16, .rows = 20'000});
+  bench.Change([](RecordStore& records) -> absl::Status {
+    for (const int carer : Numbers(0, 3)) RETURN_IF_ERROR(records.Put(CarerRecord(carer)).status());
+    for (const int one : Numbers(0, 6)) RETURN_IF_ERROR(records.Put(ServiceUserRecord(one)).status());
+    return records.Put(GroupRecord(0, {})).status();
+  });
+  bench.Change([](RecordStore& records) -> absl::Status {
+    for (const int one : Numbers(0, 6)) {
+      RETURN_IF_ERROR(records.SetAccess(KeyOf(ServiceUserName(one)), {GroupHolderOf(0)}).status());
+    }
+    return absl::OkStatus();
+  });
+  bench.RunAll();
+  bench.Change([](RecordStore& records) { return records.Put(GroupRecord(0, Numbers(0, 3))).status(); });
+  ASSERT_EQ(bench.FanOuts().size(), 1u);
+  const std::string key = bench.FanOuts().front();
+  auto task = *base::ParseStored<store::Task>(**bench.Snapshot()->Get(storage::Space::kRecords, key));
+  auto fan_out = *base::ParseStored<store::FanOut>(task.payload());
+  std::string last;
+  for (const int one : Numbers(0, 6)) last = std::max(last, KeyOf(ServiceUserName(one)).bytes);
+  fan_out.mutable_of_members()->clear_together();
+  fan_out.clear_done_holder();
+  fan_out.set_done_record(last);
+  task.set_payload(fan_out.SerializeAsString());
+  storage::Commit older;
+  older.writes.push_back({storage::Space::kRecords, key, task.SerializeAsString()});
+  ASSERT_EQ(fakes::CommitAndWait(store, std::move(older)).outcome, storage::CommitOutcome::kCommitted);
+  bench.RunAll();
+  const base::RecordKey done{fan_out.of_members().carers(0)};
+  for (const int carer : Numbers(0, 3)) {
+    if (CarerOf(CarerFeed(carer)) == done) continue;
+    EXPECT_EQ(fakes::SeenBy(*bench.Snapshot(), bench.tenant(), CarerFeed(carer)).size(), 7u) << carer;
+  }
 }
 
 // A group of more carers than one commit may touch entries.
