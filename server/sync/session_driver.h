@@ -68,6 +68,9 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   static std::shared_ptr<SessionDriver> Create(const SyncParts& parts, SessionIdentity identity, SyncPeer& peer);
   ~SessionDriver();
 
+  // As logs and the history name it.
+  const std::string& session_id() const { return session_.session_id(); }
+
   // The stream is open: asks for the first message.
   void Open();
   void OnMessage(v1::SyncRequest request);

@@ -142,6 +142,8 @@ struct State {
   std::string least_app_version;
   // How long devices wait after a restore.
   absl::Duration restore_wait = base::limits::kRestoreWaitDefault;
+  // How often devices sync by themselves; 0: never.
+  absl::Duration auto_sync_interval = base::limits::kAutoSyncIntervalDefault;
 
   const View& ViewOf(const std::string& carer) const { return *views.at(carer); }
   bool HasLeft(const std::string& carer) const;

@@ -64,6 +64,7 @@ void Oracle::OnApplied(const std::vector<storage::Write>& writes) {
   for (const auto& [report_key, of] : report_keys_) CheckTakeOvers(report_key, of.first, of.second, rows);
   TakeDevices(rows);
   CheckReports(rows);
+  TakeReports(rows);
 }
 
 void Oracle::OnTenantCommit(NaiveModel& model, const store::TenantHead& head, const Rows& rows) {

@@ -16,6 +16,7 @@
 #include "server/base/sealed_token.h"
 #include "storage/store.h"
 #include "tests/simulation/naive_model.h"
+#include "tests/simulation/naive_reports.h"
 #include "tests/simulation/naive_take_overs.h"
 #include "tests/simulation/observed_feeds.h"
 #include "tests/simulation/permissions.h"
@@ -28,8 +29,7 @@ struct Truth {
   // A carer's copy on a device.
   using Copy = std::tuple<base::TenantId, base::Uuid, std::string>;
   std::map<base::TenantId, NaiveModel> models;
-  // By device row's key.
-  std::map<std::string, int64_t> last_success_us;
+  std::map<std::pair<base::TenantId, base::Uuid>, NaiveDevice> devices;
   // By device row's key: when its streams took each other over.
   std::map<std::string, NaiveTakeOvers> take_overs;
   // By device row's key: the report as it was last written.
@@ -44,17 +44,20 @@ struct Truth {
 class Oracle {
  public:
   using OnFault = std::function<void(const std::string&)>;
-  // Whether a device may be recorded as synced now: one of its sessions was told so by it.
-  using MayRecord = std::function<bool(const base::TenantId&, const base::Uuid& device)>;
-
+  // What the oracle asks of the world around it.
+  struct World {
+    // The stream of a session that has not ended; nullptr: there is none.
+    std::function<StreamFacts*(const std::string& session_id)> session;
+    // Whether the clock showed `time` at some moment since.
+    std::function<bool(absl::Time time, const Moment& since)> may_have_shown;
+    // Whether a stream of the device that has not ended was open when the clock showed `time`.
+    std::function<bool(const base::TenantId&, const base::Uuid& device, absl::Time time)> may_have_called;
+  };
   // Told of what only the commits show.
   using OnCount = std::function<void(const std::string&)>;
 
-  Oracle(OnFault on_fault, MayRecord may_record, OnCount on_count)
-      : on_fault_(on_fault),
-        may_record_(std::move(may_record)),
-        on_count_(std::move(on_count)),
-        feeds_(std::move(on_fault)) {}
+  Oracle(OnFault on_fault, World world, OnCount on_count)
+      : on_fault_(on_fault), world_(std::move(world)), on_count_(std::move(on_count)), feeds_(std::move(on_fault)) {}
 
   // Before anything happens to them.
   void AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers);
@@ -116,6 +119,24 @@ class Oracle {
     return {facts.identity.tenant, facts.identity.device, facts.carer};
   }
   void TakeDevices(const Rows& rows);
+  // What sessions write of their devices: after TakeDevices.
+  void TakeReports(const Rows& rows);
+  void TakeEnrolment(const base::TenantId& tenant, const base::Uuid& device, const Rows& rows);
+  void TakeRefusedCall(const base::TenantId& tenant, const base::Uuid& device, const store::DeviceCall& call);
+  void TakeReport(const base::TenantId& tenant, const base::Uuid& device, const store::DeviceReport& report,
+                  const Rows& rows);
+  void TakeBegin(const base::TenantId& tenant, const base::Uuid& device, const std::string& session_id,
+                 const Rows& rows);
+  static void TakeWordsOfStart(const StreamFacts& facts, const store::SyncRow& row, NaiveDevice& known);
+  void TakeCopies(const StreamFacts& facts, const store::DeviceReport& report, bool begins, const store::SyncRow& row,
+                  NaiveDevice& known);
+  // Whether the device has said that its copy is so far, as its start (`begins`) or an ack.
+  bool MayStandAt(const StreamFacts& facts, const base::CommitPoint& cursor, const feed::Position& position,
+                  bool begins, const store::SyncRow& row) const;
+  void TakeOutcome(StreamFacts& facts, const store::DeviceReport& report, bool begins, const store::SyncRow& row,
+                   NaiveDevice& known);
+  void CheckRecordedEnd(const StreamFacts& facts, const absl::Status& end);
+  void CheckStartBelieved(const StreamFacts& facts);
 
   void CheckResults(StreamFacts& facts, const v1::UploadResult& result);
   void CheckRebuild(StreamFacts& facts, const v1::Rebuild& rebuild);
@@ -140,7 +161,7 @@ class Oracle {
   }
 
   const OnFault on_fault_;
-  const MayRecord may_record_;
+  const World world_;
   const OnCount on_count_;
   Truth truth_;
   ObservedFeeds feeds_;

@@ -1,7 +1,6 @@
 // What the oracle says of messages to devices.
 #include <algorithm>
 #include <set>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
@@ -12,22 +11,6 @@ namespace caresync::simulation {
 namespace {
 
 bool IsBuilding(const sync::ResumeToken& token) { return token.rebuild_began.has_value(); }
-
-// Versions as numbers parted by dots.
-std::vector<int> NumbersOf(const std::string& version) {
-  std::vector<int> numbers = {0};
-  for (const char c : version) {
-    if (c == '.') {
-      numbers.push_back(0);
-    } else {
-      numbers.back() = numbers.back() * 10 + (c - '0');
-    }
-  }
-  numbers.resize(3);
-  return numbers;
-}
-
-bool IsOlder(const std::string& app, const std::string& least) { return NumbersOf(app) < NumbersOf(least); }
 
 std::string Say(const feed::Position& position) {
   return absl::StrCat("(", position.revision, ", ", position.record.bytes.size(), " bytes)");
@@ -43,6 +26,7 @@ std::shared_ptr<const View> Oracle::OnSend(StreamFacts& facts, const v1::SyncRes
   Expect(!response.has_started() || !facts.recorded, "a sync is started twice");
   Expect(facts.head_at_start.has_value(), "something is sent before start");
   std::shared_ptr<const View> expected;
+  if (response.has_rebuild() || response.has_changes() || response.has_caught_up()) CheckStartBelieved(facts);
   if (response.has_upload_result()) CheckResults(facts, response.upload_result());
   if (response.has_rebuild()) CheckRebuild(facts, response.rebuild());
   if (response.has_changes()) CheckChanges(facts, response.changes(), sealer, batch_bytes);
@@ -142,7 +126,8 @@ void Oracle::CheckPermitted(const StreamFacts& facts, const base::CommitPoint& h
   Expect(!state.HasLeft(facts.carer), "something is sent to a carer who left");
   Expect(truth_.permissions.WasAllowed(tenant, facts.identity.device, facts.carer, head.revision),
          "something is sent to a device that the carer may not use");
-  Expect(!IsOlder(facts.start.app_version(), state.least_app_version), "something is sent to an app that is too old");
+  Expect(!IsOlderApp(facts.start.app_version(), state.least_app_version),
+         "something is sent to an app that is too old");
   Expect(!state.unsettled.contains(facts.carer), absl::StrCat("something is sent at revision ", head.revision,
                                                               " of a feed that is not what the carer may see"));
 }
@@ -151,7 +136,7 @@ bool Oracle::AppWasTooOld(const StreamFacts& facts) const {
   const NaiveModel& model = truth_.models.at(facts.identity.tenant);
   bool was = false;
   for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
-    was = was || IsOlder(facts.start.app_version(), model.At(at)->least_app_version);
+    was = was || IsOlderApp(facts.start.app_version(), model.At(at)->least_app_version);
   }
   return was;
 }
@@ -162,6 +147,7 @@ std::string Oracle::WhyRefused(const base::TenantId& tenant, const base::Uuid& d
 }
 
 void Oracle::CheckEnd(const StreamFacts& facts, const absl::Status& end) {
+  CheckRecordedEnd(facts, end);
   if (end.ok() || !facts.head_at_start.has_value()) return;
   const base::TenantId& tenant = facts.identity.tenant;
   const std::string reason = base::Reason(end);
@@ -307,9 +293,11 @@ std::shared_ptr<const View> Oracle::CheckCaughtUp(StreamFacts& facts, const v1::
 void Oracle::CheckRecorded(StreamFacts& facts) {
   Expect(facts.events_answered >= facts.start.unsent_events(), "sync_recorded though events have no result");
   Expect(facts.confirmed || HeldAll(facts), "sync_recorded though the device did not confirm");
+  Expect(facts.success_stored, "sync_recorded though no success is stored");
   truth_.diverged.erase(CopyOf(facts));
   facts.recorded = true;
   facts.confirmed = false;
+  facts.success_stored = false;
   facts.caught_up.reset();
 }
 

@@ -45,6 +45,14 @@ bool Permissions::IsUser(const base::TenantId& tenant, const base::Uuid& device,
   return !now.known || now.users.contains(carer);
 }
 
+const std::set<std::string>& Permissions::UsersOf(const base::TenantId& tenant, const base::Uuid& device) const {
+  return spells_.at({tenant, device}).back().users;
+}
+
+bool Permissions::IsBlocked(const base::TenantId& tenant, const base::Uuid& device) const {
+  return spells_.at({tenant, device}).back().blocked;
+}
+
 bool Permissions::IsCloned(const base::TenantId& tenant, const base::Uuid& device) const {
   return spells_.at({tenant, device}).back().cloned;
 }

@@ -31,6 +31,8 @@ class Permissions {
                   base::Revision at) const;
   // Whether the carer is a user of the device, whatever else keeps it from syncing.
   bool IsUser(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const;
+  const std::set<std::string>& UsersOf(const base::TenantId& tenant, const base::Uuid& device) const;
+  bool IsBlocked(const base::TenantId& tenant, const base::Uuid& device) const;
   // Whether two phones seem to use the device's UUID, as its row says.
   bool IsCloned(const base::TenantId& tenant, const base::Uuid& device) const;
   // Whether anything is said of the device.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,15 @@
 
 namespace caresync::simulation {
 
+// What the clock showed, and how often it had been set by then.
+struct Moment {
+  absl::Time time;
+  size_t jumps = 0;
+};
+
 // What the oracle knows of a sync, from what went over the stream.
 struct StreamFacts {
+  std::string session_id;
   sync::SessionIdentity identity;
   std::string carer;
   v1::Start start;
@@ -33,9 +41,9 @@ struct StreamFacts {
   fakes::HeldRecords held_at_start;
   // The head when the server got `start`; nullopt before.
   std::optional<base::Revision> head_at_start;
-  // What the clock showed then, and how often it had been set.
-  absl::Time time_at_start;
-  uint64_t jumps_at_start = 0;
+  // Then, and when the stream was opened.
+  Moment at_start;
+  Moment at_opening;
   // Uploads that the server got and has not answered.
   std::deque<v1::Upload> unanswered;
   // The last one that it answered.
@@ -49,6 +57,16 @@ struct StreamFacts {
   std::optional<v1::CaughtUp> caught_up;
   // The server got the ack of it, with the right count and sum, and has not said yet that it is recorded.
   bool confirmed = false;
+  // When it got it.
+  Moment at_confirmation;
+  // Another sync of the device began and ended it in the history.
+  bool displaced = false;
+  // A success is stored that the device was not told of yet.
+  bool success_stored = false;
+  // Tokens of copies in use that the server got back from the device, in this order.
+  std::vector<sync::ResumeToken> acked;
+  // Carers whose copies the device said that it dropped.
+  std::set<std::string> dropped;
   // The server got another count and sum.
   bool diverged = false;
   // At least once.

@@ -18,14 +18,17 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "caresync/v1/devices.pb.h"
 #include "caresync/v1/roster.pb.h"
 #include "server/base/uuid.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/transaction.h"
 #include "storage/memory_store.h"
+#include "storage/store.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/seeded_random.h"
 #include "tests/fakes/test_device.h"
+#include "tests/simulation/naive_reports.h"
 #include "tests/simulation/naive_waits.h"
 #include "tests/simulation/oracle.h"
 #include "tests/simulation/rota_maker.h"
@@ -216,10 +219,15 @@ class SimulatedWorld {
   void OnRecordedAtDevice(SimulatedStream& stream, std::optional<v1::SyncRequest> ack, bool faults);
   void TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result, const v1::Upload& upload);
   void OnTaken(StreamFacts& facts, const v1::SyncRequest& request);
+  void OnAck(StreamFacts& facts, const v1::Ack& ack);
   std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response);
   // Whether a device's next start shows that the store was put back.
   bool ShowsALoss(const Device& device) const;
-  bool MayRecord(const base::TenantId& tenant, const base::Uuid& device) const;
+  // What the oracle asks: see Oracle::World.
+  StreamFacts* SessionOf(const std::string& session_id);
+  bool MayHaveShown(absl::Time time, const Moment& since) const;
+  bool MayHaveCalled(const base::TenantId& tenant, const base::Uuid& device, absl::Time time) const;
+  Moment NowMoment() const { return {clock_.Now(), jumps_.size()}; }
   void Reap();
   std::string WhyRefused(const Device& device, const base::Uuid& carer) const;
   void ReadOne(const base::TenantId& tenant, const std::string& source, Reader& reader);
@@ -244,7 +252,20 @@ class SimulatedWorld {
   void CompareGroups();
   void CompareEvents();
   void CompareReaders();
+  // The report and the histories with the model, at any moment.
   void CompareReports();
+  void CompareReport(const storage::Reader& reader, const base::TenantId& tenant);
+  void CompareHistories(const storage::Reader& reader, const base::TenantId& tenant);
+  // What follows from the report for those who read it.
+  void JudgeRow(const base::TenantId& tenant, const v1::Device& row);
+  void JudgeCurrent(const Device& device, const std::string& carer);
+  // What the devices' acks of now have come to; where the server has nothing left to do.
+  void CheckAcksTaken();
+  // The devices that the tenant's office sees: two phones with one UUID are one.
+  std::vector<base::Uuid> UuidsOf(const base::TenantId& tenant) const;
+  ReportMoment MomentOfReport(const base::TenantId& tenant);
+  // At the end of a seed.
+  void CompareLastReports();
   void CompareSources();
 
   const bool echo_;
@@ -270,9 +291,10 @@ class SimulatedWorld {
   std::vector<Backup> backups_;
   std::vector<Answered> answered_;
   size_t batch_bytes_ = 0;
-  // The latest that the clock has shown, and how often it was set.
+  // The latest that the clock has shown.
   absl::Time latest_;
-  uint64_t jumps_ = 0;
+  // What it showed before and after each time.
+  std::vector<std::pair<absl::Time, absl::Time>> jumps_;
   NaiveWaits waits_{RotaMaker::Sources().size()};
   bool retiring_ = false;
   std::vector<std::unique_ptr<SimulatedStream>> streams_;

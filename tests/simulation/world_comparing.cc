@@ -1,4 +1,4 @@
-// What is compared at the end of a seed: devices, groups, events, readers and reports with the naive model.
+// What is compared at the end of a seed: devices, groups, events and readers with the naive model.
 #include <algorithm>
 #include <set>
 #include <string>
@@ -6,11 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "caresync/v1/devices.pb.h"
 #include "server/base/keys.h"
-#include "server/devices/report.h"
-#include "server/devices/sync_history.h"
-#include "server/sync/unrecorded_ends.h"
 #include "tests/simulation/simulated_world.h"
 
 namespace caresync::simulation {
@@ -139,28 +135,6 @@ void SimulatedWorld::CompareReaders() {
     if (anew.events != expected) Fail("a source does not get the events on its records, each once");
     for (const auto& [id, bytes] : expected) {
       if (reader.events[id] != bytes) Fail("a source that resumes misses an event");
-    }
-  }
-}
-
-void SimulatedWorld::CompareReports() {
-  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
-  for (const Device& device : devices_) {
-    v1::GetDeviceRequest request;
-    request.set_device_uuid(device.app.uuid().ToString());
-    const absl::StatusOr<v1::Device> row = devices::GetDevice(
-        **snapshot, device.tenant, request, {.syncs = sync::SyncsOf(server_->parts()), .now = clock_.Now()});
-    if (!row.ok()) return Fail(absl::StrCat("a device is not in the report: ", row.status().ToString()));
-    if (row->last_api_call() != v1::CALL_STATE_SUCCEEDED) Fail("the report does not show the last call's success");
-    if (!row->has_last_successful_sync_time()) Fail("the report does not show the last successful sync");
-    v1::ListSyncsRequest list;
-    list.set_device_uuid(request.device_uuid());
-    list.set_page_size(1'000);
-    const absl::StatusOr<v1::ListSyncsResponse> syncs =
-        devices::ListSyncs(**snapshot, device.tenant, list, sync::SyncsOf(server_->parts()));
-    if (!syncs.ok()) return Fail("a device's history cannot be listed");
-    for (const v1::SyncSummary& sync : syncs->syncs()) {
-      if (sync.outcome() == v1::SYNC_OUTCOME_UNDER_WAY) Fail("a sync is under way for ever");
     }
   }
 }

@@ -152,12 +152,18 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
   v1::SyncRequest start = device.app.Start(carer, type);
   start.mutable_start()->set_follow(follow);
   if (follow) Count("sync that follows");
+  // Some phones' systems say when they allow the next sync; of some the clock is wrong.
+  if (step_ % 4 == 0) {
+    const absl::Time allowed = clock_.Now() + absl::Hours(static_cast<int>(step_ % 300));
+    start.mutable_start()->mutable_earliest_next_sync()->set_seconds(absl::ToUnixSeconds(allowed));
+  }
   StreamFacts facts;
   facts.identity = {device.tenant, device.app.uuid(), carer};
   facts.carer = carer.ToString();
   facts.start = start.start();
   facts.level = std::min(start.start().data_level(), kHighestLevel);
   facts.held_at_start = device.app.of(carer).in_use;
+  facts.at_opening = NowMoment();
   if (!start.start().resume_token().empty()) {
     absl::StatusOr<sync::ResumeToken> token =
         sync::OpenToken(server_->sealer(), device.tenant, start.start().resume_token());
@@ -358,18 +364,29 @@ void SimulatedWorld::OnTaken(StreamFacts& facts, const v1::SyncRequest& request)
   if (request.has_start()) {
     const State& head = oracle_.model(facts.identity.tenant).head();
     facts.head_at_start = head.revision;
-    facts.time_at_start = clock_.Now();
-    facts.jumps_at_start = jumps_;
+    facts.at_start = NowMoment();
     if (head.unsettled.contains(facts.carer)) Count("start during a fan-out");
   }
   if (request.has_upload()) facts.unanswered.push_back(request.upload());
-  if (!request.has_ack() || !facts.caught_up.has_value()) return;
+  if (!request.has_ack()) return;
   const v1::Ack& ack = request.ack();
+  facts.dropped.insert(ack.dropped_carer_ids().begin(), ack.dropped_carer_ids().end());
+  OnAck(facts, ack);
+}
+
+void SimulatedWorld::OnAck(StreamFacts& facts, const v1::Ack& ack) {
+  const absl::StatusOr<sync::ResumeToken> token =
+      sync::OpenToken(server_->sealer(), facts.identity.tenant, ack.resume_token());
+  const bool of_caught_up = facts.caught_up.has_value() && ack.resume_token() == facts.caught_up->resume_token();
+  // What confirms a copy says that it is right, too.
+  if (token.ok() && !token->rebuild_began.has_value() && !of_caught_up) facts.acked.push_back(*token);
+  if (!of_caught_up || !ack.has_holds()) return;
   const v1::CopySum& holds = facts.caught_up->holds();
   const bool same = ack.holds().count() == holds.count() && ack.holds().sum() == holds.sum();
-  if (!ack.has_holds() || ack.resume_token() != facts.caught_up->resume_token()) return;
   if (!same) return oracle_.OnDivergence(facts);
+  if (token.ok()) facts.acked.push_back(*token);
   facts.confirmed = true;
+  facts.at_confirmation = NowMoment();
 }
 
 std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1::SyncResponse& response) {
@@ -409,11 +426,28 @@ void SimulatedWorld::CountMessage(const StreamFacts& facts, const v1::SyncRespon
   if (response.changes().next_visits()) Count("next visits sent");
 }
 
-bool SimulatedWorld::MayRecord(const base::TenantId& tenant, const base::Uuid& device) const {
+StreamFacts* SimulatedWorld::SessionOf(const std::string& session_id) {
+  const auto stream = std::find_if(streams_.begin(), streams_.end(), [&session_id](const auto& one) {
+    return one->server_open() && one->facts().session_id == session_id;
+  });
+  return stream == streams_.end() ? nullptr : &(*stream)->facts();
+}
+
+// Between two times that it is set the clock goes on.
+bool SimulatedWorld::MayHaveShown(absl::Time time, const Moment& since) const {
+  absl::Time from = since.time;
+  for (size_t jump = since.jumps; jump < jumps_.size(); ++jump) {
+    if (from <= time && time <= jumps_[jump].first) return true;
+    from = jumps_[jump].second;
+  }
+  return from <= time && time <= clock_.Now();
+}
+
+bool SimulatedWorld::MayHaveCalled(const base::TenantId& tenant, const base::Uuid& device, absl::Time time) const {
   return std::any_of(streams_.begin(), streams_.end(), [&](const auto& stream) {
     const StreamFacts& facts = stream->facts();
     if (facts.identity.tenant != tenant || facts.identity.device != device) return false;
-    return facts.confirmed || oracle_.HeldAll(facts);
+    return stream->server_open() && MayHaveShown(time, facts.at_opening);
   });
 }
 

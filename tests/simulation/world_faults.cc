@@ -16,7 +16,11 @@ namespace caresync::simulation {
 
 void SimulatedWorld::RunWork() { server_->executor().RunOne(); }
 
-void SimulatedWorld::RunAllWork() { server_->executor().RunAll(); }
+void SimulatedWorld::RunAllWork() {
+  server_->executor().RunAll();
+  CheckAcksTaken();
+  CompareReports();
+}
 
 // ---- The network and the devices
 
@@ -200,9 +204,10 @@ void SimulatedWorld::JumpClock() {
   Count("clock jump");
   latest_ = std::max(latest_, clock_.Now());
   waits_.Saw(clock_.Now());
-  clock_.SetNow(clock_.Now() + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
+  const absl::Time before = clock_.Now();
+  clock_.SetNow(before + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
   waits_.Saw(clock_.Now());
-  ++jumps_;
+  jumps_.emplace_back(before, clock_.Now());
 }
 
 // Time enough for visits to cross the window's edges.

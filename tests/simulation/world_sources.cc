@@ -146,16 +146,16 @@ std::pair<absl::Duration, absl::Duration> SimulatedWorld::WaitsSince(const Strea
 
 void SimulatedWorld::JudgeWaiting(const StreamFacts& facts) {
   // What the clock showed when it was decided, nobody can tell.
-  if (!facts.head_at_start.has_value() || facts.jumps_at_start != jumps_) return;
-  if (!waits_.MayWait(facts.time_at_start, WaitsSince(facts).second)) {
+  if (!facts.head_at_start.has_value() || facts.at_start.jumps != jumps_.size()) return;
+  if (!waits_.MayWait(facts.at_start.time, WaitsSince(facts).second)) {
     Fail("a device waits for longer than the tenant lets it");
   }
-  if (!waits_.MayWait(facts.time_at_start, base::limits::kRestoreWaitDefault))
+  if (!waits_.MayWait(facts.at_start.time, base::limits::kRestoreWaitDefault))
     Count("told to wait longer than by default");
 }
 
 void SimulatedWorld::JudgeWaitsEnd(const StreamFacts& facts) {
-  if (facts.jumps_at_start != jumps_) return;
+  if (facts.at_start.jumps != jumps_.size()) return;
   const base::TenantId& tenant = facts.identity.tenant;
   if (waits_.MustWait(tenant, clock_.Now(), WaitsSince(facts).first)) {
     Fail("a copy is made anew though a source has not said what is lost");
