@@ -28,8 +28,8 @@ class GroupMember {
 
   // Begins to sync; none may be under way.
   void BeginSync();
-  // Whether a sync has gone through since BeginSync. One that was refused because of a fan-out is begun anew. Errors:
-  // whatever else a sync came to.
+  // Whether a sync has gone through since BeginSync; from then on it stays so. One that was refused because of a
+  // fan-out is begun anew. Errors: whatever else a sync came to.
   absl::StatusOr<bool> HasSynced();
   // How many records the copy in use holds; while no sync is under way.
   size_t held() const { return device_.copy().records().size(); }

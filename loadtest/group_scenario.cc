@@ -128,17 +128,15 @@ class Members {
   }
 
   void BeginSync() {
-    for (size_t i = 0; i < phones_.size(); ++i) {
-      synced_[i] = false;
-      phones_[i]->BeginSync();
-    }
+    for (const std::unique_ptr<GroupMember>& phone : phones_) phone->BeginSync();
   }
   absl::StatusOr<bool> HaveSynced() {
-    for (size_t i = 0; i < phones_.size(); ++i) {
-      if (synced_[i]) continue;
-      ASSIGN_OR_RETURN(synced_[i], phones_[i]->HasSynced());
+    bool both = true;
+    for (const std::unique_ptr<GroupMember>& phone : phones_) {
+      ASSIGN_OR_RETURN(const bool synced, phone->HasSynced());
+      both = both && synced;
     }
-    return synced_[0] && synced_[1];
+    return both;
   }
   // How many service users each must hold, beside the carer itself.
   void Check(const std::string& phase, size_t leaves, size_t stays) const {
@@ -154,7 +152,6 @@ class Members {
 
   Stage& stage_;
   Phones phones_;
-  std::array<bool, 2> synced_ = {false, false};
 };
 
 // Rounds of changes and deltas, which tell from the revisions that their changes got what else was committed.

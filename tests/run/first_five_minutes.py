@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import tempfile
 
@@ -29,32 +30,39 @@ def until_interrupted(command, folder, environment):
                                env=environment)
     for line in process.stdout:
         if '"sync_recorded"' in line:
-            process.send_signal(2)
+            process.send_signal(signal.SIGINT)
     return process.wait(timeout=60)
+
+
+def first_visit(cli, line):
+    """The beginning of the ID of the first visit on the device that the line names."""
+    device = re.search(r"--uuid (\S+) --carer (\S+)", line)
+    held = cli.json("device", "visits", "--uuid", device[1], "--carer", device[2])
+    return held["visits"][0]["visit_id"][:12]
+
+
+def type_line(line, folder, environment):
+    """How it ended, and what it said."""
+    if "--follow" in line:
+        return until_interrupted(line, folder, environment), ""
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=folder, env=environment, timeout=120)
+    return done.returncode, done.stdout + done.stderr
 
 
 def play(root, cli):
     """Types each line; a line that ends otherwise than the text says is an error. Returns how many there were."""
     bin_dir = os.path.join(root, "build/release/bin")
+    environment = cli.environment | {"PATH": f"{bin_dir}:{os.environ['PATH']}"}
     played = 0
+    visit = None
     with tempfile.TemporaryDirectory(prefix="caresync-readme-") as folder:
         os.symlink(os.path.join(root, "demo"), os.path.join(folder, "demo"))
-        environment = cli.environment | {"PATH": f"{bin_dir}:{os.environ['PATH']}"}
-        visit = None
         for line in lines_of(root):
             if "VISIT" in line:
-                if visit is None:
-                    uuid = re.search(r"--uuid (\S+) --carer (\S+)", line)
-                    held = cli.json("device", "visits", "--uuid", uuid[1], "--carer", uuid[2])
-                    visit = held["visits"][0]["visit_id"][:12]
+                # The first, before one of them is finished.
+                visit = visit or first_visit(cli, line)
                 line = line.replace("VISIT", visit)
-            if "--follow" in line:
-                status = until_interrupted(line, folder, environment)
-                output = ""
-            else:
-                done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=folder, env=environment,
-                                      timeout=120)
-                status, output = done.returncode, done.stdout + done.stderr
+            status, output = type_line(line, folder, environment)
             if (status != 0) != (REFUSED in line):
                 raise AssertionError(f"{line}\nended with {status}:\n{output}")
             played += 1

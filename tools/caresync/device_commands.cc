@@ -26,6 +26,7 @@
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
 #include "tools/caresync/stop_signal.h"
+#include "tools/caresync/tenant_zone.h"
 
 namespace caresync::cli {
 namespace {
@@ -85,10 +86,8 @@ absl::StatusOr<OpenDevice> OpenDeviceOf(const Options& options, const DeviceWish
 
 absl::StatusOr<absl::TimeZone> DeviceZone(const DeviceStore& store) {
   ASSIGN_OR_RETURN(const std::string name, store.Setting("time_zone"));
-  absl::TimeZone zone;
-  // A device that never synced, or whose system does not know the zone, shows UTC.
-  if (name.empty() || !absl::LoadTimeZone(name, &zone)) return absl::UTCTimeZone();
-  return zone;
+  // None where it never synced.
+  return ZoneOrUtc(name);
 }
 
 // How the sync of an open device ended, its changes told; `held` is what the device holds, as far as it can be read.

@@ -80,9 +80,6 @@ std::string LengthText(const google::protobuf::Duration& length) {
   return absl::FormatDuration(given);
 }
 
-// UTC where this machine does not know the tenant's: the zone's name is told beside it.
-absl::TimeZone ZoneToShow(const v1::Tenant& tenant) { return ZoneOf(tenant.time_zone()).value_or(absl::UTCTimeZone()); }
-
 void PrintTenants(const std::vector<v1::Tenant>& tenants) {
   std::vector<std::vector<Cell>> rows;
   rows.reserve(tenants.size());
@@ -90,7 +87,7 @@ void PrintTenants(const std::vector<v1::Tenant>& tenants) {
     rows.push_back({tenant.tenant_id(), tenant.display_name(), tenant.time_zone(),
                     LengthText(tenant.auto_sync_interval()), LengthText(tenant.download_window()),
                     LengthText(tenant.retention()), LengthText(tenant.restore_wait()), tenant.least_app_version(),
-                    PeopleTime(ToTime(tenant.create_time()), ZoneToShow(tenant))});
+                    PeopleTime(ToTime(tenant.create_time()), ZoneOrUtc(tenant.time_zone()))});
   }
   std::cout << FormatTable({"Tenant", "Name", "Time zone", "Auto sync", "Download window", "Retention",
                             "Wait after a restore", "Least app version", "Created"},
@@ -133,11 +130,15 @@ absl::StatusOr<ExitCode> SetTenant(const Options& options, const TenantSettings&
   return ShowTenant(options, tenant);
 }
 
-absl::StatusOr<ExitCode> GetTenant(const Options& options, const std::string& tenant_id) {
+absl::StatusOr<v1::Tenant> ReadTenant(const Connection& connection, const std::string& tenant_id) {
   v1::GetTenantRequest request;
   request.set_tenant_id(tenant_id);
+  return connection.Call(Operator(), &v1::TenantService::Stub::GetTenant, request);
+}
+
+absl::StatusOr<ExitCode> GetTenant(const Options& options, const std::string& tenant_id) {
   const Connection connection(options);
-  ASSIGN_OR_RETURN(const v1::Tenant tenant, connection.Call(Operator(), &v1::TenantService::Stub::GetTenant, request));
+  ASSIGN_OR_RETURN(const v1::Tenant tenant, ReadTenant(connection, tenant_id));
   return ShowTenant(options, tenant);
 }
 
@@ -151,11 +152,9 @@ absl::StatusOr<ExitCode> ReleaseRebuilds(const Options& options, const std::stri
     PrintJson({{"release_time", IsoTime(ToTime(released.release_time()))}});
     return 0;
   }
-  v1::GetTenantRequest get;
-  get.set_tenant_id(tenant_id);
-  ASSIGN_OR_RETURN(const v1::Tenant tenant, connection.Call(Operator(), &v1::TenantService::Stub::GetTenant, get));
-  std::cout << "devices wait no longer, since " << PeopleTime(ToTime(released.release_time()), ZoneToShow(tenant))
-            << "\n";
+  ASSIGN_OR_RETURN(const v1::Tenant tenant, ReadTenant(connection, tenant_id));
+  std::cout << "devices wait no longer, since "
+            << PeopleTime(ToTime(released.release_time()), ZoneOrUtc(tenant.time_zone())) << "\n";
   return 0;
 }
 

@@ -15,6 +15,8 @@ absl::StatusOr<absl::TimeZone> ZoneOf(absl::string_view name) {
   return zone;
 }
 
+absl::TimeZone ZoneOrUtc(absl::string_view name) { return ZoneOf(name).value_or(absl::UTCTimeZone()); }
+
 absl::StatusOr<absl::TimeZone> TenantZone(const Connection& connection) {
   v1::GetTenantRequest request;
   request.set_tenant_id(connection.options().tenant);

@@ -12,6 +12,9 @@ namespace caresync::cli {
 // Errors: USAGE where this machine knows no zone of this IANA name.
 absl::StatusOr<absl::TimeZone> ZoneOf(absl::string_view name);
 
+// The same to show times in: UTC where this machine does not know it.
+absl::TimeZone ZoneOrUtc(absl::string_view name);
+
 // The zone of the connection's tenant. Errors: USAGE as above, those of the call.
 absl::StatusOr<absl::TimeZone> TenantZone(const Connection& connection);
 
