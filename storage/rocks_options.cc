@@ -1,6 +1,7 @@
 #include "storage/rocks_options.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/table_properties_collectors.h>
@@ -26,10 +27,12 @@ constexpr uint64_t kWalBytes = 256 * kMebi;
 constexpr int kOpenFiles = 512;
 // About 1 % of the reads of an absent key go to the disk.
 constexpr double kBloomBitsPerKey = 10;
-// An entry that moves to the end leaves a deletion behind: where half of a stretch of 256 rows are deletions, a scan
-// pays more for stepping over them than a compaction costs.
-constexpr size_t kDeletionWindow = 256;
-constexpr size_t kDeletionTrigger = 128;
+// An entry that moves to the end leaves a deletion behind. A feed whose entries move all day would become a long
+// stretch of them that each new copy steps over (milliseconds); rewriting the file rids it of them, and takes seconds
+// of a core. Moves that are many only because the feeds are many (a large fan-out) leave a deletion for each new row:
+// no reason.
+constexpr size_t kDeletionWindow = 16'384;
+constexpr size_t kDeletionTrigger = kDeletionWindow / 4 * 3;
 
 rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -107,6 +110,8 @@ rocksdb::DBOptions DatabaseOptions() {
   options.max_open_files = kOpenFiles;
   // Flushes and compactions; they share the machine with the server's own threads.
   options.max_background_jobs = 2;
+  // What is compacted can wait, devices do not: it gets what they leave of the processors. A flush is waited for.
+  options.env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kLow);
   // Large files go to the disk bit by bit instead of in one burst that a commit's flush would wait behind.
   options.bytes_per_sync = kMebi;
   // A reader that lets go of the last old file does not delete it itself: reads stay free of such work.

@@ -42,8 +42,8 @@ using TaskStep = std::function<absl::Status(Transaction& transaction, const std:
 // every limits::kTaskRetryMost.
 enum class TaskWaiters { kNone, kSome };
 
-// After each step a tenant's tasks rest for as long as the step took, so that a large fan-out leaves at least half of a
-// core, and of the disk, to everybody else.
+// After each step a tenant's tasks rest for twice as long as the step took: most of what others do then meets none, and
+// a large fan-out leaves two thirds of a core, and of the disk, to them.
 //
 // Thread-safe. Everything given to the constructor must outlive it. Destroy it only when the executor runs no more of
 // its work.
