@@ -105,11 +105,18 @@ TEST_F(DeviceStateTest, ADivergedCopyIsWorseThanAFailedCall) {
   rows_.call->set_state(v1::CALL_STATE_FAILED);
   copy().set_diverged(true);
   EXPECT_EQ(State(), v1::DEVICE_STATE_DIVERGED);
+  EXPECT_THAT(Now().reason, HasSubstr("makes a new copy"));
 }
 
 TEST_F(DeviceStateTest, HasNeverSyncedWithoutASuccess) {
   copy().set_last_success_us(0);
   EXPECT_EQ(State(), v1::DEVICE_STATE_NEVER_SYNCED);
+  EXPECT_THAT(Now().reason, StartsWith("This carer never completed a sync on it. Ask the carer"));
+  rows_.call->set_state(v1::CALL_STATE_FAILED);
+  rows_.call->set_reason("STREAM_CUT");
+  EXPECT_EQ(State(), v1::DEVICE_STATE_NEVER_SYNCED);
+  EXPECT_THAT(Now().reason,
+              StartsWith("This carer never completed a sync on it, and the last call failed (STREAM_CUT). Ask"));
   rows_.report->clear_copies();
   EXPECT_EQ(State(), v1::DEVICE_STATE_NEVER_SYNCED);
   rows_.report.reset();
@@ -152,6 +159,7 @@ TEST_F(DeviceStateTest, TheWorstOfSeveralCounts) {
   EXPECT_EQ(State(), v1::DEVICE_STATE_TOO_OLD);
   facts_.left = true;
   EXPECT_EQ(State(), v1::DEVICE_STATE_NO_USER);
+  EXPECT_THAT(Now().reason, StartsWith("The carer has left"));
   rows_.device->set_blocked(true);
   EXPECT_EQ(State(), v1::DEVICE_STATE_BLOCKED);
 }
@@ -167,6 +175,7 @@ TEST_F(DeviceStateTest, ADeviceStandsAsTheWorstOfItsUsers) {
   EXPECT_EQ(StandingOfDevice(rows_, {left, fine}).state, v1::DEVICE_STATE_CURRENT);
   EXPECT_EQ(StandingOfDevice(rows_, {left}).reason, "Left.");
   EXPECT_EQ(StandingOfDevice(rows_, {}).state, v1::DEVICE_STATE_NO_USER);
+  EXPECT_THAT(StandingOfDevice(rows_, {}).reason, StartsWith("Nobody is set"));
   rows_.device->set_blocked(true);
   EXPECT_EQ(StandingOfDevice(rows_, {}).state, v1::DEVICE_STATE_BLOCKED);
 }

@@ -8,16 +8,17 @@
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "server/base/limits.h"
+#include "tests/fakes/eventually.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/temporary_directory.h"
 #include "tests/integration/client.h"
+#include "tests/integration/device.h"
 #include "tests/integration/server_process.h"
 
 namespace caresync::integration {
 namespace {
 
 using access::Role;
-using SyncStream = grpc::ClientReaderWriter<v1::SyncRequest, v1::SyncResponse>;
 
 constexpr char kDevice[] = "3f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e5f";
 
@@ -30,13 +31,18 @@ class DeviceSyncTest : public testing::Test {
                       {fakes::CarerChange("ann"), fakes::CarerChange("bob"), fakes::ServiceUserChange("su"),
                        fakes::VisitChange("mine", "su", {"ann"}), fakes::VisitChange("not-mine", "su", {"bob"})});
     carer_ = applied.results(0).record_id();
+    bob_ = applied.results(1).record_id();
     service_user_ = applied.results(2).record_id();
     visit_ = applied.results(3).record_id();
+    SetUsers({carer_});
+  }
+
+  void SetUsers(const std::vector<std::string>& carers) {
     v1::UpdateDeviceRequest request;
     request.set_device_uuid(kDevice);
     request.set_allow_missing(true);
     request.set_set_users(true);
-    request.add_carer_ids(carer_);
+    request.mutable_carer_ids()->Assign(carers.begin(), carers.end());
     v1::Device device;
     EXPECT_TRUE(client_
                     .Call(client_.devices(), &v1::DeviceService::Stub::UpdateDevice, As(Role::kAdministrator, "acme"),
@@ -148,6 +154,7 @@ class DeviceSyncTest : public testing::Test {
   ServerProcess server_{folder_.path()};
   Client client_{server_};
   std::string carer_;
+  std::string bob_;
   std::string service_user_;
   std::string visit_;
   // What an app keeps beside its copy.
@@ -305,6 +312,28 @@ TEST_F(DeviceSyncTest, TellsAConnectedDeviceToDropWhatItMayNotHold) {
   while (stream->Read(&response)) continue;
   EXPECT_EQ(ReasonOf(stream->Finish()), "DEVICE_BLOCKED");
   EXPECT_EQ(Report().users(0).drop_state(), v1::DROP_STATE_DROPPED);
+}
+
+// Requirement: S12
+TEST_F(DeviceSyncTest, TellsAFollowerToDropTheCopyOfAnotherCarer) {
+  SetUsers({carer_, bob_});
+  ASSERT_TRUE(Device(client_, "acme", bob_, kDevice).Sync().ok());
+  const Following following = Follow();
+  SetUsers({carer_});
+  v1::SyncResponse response;
+  ASSERT_TRUE(following.stream->Read(&response));
+  ASSERT_EQ(response.notice().drop_now().carer_ids_size(), 1);
+  EXPECT_EQ(response.notice().drop_now().carer_ids(0), bob_);
+  ASSERT_EQ(Report().users_size(), 2) << "its user, and whose copy it is to drop";
+  EXPECT_EQ(Report().users(1).drop_state(), v1::DROP_STATE_PENDING);
+  v1::SyncRequest dropped;
+  dropped.mutable_ack()->add_dropped_carer_ids(bob_);
+  following.stream->Write(dropped);
+  EXPECT_TRUE(fakes::Eventually([&] { return Report().users(1).drop_state() == v1::DROP_STATE_DROPPED; }));
+  // The follower goes on.
+  client_.Apply("acme", "rota", {fakes::VisitChange("another", "su", {"ann"})});
+  TakeRound(*following.stream);
+  EXPECT_EQ(held_.size(), 4u);
 }
 
 TEST_F(DeviceSyncTest, TellsAFollowerOfChangedPreferences) {

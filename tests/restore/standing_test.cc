@@ -203,6 +203,25 @@ TEST_F(StandingTest, AReleaseHoldsForItsOpening) {
   EXPECT_TRUE(StandingNow().waiting);
 }
 
+TEST_F(StandingTest, WhicheverIsFirstEndsIt) {
+  Send("rota");
+  Restart();
+  engine_->Advance(absl::Minutes(1));
+  NameKnown("rota");
+  const absl::Time confirmed = Now();
+  engine_->Advance(absl::Minutes(1));
+  ReleaseNow();
+  EXPECT_EQ(StandingNow().released_time, confirmed);
+
+  Restart();
+  EXPECT_TRUE(StandingNow().waiting);
+  engine_->Advance(absl::Minutes(1));
+  const absl::Time released = ReleaseNow();
+  engine_->Advance(absl::Minutes(1));
+  NameKnown("rota");
+  EXPECT_EQ(StandingNow().released_time, released);
+}
+
 TEST_F(StandingTest, AClockThatIsSetBackDoesNotUndoARelease) {
   Send("rota");
   Restart();

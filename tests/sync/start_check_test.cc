@@ -257,6 +257,17 @@ TEST(PlanStart, AnUnfinishedRebuildOfAForeignStoreIsNotResumed) {
   EXPECT_EQ(PlanStart(GoodStart(), token, facts, kNow).new_copy, v1::REBUILD_REASON_FOREIGN);
 }
 
+TEST(PlanStart, AnUnfinishedRebuildThatIsTooOldOrOfAnotherLevelIsNotResumed) {
+  ResumeToken token = GoodToken();
+  token.rebuild_began = 10;
+  StartFacts facts = GoodFacts();
+  facts.token_standing = commit::CursorStanding::kExpired;
+  EXPECT_EQ(PlanStart(GoodStart(), token, facts, kNow).new_copy, v1::REBUILD_REASON_EXPIRED);
+  v1::Start start = GoodStart();
+  start.set_data_level(2);
+  EXPECT_EQ(PlanStart(start, token, GoodFacts(), kNow).new_copy, v1::REBUILD_REASON_DATA_LEVEL);
+}
+
 TEST(PlanStart, ADivergedCopyIsMadeAnewAtMostOnceADay) {
   StartFacts facts = GoodFacts();
   store::DeviceCopy& copy = CopyIn(facts);
