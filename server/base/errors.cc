@@ -252,7 +252,7 @@ absl::Status OtherCarer() {
 
 absl::Status CarerNotAUser(std::string_view carer) {
   return Make(StatusCode::kPermissionDenied, "CARER_NOT_A_USER",
-              StrCat("the carer ", Quoted(carer), " is no user of this device; an administrator can make them one"));
+              StrCat("the carer ", Quoted(carer), " is no user of this device; the office can make them one"));
 }
 
 absl::Status CleanSyncWouldLoseWork(std::string_view what) {
@@ -282,14 +282,13 @@ absl::Status TooManyEvents(std::string_view what) {
 
 absl::Status DeviceBlocked() {
   return Make(StatusCode::kPermissionDenied, "DEVICE_BLOCKED",
-              "this device is blocked; its events were taken, and an administrator can unblock it");
+              "this device is blocked; its events were taken, and the office can unblock it");
 }
 
 absl::Status DeviceCloned() {
-  return Make(
-      StatusCode::kFailedPrecondition, "DEVICE_CLONED",
-      "two phones seem to use this device's UUID; install the app anew on one of them, then let an administrator "
-      "clear the device");
+  return Make(StatusCode::kFailedPrecondition, "DEVICE_CLONED",
+              "two phones seem to use this device's UUID; install the app anew on one of them, then let the office "
+              "clear the device");
 }
 
 absl::Status CarerLeft() {

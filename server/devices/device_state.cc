@@ -44,7 +44,7 @@ std::string AppVersion(const DeviceRows& rows) {
 std::optional<Standing> Blocked(const View& view) {
   if (view.rows.device->blocked()) {
     return Standing{v1::DEVICE_STATE_BLOCKED,
-                    "An administrator blocked it: it is told to drop its data, and gets nothing. Unblock it when it "
+                    "The office blocked it: it is told to drop its data, and gets nothing. Unblock it when it "
                     "is in the right hands again."};
   }
   if (!view.rows.device->cloned()) return std::nullopt;

@@ -4,7 +4,7 @@
 // a whole (blocked, cloned, too old, failing) is wrong for each user. Of several states that hold the worst counts, in
 // the order of v1::DeviceState:
 //
-//   blocked          an administrator blocked it, or two phones use its UUID
+//   blocked          the office blocked it, or two phones use its UUID
 //   no user          no user is set, or all have left
 //   too old          the app it last came with is below the tenant's least version
 //   never synced     this carer never completed a sync on it

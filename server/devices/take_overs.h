@@ -18,7 +18,7 @@ void NoteTakeOver(store::DeviceReport& report, absl::Time now, size_t most);
 
 // Whether the device is to be refused as cloned: it is known to be, or this is (`displaced`: a session of the device
 // was open and is being ended by this one) one take-over more than `most` within an hour. Once true it stays so by
-// Device.cloned, which the first commit of that session writes (SessionRows::Begin), until an administrator clears it;
+// Device.cloned, which the first commit of that session writes (SessionRows::Begin), until the office clears it;
 // take-overs before that speak for nothing.
 bool IsCloned(const DeviceRows& rows, bool displaced, absl::Time now, size_t most);
 

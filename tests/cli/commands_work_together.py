@@ -6,8 +6,10 @@ import io
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
+import subprocess
 import tempfile
 
 from caresync_process import Server, expect
@@ -240,6 +242,30 @@ def check_a_carers_history(cli):
     cli.run("syncs", DEVICE, "--carer", "c1", status=2)
 
 
+def read_to_the_end(terminal):
+    shown = b""
+    while True:
+        try:
+            shown += os.read(terminal, 1 << 16)
+        except OSError:  # EIO: nobody has its other end open any more.
+            return shown.decode()
+
+
+# Requirement: S6
+def check_progress(cli):
+    """A terminal shows how far a sync is, and nothing of that stays there."""
+    terminal, its_end = pty.openpty()
+    try:
+        syncing = subprocess.Popen([cli.program, "device", "sync", "--clean", "--uuid", DEVICE, "--carer", "c1"],
+                                   stdout=subprocess.DEVNULL, stderr=its_end, env=cli.environment)
+    finally:
+        os.close(its_end)
+    shown = read_to_the_end(terminal)
+    os.close(terminal)
+    expect(syncing.wait(timeout=60) == 0, shown)
+    expect(re.search(r"syncing \[=+\] (\d+)/\1\r\x1b\[K$", shown), f"no bar that fills, or one that stays: {shown!r}")
+
+
 # Requirement: A3
 def check_blocking(cli):
     output, _ = cli.run("device", "block", DEVICE)
@@ -346,6 +372,7 @@ def main():
         check_report(cli)
         check_export(cli)
         check_a_carers_history(cli)
+        check_progress(cli)
         check_blocking(cli)
         check_following(cli)
         check_following_as_text(cli, options.rota)

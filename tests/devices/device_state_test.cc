@@ -140,7 +140,7 @@ TEST_F(DeviceStateTest, IsBlockedWhereAnAdministratorSaidSoOrTwoPhonesUseTheUuid
   EXPECT_EQ(State(), v1::DEVICE_STATE_BLOCKED);
   EXPECT_THAT(Now().reason, HasSubstr("Two phones"));
   rows_.device->set_blocked(true);
-  EXPECT_THAT(Now().reason, HasSubstr("An administrator blocked it"));
+  EXPECT_THAT(Now().reason, HasSubstr("The office blocked it"));
 }
 
 TEST_F(DeviceStateTest, TheWorstOfSeveralCounts) {

@@ -103,6 +103,27 @@ TEST_F(CareEventServiceTest, WhatCannotBeAppliedIsListedAndResolvedByAPerson) {
   EXPECT_EQ(taken.events(0).device_uuid(), kPhone);
 }
 
+TEST_F(CareEventServiceTest, ResolvesNothingOfAnotherTenantAndOntoNothingThatIsNotThere) {
+  NoteOnACancelledVisit();
+  client_.CreateTenant("other");
+  const auto theirs = client_.Apply(
+      "other", "rota",
+      {fakes::CarerChange("ann"), fakes::ServiceUserChange("su"), fakes::VisitChange("v", "su", {"ann"})});
+  v1::ResolveEventRequest request;
+  request.set_review_id(ForReview(Role::kCoordinator).events(0).review_id());
+  request.mutable_discard()->set_reason("not ours");
+  EXPECT_EQ(Resolve(request, As(Role::kCoordinator, "other")), "REVIEW_UNKNOWN");
+  for (const std::string& visit : {theirs.results(2).record_id(), service_user_}) {
+    request.mutable_apply_to_visit()->set_visit_id(visit);
+    EXPECT_EQ(Resolve(request, As(Role::kCoordinator, "acme")), "VISIT_UNKNOWN") << visit;
+  }
+  for (const std::string& service_user : {theirs.results(1).record_id(), visit_}) {
+    request.mutable_accept_as_unplanned()->set_service_user_id(service_user);
+    EXPECT_EQ(Resolve(request, As(Role::kCoordinator, "acme")), "SERVICE_USER_UNKNOWN") << service_user;
+  }
+  EXPECT_EQ(ForReview(Role::kSupport).events_size(), 1);
+}
+
 TEST_F(CareEventServiceTest, APersonMayApplyAnEventToAnotherVisitOrDiscardIt) {
   const std::string evening =
       client_.Apply("acme", "rota", {fakes::VisitChange("evening", "su", {"ann"})}).results(0).record_id();

@@ -153,6 +153,14 @@ TEST_F(ExportTest, StreamsTheReportInPieces) {
             std::string::npos);
 }
 
+TEST_F(ExportTest, HoldsNothingOfAnotherTenant) {
+  client_.CreateTenant("other");
+  v1::Device device;
+  ASSERT_EQ(Update(EnrolRequest(), Role::kAdministrator, &device), "");
+  ASSERT_TRUE(Export({}, As(Role::kSupport, "other")).ok());
+  EXPECT_EQ(std::count(csv_.begin(), csv_.end(), '\n'), 1) << "the header alone";
+}
+
 TEST_F(ExportTest, ACallerWhoGoesAwayCostsNothing) {
   v1::Device device;
   ASSERT_EQ(Update(EnrolRequest(), Role::kAdministrator, &device), "");
@@ -174,7 +182,31 @@ TEST_F(ExportTest, RefusesByName) {
   EXPECT_EQ(ReasonOf(Export(request, As(Role::kSupport, "nobody"))), "TENANT_UNKNOWN");
   request.mutable_list()->set_page_size(5);
   EXPECT_EQ(ReasonOf(Export(request, As(Role::kSupport, "acme"))), "INVALID_FIELD");
+  request.mutable_list()->clear_page_size();
+  request.mutable_list()->set_branch_id("north");
+  EXPECT_EQ(ReasonOf(Export(request, As(Role::kSupport, "acme"))), "INVALID_FIELD");
+  request.mutable_list()->clear_branch_id();
+  request.mutable_list()->set_carer_id("ann");
+  EXPECT_EQ(ReasonOf(Export(request, As(Role::kSupport, "acme"))), "INVALID_FIELD");
   EXPECT_EQ(csv_, "");
+}
+
+TEST_F(DeviceServiceTest, ATenantUpdatesNoDeviceOfAnotherNorPutsOneIntoItsBranch) {
+  client_.CreateTenant("other");
+  v1::Device device;
+  ASSERT_EQ(Update(EnrolRequest(), Role::kAdministrator, &device), "");
+  const auto reason_of = [&](const v1::UpdateDeviceRequest& request) {
+    return ReasonOf(
+        client_.Call(client_.devices(), &Stub::UpdateDevice, As(Role::kAdministrator, "other"), request, &device));
+  };
+  v1::UpdateDeviceRequest request;
+  request.set_device_uuid(kDevice);
+  request.set_clear_cloned(true);
+  EXPECT_EQ(reason_of(request), "DEVICE_UNKNOWN");
+  request = EnrolRequest();
+  request.set_set_users(false);
+  request.clear_carer_ids();
+  EXPECT_EQ(reason_of(request), "BRANCH_UNKNOWN");
 }
 
 TEST_F(DeviceServiceTest, ShowsATenantOnlyItsOwnDevices) {

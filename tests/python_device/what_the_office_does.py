@@ -1,5 +1,5 @@
 """What an office does to phones, and what happens to them, as the device in Python lives through it: care plans and data levels, access,
-following, two carers on one phone, drops, a blocked phone, refusals, a damaged copy, a credential that ends."""
+following, two carers on one phone, drops, a blocked phone, a phone that is there twice, refusals, a damaged copy, a credential that ends."""
 
 import argparse
 import json
@@ -8,8 +8,12 @@ import signal
 import sqlite3
 import tempfile
 
+import grpc
+
+import caresync_messages as messages
 from office import Office
 from phones import CARE_EVENT, CARE_PLAN, CliPhone, PythonPhone, Server, end_of, expect, expect_same, of_event
+from sync_stream import Ended, SyncStream
 
 TENANT = "office"
 DATE = "2026-11-21"
@@ -17,6 +21,8 @@ CARER, OTHER = "003-rome/c5", "003-rome/c6"
 PLAN = "9b2f7f57-3f4e-4a51-9d3c-3f0f0f7c0001"
 OTHER_PLAN = "9b2f7f57-3f4e-4a51-9d3c-3f0f0f7c0002"
 SERVICE_USER, VISIT = 4, 5
+# docs/protocol.md, "Being refused".
+TAKE_OVERS_OF_AN_HOUR = 200
 
 
 def uuid_of(number):
@@ -227,6 +233,41 @@ def check_blocking(scene, phone, witness):
     expect_same(phone.held(), witness.held(), "a phone that was blocked")
 
 
+def take_over_again_and_again(scene, uuid):
+    """Streams of one UUID, each taking the one before over, until there was one more than an hour allows."""
+    credential = scene.cli.run("token", "--role", "carer", "--subject", scene.carer, "--device", uuid)[0].strip()
+    start = messages.device_sync.Start(device_uuid=uuid, carer_id=scene.carer, data_level=2,
+                                       sync_type=messages.device_sync.SYNC_TYPE_AUTO)
+    with grpc.insecure_channel(scene.cli.environment["CARESYNC_SERVER"]) as channel:
+        before = None
+        for _ in range(TAKE_OVERS_OF_AN_HOUR + 2):
+            stream = SyncStream(channel, credential)
+            stream.send(start=start)
+            try:
+                stream.receive(30)  # `started`: the one before is taken over.
+            except Ended as ended:
+                expect(ended.end.reason in ("DEVICE_CLONED", "SESSION_TAKEN_OVER"), f"ended otherwise: {ended.end}")
+            if before is not None:
+                before.cut()
+            before = stream
+        before.cut()
+
+
+def check_cloned(scene):
+    """Two phones with one UUID: neither gets anything, until the office says that there is one again."""
+    phone, witness = scene.python_phone(), scene.cli_phone()
+    phone.sync()
+    witness.sync()
+    take_over_again_and_again(scene, phone.uuid)
+    shown = scene.cli.json("device", "show", phone.uuid)
+    expect(shown["cloned"] and shown["state"] == "DEVICE_STATE_BLOCKED", f"it is not cloned: {shown}")
+    ends(phone.sync(status=1), "refused", "DEVICE_CLONED")
+    cleared = scene.cli.json("device", "clear-cloned", phone.uuid)
+    expect(not cleared["cloned"] and cleared["state"] != "DEVICE_STATE_BLOCKED", f"it is cloned: {cleared}")
+    phone.sync()
+    expect_same(phone.held(), witness.held(), "a phone that is no clone any more")
+
+
 def check_refusals(scene, phone):
     before = phone.held()
     phone.record(first(before, VISIT), "visit_started")
@@ -324,6 +365,7 @@ def main():
         check_credential_end(scene, phone)
         shared, witness = check_two_carers_and_drops(scene)
         check_blocking(scene, shared, witness)
+        check_cloned(scene)
         check_refusals(scene, phone)
         check_tokens_and_damage(scene, phone)
         check_server_that_goes_away(scene, server, phone)

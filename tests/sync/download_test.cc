@@ -12,6 +12,7 @@
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/records/record_key.h"
+#include "server/records/window.h"
 #include "server/sync/resume_token.h"
 #include "tests/fakes/commits.h"
 #include "tests/fakes/counting_reader.h"
@@ -178,6 +179,27 @@ TEST_F(DownloadTest, OfACarerWhomAFanOutConcernsMustWait) {
   EXPECT_TRUE(batch->must_wait);
   EXPECT_EQ(batch->changes.upserts_size(), 0);
   EXPECT_FALSE(batch->feed.nothing_left);
+}
+
+TEST_F(DownloadTest, NobodyReadsWhileTheWindowsOpeningEdgeIsLate) {
+  // It is six, and the visit is at nine.
+  const auto set = engine_.Run(kTenant, [](commit::Transaction& transaction) {
+    return records::SetWindow(transaction, {.download_window = absl::Hours(2), .retention = absl::ZeroDuration()});
+  });
+  ASSERT_TRUE(set.ok());
+  EXPECT_EQ(Read()->changes.upserts_size(), 1) << "the carer alone";
+  // The clock alone goes on: nobody works the window's edge out.
+  engine_.clock().Advance(absl::Hours(1) + base::limits::kOpeningEdgeLag - absl::Microseconds(1));
+  EXPECT_FALSE(Read()->must_wait);
+  engine_.clock().Advance(absl::Microseconds(1));
+  const absl::StatusOr<DownloadBatch> late = Read();
+  ASSERT_TRUE(late.ok());
+  EXPECT_TRUE(late->must_wait);
+  EXPECT_EQ(late->changes.upserts_size(), 0);
+  EXPECT_FALSE(late->feed.nothing_left);
+  engine_.Advance(absl::ZeroDuration());
+  EXPECT_FALSE(Read()->must_wait);
+  EXPECT_EQ(Read()->changes.upserts_size(), 3);
 }
 
 TEST_F(DownloadTest, AVersionThatIsNotTheRecordsIsDamageWhereNoFanOutIsUnderWay) {
