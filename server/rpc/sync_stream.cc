@@ -30,7 +30,10 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* SyncStream::Serve(E
 }
 
 SyncStream::SyncStream(Edge& edge, grpc::CallbackServerContext* context)
-    : edge_(edge), record_(kMethod, edge.clock), deadline_(edge.executor, context) {}
+    : edge_(edge),
+      arrival_(edge.sync.live.NextArrival()),
+      record_(kMethod, edge.clock),
+      deadline_(edge.executor, context) {}
 
 void SyncStream::Begin(const grpc::CallbackServerContext& context) {
   const access::Verified verified = Authenticate(edge_.verifier, context, kRoles, kMethod);
@@ -40,7 +43,7 @@ void SyncStream::Begin(const grpc::CallbackServerContext& context) {
   if (!verified.status.ok()) return Refuse(verified.status, caller);
 
   const std::shared_ptr<sync::SessionDriver> driver =
-      sync::SessionDriver::Create(edge_.sync, SessionIdentityOf(caller), *this);
+      sync::SessionDriver::Create(edge_.sync, SessionIdentityOf(caller), arrival_, *this);
   absl::StatusOr<OpenCalls::Handle> open =
       edge_.sessions.Enter([driver](const absl::Status& status) { driver->Stop(status); });
   if (!open.ok()) return Refuse(open.status(), caller);

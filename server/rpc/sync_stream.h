@@ -50,6 +50,8 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
   void FinishNow(const absl::Status& status);
 
   Edge& edge_;
+  // Taken before anything is looked at: gRPC hands calls over in the order in which they came, but reads them at once.
+  const sync::Arrival arrival_;
   CallRecord record_;
   WriteDeadline deadline_;
   OpenCalls::Handle open_;

@@ -26,14 +26,17 @@ LiveSessions::Handle::~Handle() {
 }
 
 LiveSessions::Handle LiveSessions::Enter(const base::TenantId& tenant, const base::Uuid& device,
-                                         const std::string& session_id, EndSession end, TellSession tell) {
+                                         const std::string& session_id, Arrival arrival, EndSession end,
+                                         TellSession tell) {
   const Device key(tenant, device);
   EndSession displaced;
   {
     storage::MutexLock lock(mutex_);
-    if (const auto before = current_.find(key); before != current_.end()) displaced = sessions_.at(before->second).end;
-    current_[key] = session_id;
-    sessions_.emplace(session_id, Entry{key, std::move(end), std::move(tell)});
+    const auto before = current_.find(key);
+    const Entry* other = before == current_.end() ? nullptr : &sessions_.at(before->second);
+    if (other != nullptr) displaced = other->arrival < arrival ? other->end : end;
+    if (other == nullptr || other->arrival < arrival) current_[key] = session_id;
+    sessions_.emplace(session_id, Entry{key, arrival, std::move(end), std::move(tell)});
   }
   if (displaced) displaced(base::errors::SessionTakenOver());
   return Handle(this, session_id);
@@ -72,9 +75,11 @@ std::vector<LiveSessions::TellSession> LiveSessions::SomeOf(const base::TenantId
   return some;
 }
 
-bool LiveSessions::IsOpen(const base::TenantId& tenant, const base::Uuid& device) const {
+std::optional<Arrival> LiveSessions::OpenOf(const base::TenantId& tenant, const base::Uuid& device) const {
   storage::MutexLock lock(mutex_);
-  return current_.count({tenant, device}) > 0;
+  const auto current = current_.find({tenant, device});
+  if (current == current_.end()) return std::nullopt;
+  return sessions_.at(current->second).arrival;
 }
 
 bool LiveSessions::IsLive(const std::string& session_id) const {

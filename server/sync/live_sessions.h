@@ -3,6 +3,9 @@
 #ifndef CARESYNC_SERVER_SYNC_LIVE_SESSIONS_H_
 #define CARESYNC_SERVER_SYNC_LIVE_SESSIONS_H_
 
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -19,9 +22,15 @@
 
 namespace caresync::sync {
 
+// When a stream came, counted over all of a server: a later one has the higher number.
+using Arrival = uint64_t;
+
 // Thread-safe.
 class LiveSessions {
  public:
+  // Of a stream that comes now.
+  Arrival NextArrival() { return ++arrivals_; }
+
   // Tells a session to end with this status. Must not block, nor call back into LiveSessions.
   using EndSession = std::function<void(absl::Status)>;
   // Gives a session something to tell its device. May come after the session has left. The same holds for it.
@@ -42,18 +51,20 @@ class LiveSessions {
     std::string session_id_;
   };
 
-  // Lists a session of `device` under an ID of its own; one that is listed for the device already is told to end with
-  // SESSION_TAKEN_OVER.
+  // Lists a session of `device` under an ID of its own. Where one is listed for the device already, the one whose
+  // stream came earlier is told to end with SESSION_TAKEN_OVER. That may be the one that enters: its start was read
+  // late, and the device has left its stream for the other since.
   [[nodiscard]] Handle Enter(const base::TenantId& tenant, const base::Uuid& device, const std::string& session_id,
-                             EndSession end, TellSession tell) ABSL_LOCKS_EXCLUDED(mutex_);
+                             Arrival arrival, EndSession end, TellSession tell) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // False where no session of the device is listed.
   bool Tell(const base::TenantId& tenant, const base::Uuid& device, const Notice& notice) ABSL_LOCKS_EXCLUDED(mutex_);
   // Tells the sessions of all devices of the tenant. Takes as long as there are many; holds no one up for that long.
   void TellTenant(const base::TenantId& tenant, const Notice& notice) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Whether a session of the device is listed.
-  bool IsOpen(const base::TenantId& tenant, const base::Uuid& device) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // When the stream came of the last session that is listed for the device; nullopt where none is.
+  std::optional<Arrival> OpenOf(const base::TenantId& tenant, const base::Uuid& device) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Whether this session is listed. It enters before it writes that its sync is under way, and leaves after it has
   // written the end, or could not; one that was taken over leaves that to the other.
@@ -65,6 +76,7 @@ class LiveSessions {
   using Device = std::pair<base::TenantId, base::Uuid>;
   struct Entry {
     Device device;
+    Arrival arrival;
     EndSession end;
     TellSession tell;
   };
@@ -73,10 +85,11 @@ class LiveSessions {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Leave(const std::string& session_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  std::atomic<Arrival> arrivals_ = 0;
   mutable storage::Mutex mutex_;
   // By session ID.
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
-  // The last that entered of each device.
+  // The one of each device whose stream came last.
   std::map<Device, std::string> current_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -104,6 +104,8 @@ void Session::On(LoadedEvent event) {
     return End(status);
   }
   facts_ = *std::move(event.facts);
+  // The device's rows are the other session's. Of one that never entered there is a call to record.
+  if (event.later_open && (entered_ || !failure_.has_value())) return On(StopEvent{errors::SessionTakenOver()});
   if (failure_.has_value()) return RecordUnbegunEnd();
   if (!facts_->carer_branch_id.has_value()) return Refuse(errors::CarerUnknown(identity_.carer.ToString()));
   refusal_ = token_refusal_;

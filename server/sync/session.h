@@ -75,10 +75,13 @@ struct BadMessageEvent {
 struct StopEvent {
   absl::Status status;
 };
-// Answers LoadAction. `another_open`: another session of the device is open.
+// Answers LoadAction.
 struct LoadedEvent {
   absl::StatusOr<StartFacts> facts;
+  // A session of the device is open; once this one has entered, that may be itself.
   bool another_open;
+  // It is one whose stream came after this one's.
+  bool later_open = false;
 };
 struct BatchReadEvent {
   absl::StatusOr<DownloadBatch> batch;

@@ -20,12 +20,14 @@
 
 namespace caresync::sync {
 
-std::shared_ptr<SessionDriver> SessionDriver::Create(const SyncParts& parts, SessionIdentity identity, SyncPeer& peer) {
-  return std::shared_ptr<SessionDriver>(new SessionDriver(parts, std::move(identity), peer));
+std::shared_ptr<SessionDriver> SessionDriver::Create(const SyncParts& parts, SessionIdentity identity, Arrival arrival,
+                                                     SyncPeer& peer) {
+  return std::shared_ptr<SessionDriver>(new SessionDriver(parts, std::move(identity), arrival, peer));
 }
 
-SessionDriver::SessionDriver(const SyncParts& parts, SessionIdentity identity, SyncPeer& peer)
+SessionDriver::SessionDriver(const SyncParts& parts, SessionIdentity identity, Arrival arrival, SyncPeer& peer)
     : parts_(parts),
+      arrival_(arrival),
       peer_(peer),
       session_(std::move(identity), base::Uuid::Random(parts.random).ToString(), parts.opening, parts.sealer,
                parts.most_take_overs) {}
@@ -106,13 +108,19 @@ void SessionDriver::Perform(SendAction action) { peer_.Send(std::move(action.res
 void SessionDriver::Perform(ReadNextAction action) { peer_.ReadNext(); }
 
 void SessionDriver::Perform(LoadAction action) {
-  const SessionIdentity& identity = session_.identity();
-  const bool another_open = parts_.live.IsOpen(identity.tenant, identity.device);
   absl::StatusOr<StartFacts> facts = ReadFacts(action.tokens);
   if (facts.ok() && !facts->restore.loss_to_note.empty()) {
     return NoteLoss(std::move(action), facts->restore.loss_to_note);
   }
-  Enqueue(LoadedEvent{std::move(facts), another_open});
+  EnqueueLoaded(std::move(facts));
+}
+
+void SessionDriver::EnqueueLoaded(absl::StatusOr<StartFacts> facts) {
+  const SessionIdentity& identity = session_.identity();
+  // Only after the rows were read: a session is listed before it writes, so rows of another one that is open are never
+  // taken for those of one that has ended.
+  const std::optional<Arrival> open = parts_.live.OpenOf(identity.tenant, identity.device);
+  Enqueue(LoadedEvent{std::move(facts), open.has_value(), open > arrival_});
 }
 
 void SessionDriver::NoteLoss(LoadAction action, const std::string& timeline) {
@@ -123,16 +131,15 @@ void SessionDriver::NoteLoss(LoadAction action, const std::string& timeline) {
       },
       // Before it is noted no copy may be made anew: the cursor would be gone that shows it.
       [self = shared_from_this(), action = std::move(action)](const absl::StatusOr<commit::Committed>& noted) {
-        const SessionIdentity& identity = self->session_.identity();
         if (noted.ok()) return self->Perform(action);
-        self->Enqueue(LoadedEvent{noted.status(), self->parts_.live.IsOpen(identity.tenant, identity.device)});
+        self->EnqueueLoaded(noted.status());
       });
 }
 
 void SessionDriver::Perform(EnterAction action) {
   const SessionIdentity& identity = session_.identity();
   live_ = parts_.live.Enter(
-      identity.tenant, identity.device, session_.session_id(),
+      identity.tenant, identity.device, session_.session_id(), arrival_,
       [weak = weak_from_this()](absl::Status status) {
         if (const std::shared_ptr<SessionDriver> self = weak.lock()) self->Stop(std::move(status));
       },

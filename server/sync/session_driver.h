@@ -64,8 +64,9 @@ struct SyncParts {
 // Thread-safe; runs its session on the executor, one event at a time. It keeps itself alive until it has ended.
 class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
  public:
-  // `peer` must live until its End was called.
-  static std::shared_ptr<SessionDriver> Create(const SyncParts& parts, SessionIdentity identity, SyncPeer& peer);
+  // `arrival`: when the stream came, by `parts.live`. `peer` must live until its End was called.
+  static std::shared_ptr<SessionDriver> Create(const SyncParts& parts, SessionIdentity identity, Arrival arrival,
+                                               SyncPeer& peer);
   ~SessionDriver();
 
   // As logs and the history name it.
@@ -88,7 +89,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void Tell(const Notice& notice);
 
  private:
-  SessionDriver(const SyncParts& parts, SessionIdentity identity, SyncPeer& peer);
+  SessionDriver(const SyncParts& parts, SessionIdentity identity, Arrival arrival, SyncPeer& peer);
 
   // Session, timers and peer are touched only while draining. Queues an event and runs what is queued, on the executor,
   // one at a time.
@@ -101,6 +102,8 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   // A timer that fired just before it was set anew or forgotten.
   bool IsStale(const SessionEvent& event) const;
   absl::StatusOr<StartFacts> ReadFacts(const StartTokens& tokens) const;
+  // Answers a LoadAction.
+  void EnqueueLoaded(absl::StatusOr<StartFacts> facts);
   // Lets the tenant know that commits of `timeline` are lost; then loads anew.
   void NoteLoss(LoadAction action, const std::string& timeline);
   absl::StatusOr<DownloadBatch> ReadFeed(const ReadBatchAction& action) const;
@@ -122,6 +125,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void Perform(EndAction action);
 
   SyncParts parts_;
+  const Arrival arrival_;
   SyncPeer& peer_;
   Session session_;
   struct SetTimer {

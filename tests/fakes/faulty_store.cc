@@ -37,6 +37,12 @@ class FaultyStore::FaultySnapshot : public storage::Snapshot {
 FaultyStore::~FaultyStore() { ReleaseAll(); }
 
 absl::StatusOr<std::unique_ptr<storage::Snapshot>> FaultyStore::NewSnapshot() const {
+  std::function<void()> meanwhile;
+  {
+    storage::MutexLock lock(mutex_);
+    meanwhile = std::exchange(before_snapshot_, nullptr);
+  }
+  if (meanwhile) meanwhile();
   if (absl::Status failure = ReadFailure(); !failure.ok()) return failure;
   absl::StatusOr<std::unique_ptr<storage::Snapshot>> inner = inner_.NewSnapshot();
   if (!inner.ok()) return inner.status();
@@ -74,6 +80,11 @@ absl::Status FaultyStore::Health() const {
     if (full_) return absl::ResourceExhaustedError("injected: full");
   }
   return inner_.Health();
+}
+
+void FaultyStore::BeforeNextSnapshot(std::function<void()> meanwhile) {
+  storage::MutexLock lock(mutex_);
+  before_snapshot_ = std::move(meanwhile);
 }
 
 void FaultyStore::FailNext(Fault fault, int commits) {

@@ -43,6 +43,9 @@ class FaultyStore : public storage::Store {
   // While it fails, new snapshots and reads of those there are answer kUnavailable.
   void FailReads(bool fail) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // `meanwhile` happens before the next snapshot is taken: somebody else was a little quicker.
+  void BeforeNextSnapshot(std::function<void()> meanwhile) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Commits take effect at once, but nobody is told until ReleaseOne or ReleaseAll.
   void HoldBackDone(bool hold) ABSL_LOCKS_EXCLUDED(mutex_);
   size_t held_back() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -63,6 +66,7 @@ class FaultyStore : public storage::Store {
   mutable storage::Mutex mutex_;
   std::deque<Fault> faults_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::function<void()>> held_back_ ABSL_GUARDED_BY(mutex_);
+  mutable std::function<void()> before_snapshot_ ABSL_GUARDED_BY(mutex_);
   bool holding_back_ ABSL_GUARDED_BY(mutex_) = false;
   bool full_ ABSL_GUARDED_BY(mutex_) = false;
   bool reads_fail_ ABSL_GUARDED_BY(mutex_) = false;

@@ -34,7 +34,7 @@ SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
 
 ScriptedPeer::ScriptedPeer(SyncServer& server, sync::SessionIdentity identity)
     : executor_(server.engine().executor()),
-      driver_(sync::SessionDriver::Create(server.parts(), std::move(identity), *this)) {
+      driver_(sync::SessionDriver::Create(server.parts(), std::move(identity), server.live().NextArrival(), *this)) {
   driver_->Open();
 }
 

@@ -7,7 +7,7 @@
 namespace caresync::simulation {
 
 void SimulatedStream::Open(const sync::SyncParts& parts) {
-  driver_ = sync::SessionDriver::Create(parts, facts_.identity, *this);
+  driver_ = sync::SessionDriver::Create(parts, facts_.identity, parts.live.NextArrival(), *this);
   facts_.session_id = driver_->session_id();
   driver_->Open();
 }
