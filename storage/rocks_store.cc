@@ -327,8 +327,9 @@ void RocksStore::Engine::Apply(Commit commit, CommitDone done) {
   const size_t cost = CostOf(commit);
   {
     MutexLock lock(mutex_);
-    // An empty queue takes any commit, however large.
-    if (queue_.empty() || queued_bytes_ + cost <= kQueuedBytes) {
+    // An empty queue takes any commit, however large. One that writes nothing takes no room, and its caller may want to
+    // know when all before it are done.
+    if (queue_.empty() || commit.writes.empty() || queued_bytes_ + cost <= kQueuedBytes) {
       queued_bytes_ += cost;
       queue_.push_back(Pending{std::move(commit), std::move(done), cost, {}});
       wake_.NotifyOne();

@@ -1,5 +1,6 @@
 #include "server/commit/sequencer.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -217,11 +218,20 @@ void Sequencer::FinishCommitted(std::shared_ptr<Attempt> attempt, const Proposal
   Finish(attempt, Committed{.head = proposal.head, .wrote = true});
 }
 
+void Sequencer::TellOfTasksLeft(const Attempt& attempt) {
+  if (!on_task_) return;
+  for (const Proposal& proposal : attempt.proposals) {
+    if (!proposal.earliest_task.has_value()) continue;
+    on_task_(attempt.tenant, std::max(*proposal.earliest_task, clock_.Now() + base::limits::kTaskSleep));
+  }
+}
+
 void Sequencer::Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committed> outcome) {
   {
     storage::MutexLock lock(mutex_);
     ++finishing_;
   }
+  if (!outcome.ok()) TellOfTasksLeft(*attempt);
   // What the change holds is released before its caller hears that it is done.
   attempt->change = nullptr;
   if (!outcome.ok()) outcome = base::Named(outcome.status());

@@ -41,7 +41,8 @@ struct Committed {
 // Called exactly once, on any thread, after the commit is durable and its subscribers were told; must not block.
 using ChangeDone = std::function<void(absl::StatusOr<Committed>)>;
 
-// Hears, after each commit that announced a task, when its earliest falls due. Must not block.
+// Hears, after each commit that announced a task, when its earliest falls due. Of a commit whose outcome stayed unknown
+// it hears limits::kTaskSleep later at the earliest: it may have taken effect, or may by then. Must not block.
 using OnTask = std::function<void(const base::TenantId& tenant, absl::Time due)>;
 
 // Thread-safe. Everything given to the constructor must outlive it; destroy it only when every change is done, and not
@@ -85,6 +86,8 @@ class Sequencer {
   void ReadFailed(std::shared_ptr<Attempt> attempt, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   bool HasGivenUp() ABSL_LOCKS_EXCLUDED(mutex_);
   void FinishCommitted(std::shared_ptr<Attempt> attempt, const Proposal& proposal) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Lets tasks be looked for that a commit of unknown outcome may have left.
+  void TellOfTasksLeft(const Attempt& attempt);
   void Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committed> outcome) ABSL_LOCKS_EXCLUDED(mutex_);
 
   storage::Store& store_;

@@ -83,7 +83,8 @@ storage::Write RefusedCallRow(const base::TenantId& tenant, const base::Uuid& de
   return CallWrite(tenant, device, DevicePart::kRefusedCall, call);
 }
 
-absl::Status CountEvent(commit::Transaction& transaction, const base::Uuid& device, uint64_t sequence) {
+absl::Status CountEvent(commit::Transaction& transaction, const base::Uuid& device, uint64_t sequence,
+                        NumberedEvent event) {
   if (sequence == 0) return absl::OkStatus();
   const std::string key = base::keys::DeviceRow(transaction.tenant(), device, DevicePart::kEvents);
   ASSIGN_OR_RETURN(std::optional<store::DeviceEvents> row,
@@ -93,7 +94,7 @@ absl::Status CountEvent(commit::Transaction& transaction, const base::Uuid& devi
   if (sequence > events.last_sequence()) {
     events.set_missing(events.missing() + (sequence - events.last_sequence() - 1));
     events.set_last_sequence(sequence);
-  } else if (events.missing() > 0) {
+  } else if (events.missing() > 0 && event == NumberedEvent::kNew) {
     events.set_missing(events.missing() - 1);
   } else {
     return absl::OkStatus();

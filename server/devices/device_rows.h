@@ -49,10 +49,17 @@ storage::Write CallRow(const base::TenantId& tenant, const base::Uuid& device, a
 storage::Write RefusedCallRow(const base::TenantId& tenant, const base::Uuid& device, absl::Time time,
                               std::string_view reason);
 
-// Takes up the device's running number of a new event, in the change that stores it: a jump counts the numbers between
-// as missing, and a late one fills a gap. 0, and a jump past limits::kEventNumberJump, say nothing and are passed over.
+enum class NumberedEvent {
+  kNew,
+  // Other bytes under an ID that was used before. Its number may have been counted with the first ones, or when these
+  // came before, so it fills no gap.
+  kIdReused,
+};
+// Takes up the device's running number of an event, in the change that stores it: a jump counts the numbers between as
+// missing, and a late one fills a gap. 0, and a jump past limits::kEventNumberJump, say nothing and are passed over.
 // Errors are those of reading.
-absl::Status CountEvent(commit::Transaction& transaction, const base::Uuid& device, uint64_t sequence);
+absl::Status CountEvent(commit::Transaction& transaction, const base::Uuid& device, uint64_t sequence,
+                        NumberedEvent event);
 
 // Whether administrators let this carer use the device.
 bool IsUser(const store::Device& device, const base::Uuid& carer);

@@ -210,7 +210,9 @@ absl::Status TakeSome(commit::Transaction& transaction, const records::EventSend
     }
     if (!taken.ok()) return taken.status();
     if (taken->outcome() != v1::EVENT_OUTCOME_KNOWN) {
-      RETURN_IF_ERROR(devices::CountEvent(transaction, sender.device, upload.events(i).sequence()));
+      const bool reused = taken->review_reason() == v1::REVIEW_REASON_EVENT_ID_REUSED;
+      RETURN_IF_ERROR(devices::CountEvent(transaction, sender.device, upload.events(i).sequence(),
+                                          reused ? devices::NumberedEvent::kIdReused : devices::NumberedEvent::kNew));
     }
     *result.add_results() = *std::move(taken);
   }

@@ -385,6 +385,30 @@ TEST_F(SequencerTest, TellsWhenTheEarliestTaskOfACommitFallsDue) {
   EXPECT_THAT(told, ElementsAre(due));
 }
 
+// It took effect, and nobody else would look for what it left to be done.
+TEST_F(SequencerTest, TasksOfACommitWhoseOutcomeIsGivenUpAreTold) {
+  std::vector<absl::Time> told;
+  bench_.sequencer.SetOnTask([&](const base::TenantId&, absl::Time due) { told.push_back(due); });
+  bench_.store.FailNext(fakes::Fault::kUnknownApplied);
+  bench_.store.HoldBackDone(true);
+  std::optional<absl::StatusOr<Committed>> outcome;
+  bench_.sequencer.Submit(
+      bench_.tenant,
+      [&](Transaction& transaction) {
+        transaction.Put(kRecords, "task", "");
+        transaction.AnnounceTask(transaction.now());
+        return absl::OkStatus();
+      },
+      [&](absl::StatusOr<Committed> done) { outcome = std::move(done); });
+  bench_.executor.RunAll();
+  bench_.store.FailReads(true);
+  ASSERT_TRUE(bench_.store.ReleaseOne());
+  bench_.executor.Advance(base::limits::kSettlePause * base::limits::kSettleReads);
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_FALSE(outcome->ok());
+  EXPECT_THAT(told, ElementsAre(bench_.clock.Now() + base::limits::kTaskSleep));
+}
+
 TEST(SequencerThreads, ManyThreadsLoseNoChangeAndLeaveNoGap) {
   constexpr int kThreads = 4;
   constexpr int kChanges = 100;

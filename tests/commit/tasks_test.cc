@@ -379,6 +379,31 @@ TEST_F(TasksTest, AreTriedAgainOnceTheStoreCanBeReadAgain) {
   EXPECT_THAT(ran_, ElementsAre("patient"));
 }
 
+TEST_F(TasksTest, ThatACommitLeftWhoseOutcomeWasGivenUpRunAllTheSame) {
+  RunningServer server(store_, ran_);
+  ASSERT_TRUE(server.runner.Start().ok());
+  CommitBench& bench = server.bench;
+  bench.store.FailNext(fakes::Fault::kUnknownApplied);
+  bench.store.HoldBackDone(true);
+  bool given_up = false;
+  bench.sequencer.Submit(
+      bench.tenant,
+      [](Transaction& transaction) {
+        ScheduleTask(transaction, transaction.now(), "left", "note", "left");
+        return absl::OkStatus();
+      },
+      [&](const absl::StatusOr<Committed>& done) { given_up = !done.ok(); });
+  bench.executor.RunAll();
+  bench.store.FailReads(true);
+  ASSERT_TRUE(bench.store.ReleaseOne());
+  bench.executor.Advance(base::limits::kSettlePause * base::limits::kSettleReads);
+  ASSERT_TRUE(given_up);
+  bench.store.FailReads(false);
+  bench.store.HoldBackDone(false);
+  bench.executor.Advance(base::limits::kTaskSleep);
+  EXPECT_THAT(ran_, ElementsAre("left"));
+}
+
 TEST_F(TasksTest, AClockThatIsSetForwardIsNoticed) {
   RunningServer server(store_, ran_);
   ASSERT_TRUE(server.runner.Start().ok());

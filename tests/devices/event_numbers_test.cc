@@ -13,12 +13,11 @@ const base::Uuid kDevice = *base::Uuid::Parse("3f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4
 
 class EventNumbersTest : public testing::Test {
  protected:
-  void Count(uint64_t sequence) {
-    ASSERT_TRUE(
-        engine_
-            .Run(tenant_,
-                 [sequence](commit::Transaction& transaction) { return CountEvent(transaction, kDevice, sequence); })
-            .ok());
+  void Count(uint64_t sequence, NumberedEvent event = NumberedEvent::kNew) {
+    const auto committed = engine_.Run(tenant_, [sequence, event](commit::Transaction& transaction) {
+      return CountEvent(transaction, kDevice, sequence, event);
+    });
+    ASSERT_TRUE(committed.ok());
   }
   uint64_t Missing() const {
     const auto rows = ReadDeviceRows(*engine_.Snapshot(), tenant_, kDevice);
@@ -40,6 +39,19 @@ TEST_F(EventNumbersTest, AJumpCountsWhatLiesBetweenAndALateOneFillsIt) {
   EXPECT_EQ(Missing(), 2u);
   Count(3);
   EXPECT_EQ(Missing(), 1u);
+}
+
+// Such an event comes again and again, from an app that sends it so.
+TEST_F(EventNumbersTest, AnIdThatIsUsedAgainFillsNoGap) {
+  Count(1);
+  Count(4);
+  Count(1, NumberedEvent::kIdReused);
+  Count(3, NumberedEvent::kIdReused);
+  EXPECT_EQ(Missing(), 2u);
+  Count(6, NumberedEvent::kIdReused);
+  EXPECT_EQ(Missing(), 3u);
+  Count(6, NumberedEvent::kIdReused);
+  EXPECT_EQ(Missing(), 3u);
 }
 
 TEST_F(EventNumbersTest, NumbersThatCannotBeTrueSayNothing) {

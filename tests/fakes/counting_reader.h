@@ -28,6 +28,7 @@ class CountingReader : public storage::Reader {
   }
   absl::Status Scan(storage::Space space, const storage::KeyRange& range, size_t limit,
                     storage::RowVisitor visit) const override {
+    ++scans_;
     return inner_.Scan(space, range, limit, [&](std::string_view key, std::string_view value) {
       ++rows_;
       return visit(key, value);
@@ -36,10 +37,12 @@ class CountingReader : public storage::Reader {
 
   // Rows asked for by key, and rows that scans met.
   size_t rows() const { return rows_; }
+  size_t scans() const { return scans_; }
 
  private:
   const storage::Reader& inner_;
   mutable size_t rows_ = 0;
+  mutable size_t scans_ = 0;
 };
 
 }  // namespace caresync::fakes

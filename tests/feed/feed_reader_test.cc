@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/fakes/counting_reader.h"
 #include "tests/feed/feed_bench.h"
 
 namespace caresync::feed {
@@ -68,6 +69,20 @@ TEST_F(FeedReaderTest, ExactlyTheEntriesAllowedLeaveNothing) {
   bench_.Upsert("b");
   EXPECT_TRUE(bench_.Read({}, 2).nothing_left);
   EXPECT_FALSE(bench_.Read({}, 1).nothing_left);
+}
+
+TEST_F(FeedReaderTest, WhoIsCaughtUpMeetsNoRowOfTheFeed) {
+  bench_.Upsert("a");
+  bench_.Upsert("b");
+  const auto snapshot = bench_.store.NewSnapshot().value();
+  const fakes::CountingReader reader(*snapshot);
+  const FeedBatch batch = ReadBatch(reader, bench_.tenant, bench_.receiver,
+                                    {.after = Position::EndOf(bench_.head), .rebuild_began = std::nullopt}, 100, 100, 0)
+                              .value();
+  EXPECT_TRUE(batch.nothing_left);
+  EXPECT_THAT(batch.entries, IsEmpty());
+  EXPECT_EQ(batch.summary.count, 2u);
+  EXPECT_EQ(reader.scans(), 0u);
 }
 
 TEST_F(FeedReaderTest, ARebuildPassesOverRemovalsFromBeforeItBegan) {

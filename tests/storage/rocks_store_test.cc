@@ -357,6 +357,36 @@ TEST(RocksStore, CommitsThatWaitTogetherShareOneFlush) {
   EXPECT_EQ(there_when_the_first_is_told.get_future().get(), kTenants);
 }
 
+// So that who goes away can wait for the last of them.
+TEST(RocksStore, ACommitThatWritesNothingStandsInLineThoughTheQueueIsFull) {
+  TemporaryDirectory parent;
+  auto store = OpenOrDie(parent / "data");
+  std::promise<void> busy;
+  std::promise<void> all_wait;
+  store->Apply(PutOf(Space::kRecords, "first", "v"), [&](const CommitResult&) {
+    busy.set_value();
+    all_wait.get_future().wait();
+  });
+  busy.get_future().wait();
+  // Larger than all that may wait, and never written: it stands on a row that is not there.
+  Commit large = PutOf(Space::kRecords, "large", std::string(size_t{300} << 20, 'x'));
+  large.preconditions.push_back({Space::kRecords, "nowhere", "v"});
+  std::vector<std::string> told;
+  store->Apply(std::move(large), [&](const CommitResult& result) {
+    EXPECT_EQ(result.outcome, CommitOutcome::kConflict) << result.detail;
+    told.emplace_back("large");
+  });
+  EXPECT_EQ(CommitAndWait(*store, PutOf(Space::kRecords, "refused", "v")).outcome, CommitOutcome::kFull);
+  std::promise<void> last;
+  store->Apply({.preconditions = {}, .writes = {}, .durability = Durability::kBuffered}, [&](const CommitResult&) {
+    told.emplace_back("last");
+    last.set_value();
+  });
+  all_wait.set_value();
+  last.get_future().wait();
+  EXPECT_EQ(told, (std::vector<std::string>{"large", "last"}));
+}
+
 TEST(RocksStore, CommitsOfManyThreadsAllArrive) {
   TemporaryDirectory parent;
   auto store = OpenOrDie(parent / "data");
