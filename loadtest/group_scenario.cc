@@ -167,6 +167,7 @@ class Bystanders {
       ASSIGN_OR_RETURN(const v1::ApplyChangesResponse response, stage_.agency.Apply(feed_, request));
       if (last_ != 0) others += response.commit().revision() - last_ - 1;
       last_ = response.commit().revision();
+      last_change_ = request;
     }
     return others;
   }
@@ -191,6 +192,9 @@ class Bystanders {
       RETURN_IF_ERROR(RunRound(phase));
       ASSIGN_OR_RETURN(through, members.HaveSynced());
     }
+    // A small one may be through before the round's changes were followed by others.
+    ASSIGN_OR_RETURN(const uint64_t since, CountSince());
+    OthersIn(phase) += since;
     if (!through && !StopWished()) stage_.faults.Add(absl::StrCat(name, ": the fan-out does not come to an end"));
     if (OthersIn(phase) == 0) stage_.faults.Add(absl::StrCat(name, ": no fan-out was under way"));
     if (stage_.options.slowest_delta.has_value()) {
@@ -205,6 +209,12 @@ class Bystanders {
  private:
   static uint64_t& OthersIn(Phase& phase) { return phase.sums["commits of the group's fan-out"]; }
 
+  // How many commits of others came since the last change of its own. That is sent once more, which commits nothing.
+  absl::StatusOr<uint64_t> CountSince() {
+    ASSIGN_OR_RETURN(const v1::ApplyChangesResponse response, stage_.agency.Apply(feed_, last_change_));
+    return response.commit().revision() - std::exchange(last_, response.commit().revision());
+  }
+
   absl::Status RunRound(Phase& phase) {
     ASSIGN_OR_RETURN(const uint64_t between, ChangeAll());
     OthersIn(phase) += between;
@@ -217,6 +227,7 @@ class Bystanders {
   RotaFeed& feed_;
   PrivateVisits visits_;
   base::Revision last_ = 0;
+  v1::ApplyChangesRequest last_change_;
   const Phase* quiet_ = nullptr;
 };
 
