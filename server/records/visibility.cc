@@ -39,6 +39,7 @@ absl::Status Settler::Begin(Mode mode) {
   settled_any_ = false;
   viewers_.clear();
   group_sees_.clear();
+  group_sees_kept_ = 0;
   facts_.clear();
   children_.clear();
   children_kept_ = 0;
@@ -49,24 +50,23 @@ absl::Status Settler::Begin(Mode mode) {
 absl::StatusOr<bool> Settler::Settle(const ReceiverId& receiver, const RecordKey& record) {
   if (!HasRoomFor(1)) return false;
   ASSIGN_OR_RETURN(const bool visible, Sees(receiver, record));
-  ASSIGN_OR_RETURN(const Facts facts, FactsOf(record));
+  ASSIGN_OR_RETURN(const Facts* const facts, FactsOf(record));
   const size_t mark = transaction().Mark();
   const size_t moved_before = moved();
-  ASSIGN_OR_RETURN(const feed::Moved moved_how, Apply(receiver, facts, visible));
+  ASSIGN_OR_RETURN(const feed::Moved moved_how, Apply(receiver, *facts, visible));
   bool with_children =
       mode_ == Mode::kTask || moved_how == feed::Moved::kAppeared || moved_how == feed::Moved::kDisappeared;
   if (!with_children && has_scopes_ && IsCarer(receiver)) {
-    ASSIGN_OR_RETURN(const Viewer* viewer, ViewerOf(receiver));
-    with_children = viewer->concerned;
+    ASSIGN_OR_RETURN(with_children, Concerns(receiver));
   }
   if (with_children) {
-    ASSIGN_OR_RETURN(const std::vector<RecordKey> children, ChildrenOf(record));
-    if (!HasRoomFor(children.size())) {
+    ASSIGN_OR_RETURN(const std::vector<RecordKey>* const children, ChildrenOf(record));
+    if (!HasRoomFor(children->size())) {
       transaction().RollBackTo(mark);
       set_moved(moved_before);
       return false;
     }
-    RETURN_IF_ERROR(SettleChildren(receiver, children, visible));
+    RETURN_IF_ERROR(SettleChildren(receiver, *children, visible));
   }
   if (moved_how == feed::Moved::kAppeared) RETURN_IF_ERROR(LookAtWaitingOn(receiver, record));
   settled_any_ = true;
@@ -74,18 +74,23 @@ absl::StatusOr<bool> Settler::Settle(const ReceiverId& receiver, const RecordKey
 }
 
 absl::Status Settler::LookAtWaitingOn(const ReceiverId& receiver, const RecordKey& record) {
-  const std::optional<RecordKey> carer = CarerOf(receiver);
-  const bool of_service_user = NameOf(record).value_or(RecordName()).kind == v1::RECORD_KIND_SERVICE_USER;
-  if (!carer.has_value() || !of_service_user) return absl::OkStatus();
-  if (mode_ == Mode::kTask) {
+  ASSIGN_OR_RETURN(Viewer* const viewer, ViewerOf(receiver));
+  if (!viewer->carer.has_value() || !viewer->awaited.value_or(true)) return absl::OkStatus();
+  if (NameOf(record).value_or(RecordName()).kind != v1::RECORD_KIND_SERVICE_USER) return absl::OkStatus();
+  if (mode_ == Mode::kTask && !viewer->awaited.has_value()) {
     // A step writes none, and looks at thousands of records for a few carers, of whom nearly none has any.
-    ASSIGN_OR_RETURN(Viewer* const viewer, ViewerOf(receiver));
-    if (!viewer->awaited.has_value()) {
-      ASSIGN_OR_RETURN(viewer->awaited, HasAnyReview(transaction(), transaction().tenant(), *carer));
-    }
+    ASSIGN_OR_RETURN(viewer->awaited, HasAnyReview(transaction(), transaction().tenant(), *viewer->carer));
     if (!*viewer->awaited) return absl::OkStatus();
   }
-  return LookAtWaiting(transaction(), *carer, record);
+  return LookAtWaiting(transaction(), *viewer->carer, record);
+}
+
+absl::StatusOr<bool> Settler::Concerns(const ReceiverId& receiver) {
+  ASSIGN_OR_RETURN(Viewer* const viewer, ViewerOf(receiver));
+  if (!viewer->concerned.has_value()) {
+    ASSIGN_OR_RETURN(viewer->concerned, IsConcerned(transaction(), transaction().tenant(), receiver));
+  }
+  return *viewer->concerned;
 }
 
 absl::StatusOr<bool> Settler::SettleChild(const ReceiverId& receiver, const RecordKey& record, const RecordKey& child) {
@@ -118,8 +123,8 @@ absl::StatusOr<feed::Moved> Settler::Apply(const ReceiverId& receiver, const Fac
 
 absl::Status Settler::SettleChildren(const ReceiverId& receiver, const std::vector<RecordKey>& children, bool visible) {
   for (const RecordKey& child : children) {
-    ASSIGN_OR_RETURN(const Facts facts, FactsOf(child));
-    RETURN_IF_ERROR(Apply(receiver, facts, visible).status());
+    ASSIGN_OR_RETURN(const Facts* const facts, FactsOf(child));
+    RETURN_IF_ERROR(Apply(receiver, *facts, visible).status());
   }
   return absl::OkStatus();
 }
@@ -128,23 +133,26 @@ absl::StatusOr<Settler::Viewer*> Settler::ViewerOf(const ReceiverId& receiver) {
   const auto known = viewers_.find(receiver);
   if (known != viewers_.end()) return &known->second;
   Viewer viewer;
-  const base::TenantId& tenant = transaction().tenant();
-  if (const std::optional<RecordKey> carer = CarerOf(receiver); carer.has_value()) {
-    ASSIGN_OR_RETURN(viewer.groups, LiveGroupsOf(transaction(), tenant, *carer));
-    if (has_scopes_) {
-      ASSIGN_OR_RETURN(viewer.concerned, IsConcerned(transaction(), tenant, receiver));
-    }
+  viewer.carer = CarerOf(receiver);
+  if (viewer.carer.has_value()) {
+    ASSIGN_OR_RETURN(viewer.groups, LiveGroupsOf(transaction(), transaction().tenant(), *viewer.carer));
   }
   if (viewers_.size() >= kViewersKept) viewers_.clear();
   return &(viewers_[receiver] = std::move(viewer));
 }
 
 absl::StatusOr<bool> Settler::GroupSees(const RecordKey& group, const RecordKey& record) {
-  const auto known = group_sees_.find({record, group});
-  if (known != group_sees_.end()) return known->second;
+  if (const auto of_record = group_sees_.find(record); of_record != group_sees_.end()) {
+    const auto known = of_record->second.find(group);
+    if (known != of_record->second.end()) return known->second;
+  }
   ASSIGN_OR_RETURN(const bool granted, IsGrantedTo(transaction(), transaction().tenant(), record, group));
-  if (group_sees_.size() >= limits::kFanOutPairs) group_sees_.clear();
-  return group_sees_[{record, group}] = granted;
+  if (group_sees_kept_ >= limits::kFanOutPairs) {
+    group_sees_.clear();
+    group_sees_kept_ = 0;
+  }
+  ++group_sees_kept_;
+  return group_sees_[record][group] = granted;
 }
 
 absl::StatusOr<bool> Settler::Sees(const ReceiverId& receiver, const RecordKey& record) {
@@ -157,9 +165,9 @@ absl::StatusOr<bool> Settler::Sees(const ReceiverId& receiver, const RecordKey& 
   return HasOwnGrant(transaction(), transaction().tenant(), record, receiver);
 }
 
-absl::StatusOr<Settler::Facts> Settler::FactsOf(const RecordKey& record) {
+absl::StatusOr<const Settler::Facts*> Settler::FactsOf(const RecordKey& record) {
   const auto known = facts_.find(record);
-  if (known != facts_.end()) return known->second;
+  if (known != facts_.end()) return &known->second;
   ASSIGN_OR_RETURN(const std::optional<store::Record> stored, GetRecord(transaction(), transaction().tenant(), record));
   Facts facts{.version = {.record = record}, .gone = true};
   if (stored.has_value()) {
@@ -172,13 +180,12 @@ absl::StatusOr<Settler::Facts> Settler::FactsOf(const RecordKey& record) {
   }
   // A step walks over the same records for one carer after the other.
   if (facts_.size() >= limits::kFanOutPairs) facts_.clear();
-  facts_[record] = facts;
-  return facts;
+  return &(facts_[record] = std::move(facts));
 }
 
-absl::StatusOr<std::vector<RecordKey>> Settler::ChildrenOf(const RecordKey& record) {
+absl::StatusOr<const std::vector<RecordKey>*> Settler::ChildrenOf(const RecordKey& record) {
   const auto known = children_.find(record);
-  if (known != children_.end()) return known->second;
+  if (known != children_.end()) return &known->second;
   std::vector<RecordKey> children;
   bool damaged = false;
   RETURN_IF_ERROR(transaction().Scan(storage::Space::kRecords, base::keys::Children(transaction().tenant(), record),
@@ -192,9 +199,8 @@ absl::StatusOr<std::vector<RecordKey>> Settler::ChildrenOf(const RecordKey& reco
     children_.clear();
     children_kept_ = 0;
   }
-  children_[record] = children;
   children_kept_ += children.size() + 1;
-  return children;
+  return &(children_[record] = std::move(children));
 }
 
 }  // namespace caresync::records

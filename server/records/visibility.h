@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <map>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -55,9 +54,12 @@ class Settler {
     bool gone = false;
   };
   struct Viewer {
+    // Its record; absent where the receiver is no carer.
+    std::optional<base::RecordKey> carer;
     std::vector<base::RecordKey> groups;
-    bool concerned = false;
-    // Something that the carer recorded waits for a person, or for what it names; absent where that was not asked yet.
+    // Each absent where that was not asked yet: something under way concerns the carer; something that the carer
+    // recorded waits for a person, or for what it names.
+    std::optional<bool> concerned;
     std::optional<bool> awaited;
   };
 
@@ -67,11 +69,14 @@ class Settler {
   absl::StatusOr<feed::Moved> Apply(const base::ReceiverId& receiver, const Facts& facts, bool visible);
   absl::Status SettleChildren(const base::ReceiverId& receiver, const std::vector<base::RecordKey>& children,
                               bool visible);
+  // Whether something under way concerns the receiver.
+  absl::StatusOr<bool> Concerns(const base::ReceiverId& receiver);
+  // What these point to stays until the same is called again.
   absl::StatusOr<Viewer*> ViewerOf(const base::ReceiverId& receiver);
+  absl::StatusOr<const Facts*> FactsOf(const base::RecordKey& record);
+  absl::StatusOr<const std::vector<base::RecordKey>*> ChildrenOf(const base::RecordKey& record);
   absl::StatusOr<bool> Sees(const base::ReceiverId& receiver, const base::RecordKey& record);
   absl::StatusOr<bool> GroupSees(const base::RecordKey& group, const base::RecordKey& record);
-  absl::StatusOr<Facts> FactsOf(const base::RecordKey& record);
-  absl::StatusOr<std::vector<base::RecordKey>> ChildrenOf(const base::RecordKey& record);
 
   feed::FeedWriter feeds_;
   size_t looked_ = 0;
@@ -81,8 +86,9 @@ class Settler {
   bool has_scopes_ = false;
   // What was read since Begin, which nothing changes meanwhile.
   std::map<base::ReceiverId, Viewer> viewers_;
-  // By record and group.
-  std::map<std::pair<base::RecordKey, base::RecordKey>, bool> group_sees_;
+  // By record, then by group.
+  std::map<base::RecordKey, std::map<base::RecordKey, bool>> group_sees_;
+  size_t group_sees_kept_ = 0;
   std::map<base::RecordKey, Facts> facts_;
   std::map<base::RecordKey, std::vector<base::RecordKey>> children_;
   size_t children_kept_ = 0;
