@@ -126,6 +126,47 @@ TEST_F(TransactionTest, RollingBackToTheBeginningLeavesNothingWritten) {
   EXPECT_EQ(transaction_->bytes(), 0u);
 }
 
+TEST_F(TransactionTest, ARowThatIsPutAgainIsAsIfItWerePut) {
+  Transaction::PutRow row = transaction_->Put(kRecords, "key", "first");
+  const size_t mark = transaction_->Mark();
+  transaction_->PutAgain(row, "the second");
+  EXPECT_TRUE(transaction_->Stands(row));
+  transaction_->PutAgain(row, "third");
+  EXPECT_THAT(transaction_->Get(kRecords, "key").value(), Optional(Eq("third")));
+  EXPECT_EQ(transaction_->rows(), 1u);
+  EXPECT_EQ(transaction_->bytes(), 8u);
+  transaction_->RollBackTo(mark);
+  EXPECT_THAT(transaction_->Get(kRecords, "key").value(), Optional(Eq("first")));
+  EXPECT_EQ(transaction_->bytes(), 8u);
+}
+
+TEST_F(TransactionTest, ARowStandsUntilItIsWrittenOtherwiseOrAnythingIsRolledBack) {
+  EXPECT_FALSE(transaction_->Stands({}));
+  const Transaction::PutRow put = transaction_->Put(kRecords, "key", "first");
+  transaction_->Put(kRecords, "another", "row");
+  transaction_->Announce({"carer-1"});
+  EXPECT_TRUE(transaction_->Stands(put));
+  const Transaction::PutRow later = transaction_->Put(kRecords, "key", "second");
+  EXPECT_FALSE(transaction_->Stands(put));
+  EXPECT_TRUE(transaction_->Stands(later));
+  transaction_->Delete(kRecords, "key");
+  EXPECT_FALSE(transaction_->Stands(later));
+
+  const Transaction::PutRow kept = transaction_->Put(kRecords, "key", "third");
+  const size_t mark = transaction_->Mark();
+  transaction_->RollBackTo(mark);
+  EXPECT_TRUE(transaction_->Stands(kept)) << "nothing was rolled back";
+  const Transaction::PutRow gone = transaction_->Put(kRecords, "gone", "x");
+  transaction_->RollBackTo(mark);
+  EXPECT_FALSE(transaction_->Stands(gone));
+  EXPECT_FALSE(transaction_->Stands(kept)) << "it may have been written and rolled back";
+  const Transaction::PutRow again = transaction_->Put(kRecords, "gone", "y");
+  EXPECT_TRUE(transaction_->Stands(again));
+  EXPECT_FALSE(transaction_->Stands(gone));
+  transaction_->TakeWrites();
+  EXPECT_FALSE(transaction_->Stands(again));
+}
+
 TEST_F(TransactionTest, CountsTheBytesOfWhatWillBeCommitted) {
   transaction_->Put(kRecords, "key", "0123456789");
   EXPECT_EQ(transaction_->bytes(), 13u);
@@ -174,13 +215,20 @@ TEST(TransactionModel, BehavesAsAMapOfTheBaseWithTheWritesOnTop) {
     auto snapshot = store.NewSnapshot().value();
     Transaction transaction(*snapshot, TenantNamed("acme"), 1, absl::UnixEpoch());
     std::vector<std::pair<size_t, std::map<std::string, std::string>>> marks;
+    std::map<std::string, std::pair<Transaction::PutRow, std::string>> put;
     for (int step = 0; step < 300; ++step) {
       const std::string key = any_key();
       switch (random() % 6) {
         case 0:
         case 1:
           model[key] = std::to_string(step);
-          transaction.Put(kRecords, key, model[key]);
+          if (auto known = put.find(key); known != put.end() && transaction.Stands(known->second.first)) {
+            ASSERT_THAT(transaction.Get(kRecords, key).value(), Optional(Eq(known->second.second))) << "seed " << seed;
+            transaction.PutAgain(known->second.first, model[key]);
+            known->second.second = model[key];
+          } else {
+            put[key] = {transaction.Put(kRecords, key, model[key]), model[key]};
+          }
           break;
         case 2:
           model.erase(key);
@@ -214,6 +262,12 @@ TEST(TransactionModel, BehavesAsAMapOfTheBaseWithTheWritesOnTop) {
         }
       }
     }
+    const size_t rows = transaction.rows();
+    size_t bytes = transaction.bytes();
+    const std::vector<storage::Write> writes = transaction.TakeWrites();
+    EXPECT_EQ(writes.size(), rows);
+    for (const storage::Write& write : writes) bytes -= write.key.size() + write.value.value_or("").size();
+    EXPECT_EQ(bytes, 0u) << "seed " << seed;
   }
 }
 
