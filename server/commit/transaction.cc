@@ -23,7 +23,18 @@ Transaction::Transaction(const storage::Reader& base, base::TenantId tenant, bas
 absl::StatusOr<std::optional<std::string>> Transaction::Get(storage::Space space, std::string_view key) const {
   auto own = writes_.find(PlaceView(space, key));
   if (own != writes_.end()) return own->second.value;
+  const auto ahead = ahead_.find(PlaceView(space, key));
+  if (ahead != ahead_.end()) return ahead->second;
   return base_.Get(space, key);
+}
+
+absl::Status Transaction::ReadAhead(storage::Space space, std::vector<std::string> keys) {
+  ahead_.clear();
+  ahead_keys_ = std::move(keys);
+  ASSIGN_OR_RETURN(std::vector<std::optional<std::string>> values, base_.MultiGet(space, ahead_keys_));
+  ahead_.reserve(values.size());
+  for (size_t i = 0; i < values.size(); ++i) ahead_[PlaceView(space, ahead_keys_[i])] = std::move(values[i]);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::optional<std::string>>> Transaction::MultiGet(

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -82,6 +83,10 @@ class Transaction : public storage::Reader {
   absl::Status Scan(storage::Space space, const storage::KeyRange& range, size_t limit,
                     storage::RowVisitor visit) const override;
 
+  // Reads these keys of the base at once and keeps what they hold until the next call: Get need not ask the base for
+  // them, and answers as it does without. Errors are those of reading.
+  absl::Status ReadAhead(storage::Space space, std::vector<std::string> keys);
+
   // What there was before this change.
   const storage::Reader& base() const { return base_; }
 
@@ -133,6 +138,9 @@ class Transaction : public storage::Reader {
   const base::Revision revision_;
   const absl::Time now_;
   const CommitRoom room_;
+  // What was read ahead of the base, and the keys that it points to.
+  absl::flat_hash_map<PlaceView, std::optional<std::string>> ahead_;
+  std::vector<std::string> ahead_keys_;
   Writes writes_;
   size_t bytes_ = 0;
   // How many writes there were, those included that were rolled back, and how many when some last were, or were taken.

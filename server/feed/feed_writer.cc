@@ -1,9 +1,12 @@
 #include "server/feed/feed_writer.h"
 
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "server/base/errors.h"
+#include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/feed/feed_compaction.h"
@@ -79,9 +82,26 @@ bool HaveOneForm(const Entry& entry, const Entry& other) {
 
 }  // namespace
 
-absl::StatusOr<FeedWriter::Head*> FeedWriter::HeadOf(const base::ReceiverId& receiver) {
+absl::Status FeedWriter::ReadAhead(absl::Span<const base::ReceiverId> receivers,
+                                   absl::Span<const base::RecordKey> records) {
+  const base::TenantId& tenant = transaction_.tenant();
+  std::vector<std::string> keys;
+  keys.reserve(receivers.size() * (records.size() + 1));
+  for (const base::ReceiverId& receiver : receivers) {
+    if (HeadAtHand(receiver) == nullptr) keys.push_back(base::keys::FeedHead(tenant, receiver));
+    // A feed's places lie side by side: in this order they are found in the same blocks.
+    for (const base::RecordKey& record : records) keys.push_back(base::keys::FeedPlace(tenant, receiver, record));
+  }
+  return transaction_.ReadAhead(storage::Space::kFeeds, std::move(keys));
+}
+
+FeedWriter::Head* FeedWriter::HeadAtHand(const base::ReceiverId& receiver) {
   const auto known = heads_.find(receiver);
-  if (known != heads_.end() && transaction_.Stands(known->second.row)) return &known->second;
+  return known != heads_.end() && transaction_.Stands(known->second.row) ? &known->second : nullptr;
+}
+
+absl::StatusOr<FeedWriter::Head*> FeedWriter::HeadOf(const base::ReceiverId& receiver) {
+  if (Head* const known = HeadAtHand(receiver); known != nullptr) return known;
   ASSIGN_OR_RETURN(FeedSummary summary, ReadSummary(transaction_, transaction_.tenant(), receiver));
   if (heads_.size() >= kHeadsKept) heads_.clear();
   return &(heads_[receiver] = {.summary = std::move(summary), .row = {}, .announced = false});

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "server/base/ids.h"
 #include "server/commit/transaction.h"
 #include "server/feed/feed_entry.h"
@@ -42,6 +43,9 @@ class FeedWriter {
   // The receiver may not see the record. Nothing where it never had it; nothing is left where only this change gave it.
   absl::StatusOr<Moved> Remove(const base::ReceiverId& receiver, const base::RecordKey& record);
 
+  // Reads at once what moving each of these records in each of these feeds reads. Changes nothing but what it costs.
+  absl::Status ReadAhead(absl::Span<const base::ReceiverId> receivers, absl::Span<const base::RecordKey> records);
+
   commit::Transaction& transaction() { return transaction_; }
 
   // Entries moved in this transaction, for the bound on one commit. A caller that rolls the transaction back sets it
@@ -58,6 +62,8 @@ class FeedWriter {
     bool announced = false;
   };
 
+  // The one at hand, if it is as it is stored.
+  Head* HeadAtHand(const base::ReceiverId& receiver);
   // What this points to stays until it is called again.
   absl::StatusOr<Head*> HeadOf(const base::ReceiverId& receiver);
   void PutHead(const base::ReceiverId& receiver, FeedSummary summary, Head& head);

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "server/base/ids.h"
 #include "server/commit/transaction.h"
 #include "server/feed/feed_writer.h"
@@ -38,6 +39,11 @@ class Settler {
   // Settles `child` alone, which hangs on `record`.
   absl::StatusOr<bool> SettleChild(const base::ReceiverId& receiver, const base::RecordKey& record,
                                    const base::RecordKey& child);
+  // Reads at once what settling these records (or children, which SettleChild settles) for these receivers looks at in
+  // their feeds, as far as the commit has room for it. Returns how many of the records that was for, one at least: the
+  // others are the next call's. Changes nothing but what settling costs.
+  absl::StatusOr<size_t> ReadAhead(absl::Span<const base::ReceiverId> receivers,
+                                   absl::Span<const base::RecordKey> records);
   // Counts a look at something that moves nothing. False where there is no room for it.
   bool Look();
 
@@ -64,6 +70,8 @@ class Settler {
   };
 
   bool HasRoomFor(size_t entries);
+  // Entries that can still be moved, all of them looked at.
+  size_t RoomLeft();
   // What the receiver recorded on the record before it might see it can be taken now.
   absl::Status LookAtWaitingOn(const base::ReceiverId& receiver, const base::RecordKey& record);
   absl::StatusOr<feed::Moved> Apply(const base::ReceiverId& receiver, const Facts& facts, bool visible);

@@ -8,6 +8,7 @@
 
 #include "storage/memory_store.h"
 #include "tests/commit/commit_bench.h"
+#include "tests/fakes/counting_reader.h"
 
 namespace caresync::commit {
 namespace {
@@ -55,6 +56,37 @@ TEST_F(TransactionTest, ReadsItsOwnWritesAndElseTheBase) {
   EXPECT_EQ(transaction_->Get(kRecords, "x").value(), std::nullopt);
   EXPECT_THAT(transaction_->MultiGet(kRecords, {"x", "c", "a", "e"}).value(),
               ElementsAre(std::nullopt, Optional(Eq("new")), Optional(Eq("base-a")), std::nullopt));
+}
+
+TEST_F(TransactionTest, WhatWasReadAheadIsAnsweredAsTheBaseAnswersIt) {
+  const fakes::CountingReader reader(*snapshot_);
+  Transaction transaction(reader, TenantNamed("acme"), 7, absl::UnixEpoch());
+  transaction.Put(kRecords, "c", "new");
+  ASSERT_TRUE(transaction.ReadAhead(kRecords, {"a", "c", "e", "x"}).ok());
+  EXPECT_EQ(reader.calls(), 1u);
+  EXPECT_THAT(transaction.Get(kRecords, "a").value(), Optional(Eq("base-a")));
+  EXPECT_THAT(transaction.Get(kRecords, "c").value(), Optional(Eq("new")));
+  EXPECT_EQ(transaction.Get(kRecords, "x").value(), std::nullopt);
+  const size_t mark = transaction.Mark();
+  transaction.Put(kRecords, "x", "new-x");
+  transaction.Delete(kRecords, "a");
+  EXPECT_THAT(transaction.Get(kRecords, "x").value(), Optional(Eq("new-x")));
+  EXPECT_EQ(transaction.Get(kRecords, "a").value(), std::nullopt);
+  transaction.RollBackTo(mark);
+  EXPECT_EQ(transaction.Get(kRecords, "x").value(), std::nullopt);
+  EXPECT_THAT(transaction.Get(kRecords, "a").value(), Optional(Eq("base-a")));
+  transaction.RollBackTo(0);
+  EXPECT_THAT(transaction.Get(kRecords, "c").value(), Optional(Eq("base-c")));
+  EXPECT_EQ(reader.calls(), 1u);
+
+  // Of another space, and what was not asked for.
+  EXPECT_EQ(transaction.Get(storage::Space::kDevices, "a").value(), std::nullopt);
+  EXPECT_THAT(transaction.Get(kRecords, "g").value(), Optional(Eq("base-g")));
+  EXPECT_EQ(reader.calls(), 3u);
+  // The last call's alone are kept.
+  ASSERT_TRUE(transaction.ReadAhead(kRecords, {}).ok());
+  EXPECT_THAT(transaction.Get(kRecords, "a").value(), Optional(Eq("base-a")));
+  EXPECT_EQ(reader.calls(), 5u);
 }
 
 TEST_F(TransactionTest, ScansMergeItsWritesInKeyOrder) {
