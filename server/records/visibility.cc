@@ -32,6 +32,11 @@ constexpr size_t kRowsLeft = 1'000;
 constexpr size_t kChildrenKept = 65'536;
 // Carers whose groups are kept at hand; a carer is in a few, in hundreds at most.
 constexpr size_t kViewersKept = 1'024;
+// Holders of grants kept at hand, records included.
+constexpr size_t kHoldersKept = 65'536;
+// Rows of grants on one record that are read to find them: a service user has one for each of its carers' visits. They
+// take as long as some ten questions after one carer each.
+constexpr size_t kGrantRowsRead = 256;
 // Pairs of receiver and record that are read ahead at once: an eighth of what a step moves, so that little of it is in
 // vain where the step ends for another reason.
 constexpr size_t kPairsReadAhead = 512;
@@ -44,6 +49,8 @@ absl::Status Settler::Begin(Mode mode) {
   viewers_.clear();
   group_sees_.clear();
   group_sees_kept_ = 0;
+  holders_.clear();
+  holders_kept_ = 0;
   facts_.clear();
   children_.clear();
   children_kept_ = 0;
@@ -192,7 +199,29 @@ absl::StatusOr<bool> Settler::Sees(const ReceiverId& receiver, const RecordKey& 
     ASSIGN_OR_RETURN(const bool granted, GroupSees(group, record));
     if (granted) return true;
   }
-  return HasOwnGrant(transaction(), transaction().tenant(), record, receiver);
+  return Holds(receiver, record);
+}
+
+absl::StatusOr<bool> Settler::Holds(const ReceiverId& receiver, const RecordKey& record) {
+  const base::TenantId& tenant = transaction().tenant();
+  if (holders_kept_ >= kHoldersKept) {
+    holders_.clear();
+    holders_kept_ = 0;
+  }
+  const auto [known, first] = holders_.try_emplace(record);
+  if (first) {
+    ++holders_kept_;
+    return HasOwnGrant(transaction(), tenant, record, receiver);
+  }
+  // Whoever asks twice of a record goes on asking: of all who leave a group, or of all who see it.
+  Holders& holders = known->second;
+  if (!holders.read) {
+    ASSIGN_OR_RETURN(holders.all, ReadHolders(transaction(), tenant, record, kGrantRowsRead));
+    holders.read = true;
+    holders_kept_ += holders.all.has_value() ? holders.all->size() : 0;
+  }
+  if (!holders.all.has_value()) return HasOwnGrant(transaction(), tenant, record, receiver);
+  return holders.all->contains(receiver);
 }
 
 absl::StatusOr<const Settler::Facts*> Settler::FactsOf(const RecordKey& record) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -69,6 +70,12 @@ class Settler {
     std::optional<bool> awaited;
   };
 
+  // Who holds a grant on a record, where that was read, and the rows that say so are not too many.
+  struct Holders {
+    bool read = false;
+    std::optional<std::set<base::ReceiverId>> all;
+  };
+
   bool HasRoomFor(size_t entries);
   // Entries that can still be moved, all of them looked at.
   size_t RoomLeft();
@@ -84,6 +91,8 @@ class Settler {
   absl::StatusOr<const Facts*> FactsOf(const base::RecordKey& record);
   absl::StatusOr<const std::vector<base::RecordKey>*> ChildrenOf(const base::RecordKey& record);
   absl::StatusOr<bool> Sees(const base::ReceiverId& receiver, const base::RecordKey& record);
+  // Whether a grant on the record names the receiver itself.
+  absl::StatusOr<bool> Holds(const base::ReceiverId& receiver, const base::RecordKey& record);
   absl::StatusOr<bool> GroupSees(const base::RecordKey& group, const base::RecordKey& record);
 
   feed::FeedWriter feeds_;
@@ -97,6 +106,8 @@ class Settler {
   // By record, then by group.
   std::map<base::RecordKey, std::map<base::RecordKey, bool>> group_sees_;
   size_t group_sees_kept_ = 0;
+  std::map<base::RecordKey, Holders> holders_;
+  size_t holders_kept_ = 0;
   std::map<base::RecordKey, Facts> facts_;
   std::map<base::RecordKey, std::vector<base::RecordKey>> children_;
   size_t children_kept_ = 0;

@@ -13,6 +13,7 @@
 #include "server/records/fan_out.h"
 #include "storage/memory_store.h"
 #include "tests/fakes/counting_reader.h"
+#include "tests/fakes/feeds.h"
 #include "tests/records/fan_out_bench.h"
 #include "tests/records/sample_records.h"
 
@@ -43,10 +44,8 @@ void JoinAll(FanOutBench& bench) {
   bench.Change([&](RecordStore& records) { return records.Put(GroupRecord(0, members)).status(); });
 }
 
-TEST(FanOutReads, AStepAsksForManyPairsAtOnce) {
-  storage::MemoryStore store;
-  FanOutBench bench(store);
-  JoinAll(bench);
+// Runs the next step of the one fan-out there is, and commits none of it.
+void ExpectFewReadsOfAStep(const FanOutBench& bench) {
   ASSERT_EQ(bench.FanOuts().size(), 1u);
   const std::unique_ptr<storage::Snapshot> snapshot = bench.Snapshot();
   const auto task = base::GetStored<store::Task>(*snapshot, storage::Space::kRecords, bench.FanOuts().front()).value();
@@ -63,6 +62,49 @@ TEST(FanOutReads, AStepAsksForManyPairsAtOnce) {
   EXPECT_LE(reader.calls(), 5u * (kTogether + kServiceUsers));
   // Each pair's place, and no more of any pair.
   EXPECT_LE(reader.rows(), pairs + 10u * (kTogether + kServiceUsers));
+}
+
+TEST(FanOutReads, AStepThatGivesAsksForManyPairsAtOnce) {
+  storage::MemoryStore store;
+  FanOutBench bench(store);
+  JoinAll(bench);
+  ExpectFewReadsOfAStep(bench);
+}
+
+TEST(FanOutReads, AStepThatTakesAwayAsksForManyPairsAtOnce) {
+  storage::MemoryStore store;
+  FanOutBench bench(store);
+  JoinAll(bench);
+  bench.RunAll();
+  bench.Change([](RecordStore& records) { return records.Put(GroupRecord(0, {})).status(); });
+  ExpectFewReadsOfAStep(bench);
+}
+
+// One carer's own grants, by visits, are few rows or more than are read to find all holders.
+TEST(FanOutReads, WhoHoldsARecordOtherwiseKeepsItHoweverManyRowsSaySo) {
+  for (const int visits : {0, 1, 255, 256}) {
+    storage::MemoryStore store;
+    FanOutBench bench(store);
+    bench.Change([](RecordStore& records) -> absl::Status {
+      for (int carer = 0; carer < 4; ++carer) RETURN_IF_ERROR(records.Put(CarerRecord(carer)).status());
+      RETURN_IF_ERROR(records.Put(ServiceUserRecord(0)).status());
+      RETURN_IF_ERROR(records.Put(GroupRecord(0, {0, 1, 2, 3})).status());
+      return records.SetAccess(KeyOf(ServiceUserName(0)), {GroupHolderOf(0)}).status();
+    });
+    bench.Change([visits](RecordStore& records) -> absl::Status {
+      for (int visit = 0; visit < visits; ++visit) {
+        RETURN_IF_ERROR(records.Put(VisitRecord(visit, 0, {2})).status());
+      }
+      return absl::OkStatus();
+    });
+    bench.RunAll();
+    bench.Change([](RecordStore& records) { return records.Put(GroupRecord(0, {})).status(); });
+    bench.RunAll();
+    for (int carer = 0; carer < 4; ++carer) {
+      const auto seen = fakes::SeenBy(*bench.Snapshot(), bench.tenant(), CarerFeed(carer));
+      EXPECT_EQ(seen.contains(ServiceUserName(0)), carer == 2 && visits > 0) << carer << " with " << visits;
+    }
+  }
 }
 
 }  // namespace
