@@ -10,6 +10,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/container/flat_hash_map.h"
@@ -155,10 +156,8 @@ class GroupWrites {
       if (!holds.ok()) return {CommitOutcome::kUnavailable, std::string(holds.status().message())};
       if (!*holds) return {CommitOutcome::kConflict, "a key has changed since it was read"};
     }
-    for (const Write& write : commit.writes) {
-      Append(write);
-      written_[{write.space, write.key}] = &write.value;
-    }
+    for (const Write& write : commit.writes) Append(write);
+    not_indexed_.push_back(&commit);
     accepted_ = true;
     durable_ = durable_ || commit.durability == Durability::kDurable;
     return {};
@@ -169,7 +168,8 @@ class GroupWrites {
   rocksdb::WriteBatch& batch() { return batch_; }
 
  private:
-  absl::StatusOr<bool> Holds(const Precondition& condition) const {
+  absl::StatusOr<bool> Holds(const Precondition& condition) {
+    IndexWrites();
     if (auto found = written_.find({condition.space, condition.key}); found != written_.end()) {
       return *found->second == condition.expected;
     }
@@ -179,6 +179,15 @@ class GroupWrites {
     if (status.IsNotFound()) return !condition.expected.has_value();
     if (!status.ok()) return ReadError(status);
     return condition.expected.has_value() && ToView(value) == *condition.expected;
+  }
+
+  // Only where a later commit asks: a large commit is often the only one of its group, or the last.
+  void IndexWrites() {
+    for (const Commit* commit : not_indexed_) {
+      written_.reserve(written_.size() + commit->writes.size());
+      for (const Write& write : commit->writes) written_[{write.space, write.key}] = &write.value;
+    }
+    not_indexed_.clear();
   }
 
   void Append(const Write& write) {
@@ -192,7 +201,9 @@ class GroupWrites {
   rocksdb::DB& db_;
   const Families& families_;
   rocksdb::WriteBatch batch_;
+  // What accepted commits wrote; those of `not_indexed_` are to be added.
   absl::flat_hash_map<std::pair<Space, std::string_view>, const std::optional<std::string>*> written_;
+  std::vector<const Commit*> not_indexed_;
   bool accepted_ = false;
   bool durable_ = false;
 };

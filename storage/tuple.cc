@@ -14,10 +14,14 @@ constexpr size_t kUint64Bytes = 8;
 }  // namespace
 
 TupleWriter& TupleWriter::String(std::string_view value) {
-  bytes_.reserve(bytes_.size() + value.size() + 2);
-  for (char byte : value) {
-    bytes_.push_back(byte);
-    if (byte == kZero) bytes_.push_back(kEscaped);
+  // Nearly all strings are without a zero, and are taken as they are.
+  while (true) {
+    const size_t zero = value.find(kZero);
+    bytes_.append(value.substr(0, zero));
+    if (zero == std::string_view::npos) break;
+    bytes_.push_back(kZero);
+    bytes_.push_back(kEscaped);
+    value.remove_prefix(zero + 1);
   }
   bytes_.push_back(kZero);
   bytes_.push_back(kEnd);
@@ -41,21 +45,20 @@ TupleWriter& TupleWriter::Raw(std::string_view value) {
 
 bool TupleReader::String(std::string* value) {
   std::string decoded;
-  for (size_t i = 0; i + 1 < rest_.size(); ++i) {
-    if (rest_[i] != kZero) {
-      decoded.push_back(rest_[i]);
-      continue;
-    }
-    char mark = rest_[++i];
-    if (mark == kEnd) {
-      *value = std::move(decoded);
-      rest_.remove_prefix(i + 1);
-      return true;
-    }
-    if (mark != kEscaped) return false;
+  std::string_view rest = rest_;
+  while (true) {
+    const size_t zero = rest.find(kZero);
+    if (zero == std::string_view::npos || zero + 1 == rest.size()) return false;
+    const char mark = rest[zero + 1];
+    if (mark != kEnd && mark != kEscaped) return false;
+    decoded.append(rest.substr(0, zero));
+    rest.remove_prefix(zero + 2);
+    if (mark == kEnd) break;
     decoded.push_back(kZero);
   }
-  return false;
+  *value = std::move(decoded);
+  rest_ = rest;
+  return true;
 }
 
 bool TupleReader::Uint64(uint64_t* value) {

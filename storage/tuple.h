@@ -10,6 +10,7 @@
 #ifndef CARESYNC_STORAGE_TUPLE_H_
 #define CARESYNC_STORAGE_TUPLE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,10 @@ namespace caresync::storage {
 
 class TupleWriter {
  public:
+  TupleWriter() = default;
+  // Makes room for so many bytes at once.
+  explicit TupleWriter(size_t bytes) { bytes_.reserve(bytes); }
+
   TupleWriter& String(std::string_view value);
   TupleWriter& Uint64(uint64_t value);
   TupleWriter& Byte(uint8_t value);

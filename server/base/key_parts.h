@@ -58,8 +58,11 @@ enum class Table : uint8_t {
 
 inline constexpr size_t kUuidBytes = 16;
 
+// What most keys come to: a tenant's name, two records or a receiver and a record, a revision.
+inline constexpr size_t kUsualKeyBytes = 80;
+
 inline storage::TupleWriter KeyIn(std::string_view tenant, Table table) {
-  storage::TupleWriter key;
+  storage::TupleWriter key(kUsualKeyBytes);
   key.String(tenant).Byte(static_cast<uint8_t>(table));
   return key;
 }

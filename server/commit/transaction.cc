@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "absl/base/internal/raw_logging.h"
 #include "server/base/status_macros.h"
@@ -9,9 +10,7 @@
 namespace caresync::commit {
 namespace {
 
-size_t BytesOf(const std::string& key, const std::optional<std::string>& value) {
-  return key.size() + (value.has_value() ? value->size() : 0);
-}
+size_t BytesOf(const std::optional<std::string>& value) { return value.has_value() ? value->size() : 0; }
 
 storage::Space SpaceAfter(storage::Space space) { return static_cast<storage::Space>(static_cast<uint8_t>(space) + 1); }
 
@@ -22,9 +21,20 @@ Transaction::Transaction(const storage::Reader& base, base::TenantId tenant, bas
     : base_(base), tenant_(std::move(tenant)), revision_(revision), now_(now), room_(room) {}
 
 absl::StatusOr<std::optional<std::string>> Transaction::Get(storage::Space space, std::string_view key) const {
-  auto own = writes_.find(Place(space, key));
-  if (own != writes_.end()) return own->second;
+  auto own = writes_.find(PlaceView(space, key));
+  if (own != writes_.end()) return own->second.value;
+  const auto ahead = ahead_.find(PlaceView(space, key));
+  if (ahead != ahead_.end()) return ahead->second;
   return base_.Get(space, key);
+}
+
+absl::Status Transaction::ReadAhead(storage::Space space, std::vector<std::string> keys) {
+  ahead_.clear();
+  ahead_keys_ = std::move(keys);
+  ASSIGN_OR_RETURN(std::vector<std::optional<std::string>> values, base_.MultiGet(space, ahead_keys_));
+  ahead_.reserve(values.size());
+  for (size_t i = 0; i < values.size(); ++i) ahead_[PlaceView(space, ahead_keys_[i])] = std::move(values[i]);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::optional<std::string>>> Transaction::MultiGet(
@@ -33,9 +43,9 @@ absl::StatusOr<std::vector<std::optional<std::string>>> Transaction::MultiGet(
   std::vector<std::string> base_keys;
   std::vector<size_t> base_places;
   for (size_t i = 0; i < keys.size(); ++i) {
-    auto own = writes_.find(Place(space, keys[i]));
+    auto own = writes_.find(PlaceView(space, keys[i]));
     if (own != writes_.end()) {
-      values[i] = own->second;
+      values[i] = own->second.value;
       continue;
     }
     base_keys.push_back(keys[i]);
@@ -51,9 +61,9 @@ absl::Status Transaction::Scan(storage::Space space, const storage::KeyRange& ra
                                storage::RowVisitor visit) const {
   const bool bounded = !range.end.empty();
   if (limit == 0 || (bounded && range.end <= range.begin)) return absl::OkStatus();
-  auto own = writes_.lower_bound(Place(space, range.begin));
-  const auto own_end =
-      bounded ? writes_.lower_bound(Place(space, range.end)) : writes_.lower_bound(Place(SpaceAfter(space), ""));
+  auto own = writes_.lower_bound(PlaceView(space, range.begin));
+  const auto own_end = bounded ? writes_.lower_bound(PlaceView(space, range.end))
+                               : writes_.lower_bound(PlaceView(SpaceAfter(space), ""));
 
   bool more = true;
   auto show = [&](std::string_view key, std::string_view value) {
@@ -62,7 +72,7 @@ absl::Status Transaction::Scan(storage::Space space, const storage::KeyRange& ra
   };
   auto show_own_before = [&](std::optional<std::string_view> key) {
     for (; more && own != own_end && (!key.has_value() || own->first.second < *key); ++own) {
-      if (own->second.has_value()) show(own->first.second, *own->second);
+      if (own->second.value.has_value()) show(own->first.second, *own->second.value);
     }
     return more;
   };
@@ -78,23 +88,37 @@ absl::Status Transaction::Scan(storage::Space space, const storage::KeyRange& ra
   return absl::OkStatus();
 }
 
-void Transaction::Put(storage::Space space, std::string key, std::string value) {
-  Set(space, std::move(key), std::move(value));
+Transaction::PutRow Transaction::Put(storage::Space space, std::string key, std::string value) {
+  return Set(space, std::move(key), std::move(value));
 }
 
 void Transaction::Delete(storage::Space space, std::string key) { Set(space, std::move(key), std::nullopt); }
 
-void Transaction::Set(storage::Space space, std::string key, std::optional<std::string> value) {
-  bytes_ += BytesOf(key, value);
-  LogEntry entry{.what = LogEntry::What::kWrite, .place = Place(space, std::move(key))};
-  auto [own, added] = writes_.try_emplace(entry.place);
-  if (!added) {
-    bytes_ -= BytesOf(own->first.second, own->second);
-    entry.had = true;
-    entry.before = std::move(own->second);
-  }
-  own->second = std::move(value);
-  log_.push_back(std::move(entry));
+bool Transaction::Stands(const PutRow& row) const {
+  // The first says that the place is there to be looked at.
+  return row.written_ > rolled_back_at_ && row.own_->second.written == row.written_;
+}
+
+void Transaction::PutAgain(PutRow& row, std::string value) {
+  ABSL_RAW_CHECK(Stands(row), "a row can only be put again where it stands");
+  row = Replace(row.own_, /*had=*/true, std::move(value));
+}
+
+Transaction::PutRow Transaction::Set(storage::Space space, std::string key, std::optional<std::string> value) {
+  const auto [own, added] = writes_.try_emplace(Place(space, std::move(key)));
+  if (added) bytes_ += own->first.second.size();
+  return Replace(own, /*had=*/!added, std::move(value));
+}
+
+Transaction::PutRow Transaction::Replace(Writes::iterator own, bool had, std::optional<std::string> value) {
+  bytes_ += BytesOf(value);
+  bytes_ -= BytesOf(own->second.value);
+  log_.push_back({.what = LogEntry::What::kWrite,
+                  .own = own,
+                  .had = had,
+                  .before = std::exchange(own->second.value, std::move(value))});
+  own->second.written = ++written_;
+  return {own, written_};
 }
 
 void Transaction::Announce(const base::ReceiverId& receiver) {
@@ -109,6 +133,8 @@ void Transaction::AnnounceTask(absl::Time due) {
 
 void Transaction::RollBackTo(size_t mark) {
   ABSL_RAW_CHECK(mark <= log_.size(), "a transaction can only be rolled back to a mark of its past");
+  if (mark == log_.size()) return;
+  rolled_back_at_ = written_;
   for (; log_.size() > mark; log_.pop_back()) {
     LogEntry& entry = log_.back();
     if (entry.what == LogEntry::What::kAnnounce) {
@@ -119,14 +145,15 @@ void Transaction::RollBackTo(size_t mark) {
       tasks_.pop_back();
       continue;
     }
-    auto own = writes_.find(entry.place);
-    bytes_ -= BytesOf(own->first.second, own->second);
+    std::optional<std::string>& value = entry.own->second.value;
+    bytes_ -= BytesOf(value);
     if (!entry.had) {
-      writes_.erase(own);
+      bytes_ -= entry.own->first.second.size();
+      writes_.erase(entry.own);
       continue;
     }
-    bytes_ += BytesOf(own->first.second, entry.before);
-    own->second = std::move(entry.before);
+    bytes_ += BytesOf(entry.before);
+    value = std::move(entry.before);
   }
 }
 
@@ -135,8 +162,9 @@ std::vector<storage::Write> Transaction::TakeWrites() {
   writes.reserve(writes_.size());
   while (!writes_.empty()) {
     auto node = writes_.extract(writes_.begin());
-    writes.push_back({node.key().first, std::move(node.key().second), std::move(node.mapped())});
+    writes.push_back({node.key().first, std::move(node.key().second), std::move(node.mapped().value)});
   }
+  rolled_back_at_ = written_;
   log_.clear();
   bytes_ = 0;
   return writes;

@@ -4,6 +4,8 @@
 #ifndef CARESYNC_SERVER_COMMIT_TRANSACTION_H_
 #define CARESYNC_SERVER_COMMIT_TRANSACTION_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -32,10 +35,46 @@ struct CommitRoom {
 };
 
 class Transaction : public storage::Reader {
+  // What the change makes of a row.
+  struct Own {
+    // nullopt: deleted.
+    std::optional<std::string> value;
+    // The number of the write that made it so, from 1.
+    uint64_t written = 0;
+  };
+  using Place = std::pair<storage::Space, std::string>;
+  using PlaceView = std::pair<storage::Space, std::string_view>;
+  // By space, then by key; a view is looked for without being copied.
+  struct PlaceOrder {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      if (a.first != b.first) return a.first < b.first;
+      return std::string_view(a.second) < std::string_view(b.second);
+    }
+  };
+  using Writes = std::map<Place, Own, PlaceOrder>;
+
  public:
+  // Where and by which write a row was put: a row that is put again and again need not be looked for each time. Of use
+  // to the transaction alone that gave it. One that no transaction gave stands for no row.
+  class PutRow {
+   public:
+    PutRow() = default;
+
+   private:
+    friend class Transaction;
+    PutRow(Writes::iterator own, uint64_t written) : own_(own), written_(written) {}
+    Writes::iterator own_;
+    uint64_t written_ = 0;
+  };
+
   // `base` must outlive the transaction. `revision` is what the change takes if it writes; `now` is its commit time.
   Transaction(const storage::Reader& base, base::TenantId tenant, base::Revision revision, absl::Time now,
               const CommitRoom& room = {});
+  // What it wrote is pointed to.
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
 
   // Reader: the base with the writes so far on top.
   absl::StatusOr<std::optional<std::string>> Get(storage::Space space, std::string_view key) const override;
@@ -44,11 +83,20 @@ class Transaction : public storage::Reader {
   absl::Status Scan(storage::Space space, const storage::KeyRange& range, size_t limit,
                     storage::RowVisitor visit) const override;
 
+  // Reads these keys of the base at once and keeps what they hold until the next call: Get need not ask the base for
+  // them, and answers as it does without. Errors are those of reading.
+  absl::Status ReadAhead(storage::Space space, std::vector<std::string> keys);
+
   // What there was before this change.
   const storage::Reader& base() const { return base_; }
 
-  void Put(storage::Space space, std::string key, std::string value);
+  PutRow Put(storage::Space space, std::string key, std::string value);
   void Delete(storage::Space space, std::string key);
+  // Whether the row is as that Put or PutAgain left it: nothing wrote it since, and nothing of the transaction at all
+  // was rolled back or taken since.
+  bool Stands(const PutRow& row) const;
+  // Puts a row again. It must stand, and stands afterwards.
+  void PutAgain(PutRow& row, std::string value);
 
   // Says that `receiver` has something new: subscribers hear it once this is committed.
   void Announce(const base::ReceiverId& receiver);
@@ -74,23 +122,30 @@ class Transaction : public storage::Reader {
   std::optional<absl::Time> EarliestTask() const;
 
  private:
-  using Place = std::pair<storage::Space, std::string>;
   struct LogEntry {
     enum class What { kWrite, kAnnounce, kTask } what;
-    Place place = {};
-    // kWrite: what the place held in `writes_` before, if anything.
+    // kWrite: where in `writes_`, and what was there before, if anything. Rows leave `writes_` only with the entry that
+    // brought them, which is the first of theirs.
+    Writes::iterator own = {};
     bool had = false;
     std::optional<std::string> before = std::nullopt;
   };
-  void Set(storage::Space space, std::string key, std::optional<std::string> value);
+  PutRow Set(storage::Space space, std::string key, std::optional<std::string> value);
+  PutRow Replace(Writes::iterator own, bool had, std::optional<std::string> value);
 
   const storage::Reader& base_;
   const base::TenantId tenant_;
   const base::Revision revision_;
   const absl::Time now_;
   const CommitRoom room_;
-  std::map<Place, std::optional<std::string>> writes_;
+  // What was read ahead of the base, and the keys that it points to.
+  absl::flat_hash_map<PlaceView, std::optional<std::string>> ahead_;
+  std::vector<std::string> ahead_keys_;
+  Writes writes_;
   size_t bytes_ = 0;
+  // How many writes there were, those included that were rolled back, and how many when some last were, or were taken.
+  uint64_t written_ = 0;
+  uint64_t rolled_back_at_ = 0;
   std::vector<base::ReceiverId> announced_;
   std::vector<absl::Time> tasks_;
   std::vector<LogEntry> log_;

@@ -1,6 +1,7 @@
 #include "server/feed/feed_rows.h"
 
 #include <string>
+#include <utility>
 
 #include "caresync/store/stored.pb.h"
 #include "server/base/errors.h"
@@ -30,6 +31,25 @@ store::FeedEntry ToStored(const Entry& entry) {
   stored.set_payload_bytes(entry.payload_bytes);
   stored.set_level_above_first(entry.level - kFirstLevel);
   return stored;
+}
+
+std::string FormOf(const FeedSummary& summary) {
+  store::FeedHead head;
+  head.set_count(summary.count);
+  head.set_sum(summary.sum);
+  head.set_payload_bytes(summary.payload_bytes);
+  head.set_removals(summary.removals);
+  head.set_last_revision(summary.last_revision);
+  head.set_horizon_revision(summary.horizon.revision);
+  head.set_horizon_record(summary.horizon.record.bytes);
+  for (const auto& [level, totals] : summary.above_first) {
+    store::FeedHead::LevelSum& stored = *head.add_levels();
+    stored.set_level(level);
+    stored.set_count(totals.count);
+    stored.set_sum(totals.sum);
+    stored.set_payload_bytes(totals.payload_bytes);
+  }
+  return head.SerializeAsString();
 }
 
 }  // namespace
@@ -68,14 +88,23 @@ absl::StatusOr<std::vector<std::optional<Entry>>> ReadEntriesOf(const storage::R
   return entries;
 }
 
-void PutEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Entry& entry) {
-  const auto& [revision, record] = entry.position;
+EntryForms FormsOf(const Entry& entry) {
   store::FeedPlace place;
-  place.set_revision(revision);
+  place.set_revision(entry.position.revision);
   *place.mutable_entry() = ToStored(entry);
+  return {.entry = place.entry().SerializeAsString(), .place = place.SerializeAsString()};
+}
+
+void PutEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Entry& entry) {
+  PutEntry(transaction, receiver, entry.position, FormsOf(entry));
+}
+
+void PutEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Position& position,
+              EntryForms forms) {
+  const auto& [revision, record] = position;
   transaction.Put(kSpace, base::keys::FeedEntry(transaction.tenant(), receiver, revision, record),
-                  place.entry().SerializeAsString());
-  transaction.Put(kSpace, base::keys::FeedPlace(transaction.tenant(), receiver, record), place.SerializeAsString());
+                  std::move(forms.entry));
+  transaction.Put(kSpace, base::keys::FeedPlace(transaction.tenant(), receiver, record), std::move(forms.place));
 }
 
 void DeleteEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Position& position) {
@@ -87,23 +116,13 @@ void ForgetEntry(commit::Transaction& transaction, const base::ReceiverId& recei
   transaction.Delete(kSpace, base::keys::FeedPlace(transaction.tenant(), receiver, position.record));
 }
 
-void PutSummary(commit::Transaction& transaction, const base::ReceiverId& receiver, const FeedSummary& summary) {
-  store::FeedHead head;
-  head.set_count(summary.count);
-  head.set_sum(summary.sum);
-  head.set_payload_bytes(summary.payload_bytes);
-  head.set_removals(summary.removals);
-  head.set_last_revision(summary.last_revision);
-  head.set_horizon_revision(summary.horizon.revision);
-  head.set_horizon_record(summary.horizon.record.bytes);
-  for (const auto& [level, totals] : summary.above_first) {
-    store::FeedHead::LevelSum& stored = *head.add_levels();
-    stored.set_level(level);
-    stored.set_count(totals.count);
-    stored.set_sum(totals.sum);
-    stored.set_payload_bytes(totals.payload_bytes);
-  }
-  transaction.Put(kSpace, base::keys::FeedHead(transaction.tenant(), receiver), head.SerializeAsString());
+commit::Transaction::PutRow PutSummary(commit::Transaction& transaction, const base::ReceiverId& receiver,
+                                       const FeedSummary& summary) {
+  return transaction.Put(kSpace, base::keys::FeedHead(transaction.tenant(), receiver), FormOf(summary));
+}
+
+void PutSummaryAgain(commit::Transaction& transaction, commit::Transaction::PutRow& row, const FeedSummary& summary) {
+  transaction.PutAgain(row, FormOf(summary));
 }
 
 }  // namespace caresync::feed

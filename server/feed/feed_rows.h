@@ -6,6 +6,7 @@
 #define CARESYNC_SERVER_FEED_FEED_ROWS_H_
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,8 +31,18 @@ absl::StatusOr<std::vector<std::optional<Entry>>> ReadEntriesOf(const storage::R
                                                                 const base::ReceiverId& receiver,
                                                                 const std::vector<base::RecordKey>& records);
 
+// The stored forms of an entry and of its place. They say nothing of receiver and record: what the keys name.
+struct EntryForms {
+  std::string entry;
+  std::string place;
+};
+EntryForms FormsOf(const Entry& entry);
+
 // Writes the entry and its place. An entry of the same record elsewhere must be deleted by the caller.
 void PutEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Entry& entry);
+// The same with the forms of the entry that lies at `position`.
+void PutEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Position& position,
+              EntryForms forms);
 
 // Deletes the entry at `position`; its place stays, for the next one.
 void DeleteEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Position& position);
@@ -39,7 +50,11 @@ void DeleteEntry(commit::Transaction& transaction, const base::ReceiverId& recei
 // Deletes the entry at `position` and its place: the feed knows nothing of the record any more.
 void ForgetEntry(commit::Transaction& transaction, const base::ReceiverId& receiver, const Position& position);
 
-void PutSummary(commit::Transaction& transaction, const base::ReceiverId& receiver, const FeedSummary& summary);
+// Says where, for who puts it again.
+commit::Transaction::PutRow PutSummary(commit::Transaction& transaction, const base::ReceiverId& receiver,
+                                       const FeedSummary& summary);
+// `row` is the receiver's head row, which stands.
+void PutSummaryAgain(commit::Transaction& transaction, commit::Transaction::PutRow& row, const FeedSummary& summary);
 
 }  // namespace caresync::feed
 

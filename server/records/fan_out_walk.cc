@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/types/span.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/status_macros.h"
@@ -118,11 +119,16 @@ class Walk {
     while (true) {
       ASSIGN_OR_RETURN(const std::vector<RecordKey> members,
                        MembersOf(transaction_, tenant_, group, {fan_out_.done_record()}, kRowsAtOnce));
+      std::vector<ReceiverId> receivers;
+      receivers.reserve(members.size());
       for (const RecordKey& member : members) {
-        ASSIGN_OR_RETURN(const ReceiverId receiver, ReceiverOf(member));
-        ASSIGN_OR_RETURN(const bool settled, Settle(receiver, record, child));
+        ASSIGN_OR_RETURN(receivers.emplace_back(), ReceiverOf(member));
+      }
+      RETURN_IF_ERROR(settler_.ReadAhead(receivers, {child.value_or(record)}).status());
+      for (size_t i = 0; i < members.size(); ++i) {
+        ASSIGN_OR_RETURN(const bool settled, Settle(receivers[i], record, child));
         if (!settled) return false;
-        fan_out_.set_done_record(member.bytes);
+        fan_out_.set_done_record(members[i].bytes);
       }
       if (members.size() < kRowsAtOnce) return true;
     }
@@ -166,8 +172,13 @@ class Walk {
     while (true) {
       ASSIGN_OR_RETURN(const std::vector<RecordKey> records,
                        RecordsOf(transaction_, tenant_, group, {fan_out_.done_record()}, kRowsAtOnce));
-      for (const RecordKey& record : records) {
-        ASSIGN_OR_RETURN(const bool through, OverReceivers(receivers, record));
+      size_t ahead = 0;
+      for (size_t i = 0; i < records.size(); ++i) {
+        if (i == ahead) {
+          ASSIGN_OR_RETURN(const size_t more, settler_.ReadAhead(receivers, absl::MakeConstSpan(records).subspan(i)));
+          ahead += more;
+        }
+        ASSIGN_OR_RETURN(const bool through, OverReceivers(receivers, records[i]));
         if (!through) return false;
       }
       if (records.size() < kRowsAtOnce) return true;

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "server/base/errors.h"
 #include "server/base/keys.h"
@@ -134,6 +135,26 @@ absl::StatusOr<bool> IsGrantedTo(const storage::Reader& reader, const base::Tena
                    reader.Get(Space::kRecords, base::keys::Grant(tenant, record, GroupHolder(group), kAccess)));
   // One that is not empty is on its way out.
   return row.has_value() && row->empty();
+}
+
+absl::StatusOr<std::optional<std::set<ReceiverId>>> ReadHolders(const storage::Reader& reader,
+                                                                const base::TenantId& tenant, const RecordKey& record,
+                                                                size_t most_rows) {
+  std::set<ReceiverId> holders;
+  size_t rows = 0;
+  bool damaged = false;
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, base::keys::GrantsOfRecord(tenant, record), most_rows + 1,
+                              [&](std::string_view key, std::string_view) {
+                                RecordKey of;
+                                ReceiverId holder;
+                                std::string reason;
+                                damaged = !base::keys::ParseGrant(key, &of, &holder, &reason);
+                                holders.insert(std::move(holder));
+                                return ++rows <= most_rows && !damaged;
+                              }));
+  if (damaged) return base::errors::DamagedRow("grant");
+  if (rows > most_rows) return std::optional<std::set<ReceiverId>>();
+  return std::optional<std::set<ReceiverId>>(std::move(holders));
 }
 
 void AddGrant(commit::Transaction& transaction, const Grant& grant) {

@@ -12,6 +12,8 @@
 #ifndef CARESYNC_SERVER_RECORDS_GRANTS_H_
 #define CARESYNC_SERVER_RECORDS_GRANTS_H_
 
+#include <cstddef>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -55,6 +57,12 @@ absl::StatusOr<bool> HasOwnGrant(const storage::Reader& reader, const base::Tena
                                  const base::RecordKey& record, const base::ReceiverId& receiver);
 absl::StatusOr<bool> IsGrantedTo(const storage::Reader& reader, const base::TenantId& tenant,
                                  const base::RecordKey& record, const base::RecordKey& group);
+
+// Everybody who holds a grant on the record, leaving groups too; nullopt where more rows than `most_rows` say so, which
+// are not all read then.
+absl::StatusOr<std::optional<std::set<base::ReceiverId>>> ReadHolders(const storage::Reader& reader,
+                                                                      const base::TenantId& tenant,
+                                                                      const base::RecordKey& record, size_t most_rows);
 
 void AddGrant(commit::Transaction& transaction, const Grant& grant);
 // A group's grant stays as leaving; see above.

@@ -1,5 +1,6 @@
 #include "server/records/visibility.h"
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,14 @@ constexpr size_t kRowsLeft = 1'000;
 constexpr size_t kChildrenKept = 65'536;
 // Carers whose groups are kept at hand; a carer is in a few, in hundreds at most.
 constexpr size_t kViewersKept = 1'024;
+// Holders of grants kept at hand, records included.
+constexpr size_t kHoldersKept = 65'536;
+// Rows of grants on one record that are read to find them: a service user has one for each of its carers' visits. They
+// take as long as some ten questions after one carer each.
+constexpr size_t kGrantRowsRead = 256;
+// Pairs of receiver and record that are read ahead at once: an eighth of what a step moves, so that little of it is in
+// vain where the step ends for another reason.
+constexpr size_t kPairsReadAhead = 512;
 
 }  // namespace
 
@@ -39,6 +48,9 @@ absl::Status Settler::Begin(Mode mode) {
   settled_any_ = false;
   viewers_.clear();
   group_sees_.clear();
+  group_sees_kept_ = 0;
+  holders_.clear();
+  holders_kept_ = 0;
   facts_.clear();
   children_.clear();
   children_kept_ = 0;
@@ -49,24 +61,23 @@ absl::Status Settler::Begin(Mode mode) {
 absl::StatusOr<bool> Settler::Settle(const ReceiverId& receiver, const RecordKey& record) {
   if (!HasRoomFor(1)) return false;
   ASSIGN_OR_RETURN(const bool visible, Sees(receiver, record));
-  ASSIGN_OR_RETURN(const Facts facts, FactsOf(record));
+  ASSIGN_OR_RETURN(const Facts* const facts, FactsOf(record));
   const size_t mark = transaction().Mark();
   const size_t moved_before = moved();
-  ASSIGN_OR_RETURN(const feed::Moved moved_how, Apply(receiver, facts, visible));
+  ASSIGN_OR_RETURN(const feed::Moved moved_how, Apply(receiver, *facts, visible));
   bool with_children =
       mode_ == Mode::kTask || moved_how == feed::Moved::kAppeared || moved_how == feed::Moved::kDisappeared;
   if (!with_children && has_scopes_ && IsCarer(receiver)) {
-    ASSIGN_OR_RETURN(const Viewer* viewer, ViewerOf(receiver));
-    with_children = viewer->concerned;
+    ASSIGN_OR_RETURN(with_children, Concerns(receiver));
   }
   if (with_children) {
-    ASSIGN_OR_RETURN(const std::vector<RecordKey> children, ChildrenOf(record));
-    if (!HasRoomFor(children.size())) {
+    ASSIGN_OR_RETURN(const std::vector<RecordKey>* const children, ChildrenOf(record));
+    if (!HasRoomFor(children->size())) {
       transaction().RollBackTo(mark);
       set_moved(moved_before);
       return false;
     }
-    RETURN_IF_ERROR(SettleChildren(receiver, children, visible));
+    RETURN_IF_ERROR(SettleChildren(receiver, *children, visible));
   }
   if (moved_how == feed::Moved::kAppeared) RETURN_IF_ERROR(LookAtWaitingOn(receiver, record));
   settled_any_ = true;
@@ -74,18 +85,23 @@ absl::StatusOr<bool> Settler::Settle(const ReceiverId& receiver, const RecordKey
 }
 
 absl::Status Settler::LookAtWaitingOn(const ReceiverId& receiver, const RecordKey& record) {
-  const std::optional<RecordKey> carer = CarerOf(receiver);
-  const bool of_service_user = NameOf(record).value_or(RecordName()).kind == v1::RECORD_KIND_SERVICE_USER;
-  if (!carer.has_value() || !of_service_user) return absl::OkStatus();
-  if (mode_ == Mode::kTask) {
+  ASSIGN_OR_RETURN(Viewer* const viewer, ViewerOf(receiver));
+  if (!viewer->carer.has_value() || !viewer->awaited.value_or(true)) return absl::OkStatus();
+  if (NameOf(record).value_or(RecordName()).kind != v1::RECORD_KIND_SERVICE_USER) return absl::OkStatus();
+  if (mode_ == Mode::kTask && !viewer->awaited.has_value()) {
     // A step writes none, and looks at thousands of records for a few carers, of whom nearly none has any.
-    ASSIGN_OR_RETURN(Viewer* const viewer, ViewerOf(receiver));
-    if (!viewer->awaited.has_value()) {
-      ASSIGN_OR_RETURN(viewer->awaited, HasAnyReview(transaction(), transaction().tenant(), *carer));
-    }
+    ASSIGN_OR_RETURN(viewer->awaited, HasAnyReview(transaction(), transaction().tenant(), *viewer->carer));
     if (!*viewer->awaited) return absl::OkStatus();
   }
-  return LookAtWaiting(transaction(), *carer, record);
+  return LookAtWaiting(transaction(), *viewer->carer, record);
+}
+
+absl::StatusOr<bool> Settler::Concerns(const ReceiverId& receiver) {
+  ASSIGN_OR_RETURN(Viewer* const viewer, ViewerOf(receiver));
+  if (!viewer->concerned.has_value()) {
+    ASSIGN_OR_RETURN(viewer->concerned, IsConcerned(transaction(), transaction().tenant(), receiver));
+  }
+  return *viewer->concerned;
 }
 
 absl::StatusOr<bool> Settler::SettleChild(const ReceiverId& receiver, const RecordKey& record, const RecordKey& child) {
@@ -94,6 +110,26 @@ absl::StatusOr<bool> Settler::SettleChild(const ReceiverId& receiver, const Reco
   RETURN_IF_ERROR(SettleChildren(receiver, {child}, visible));
   settled_any_ = true;
   return true;
+}
+
+absl::StatusOr<size_t> Settler::ReadAhead(absl::Span<const ReceiverId> receivers, absl::Span<const RecordKey> records) {
+  const size_t pairs = std::min(kPairsReadAhead, RoomLeft());
+  receivers = receivers.subspan(0, pairs);
+  const size_t most = receivers.empty() ? 0 : pairs / receivers.size();
+  std::vector<RecordKey> wanted;
+  size_t covered = 0;
+  while (covered < records.size() && (covered == 0 || wanted.size() < most)) {
+    const RecordKey& record = records[covered++];
+    wanted.push_back(record);
+    // Elsewhere most records move without what hangs on them.
+    if (mode_ != Mode::kTask) continue;
+    ASSIGN_OR_RETURN(const std::vector<RecordKey>* const children, ChildrenOf(record));
+    wanted.insert(wanted.end(), children->begin(), children->end());
+  }
+  // The rest of what hangs on the last one is read as it is settled.
+  if (wanted.size() > most) wanted.resize(most);
+  if (receivers.size() * wanted.size() > 1) RETURN_IF_ERROR(feeds_.ReadAhead(receivers, wanted));
+  return covered;
 }
 
 bool Settler::Look() {
@@ -110,6 +146,12 @@ bool Settler::HasRoomFor(size_t entries) {
          transaction().rows() + kRowsPerEntry * entries + kRowsLeft <= room.rows;
 }
 
+size_t Settler::RoomLeft() {
+  const commit::CommitRoom& room = transaction().room();
+  if (moved() >= room.moved || looked_ >= room.looked) return 0;
+  return std::min(room.moved - moved(), room.looked - looked_);
+}
+
 absl::StatusOr<feed::Moved> Settler::Apply(const ReceiverId& receiver, const Facts& facts, bool visible) {
   ++looked_;
   if (!visible || facts.gone) return feeds_.Remove(receiver, facts.version.record);
@@ -118,8 +160,8 @@ absl::StatusOr<feed::Moved> Settler::Apply(const ReceiverId& receiver, const Fac
 
 absl::Status Settler::SettleChildren(const ReceiverId& receiver, const std::vector<RecordKey>& children, bool visible) {
   for (const RecordKey& child : children) {
-    ASSIGN_OR_RETURN(const Facts facts, FactsOf(child));
-    RETURN_IF_ERROR(Apply(receiver, facts, visible).status());
+    ASSIGN_OR_RETURN(const Facts* const facts, FactsOf(child));
+    RETURN_IF_ERROR(Apply(receiver, *facts, visible).status());
   }
   return absl::OkStatus();
 }
@@ -128,23 +170,26 @@ absl::StatusOr<Settler::Viewer*> Settler::ViewerOf(const ReceiverId& receiver) {
   const auto known = viewers_.find(receiver);
   if (known != viewers_.end()) return &known->second;
   Viewer viewer;
-  const base::TenantId& tenant = transaction().tenant();
-  if (const std::optional<RecordKey> carer = CarerOf(receiver); carer.has_value()) {
-    ASSIGN_OR_RETURN(viewer.groups, LiveGroupsOf(transaction(), tenant, *carer));
-    if (has_scopes_) {
-      ASSIGN_OR_RETURN(viewer.concerned, IsConcerned(transaction(), tenant, receiver));
-    }
+  viewer.carer = CarerOf(receiver);
+  if (viewer.carer.has_value()) {
+    ASSIGN_OR_RETURN(viewer.groups, LiveGroupsOf(transaction(), transaction().tenant(), *viewer.carer));
   }
   if (viewers_.size() >= kViewersKept) viewers_.clear();
   return &(viewers_[receiver] = std::move(viewer));
 }
 
 absl::StatusOr<bool> Settler::GroupSees(const RecordKey& group, const RecordKey& record) {
-  const auto known = group_sees_.find({record, group});
-  if (known != group_sees_.end()) return known->second;
+  if (const auto of_record = group_sees_.find(record); of_record != group_sees_.end()) {
+    const auto known = of_record->second.find(group);
+    if (known != of_record->second.end()) return known->second;
+  }
   ASSIGN_OR_RETURN(const bool granted, IsGrantedTo(transaction(), transaction().tenant(), record, group));
-  if (group_sees_.size() >= limits::kFanOutPairs) group_sees_.clear();
-  return group_sees_[{record, group}] = granted;
+  if (group_sees_kept_ >= limits::kFanOutPairs) {
+    group_sees_.clear();
+    group_sees_kept_ = 0;
+  }
+  ++group_sees_kept_;
+  return group_sees_[record][group] = granted;
 }
 
 absl::StatusOr<bool> Settler::Sees(const ReceiverId& receiver, const RecordKey& record) {
@@ -154,12 +199,34 @@ absl::StatusOr<bool> Settler::Sees(const ReceiverId& receiver, const RecordKey& 
     ASSIGN_OR_RETURN(const bool granted, GroupSees(group, record));
     if (granted) return true;
   }
-  return HasOwnGrant(transaction(), transaction().tenant(), record, receiver);
+  return Holds(receiver, record);
 }
 
-absl::StatusOr<Settler::Facts> Settler::FactsOf(const RecordKey& record) {
+absl::StatusOr<bool> Settler::Holds(const ReceiverId& receiver, const RecordKey& record) {
+  const base::TenantId& tenant = transaction().tenant();
+  if (holders_kept_ >= kHoldersKept) {
+    holders_.clear();
+    holders_kept_ = 0;
+  }
+  const auto [known, first] = holders_.try_emplace(record);
+  if (first) {
+    ++holders_kept_;
+    return HasOwnGrant(transaction(), tenant, record, receiver);
+  }
+  // Whoever asks twice of a record goes on asking: of all who leave a group, or of all who see it.
+  Holders& holders = known->second;
+  if (!holders.read) {
+    ASSIGN_OR_RETURN(holders.all, ReadHolders(transaction(), tenant, record, kGrantRowsRead));
+    holders.read = true;
+    holders_kept_ += holders.all.has_value() ? holders.all->size() : 0;
+  }
+  if (!holders.all.has_value()) return HasOwnGrant(transaction(), tenant, record, receiver);
+  return holders.all->contains(receiver);
+}
+
+absl::StatusOr<const Settler::Facts*> Settler::FactsOf(const RecordKey& record) {
   const auto known = facts_.find(record);
-  if (known != facts_.end()) return known->second;
+  if (known != facts_.end()) return &known->second;
   ASSIGN_OR_RETURN(const std::optional<store::Record> stored, GetRecord(transaction(), transaction().tenant(), record));
   Facts facts{.version = {.record = record}, .gone = true};
   if (stored.has_value()) {
@@ -172,13 +239,12 @@ absl::StatusOr<Settler::Facts> Settler::FactsOf(const RecordKey& record) {
   }
   // A step walks over the same records for one carer after the other.
   if (facts_.size() >= limits::kFanOutPairs) facts_.clear();
-  facts_[record] = facts;
-  return facts;
+  return &(facts_[record] = std::move(facts));
 }
 
-absl::StatusOr<std::vector<RecordKey>> Settler::ChildrenOf(const RecordKey& record) {
+absl::StatusOr<const std::vector<RecordKey>*> Settler::ChildrenOf(const RecordKey& record) {
   const auto known = children_.find(record);
-  if (known != children_.end()) return known->second;
+  if (known != children_.end()) return &known->second;
   std::vector<RecordKey> children;
   bool damaged = false;
   RETURN_IF_ERROR(transaction().Scan(storage::Space::kRecords, base::keys::Children(transaction().tenant(), record),
@@ -192,9 +258,8 @@ absl::StatusOr<std::vector<RecordKey>> Settler::ChildrenOf(const RecordKey& reco
     children_.clear();
     children_kept_ = 0;
   }
-  children_[record] = children;
   children_kept_ += children.size() + 1;
-  return children;
+  return &(children_[record] = std::move(children));
 }
 
 }  // namespace caresync::records

@@ -6,11 +6,12 @@
 #include <cstddef>
 #include <map>
 #include <optional>
-#include <utility>
+#include <set>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "server/base/ids.h"
 #include "server/commit/transaction.h"
 #include "server/feed/feed_writer.h"
@@ -39,6 +40,11 @@ class Settler {
   // Settles `child` alone, which hangs on `record`.
   absl::StatusOr<bool> SettleChild(const base::ReceiverId& receiver, const base::RecordKey& record,
                                    const base::RecordKey& child);
+  // Reads at once what settling these records (or children, which SettleChild settles) for these receivers looks at in
+  // their feeds, as far as the commit has room for it. Returns how many of the records that was for, one at least: the
+  // others are the next call's. Changes nothing but what settling costs.
+  absl::StatusOr<size_t> ReadAhead(absl::Span<const base::ReceiverId> receivers,
+                                   absl::Span<const base::RecordKey> records);
   // Counts a look at something that moves nothing. False where there is no room for it.
   bool Look();
 
@@ -55,23 +61,39 @@ class Settler {
     bool gone = false;
   };
   struct Viewer {
+    // Its record; absent where the receiver is no carer.
+    std::optional<base::RecordKey> carer;
     std::vector<base::RecordKey> groups;
-    bool concerned = false;
-    // Something that the carer recorded waits for a person, or for what it names; absent where that was not asked yet.
+    // Each absent where that was not asked yet: something under way concerns the carer; something that the carer
+    // recorded waits for a person, or for what it names.
+    std::optional<bool> concerned;
     std::optional<bool> awaited;
   };
 
+  // Who holds a grant on a record, where that was read, and the rows that say so are not too many.
+  struct Holders {
+    bool read = false;
+    std::optional<std::set<base::ReceiverId>> all;
+  };
+
   bool HasRoomFor(size_t entries);
+  // Entries that can still be moved, all of them looked at.
+  size_t RoomLeft();
   // What the receiver recorded on the record before it might see it can be taken now.
   absl::Status LookAtWaitingOn(const base::ReceiverId& receiver, const base::RecordKey& record);
   absl::StatusOr<feed::Moved> Apply(const base::ReceiverId& receiver, const Facts& facts, bool visible);
   absl::Status SettleChildren(const base::ReceiverId& receiver, const std::vector<base::RecordKey>& children,
                               bool visible);
+  // Whether something under way concerns the receiver.
+  absl::StatusOr<bool> Concerns(const base::ReceiverId& receiver);
+  // What these point to stays until the same is called again.
   absl::StatusOr<Viewer*> ViewerOf(const base::ReceiverId& receiver);
+  absl::StatusOr<const Facts*> FactsOf(const base::RecordKey& record);
+  absl::StatusOr<const std::vector<base::RecordKey>*> ChildrenOf(const base::RecordKey& record);
   absl::StatusOr<bool> Sees(const base::ReceiverId& receiver, const base::RecordKey& record);
+  // Whether a grant on the record names the receiver itself.
+  absl::StatusOr<bool> Holds(const base::ReceiverId& receiver, const base::RecordKey& record);
   absl::StatusOr<bool> GroupSees(const base::RecordKey& group, const base::RecordKey& record);
-  absl::StatusOr<Facts> FactsOf(const base::RecordKey& record);
-  absl::StatusOr<std::vector<base::RecordKey>> ChildrenOf(const base::RecordKey& record);
 
   feed::FeedWriter feeds_;
   size_t looked_ = 0;
@@ -81,8 +103,11 @@ class Settler {
   bool has_scopes_ = false;
   // What was read since Begin, which nothing changes meanwhile.
   std::map<base::ReceiverId, Viewer> viewers_;
-  // By record and group.
-  std::map<std::pair<base::RecordKey, base::RecordKey>, bool> group_sees_;
+  // By record, then by group.
+  std::map<base::RecordKey, std::map<base::RecordKey, bool>> group_sees_;
+  size_t group_sees_kept_ = 0;
+  std::map<base::RecordKey, Holders> holders_;
+  size_t holders_kept_ = 0;
   std::map<base::RecordKey, Facts> facts_;
   std::map<base::RecordKey, std::vector<base::RecordKey>> children_;
   size_t children_kept_ = 0;

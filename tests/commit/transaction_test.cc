@@ -8,6 +8,7 @@
 
 #include "storage/memory_store.h"
 #include "tests/commit/commit_bench.h"
+#include "tests/fakes/counting_reader.h"
 
 namespace caresync::commit {
 namespace {
@@ -55,6 +56,37 @@ TEST_F(TransactionTest, ReadsItsOwnWritesAndElseTheBase) {
   EXPECT_EQ(transaction_->Get(kRecords, "x").value(), std::nullopt);
   EXPECT_THAT(transaction_->MultiGet(kRecords, {"x", "c", "a", "e"}).value(),
               ElementsAre(std::nullopt, Optional(Eq("new")), Optional(Eq("base-a")), std::nullopt));
+}
+
+TEST_F(TransactionTest, WhatWasReadAheadIsAnsweredAsTheBaseAnswersIt) {
+  const fakes::CountingReader reader(*snapshot_);
+  Transaction transaction(reader, TenantNamed("acme"), 7, absl::UnixEpoch());
+  transaction.Put(kRecords, "c", "new");
+  ASSERT_TRUE(transaction.ReadAhead(kRecords, {"a", "c", "e", "x"}).ok());
+  EXPECT_EQ(reader.calls(), 1u);
+  EXPECT_THAT(transaction.Get(kRecords, "a").value(), Optional(Eq("base-a")));
+  EXPECT_THAT(transaction.Get(kRecords, "c").value(), Optional(Eq("new")));
+  EXPECT_EQ(transaction.Get(kRecords, "x").value(), std::nullopt);
+  const size_t mark = transaction.Mark();
+  transaction.Put(kRecords, "x", "new-x");
+  transaction.Delete(kRecords, "a");
+  EXPECT_THAT(transaction.Get(kRecords, "x").value(), Optional(Eq("new-x")));
+  EXPECT_EQ(transaction.Get(kRecords, "a").value(), std::nullopt);
+  transaction.RollBackTo(mark);
+  EXPECT_EQ(transaction.Get(kRecords, "x").value(), std::nullopt);
+  EXPECT_THAT(transaction.Get(kRecords, "a").value(), Optional(Eq("base-a")));
+  transaction.RollBackTo(0);
+  EXPECT_THAT(transaction.Get(kRecords, "c").value(), Optional(Eq("base-c")));
+  EXPECT_EQ(reader.calls(), 1u);
+
+  // Of another space, and what was not asked for.
+  EXPECT_EQ(transaction.Get(storage::Space::kDevices, "a").value(), std::nullopt);
+  EXPECT_THAT(transaction.Get(kRecords, "g").value(), Optional(Eq("base-g")));
+  EXPECT_EQ(reader.calls(), 3u);
+  // The last call's alone are kept.
+  ASSERT_TRUE(transaction.ReadAhead(kRecords, {}).ok());
+  EXPECT_THAT(transaction.Get(kRecords, "a").value(), Optional(Eq("base-a")));
+  EXPECT_EQ(reader.calls(), 5u);
 }
 
 TEST_F(TransactionTest, ScansMergeItsWritesInKeyOrder) {
@@ -126,6 +158,47 @@ TEST_F(TransactionTest, RollingBackToTheBeginningLeavesNothingWritten) {
   EXPECT_EQ(transaction_->bytes(), 0u);
 }
 
+TEST_F(TransactionTest, ARowThatIsPutAgainIsAsIfItWerePut) {
+  Transaction::PutRow row = transaction_->Put(kRecords, "key", "first");
+  const size_t mark = transaction_->Mark();
+  transaction_->PutAgain(row, "the second");
+  EXPECT_TRUE(transaction_->Stands(row));
+  transaction_->PutAgain(row, "third");
+  EXPECT_THAT(transaction_->Get(kRecords, "key").value(), Optional(Eq("third")));
+  EXPECT_EQ(transaction_->rows(), 1u);
+  EXPECT_EQ(transaction_->bytes(), 8u);
+  transaction_->RollBackTo(mark);
+  EXPECT_THAT(transaction_->Get(kRecords, "key").value(), Optional(Eq("first")));
+  EXPECT_EQ(transaction_->bytes(), 8u);
+}
+
+TEST_F(TransactionTest, ARowStandsUntilItIsWrittenOtherwiseOrAnythingIsRolledBack) {
+  EXPECT_FALSE(transaction_->Stands({}));
+  const Transaction::PutRow put = transaction_->Put(kRecords, "key", "first");
+  transaction_->Put(kRecords, "another", "row");
+  transaction_->Announce({"carer-1"});
+  EXPECT_TRUE(transaction_->Stands(put));
+  const Transaction::PutRow later = transaction_->Put(kRecords, "key", "second");
+  EXPECT_FALSE(transaction_->Stands(put));
+  EXPECT_TRUE(transaction_->Stands(later));
+  transaction_->Delete(kRecords, "key");
+  EXPECT_FALSE(transaction_->Stands(later));
+
+  const Transaction::PutRow kept = transaction_->Put(kRecords, "key", "third");
+  const size_t mark = transaction_->Mark();
+  transaction_->RollBackTo(mark);
+  EXPECT_TRUE(transaction_->Stands(kept)) << "nothing was rolled back";
+  const Transaction::PutRow gone = transaction_->Put(kRecords, "gone", "x");
+  transaction_->RollBackTo(mark);
+  EXPECT_FALSE(transaction_->Stands(gone));
+  EXPECT_FALSE(transaction_->Stands(kept)) << "it may have been written and rolled back";
+  const Transaction::PutRow again = transaction_->Put(kRecords, "gone", "y");
+  EXPECT_TRUE(transaction_->Stands(again));
+  EXPECT_FALSE(transaction_->Stands(gone));
+  transaction_->TakeWrites();
+  EXPECT_FALSE(transaction_->Stands(again));
+}
+
 TEST_F(TransactionTest, CountsTheBytesOfWhatWillBeCommitted) {
   transaction_->Put(kRecords, "key", "0123456789");
   EXPECT_EQ(transaction_->bytes(), 13u);
@@ -174,13 +247,20 @@ TEST(TransactionModel, BehavesAsAMapOfTheBaseWithTheWritesOnTop) {
     auto snapshot = store.NewSnapshot().value();
     Transaction transaction(*snapshot, TenantNamed("acme"), 1, absl::UnixEpoch());
     std::vector<std::pair<size_t, std::map<std::string, std::string>>> marks;
+    std::map<std::string, std::pair<Transaction::PutRow, std::string>> put;
     for (int step = 0; step < 300; ++step) {
       const std::string key = any_key();
       switch (random() % 6) {
         case 0:
         case 1:
           model[key] = std::to_string(step);
-          transaction.Put(kRecords, key, model[key]);
+          if (auto known = put.find(key); known != put.end() && transaction.Stands(known->second.first)) {
+            ASSERT_THAT(transaction.Get(kRecords, key).value(), Optional(Eq(known->second.second))) << "seed " << seed;
+            transaction.PutAgain(known->second.first, model[key]);
+            known->second.second = model[key];
+          } else {
+            put[key] = {transaction.Put(kRecords, key, model[key]), model[key]};
+          }
           break;
         case 2:
           model.erase(key);
@@ -214,6 +294,12 @@ TEST(TransactionModel, BehavesAsAMapOfTheBaseWithTheWritesOnTop) {
         }
       }
     }
+    const size_t rows = transaction.rows();
+    size_t bytes = transaction.bytes();
+    const std::vector<storage::Write> writes = transaction.TakeWrites();
+    EXPECT_EQ(writes.size(), rows);
+    for (const storage::Write& write : writes) bytes -= write.key.size() + write.value.value_or("").size();
+    EXPECT_EQ(bytes, 0u) << "seed " << seed;
   }
 }
 

@@ -99,6 +99,38 @@ TEST(FanOutOrder, ATaskOfAnOlderServerIsInTheMiddleOfItsFirstCarerOnly) {
   }
 }
 
+// A record is settled together with what hangs on it, or not at all: where a step has no room for all of it, the
+// carer's feed is as it was, head row and all, and the next step goes on with that carer.
+TEST(FanOutOrder, AStepWithoutRoomForAllThatHangsOnARecordLeavesItToTheNext) {
+  storage::MemoryStore store;
+  // A service user with three care plans comes to four entries: room for one carer's, and for some of the next one's.
+  FanOutBench bench(store, {.moved = 6, .looked = 64, .rows = 20'000});
+  bench.Change([](RecordStore& records) -> absl::Status {
+    for (const int carer : Numbers(0, 3)) RETURN_IF_ERROR(records.Put(CarerRecord(carer)).status());
+    RETURN_IF_ERROR(records.Put(ServiceUserRecord(0)).status());
+    for (const int plan : Numbers(0, 3)) RETURN_IF_ERROR(records.PutCarePlan(PlanRecord(plan, 0)).status());
+    RETURN_IF_ERROR(records.Put(GroupRecord(0, {})).status());
+    return records.SetAccess(KeyOf(ServiceUserName(0)), {GroupHolderOf(0)}).status();
+  });
+  bench.RunAll();
+  bench.Change([](RecordStore& records) { return records.Put(GroupRecord(0, Numbers(0, 3))).status(); });
+  ASSERT_EQ(bench.FanOuts().size(), 1u);
+  const size_t before = bench.steps();
+  // Reading a feed dies where its entries and its head row disagree.
+  const auto seen_by = [&bench](int carer) {
+    return fakes::SeenBy(*bench.Snapshot(), bench.tenant(), CarerFeed(carer)).size();
+  };
+  while (!bench.FanOuts().empty()) {
+    bench.RunStep(bench.FanOuts().front());
+    for (const int carer : Numbers(0, 3)) {
+      const size_t seen = seen_by(carer);
+      EXPECT_TRUE(seen == 1 || seen == 5) << seen << " by " << carer << " after step " << bench.steps() - before;
+    }
+  }
+  EXPECT_EQ(bench.steps() - before, 3u);
+  for (const int carer : Numbers(0, 3)) EXPECT_TRUE(seen_by(carer) == 5 && !bench.MustWait(carer)) << carer;
+}
+
 // A group of more carers than one commit may touch entries.
 class FanOutOrderTest : public testing::Test {
  protected:

@@ -387,6 +387,40 @@ TEST(RocksStore, ACommitThatWritesNothingStandsInLineThoughTheQueueIsFull) {
   EXPECT_EQ(told, (std::vector<std::string>{"large", "last"}));
 }
 
+TEST(RocksStore, ACommitOfAGroupSeesThoseBeforeIt) {
+  TemporaryDirectory parent;
+  auto store = OpenOrDie(parent / "data");
+  std::promise<void> busy;
+  std::promise<void> all_wait;
+  store->Apply(PutOf(Space::kRecords, "first", "v"), [&](const CommitResult&) {
+    busy.set_value();
+    all_wait.get_future().wait();
+  });
+  busy.get_future().wait();
+  std::vector<CommitOutcome> outcomes;
+  std::promise<void> all_told;
+  const auto note = [&](const CommitResult& result) {
+    outcomes.push_back(result.outcome);
+    if (outcomes.size() == 6) all_told.set_value();
+  };
+  const auto replace = [](const std::optional<std::string>& expected, const std::string& value) {
+    Commit commit = PutOf(Space::kRecords, "k", value);
+    commit.preconditions.push_back({Space::kRecords, "k", expected});
+    return commit;
+  };
+  store->Apply(replace(std::nullopt, "1"), note);
+  store->Apply(PutOf(Space::kRecords, "another", "v"), note);
+  store->Apply(replace("1", "2"), note);
+  store->Apply(replace("1", "3"), note);
+  store->Apply(PutOf(Space::kRecords, "k", "4"), note);
+  store->Apply(replace("4", "5"), note);
+  all_wait.set_value();
+  all_told.get_future().wait();
+  constexpr CommitOutcome kDone = CommitOutcome::kCommitted;
+  EXPECT_THAT(outcomes, ::testing::ElementsAre(kDone, kDone, kDone, CommitOutcome::kConflict, kDone, kDone));
+  EXPECT_EQ(ValueOf(*store, Space::kRecords, "k"), "5");
+}
+
 TEST(RocksStore, CommitsOfManyThreadsAllArrive) {
   TemporaryDirectory parent;
   auto store = OpenOrDie(parent / "data");

@@ -51,6 +51,28 @@ TEST(Tuple, RandomTuplesKeepTheirOrder) {
   }
 }
 
+TEST(Tuple, RandomStringsAreWrittenAsTheLayoutSaysAndComeBack) {
+  std::mt19937 random(11);
+  constexpr char kBytes[] = {'\0', '\1', 'a', 'b', '\xFF'};
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text;
+    std::string expected;
+    for (size_t left = random() % 9; left > 0; --left) {
+      text.push_back(kBytes[random() % 5]);
+      expected.push_back(text.back());
+      if (text.back() == '\0') expected.push_back('\xFF');
+    }
+    expected.append("\0\1"s);
+    ASSERT_EQ(Encoded(text), expected);
+    const std::string bytes = TupleWriter(3).String(text).String("next").Take();
+    TupleReader reader(bytes);
+    std::string back;
+    ASSERT_TRUE(reader.String(&back));
+    ASSERT_EQ(back, text);
+    ASSERT_EQ(reader.rest(), Encoded("next"));
+  }
+}
+
 TEST(Tuple, AStringIsNoPrefixOfALongerOne) {
   EXPECT_FALSE(Encoded("ab").starts_with(Encoded("a")));
   EXPECT_FALSE(Encoded("a\0"s).starts_with(Encoded("a")));
