@@ -30,12 +30,7 @@ class CountingReader : public storage::Reader {
   }
   absl::Status Scan(storage::Space space, const storage::KeyRange& range, size_t limit,
                     storage::RowVisitor visit) const override {
-<<<<<<< HEAD
-    ++scans_;
-||||||| 3b144b3
-=======
     ++calls_;
->>>>>>> f1616e09612c990e3e8b9633798d5345ead15436
     return inner_.Scan(space, range, limit, [&](std::string_view key, std::string_view value) {
       ++rows_;
       return visit(key, value);
@@ -44,23 +39,13 @@ class CountingReader : public storage::Reader {
 
   // Rows asked for by key, and rows that scans met.
   size_t rows() const { return rows_; }
-<<<<<<< HEAD
-  size_t scans() const { return scans_; }
-||||||| 3b144b3
-=======
   // Gets, MultiGets and Scans.
   size_t calls() const { return calls_; }
->>>>>>> f1616e09612c990e3e8b9633798d5345ead15436
 
  private:
   const storage::Reader& inner_;
   mutable size_t rows_ = 0;
-<<<<<<< HEAD
-  mutable size_t scans_ = 0;
-||||||| 3b144b3
-=======
   mutable size_t calls_ = 0;
->>>>>>> f1616e09612c990e3e8b9633798d5345ead15436
 };
 
 }  // namespace caresync::fakes
