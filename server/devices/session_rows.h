@@ -67,7 +67,8 @@ class SessionRows {
   // The first call makes the copy's row where the device holds none of this carer.
   store::DeviceCopy& copy();
 
-  // The device says that it dropped the carer's copy: nothing is said of it any more.
+  // The device says that it dropped the carer's copy: nothing is said of it any more, also where a sync that the device
+  // confirmed before becomes a success after it.
   void ForgetCopy(const std::string& carer_id);
 
   // Events to be sent again: asked for until they came, whatever becomes of the carer's copy, and whether or not there
@@ -116,6 +117,7 @@ class SessionRows {
   const uint32_t data_level_;
   bool cloned_ = false;
   bool succeeded_ = false;
+  bool own_copy_dropped_ = false;
   // Calls that failed before this one since the last success.
   uint32_t failures_before_ = 0;
   std::optional<store::SyncRow> ended_last_sync_;

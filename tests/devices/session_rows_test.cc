@@ -196,6 +196,18 @@ TEST_F(SessionRowsTest, NothingIsSaidOfACopyThatTheDeviceDropped) {
   EXPECT_EQ(Report().copies(0).carer_id(), kBob.ToString());
 }
 
+// It confirmed that it held the copy, then was told to drop it, while an upload was still to be taken.
+TEST_F(SessionRowsTest, ASuccessAfterItsCopyWasDroppedIsTheDevicesAlone) {
+  SessionRows rows = Load(v1::SYNC_TYPE_STANDARD, kAnn);
+  Commit(rows.Begin(Durability::kDurable));
+  rows.copy().set_revision(7);
+  rows.ForgetCopy(kAnn.ToString());
+  rows.MarkSuccess(now_);
+  Commit(rows.Update(Durability::kDurable));
+  EXPECT_EQ(Report().copies_size(), 0);
+  EXPECT_EQ(Report().last_success_us(), base::ToStoredTime(now_));
+}
+
 TEST_F(SessionRowsTest, EventsThatAreAskedForMakeNoCopy) {
   SessionRows rows = Load(v1::SYNC_TYPE_AUTO);
   rows.WantResend();

@@ -150,12 +150,14 @@ void NaiveDevice::Succeed(absl::Time now, uint32_t level, uint64_t confirmations
   successes.push_back({today, sync.type == v1::SYNC_TYPE_CLEAN && first});
   failures = 0;
   failures_before = 0;
-  NaiveCopy& copy = copies[sync.carer];
   last_success = now;
-  copy.last_success = now;
-  copy.level = level;
-  copy.diverged = false;
-  if (sync.type != v1::SYNC_TYPE_AUTO) copy.last_manual = sync.start;
+  // Absent where the device has dropped it since it confirmed it.
+  if (const auto copy = copies.find(sync.carer); copy != copies.end()) {
+    copy->second.last_success = now;
+    copy->second.level = level;
+    copy->second.diverged = false;
+    if (sync.type != v1::SYNC_TYPE_AUTO) copy->second.last_manual = sync.start;
+  }
   sync.outcome = v1::SYNC_OUTCOME_SUCCEEDED;
   sync.reason = "";
   sync.confirmations = confirmations;
