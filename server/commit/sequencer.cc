@@ -231,10 +231,12 @@ void Sequencer::Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committe
     storage::MutexLock lock(mutex_);
     ++finishing_;
   }
-  if (!outcome.ok()) TellOfTasksLeft(*attempt);
+  if (!outcome.ok()) {
+    TellOfTasksLeft(*attempt);
+    outcome = base::Named(outcome.status());
+  }
   // What the change holds is released before its caller hears that it is done.
   attempt->change = nullptr;
-  if (!outcome.ok()) outcome = base::Named(outcome.status());
   std::exchange(attempt->done, nullptr)(std::move(outcome));
 
   storage::MutexLock lock(mutex_);

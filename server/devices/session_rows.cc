@@ -76,6 +76,7 @@ SessionRows::SessionRows(SessionOwner owner, StartRows loaded, const v1::Start& 
 }
 
 store::DeviceCopy& SessionRows::copy() {
+  if (dropped_copy_.has_value()) return *dropped_copy_;
   const std::string carer = owner_.carer.ToString();
   for (store::DeviceCopy& copy : *report_.mutable_copies()) {
     if (copy.carer_id() == carer) return copy;
@@ -150,7 +151,7 @@ void SessionRows::EndLastSync(const v1::Start& start, absl::Time now, bool displ
 }
 
 void SessionRows::ForgetCopy(const std::string& carer_id) {
-  own_copy_dropped_ = own_copy_dropped_ || carer_id == owner_.carer.ToString();
+  if (carer_id == owner_.carer.ToString()) dropped_copy_.emplace();
   auto& copies = *report_.mutable_copies();
   copies.erase(std::remove_if(copies.begin(), copies.end(),
                               [&](const store::DeviceCopy& copy) { return copy.carer_id() == carer_id; }),
@@ -178,12 +179,10 @@ void SessionRows::MarkSuccess(absl::Time now) {
   succeeded_ = true;
   failures_before_ = 0;
   report_.set_failures_in_a_row(0);
-  if (!own_copy_dropped_) {
-    copy().set_last_success_us(time);
-    copy().set_diverged(false);
-    copy().set_data_level(data_level_);
-    if (sync_.sync_type() != v1::SYNC_TYPE_AUTO) copy().set_last_manual_success_us(base::ToStoredTime(start_time_));
-  }
+  copy().set_last_success_us(time);
+  copy().set_diverged(false);
+  copy().set_data_level(data_level_);
+  if (sync_.sync_type() != v1::SYNC_TYPE_AUTO) copy().set_last_manual_success_us(base::ToStoredTime(start_time_));
   report_.set_last_success_us(time);
   sync_.set_stage(v1::SYNC_STAGE_RECORDED);
   MarkEnd(v1::SYNC_OUTCOME_SUCCEEDED, "", now);

@@ -64,7 +64,8 @@ class SessionRows {
   // until the next commit is made.
   store::SyncRow& sync() { return sync_; }
   const store::SyncRow& sync() const { return sync_; }
-  // The first call makes the copy's row where the device holds none of this carer.
+  // The first call of `copy` makes its row where the device holds none of this carer. After ForgetCopy of it nothing
+  // that is set there is ever written.
   store::DeviceCopy& copy();
 
   // The device says that it dropped the carer's copy: nothing is said of it any more, also where a sync that the device
@@ -117,7 +118,8 @@ class SessionRows {
   const uint32_t data_level_;
   bool cloned_ = false;
   bool succeeded_ = false;
-  bool own_copy_dropped_ = false;
+  // Takes what is still said of the own copy after it was dropped.
+  std::optional<store::DeviceCopy> dropped_copy_;
   // Calls that failed before this one since the last success.
   uint32_t failures_before_ = 0;
   std::optional<store::SyncRow> ended_last_sync_;

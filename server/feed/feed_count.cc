@@ -14,7 +14,7 @@ absl::StatusOr<uint64_t> CountAfter(const storage::Reader& reader, const base::T
                                     const base::ReceiverId& receiver, const Position& after, uint32_t level,
                                     uint64_t most) {
   ASSIGN_OR_RETURN(const FeedSummary summary, ReadSummary(reader, tenant, receiver));
-  if (most == 0 || after >= Position::EndOf(summary.last_revision)) return 0;
+  if (most == 0 || summary.EndsBy(after)) return 0;
   const Position from = summary.horizon > after ? Position() : after;
   const bool new_copy = from == Position();
 

@@ -75,6 +75,8 @@ struct FeedSummary {
   // The last removal that was forgotten. A reader whose position lies before it may have missed removals.
   Position horizon;
 
+  // Nothing can lie after this position yet.
+  bool EndsBy(const Position& position) const { return position >= Position::EndOf(last_revision); }
   // What the copy of an app of this level amounts to.
   Totals Through(Level level) const;
 };

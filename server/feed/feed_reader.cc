@@ -73,7 +73,7 @@ absl::StatusOr<FeedBatch> ReadBatch(const storage::Reader& reader, const base::T
 
   batch.nothing_left = true;
   // A caught-up device asks no more than that: the rows of removals that were compacted since are not met.
-  if (from.after >= Position::EndOf(summary.last_revision)) return batch;
+  if (summary.EndsBy(from.after)) return batch;
 
   const size_t most_rows = kRowsPerEntry * most_entries;
   size_t rows = 0;

@@ -50,7 +50,7 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
   void FinishNow(const absl::Status& status);
 
   Edge& edge_;
-  // Taken before anything is looked at: gRPC hands calls over in the order in which they came, but reads them at once.
+  // Taken before anything is looked at: a connection's calls are handed over as they came, their messages in any order.
   const sync::Arrival arrival_;
   CallRecord record_;
   WriteDeadline deadline_;

@@ -34,8 +34,9 @@ LiveSessions::Handle LiveSessions::Enter(const base::TenantId& tenant, const bas
     storage::MutexLock lock(mutex_);
     const auto before = current_.find(key);
     const Entry* other = before == current_.end() ? nullptr : &sessions_.at(before->second);
-    if (other != nullptr) displaced = other->arrival < arrival ? other->end : end;
-    if (other == nullptr || other->arrival < arrival) current_[key] = session_id;
+    const bool comes_last = other == nullptr || other->arrival < arrival;
+    if (other != nullptr) displaced = comes_last ? other->end : end;
+    if (comes_last) current_[key] = session_id;
     sessions_.emplace(session_id, Entry{key, arrival, std::move(end), std::move(tell)});
   }
   if (displaced) displaced(base::errors::SessionTakenOver());

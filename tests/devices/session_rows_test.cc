@@ -202,6 +202,8 @@ TEST_F(SessionRowsTest, ASuccessAfterItsCopyWasDroppedIsTheDevicesAlone) {
   Commit(rows.Begin(Durability::kDurable));
   rows.copy().set_revision(7);
   rows.ForgetCopy(kAnn.ToString());
+  // An acknowledgement that was sent before.
+  rows.copy().set_revision(8);
   rows.MarkSuccess(now_);
   Commit(rows.Update(Durability::kDurable));
   EXPECT_EQ(Report().copies_size(), 0);

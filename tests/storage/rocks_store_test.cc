@@ -41,6 +41,23 @@ void PutMany(Store& store, int first, int count) {
   }
 }
 
+// Holds the store at work on a first commit, so that those that come meanwhile wait together.
+class BusyStore {
+ public:
+  explicit BusyStore(Store& store) {
+    store.Apply(PutOf(Space::kRecords, "first", "v"), [this](const CommitResult&) {
+      busy_.set_value();
+      go_on_.get_future().wait();
+    });
+    busy_.get_future().wait();
+  }
+  void GoOn() { go_on_.set_value(); }
+
+ private:
+  std::promise<void> busy_;
+  std::promise<void> go_on_;
+};
+
 // What a crash of the process leaves: the files of a store that is still open.
 void CrashCopy(const std::string& from, const std::string& to) { fs::copy(from, to, fs::copy_options::recursive); }
 
@@ -337,13 +354,7 @@ TEST(RocksStore, ADiskThatEndsUnderTheLogIsFinal) {
 TEST(RocksStore, CommitsThatWaitTogetherShareOneFlush) {
   TemporaryDirectory parent;
   auto store = OpenOrDie(parent / "data");
-  std::promise<void> busy;
-  std::promise<void> all_wait;
-  store->Apply(PutOf(Space::kRecords, "first", "v"), [&](const CommitResult&) {
-    busy.set_value();
-    all_wait.get_future().wait();
-  });
-  busy.get_future().wait();
+  BusyStore busy(*store);
   constexpr size_t kTenants = 100;
   std::promise<size_t> there_when_the_first_is_told;
   for (size_t i = 0; i < kTenants; ++i) {
@@ -353,7 +364,7 @@ TEST(RocksStore, CommitsThatWaitTogetherShareOneFlush) {
       there_when_the_first_is_told.set_value(fakes::RowsOf(**snapshot, Space::kRecords, PrefixRange("tenant-")).size());
     });
   }
-  all_wait.set_value();
+  busy.GoOn();
   EXPECT_EQ(there_when_the_first_is_told.get_future().get(), kTenants);
 }
 
@@ -361,13 +372,7 @@ TEST(RocksStore, CommitsThatWaitTogetherShareOneFlush) {
 TEST(RocksStore, ACommitThatWritesNothingStandsInLineThoughTheQueueIsFull) {
   TemporaryDirectory parent;
   auto store = OpenOrDie(parent / "data");
-  std::promise<void> busy;
-  std::promise<void> all_wait;
-  store->Apply(PutOf(Space::kRecords, "first", "v"), [&](const CommitResult&) {
-    busy.set_value();
-    all_wait.get_future().wait();
-  });
-  busy.get_future().wait();
+  BusyStore busy(*store);
   // Larger than all that may wait, and never written: it stands on a row that is not there.
   Commit large = PutOf(Space::kRecords, "large", std::string(size_t{300} << 20, 'x'));
   large.preconditions.push_back({Space::kRecords, "nowhere", "v"});
@@ -382,7 +387,7 @@ TEST(RocksStore, ACommitThatWritesNothingStandsInLineThoughTheQueueIsFull) {
     told.emplace_back("last");
     last.set_value();
   });
-  all_wait.set_value();
+  busy.GoOn();
   last.get_future().wait();
   EXPECT_EQ(told, (std::vector<std::string>{"large", "last"}));
 }
@@ -390,13 +395,7 @@ TEST(RocksStore, ACommitThatWritesNothingStandsInLineThoughTheQueueIsFull) {
 TEST(RocksStore, ACommitOfAGroupSeesThoseBeforeIt) {
   TemporaryDirectory parent;
   auto store = OpenOrDie(parent / "data");
-  std::promise<void> busy;
-  std::promise<void> all_wait;
-  store->Apply(PutOf(Space::kRecords, "first", "v"), [&](const CommitResult&) {
-    busy.set_value();
-    all_wait.get_future().wait();
-  });
-  busy.get_future().wait();
+  BusyStore busy(*store);
   std::vector<CommitOutcome> outcomes;
   std::promise<void> all_told;
   const auto note = [&](const CommitResult& result) {
@@ -414,7 +413,7 @@ TEST(RocksStore, ACommitOfAGroupSeesThoseBeforeIt) {
   store->Apply(replace("1", "3"), note);
   store->Apply(PutOf(Space::kRecords, "k", "4"), note);
   store->Apply(replace("4", "5"), note);
-  all_wait.set_value();
+  busy.GoOn();
   all_told.get_future().wait();
   constexpr CommitOutcome kDone = CommitOutcome::kCommitted;
   EXPECT_THAT(outcomes, ::testing::ElementsAre(kDone, kDone, kDone, CommitOutcome::kConflict, kDone, kDone));
