@@ -15,10 +15,10 @@ namespace caresync::access {
 enum class Role {
   kCarer,      // A carer on a device: Sync. The subject is the carer's record ID; the credential names the device too.
   kRostering,  // A rostering system: RosterService. The subject is the source's name.
-  kCoordinator,    // Reads and updates devices of the tenant.
+  kCoordinator,    // The office: devices, care events and their review, access to service users, care plans.
   kAdministrator,  // As a coordinator, and the tenant's preferences.
-  kSupport,        // As a coordinator.
-  kOperator,       // Makes and lists tenants; sees no tenant's records.
+  kSupport,        // Reads what a coordinator reads; writes access to service users and care plans only.
+  kOperator,       // Makes, lists and changes tenants, ends waits after a restore; sees no tenant's records.
 };
 
 // The name used in tokens and on the command line: carer, rostering, coordinator, administrator, support, operator.

@@ -167,7 +167,8 @@ absl::Status ChangesSilent() {
 
 absl::Status DeviceUnknown(std::string_view uuid) {
   return Make(StatusCode::kNotFound, "DEVICE_UNKNOWN",
-              StrCat("there is no device ", Quoted(uuid), "; add it before it syncs"));
+              StrCat("there is no device ", Quoted(uuid),
+                     "; its first sync makes it known, or UpdateDevice with `allow_missing`"));
 }
 
 absl::Status CarerUnknown(std::string_view carer) {
@@ -192,7 +193,8 @@ absl::Status GroupUnknown(std::string_view id) {
 }
 
 absl::Status CarePlanUnknown(std::string_view id) {
-  return Make(StatusCode::kNotFound, "CARE_PLAN_UNKNOWN", StrCat("there is no care plan ", Quoted(id)));
+  return Make(StatusCode::kNotFound, "CARE_PLAN_UNKNOWN",
+              StrCat("there is no care plan ", Quoted(id), "; take the ID that the call answered which wrote it"));
 }
 
 absl::Status VisitUnknown(std::string_view id) {
@@ -336,7 +338,8 @@ absl::Status LeftUnfinished() {
 }
 
 absl::Status SessionTakenOver() {
-  return Make(StatusCode::kAborted, "SESSION_TAKEN_OVER", "another stream of the same device has taken over");
+  return Make(StatusCode::kAborted, "SESSION_TAKEN_OVER",
+              "another stream of the same device has taken over; the sync goes on in that one");
 }
 
 absl::Status StreamCut() {

@@ -30,11 +30,12 @@ void PutTask(Transaction& transaction, absl::Time due, std::string_view task_id,
 }
 
 // After so many failures in a row, not 0.
-absl::Duration PauseAfter(uint32_t failures) {
+absl::Duration TryAgainAfter(uint32_t failures, bool awaited) {
   // The bound is reached long before.
   constexpr uint32_t kDoublings = 30;
   const int64_t times = int64_t{1} << std::min(failures - 1, kDoublings);
-  return std::min(base::limits::kTaskPause * times, base::limits::kTaskPauseMost);
+  return std::min(base::limits::kTaskPause * times,
+                  awaited ? base::limits::kTaskRetryMost : base::limits::kTaskPauseMost);
 }
 
 // Whether a step failed by what has nothing to do with its task.
@@ -49,13 +50,12 @@ bool IsParked(const absl::StatusOr<store::Task>& task) {
 absl::Duration CountFailure(const absl::Status& why, bool awaited, store::Task& task) {
   if (Passes(why)) {
     task.set_put_off(task.put_off() + 1);
-    return PauseAfter(task.put_off());
+    return TryAgainAfter(task.put_off(), awaited);
   }
   task.set_put_off(0);
   const uint32_t most = awaited ? base::limits::kTaskFailures - 1 : base::limits::kTaskFailures;
   task.set_failures(std::min(task.failures() + 1, most));
-  if (awaited) return std::min(PauseAfter(task.failures()), base::limits::kTaskRetryMost);
-  return IsParked(task) ? base::limits::kTaskParked : PauseAfter(task.failures());
+  return IsParked(task) ? base::limits::kTaskParked : TryAgainAfter(task.failures(), awaited);
 }
 
 // Writes the task `key`, which failed for `why`, to a later time. Returns how it stands then; nullopt where it is gone.

@@ -27,8 +27,8 @@ class RoleSet {
 };
 
 // Whether the credential of the call is a good one of one of `roles`. The identity is set also where it is refused for
-// being expired or of another role. Statuses: those of TokenVerifier, ROLE_NOT_ALLOWED. Blocks for nothing; safe from
-// any thread.
+// being expired, not valid yet or valid for too long, or of another role. Statuses: those of TokenVerifier,
+// ROLE_NOT_ALLOWED. Blocks for nothing; safe from any thread.
 access::Verified Authenticate(access::TokenVerifier& verifier, const grpc::CallbackServerContext& context,
                               RoleSet roles, std::string_view method);
 

@@ -11,7 +11,7 @@
 
 namespace caresync::rpc {
 
-// Cancel and Forget are thread-safe; Start and Stop take turns. `executor` must outlive it.
+// Cancel is thread-safe; Start, Stop and Forget take turns. `executor` must outlive it.
 class WriteDeadline {
  public:
   WriteDeadline(base::Executor& executor, grpc::CallbackServerContext* context);

@@ -133,7 +133,7 @@ struct ReadNextAction {};
 struct LoadAction {
   StartTokens tokens;
 };
-// List the session among the live ones; another one of the device is ended.
+// List the session among the live ones; of two of the device the one whose stream came earlier is ended.
 struct EnterAction {};
 // What a session may want to hear of. It asks before the read that finds nothing, so that nothing is missed.
 enum class SessionTopic {

@@ -88,7 +88,7 @@ struct StartPlan {
 // TOO_MANY_EVENTS.
 absl::Status CheckStart(const SessionIdentity& identity, const v1::Start& start);
 
-// Whether the carer may download on this device. Errors: CARER_NOT_A_USER, APP_TOO_OLD, TOKEN_OF_ANOTHER_COPY.
+// Whether the carer may download on this device. Errors: those of WhyNotPermitted, APP_TOO_OLD, TOKEN_OF_ANOTHER_COPY.
 absl::Status CheckDownload(const SessionIdentity& identity, const v1::Start& start,
                            const std::optional<ResumeToken>& token, const StartFacts& facts);
 

@@ -310,6 +310,29 @@ TEST_F(TasksTest, ATaskThatSomebodyWaitsForIsNeverParked) {
   EXPECT_THAT(server.Rows(), IsEmpty());
 }
 
+// Phones that may not sync meanwhile must not wait for longer because of why it failed.
+TEST_F(TasksTest, ATaskThatSomebodyWaitsForIsTriedEachMinuteWhateverTroubleItMeets) {
+  for (const absl::Status& trouble : PassingTroubles()) {
+    storage::MemoryStore store;
+    std::vector<std::string> ran;
+    RunningServer server(store, ran);
+    int tries = 0;
+    server.runner.Register(
+        "awaited",
+        [&](Transaction&, const std::string&) {
+          ++tries;
+          return trouble;
+        },
+        TaskWaiters::kSome);
+    ASSERT_TRUE(server.runner.Start().ok());
+    server.Schedule(absl::ZeroDuration(), "bad", "awaited");
+    server.bench.executor.Advance(absl::Hours(1));
+    const int before = tries;
+    server.bench.executor.Advance(base::limits::kTaskRetryMost);
+    EXPECT_EQ(tries, before + 1) << trouble;
+  }
+}
+
 // What comes again and again, and is due since ever, must not starve what has a time.
 TEST_F(TasksTest, TasksThatAreDueSinceEverLeaveHalfOfEachRoundToOthers) {
   RunningServer server(store_, ran_);

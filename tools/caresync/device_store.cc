@@ -17,7 +17,7 @@ namespace caresync::cli {
 namespace {
 
 constexpr int64_t kFormat = 2;
-constexpr absl::Duration kAcceptedEventsKept = absl::Hours(24 * 14);
+constexpr absl::Duration kAnsweredEventsKept = absl::Hours(24 * 14);
 
 constexpr char kTables[] = R"sql(
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -330,7 +330,7 @@ absl::Status DeviceStore::SetUploadsToken(std::string_view carer, std::string_vi
 
 absl::Status DeviceStore::ForgetOldEvents(absl::Time now) const {
   return database_.Run("DELETE FROM events WHERE outcome != 0 AND result_time < ?",
-                       {absl::ToUnixSeconds(now - kAcceptedEventsKept)});
+                       {absl::ToUnixSeconds(now - kAnsweredEventsKept)});
 }
 
 absl::StatusOr<std::string> DeviceStore::OpenVisit(std::string_view carer) const {

@@ -99,8 +99,8 @@ class DeviceStore {
   absl::StatusOr<std::vector<v1::UploadedEvent>> UnsentEvents(std::string_view carer) const;
   // Those with a result, by running number.
   absl::StatusOr<std::vector<v1::UploadedEvent>> AnsweredEvents(std::string_view carer) const;
-  // An accepted event stays 14 days from its first result, for the day on which a server asks for it again; that the
-  // server knows it already changes nothing of what came of it.
+  // An event stays 14 days from its first result, whichever it was, for the day on which a server asks for it again;
+  // that the server knows it already changes nothing of what came of it.
   absl::Status SetResults(const v1::UploadResult& results, absl::Time now) const;
   // The last that came with results of the carer's events; empty: none did.
   absl::StatusOr<std::string> UploadsToken(std::string_view carer) const;

@@ -126,7 +126,7 @@ absl::Status VisitAlreadyOpen(const std::string& visit) {
 
 absl::Status NoVisitOpen() {
   return Make(absl::StatusCode::kFailedPrecondition, "NO_VISIT_OPEN",
-              "the carer is in no visit. Name the visit, or start one with `caresync device start-visit`");
+              "the carer is in no visit, so none can be finished. Start one with `caresync device start-visit`");
 }
 
 absl::Status DeviceStoreFailed(const std::string& file, const std::string& detail) {

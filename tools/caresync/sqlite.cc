@@ -85,8 +85,6 @@ absl::Status Database::Query(std::string_view sql, std::initializer_list<SqlValu
   }
 }
 
-int64_t Database::LastInsertId() const { return sqlite3_last_insert_rowid(database_.get()); }
-
 absl::StatusOr<SqlTransaction> SqlTransaction::Begin(const Database& database) {
   RETURN_IF_ERROR(database.Run("BEGIN IMMEDIATE"));
   return SqlTransaction(database);

@@ -52,7 +52,6 @@ class Database {
   absl::Status Query(std::string_view sql, std::initializer_list<SqlValue> values,
                      absl::FunctionRef<void(const Row&)> row) const;
   // The ID of the row that the last INSERT made.
-  int64_t LastInsertId() const;
 
  private:
   struct Close {

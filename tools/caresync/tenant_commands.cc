@@ -35,17 +35,20 @@ struct TenantSettings {
 
 constexpr absl::Duration kDay = absl::Hours(24);
 
-// A length of time, in days as well ("14d"); "off" is none, as 0 is.
-absl::StatusOr<google::protobuf::Duration> ParseLength(const std::string& option, const std::string& text) {
-  absl::Duration length;
+// A length of time, in days as well ("14d").
+std::optional<absl::Duration> ParseTime(const std::string& text) {
   int32_t days = 0;
-  bool is_length = true;
-  if (absl::EndsWith(text, "d") && absl::SimpleAtoi(text.substr(0, text.size() - 1), &days)) {
-    length = days * kDay;
-  } else if (text != "off") {
-    is_length = absl::ParseDuration(text, &length);
-  }
-  if (!is_length || length < absl::ZeroDuration() || length != absl::Trunc(length, absl::Seconds(1))) {
+  if (absl::EndsWith(text, "d") && absl::SimpleAtoi(text.substr(0, text.size() - 1), &days)) return days * kDay;
+  absl::Duration length;
+  if (!absl::ParseDuration(text, &length)) return std::nullopt;
+  return length;
+}
+
+// A setting of a tenant; "off" is none, as 0 is.
+absl::StatusOr<google::protobuf::Duration> ParseLength(const std::string& option, const std::string& text) {
+  const std::optional<absl::Duration> time = text == "off" ? absl::ZeroDuration() : ParseTime(text);
+  const absl::Duration length = time.value_or(-kDay);
+  if (length < absl::ZeroDuration() || length != absl::Trunc(length, absl::Seconds(1))) {
     return errors::Usage(absl::StrCat(option, " ", text, ": give a time such as 30m, 2h or 14d, or off"));
   }
   google::protobuf::Duration given;
@@ -223,10 +226,9 @@ absl::StatusOr<Caller> CallerOf(const TokenWish& wish) {
 
 absl::StatusOr<ExitCode> PrintToken(const Options& options, const TokenWish& wish) {
   ASSIGN_OR_RETURN(const Caller caller, CallerOf(wish));
-  absl::Duration lifetime;
-  if (!absl::ParseDuration(wish.lifetime, &lifetime) || lifetime <= absl::ZeroDuration() ||
-      lifetime > base::limits::kTokenLifetimeMost) {
-    return errors::Usage(absl::StrCat("--lifetime ", wish.lifetime, ": give a time such as 1h, at most 366 days"));
+  const absl::Duration lifetime = ParseTime(wish.lifetime).value_or(absl::ZeroDuration());
+  if (lifetime <= absl::ZeroDuration() || lifetime > base::limits::kTokenLifetimeMost) {
+    return errors::Usage(absl::StrCat("--lifetime ", wish.lifetime, ": give a time such as 1h or 30d, at most 366d"));
   }
   const Connection connection(options);
   ASSIGN_OR_RETURN(const std::string token, connection.Mint(caller, lifetime));
@@ -282,7 +284,7 @@ void AddTokenCommand(CLI::App& app, CommandLine& line) {
       ->required();
   command->add_option("--subject", wish->subject, "Whom it names: a carer's ID, a source, anyone else's name");
   command->add_option("--device", wish->device, "With --role carer: the device's UUID");
-  command->add_option("--lifetime", wish->lifetime, "Such as 30m or 24h")->capture_default_str();
+  command->add_option("--lifetime", wish->lifetime, "Such as 30m, 24h or 30d")->capture_default_str();
   command->callback([&line, wish] { line.run = [&line, wish] { return PrintToken(line.options, *wish); }; });
 }
 

@@ -20,7 +20,7 @@ BELOW["server/restore"] = ["server/commit", "server/base", "storage"]
 ENGINE = ["server/records", "server/feed", "server/commit", "server/base", "storage"]
 BELOW["server/tenants"] = ENGINE + ["server/restore"]
 BELOW["server/access"] = ENGINE
-# Among the rooms of one floor, these ways and no others.
+# What each of this floor may know of the floor below, and of what they rest on.
 BELOW["server/roster"] = ENGINE + ["server/restore", "server/tenants"]
 BELOW["server/service_users"] = ENGINE + ["server/tenants"]
 BELOW["server/devices"] = ENGINE + ["server/tenants"]
