@@ -186,8 +186,9 @@ absl::StatusOr<bool> TakeFirst(RecordStore& records, const ReviewName& name, con
   if (!item.has_value()) return errors::DamagedRow("an event for review");
   if (!MayGoByItself(item->reason())) return false;
   ASSIGN_OR_RETURN(const v1::CareEvent event, EventOf(*item));
-  const base::Uuid carer = *base::Uuid::Parse(item->carer_id());
-  ASSIGN_OR_RETURN(Applicability own, WhetherApplicable(transaction, transaction.tenant(), carer, *ParentOf(event)));
+  const std::optional<base::Uuid> carer = base::Uuid::Parse(item->carer_id());
+  if (!carer.has_value()) return errors::DamagedRow("an event for review of a carer under no UUID");
+  ASSIGN_OR_RETURN(Applicability own, WhetherApplicable(transaction, transaction.tenant(), *carer, *ParentOf(event)));
   std::optional<Destination> destination;
   const bool follows = item->reason() == v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW;
   if (own.reason == v1::REVIEW_REASON_UNSPECIFIED) {

@@ -103,6 +103,9 @@ absl::Status DeleteCarePlan(commit::Transaction& transaction, const v1::DeleteCa
       std::optional<store::Record> record,
       records::GetRecord(transaction, transaction.tenant(), records::KeyOf({v1::RECORD_KIND_CARE_PLAN, id})));
   if (!record.has_value()) return errors::CarePlanUnknown(request.care_plan_id());
+  if (record->kind() != v1::RECORD_KIND_CARE_PLAN || base::Uuid::Parse(record->record_id()) != id) {
+    return errors::DamagedRow("a care plan under another record's key");
+  }
   record->set_deleted(true);
   return records::RecordStore(transaction).PutCarePlan(*std::move(record)).status();
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,16 @@ class ReviewResolutionTest : public testing::Test {
   }
   bool Sees(int carer, int event) const {
     return fakes::SeenBy(*engine_.Snapshot(), tenant_, CarerReceiver(CarerName(carer).id)).contains(EventName(event));
+  }
+  void ChangeRow(const ReviewName& name, const std::function<void(store::ReviewItem&)>& change) {
+    const auto put = [&](commit::Transaction& transaction) -> absl::Status {
+      store::ReviewItem item = **GetReview(transaction, tenant_, name);
+      change(item);
+      transaction.Put(storage::Space::kRecords, base::keys::ReviewItem(tenant_, name.event_id, name.digest),
+                      item.SerializeAsString());
+      return absl::OkStatus();
+    };
+    ASSERT_TRUE(engine_.Run(tenant_, put).ok());
   }
   std::optional<v1::CareEvent> Stored(int number) const {
     const auto record = *GetRecord(*engine_.Snapshot(), tenant_, KeyOf(EventName(number)));
@@ -261,20 +272,18 @@ TEST_F(ReviewResolutionTest, WhatCannotBeDoneIsRefusedByName) {
 TEST_F(ReviewResolutionTest, WhatAnOlderServerDidNotUnderstandIsAppliedByOneThatDoes) {
   Take(1, 1, NoteEvent(1, VisitName(9), "First"));
   const ReviewName name = OnlyOne();
-  ASSERT_TRUE(engine_
-                  .Run(tenant_,
-                       [&](commit::Transaction& transaction) -> absl::Status {
-                         store::ReviewItem item = **GetReview(transaction, tenant_, name);
-                         item.set_reason(v1::REVIEW_REASON_NOT_UNDERSTOOD);
-                         transaction.Put(storage::Space::kRecords,
-                                         base::keys::ReviewItem(tenant_, name.event_id, name.digest),
-                                         item.SerializeAsString());
-                         return absl::OkStatus();
-                       })
-                  .ok());
+  ChangeRow(name, [](store::ReviewItem& item) { item.set_reason(v1::REVIEW_REASON_NOT_UNDERSTOOD); });
   const absl::StatusOr<Resolved> resolved = Rule(name, Apply(VisitName(1)));
   ASSERT_TRUE(resolved.ok()) << resolved.status();
   EXPECT_EQ(Stored(1)->note().text(), "First");
+}
+
+TEST_F(ReviewResolutionTest, ADamagedOneWaitsAndEndsNoServer) {
+  Take(1, 1, NoteEvent(1, VisitName(9)));
+  ChangeRow(OnlyOne(), [](store::ReviewItem& item) { item.set_carer_id("no UUID"); });
+  PutAll(engine_, tenant_, {VisitRecord(9, 1, {1})});
+  EXPECT_EQ(Waiting().size(), 1u);
+  EXPECT_FALSE(Sees(1, 1));
 }
 
 TEST_F(ReviewResolutionTest, ItsNameIsTextThatReadsBack) {

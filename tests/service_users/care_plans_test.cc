@@ -95,6 +95,24 @@ TEST_F(CarePlansTest, AreReplacedAndDeletedHarmlesslyTwice) {
   EXPECT_TRUE(CarerHolds(1));
 }
 
+TEST_F(CarePlansTest, ADamagedOneIsNotDeletedAndEndsNoServer) {
+  ASSERT_TRUE(Put(Request(1)).ok());
+  const base::RecordKey key = records::KeyOf({v1::RECORD_KIND_CARE_PLAN, *base::Uuid::Parse(PlanId(1))});
+  for (const char* id : {"no UUID", "00000000-0000-4000-8000-000000000002"}) {
+    store::Record record = **records::GetRecord(*engine_.Snapshot(), tenant_, key);
+    record.set_record_id(id);
+    ASSERT_TRUE(engine_
+                    .Run(tenant_,
+                         [&](commit::Transaction& transaction) {
+                           transaction.Put(storage::Space::kRecords, base::keys::Record(tenant_, key),
+                                           record.SerializeAsString());
+                           return absl::OkStatus();
+                         })
+                    .ok());
+    EXPECT_EQ(base::Reason(Delete(PlanId(1))), base::Reason(base::errors::DamagedRow("")));
+  }
+}
+
 TEST_F(CarePlansTest, WrongOnesAreRefusedByName) {
   ASSERT_TRUE(Put(Request(1)).ok());
   EXPECT_EQ(ReasonOfPut(Request(1, "w")), "INVALID_FIELD");
