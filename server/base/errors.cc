@@ -1,5 +1,7 @@
 #include "server/base/errors.h"
 
+#include <algorithm>
+
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -18,10 +20,16 @@ constexpr absl::string_view kRetryUrl = "type.caresync/retry_after_us";
 // What callers sent is quoted in messages only this far: a message travels in a header of limited size.
 constexpr size_t kQuotedBytes = 100;
 
+// Whether a byte is one of a character's further ones in UTF-8 (RFC 3629, section 3).
+bool ContinuesCharacter(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
+
 std::string Quoted(std::string_view text) {
+  size_t end = std::min(text.size(), kQuotedBytes);
+  // Half a character would make the whole answer one that no client can read.
+  while (end > 0 && end < text.size() && ContinuesCharacter(text[end])) --end;
   std::string quoted = "\"";
-  quoted.append(text.substr(0, kQuotedBytes));
-  quoted.append(text.size() <= kQuotedBytes ? "\"" : "...\"");
+  quoted.append(text.substr(0, end));
+  quoted.append(end == text.size() ? "\"" : "...\"");
   return quoted;
 }
 

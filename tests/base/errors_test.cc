@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
 #include <vector>
+
+#include "server/base/text.h"
 
 namespace caresync::base {
 namespace {
@@ -129,6 +132,16 @@ TEST(Errors, WhatACallerSentIsQuotedOnlySoFar) {
   EXPECT_LT(errors::TenantUnknown(long_name).message().size(), 300u);
   EXPECT_THAT(MessageOf(errors::TenantUnknown("short")), HasSubstr("\"short\""));
   EXPECT_THAT(MessageOf(errors::TenantUnknown("short")), Not(HasSubstr("...")));
+}
+
+// A message with half a character in it is one that no client can read.
+TEST(Errors, AQuotationEndsWithAWholeCharacter) {
+  for (size_t before = 94; before <= 101; ++before) {
+    for (const std::string character : {"x", "\u00e9", "\u20ac", "\U0001F600"}) {
+      const std::string name = std::string(before, 'x') + character + "more than that";
+      EXPECT_TRUE(CountCharacters(errors::TenantUnknown(name).message()).has_value()) << name;
+    }
+  }
 }
 
 }  // namespace
