@@ -1,4 +1,5 @@
-// Bounds of the server, each with its reason. Past one, the caller gets a named error and the rest goes on.
+// Bounds of the server, with the reason of each that its name does not tell. Past one, the caller gets a named error
+// and the rest goes on.
 #ifndef CARESYNC_SERVER_BASE_LIMITS_H_
 #define CARESYNC_SERVER_BASE_LIMITS_H_
 
@@ -274,6 +275,9 @@ inline constexpr int kStreamsPerConnection = 16;
 inline constexpr int kMetadataBytes = 8 * 1024;
 // What a stream may have under way in HTTP/2: a batch; with more, a slow device's batches would pile up here.
 inline constexpr int kStreamWindowBytes = 64 * 1024;
+// Streams of reflection that are open at once hold a thread each, and anybody may open them: a person at a terminal
+// needs one. One thread more waits for the next.
+inline constexpr int kReflectionThreads = 8;
 // Memory of all connections together before gRPC stops reading more in.
 inline constexpr size_t kConnectionsMemoryBytes = size_t{1024} * 1024 * 1024;
 inline constexpr absl::Duration kHandshake = absl::Seconds(10);
@@ -294,7 +298,7 @@ inline constexpr absl::Duration kReconnectAfter = absl::Seconds(5);
 inline constexpr absl::Duration kReconnectSpread = absl::Seconds(60);
 // Bytes of one piece of an exported file.
 inline constexpr size_t kExportPieceBytes = 64 * 1024;
-// Names of carers and branches that one report keeps at hand.
+// Names of carers and branches, and standings of copies, that one report keeps at hand, each.
 inline constexpr size_t kReportNames = 50'000;
 
 }  // namespace caresync::base::limits

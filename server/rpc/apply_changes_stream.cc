@@ -119,6 +119,8 @@ void ApplyChangesStream::OnReadDone(bool ok) {
 }
 
 void ApplyChangesStream::Apply(grpc::ByteBuffer bytes) {
+  // The stream may be older than the credential is good for.
+  if (edge_.clock.Now() >= caller_.expires) return Applied(base::errors::CredentialExpired());
   absl::StatusOr<v1::ApplyChangesRequest> parsed = ParseMessage<v1::ApplyChangesRequest>(bytes);
   if (!parsed.ok()) return Applied(parsed.status());
   const bool first = std::exchange(first_message_, false);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/base/errors.h"
 #include "server/base/status_macros.h"
 #include "server/records/record_key.h"
 #include "server/roster/care_event_stream.h"
@@ -57,6 +58,11 @@ absl::Status CareEventStream::Admit(const grpc::CallbackServerContext& context, 
                                                     self->Wake();
                                                   }
                                                 });
+  // Nothing but its credential's end may wake it for days.
+  const absl::Duration left = caller_.expires - edge_.clock.Now();
+  credential_end_ = edge_.executor.PostAfter(left, [stream = weak_from_this()] {
+    if (const std::shared_ptr<CareEventStream> self = stream.lock()) self->EndWith(base::errors::CredentialExpired());
+  });
   return absl::OkStatus();
 }
 
@@ -131,6 +137,7 @@ void CareEventStream::OnCancel() { EndWith(absl::CancelledError()); }
 void CareEventStream::OnDone() {
   deadline_.Forget();
   open_ = OpenCalls::Handle();
+  if (credential_end_ != 0) edge_.executor.Cancel(credential_end_);
   // Here, never in its own callback: that would wait for itself.
   subscription_ = commit::Subscriptions::Handle();
   // Perhaps the last reference.

@@ -14,6 +14,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/access/identity.h"
+#include "server/base/executor.h"
 #include "server/commit/subscriptions.h"
 #include "server/rpc/call_record.h"
 #include "server/rpc/edge.h"
@@ -62,6 +63,8 @@ class CareEventStream : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::shared_ptr<CareEventStream> self_;
   access::Identity caller_;
   bool follow_ = false;
+  // Of a stream that follows; 0: it does not.
+  base::TimerId credential_end_ = 0;
   grpc::ByteBuffer outgoing_;
 
   // Touched by whoever reads or writes next, which take turns.

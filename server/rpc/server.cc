@@ -38,6 +38,11 @@ void LogOfProtobuf(google::protobuf::LogLevel severity, const char*, int, const 
 
 void SetBounds(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytes));
+  // gRPC bounds what a compressed message has on the wire, not what it grows to, and would inflate it before anybody
+  // looks at the caller's credential.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kStreamsPerConnection);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, limits::kMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Milliseconds(limits::kHandshake));
@@ -56,8 +61,9 @@ void SetBounds(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   grpc::ResourceQuota quota("caresync");
   quota.Resize(limits::kConnectionsMemoryBytes);
+  // Only reflection is served by threads of gRPC's own, each of which waits for what its caller asks.
+  quota.SetMaxThreads(limits::kReflectionThreads);
   builder.SetResourceQuota(quota);
-  // Only reflection is served by threads of gRPC's own.
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);

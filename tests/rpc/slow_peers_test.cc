@@ -284,5 +284,35 @@ TEST_F(SilentRosteringTest, EachMessageGivesItTheWholeTimeAgain) {
   EXPECT_TRUE(edge_.WaitForTimers(0));
 }
 
+TEST_F(SilentRosteringTest, ItsChangesAreTakenUntilItsCredentialEnds) {
+  EXPECT_TRUE(SendOne("a"));
+  // Its messages keep it from being silent.
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(edge_.WaitForTimers(kWaiting));
+    edge_.Advance(limits::kChangesSilence - absl::Seconds(1));
+    EXPECT_TRUE(SendOne("carer-" + std::to_string(i)));
+  }
+  ASSERT_TRUE(edge_.WaitForTimers(kWaiting));
+  edge_.Advance(limits::kChangesSilence - absl::Seconds(1));
+  EXPECT_FALSE(SendOne("late"));
+  EXPECT_EQ(integration::ReasonOf(stream_->Finish()), "CREDENTIAL_EXPIRED");
+}
+
+TEST_F(SlowPeersTest, ASourceThatFollowsCareEventsDoesSoUntilItsCredentialEnds) {
+  const auto context = edge_.client().Context(integration::As(access::Role::kRostering, "acme", "rota"));
+  v1::StreamCareEventsRequest request;
+  request.set_follow(true);
+  const auto stream = edge_.client().roster().StreamCareEvents(context.get(), request);
+  v1::StreamCareEventsResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(response.caught_up());
+  ASSERT_TRUE(edge_.WaitForTimers(1));
+  edge_.Advance(absl::Hours(1));
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(integration::ReasonOf(stream->Finish()), "CREDENTIAL_EXPIRED");
+  EXPECT_TRUE(edge_.WaitForTimers(0));
+  Log();
+}
+
 }  // namespace
 }  // namespace caresync::rpc
