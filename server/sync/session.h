@@ -143,6 +143,10 @@ enum class SessionTopic {
 struct SubscribeAction {
   SessionTopic topic;
 };
+// It wants to hear no more of it. What was told before may still come.
+struct UnsubscribeAction {
+  SessionTopic topic;
+};
 struct ReadBatchAction {
   feed::ReadFrom from;
   // As of DownloadWish.
@@ -171,9 +175,9 @@ struct EndAction {
   // Do not wait for the message under way: the device does not read.
   bool abandon;
 };
-using SessionAction =
-    std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction, ReadBatchAction,
-                 ReadTenantAction, WriteRowsAction, TakeEventsAction, RecordDropsAction, SetTimerAction, EndAction>;
+using SessionAction = std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction,
+                                   UnsubscribeAction, ReadBatchAction, ReadTenantAction, WriteRowsAction,
+                                   TakeEventsAction, RecordDropsAction, SetTimerAction, EndAction>;
 
 class Session {
  public:
@@ -387,10 +391,9 @@ class Session {
   base::Revision read_at_ = 0;
   base::Revision moved_to_ = 0;
 
-  // Waiting for fan-outs: whether, and whether it is time to look again.
+  // Waiting for fan-outs, and subscribed to them: whether, and whether it is time to look again.
   bool waiting_ = false;
   bool look_again_ = false;
-  bool hears_fan_outs_ = false;
 
   // The upload.
   uint64_t events_settled_ = 0;

@@ -163,6 +163,10 @@ void SessionDriver::Perform(SubscribeAction action) {
   });
 }
 
+void SessionDriver::Perform(UnsubscribeAction action) {
+  (action.topic == SessionTopic::kFeed ? feed_ : fan_outs_) = commit::Subscriptions::Handle();
+}
+
 absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const StartTokens& tokens) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
   const SessionIdentity& identity = session_.identity();

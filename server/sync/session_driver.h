@@ -113,6 +113,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void Perform(LoadAction action);
   void Perform(EnterAction action);
   void Perform(SubscribeAction action);
+  void Perform(UnsubscribeAction action);
   void Perform(ReadBatchAction action);
   void Perform(ReadTenantAction action);
   void Perform(WriteRowsAction action);

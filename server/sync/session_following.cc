@@ -56,8 +56,6 @@ void Session::SetConfirmTimer() {
 void Session::WaitForFanOuts() {
   if (!std::exchange(waiting_, true)) {
     actions_.push_back(SetTimerAction{SessionTimer::kFanOutWait, limits::kFanOutWait});
-  }
-  if (!std::exchange(hears_fan_outs_, true)) {
     actions_.push_back(SubscribeAction{SessionTopic::kFanOuts});
     // It may have gone through before anybody could tell.
     look_again_ = true;
@@ -68,10 +66,13 @@ void Session::WaitForFanOuts() {
 
 void Session::EndWaiting() {
   if (!std::exchange(waiting_, false)) return;
+  // Every fan-out of the tenant would tell it for as long as the stream lasts.
+  actions_.push_back(UnsubscribeAction{SessionTopic::kFanOuts});
   actions_.push_back(SetTimerAction{SessionTimer::kFanOutWait, std::nullopt});
   actions_.push_back(SetTimerAction{SessionTimer::kFanOutLook, std::nullopt});
 }
 
+// One that was on its way when the subscription ended is harmless: who does not wait needs no leave to look.
 void Session::On(FanOutsMovedEvent event) {
   look_again_ = true;
   Continue();
