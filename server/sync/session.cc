@@ -121,6 +121,8 @@ void Session::On(LoadedEvent event) {
     if (follows()) actions_.push_back(SubscribeAction{SessionTopic::kFeed});
   }
   MakeRows(start_);
+  // The start is an ack, of a sync that is refused too.
+  acknowledged_ = HasOwnToken() ? PlaceOf(*start_token_) : Place{};
   // This take-over is the one too many: nothing is certified for a UUID that two phones share, not even to this one.
   if (!refusal_.has_value() && rows_->cloned()) refusal_ = errors::DeviceCloned();
   if (refusal_.has_value()) return WriteBegin(Durability::kDurable);
@@ -170,12 +172,15 @@ void Session::MakeRows(const v1::Start& start) {
   NoteLostEvents();
 }
 
+bool Session::HasOwnToken() const {
+  return start_token_.has_value() && start_token_->device == identity_.device && start_token_->carer == identity_.carer;
+}
+
 void Session::PrepareRows() {
   from_ = {plan_.after, plan_.rebuild_began, start_.data_level()};
   rebuild_number_ = plan_.rebuild_number;
   announce_rebuild_ = plan_.new_copy;
   records_total_ = plan_.rebuild_began.has_value() ? facts_->summary.Through(start_.data_level()).count : 0;
-  acknowledged_ = start_token_.has_value() ? PlaceOf(*start_token_) : Place{};
 
   store::DeviceCopy& copy = rows_->copy();
   const bool known = start_token_.has_value() && facts_->token_standing == commit::CursorStanding::kKnown;

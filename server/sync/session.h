@@ -252,6 +252,8 @@ class Session {
   // Notes what the device is to send again.
   void NoteLostEvents();
 
+  // `start` has a token of this device's copy of this carer.
+  bool HasOwnToken() const;
   // The rows of this session, from what was loaded.
   void MakeRows(const v1::Start& start);
   // Takes the plan up in them, in the device's copy: the token in `start` replaces what is recorded, downwards too.

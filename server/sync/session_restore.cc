@@ -16,9 +16,7 @@ void Session::NoteLostEvents() {
   if (last_began < facts_->restore.losses_noted) rows_->WantResendOfAll();
   if (UploadsMayBeLost()) rows_->WantResend();
   // Another copy's token says nothing of this carer's events.
-  const bool own =
-      start_token_.has_value() && start_token_->device == identity_.device && start_token_->carer == identity_.carer;
-  if (own && facts_->token_standing == commit::CursorStanding::kForeign) rows_->WantResend();
+  if (HasOwnToken() && facts_->token_standing == commit::CursorStanding::kForeign) rows_->WantResend();
 }
 
 bool Session::UploadsMayBeLost() const {

@@ -1,10 +1,13 @@
 // What a device says of the copies that it was told to drop, in its own spelling.
 #include <optional>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "gtest/gtest.h"
+#include "server/base/errors.h"
 #include "server/devices/device_registry.h"
 #include "server/records/record_key.h"
+#include "server/tenants/tenants.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -78,6 +81,29 @@ TEST_F(DroppedCopiesTest, AreRecognizedInEitherCase) {
 TEST_F(DroppedCopiesTest, OfWhichTheDeviceWasToldNothingAreItsOwnAffair) {
   EXPECT_EQ(SyncAndSayDropped({stays_.ToString(), "no UUID"}), std::vector{gone_.ToString()});
   EXPECT_EQ(SyncAndSayDropped({}), std::vector{gone_.ToString()});
+}
+
+TEST_F(DroppedCopiesTest, AreNamedBesideTheLastTokenByADeviceThatIsRefused) {
+  v1::UpdateTenantRequest least;
+  least.set_tenant_id(kTenant.text());
+  least.set_least_app_version("4.10");
+  ASSERT_TRUE(engine_
+                  .Run(kTenant,
+                       [&least](commit::Transaction& transaction) {
+                         return tenants::UpdateTenant(transaction, least).status();
+                       })
+                  .ok());
+  fakes::ScriptedPeer peer(server_, SessionIdentity{kTenant, kDevice, stays_});
+  peer.Say(device_.Start(stays_, v1::SYNC_TYPE_STANDARD));
+  v1::SyncRequest ack;
+  ack.mutable_ack()->set_resume_token(device_.of(stays_).token);
+  ack.mutable_ack()->add_dropped_carer_ids(gone_.ToString());
+  peer.Say(std::move(ack));
+  peer.Settle();
+  ASSERT_TRUE(peer.end().has_value());
+  EXPECT_EQ(base::Reason(*peer.end()), "APP_TOO_OLD");
+  device_.ReplaceApp("4.10", 1);
+  EXPECT_TRUE(SyncAndSayDropped({}).empty());
 }
 
 }  // namespace
