@@ -397,7 +397,7 @@ class Session {
   bool waiting_ = false;
   bool look_again_ = false;
 
-  // The upload.
+  // The upload. The first that are settled are those that `start` declared: what was asked for again comes behind them.
   uint64_t events_settled_ = 0;
   // The first is being taken: one at a time, so that a device's events keep their order.
   std::deque<v1::Upload> uploads_;

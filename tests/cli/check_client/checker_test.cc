@@ -155,6 +155,7 @@ constexpr Case kCases[] = {
     Case{"UploadsBackwards", Fault::kUploadsBackwards, "upload_cut", "EVENT_ORDER"},
     Case{"UploadsMoreThanAMessageMayHold", Fault::kUploadsTooMuch, "many_events", "UPLOAD_BOUNDS"},
     Case{"NeverSendsEventsAgain", Fault::kNeverSendsAgain, "resend_events", "EVENTS_RESENT"},
+    Case{"SendsEventsAgainBeforeThoseItDeclares", Fault::kSendsAgainFirst, "resend_events", "EVENT_ORDER"},
     Case{"ReconnectsAtOnce", Fault::kReconnectsAtOnce, "going_away", "RECONNECTS"},
     Case{"SaysALevelItDoesNotKeep", Fault::kSaysALevelItDoesNotKeep, "data_level", "DATA_LEVEL"},
     Case{"HandlesOneFieldOfAMessage", Fault::kHandlesOneFieldOfAMessage, "one_message", "FIELD_ORDER"},

@@ -155,7 +155,7 @@ grpc::Status SpoiledDevice::RunStream(const Step& step) {
   const auto stub = v1::DeviceSyncService::NewStub(grpc::CreateChannel(address_, grpc::InsecureChannelCredentials()));
   const std::unique_ptr<Stream> stream = stub->Sync(context.get());
   std::vector<v1::SyncRequest> held_back;
-  if (Has(Fault::kWaitsForStarted)) {
+  if (Has(Fault::kWaitsForStarted) || Has(Fault::kSendsAgainFirst)) {
     held_back.assign(requests.begin() + 1, requests.end());
     requests.resize(1);
   }
@@ -179,7 +179,8 @@ void SpoiledDevice::Converse(const Step& step, Stream& stream, DeviceClient& cli
     if (Has(Fault::kOpensASecondStream) && response.has_started()) RunAnotherStream();
     recorded_ |= response.has_sync_recorded();
     std::vector<v1::SyncRequest> requests = std::exchange(held_back, {});
-    for (v1::SyncRequest& request : Answer(step, client, response)) requests.push_back(std::move(request));
+    const std::vector<v1::SyncRequest> answer = Answer(step, client, response);
+    requests.insert(Has(Fault::kSendsAgainFirst) ? requests.begin() : requests.end(), answer.begin(), answer.end());
     if (Has(Fault::kLeavesEarly)) continue;
     for (const v1::SyncRequest& request : requests) stream.Write(request);
     const bool enough = response.has_sync_recorded() && Has(Fault::kLeavesAfterTheFirstRound);

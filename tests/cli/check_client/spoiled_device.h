@@ -67,6 +67,7 @@ enum class Fault {
   kUploadsBackwards,
   kUploadsTooMuch,
   kNeverSendsAgain,
+  kSendsAgainFirst,
   kReconnectsAtOnce,
   kSaysALevelItDoesNotKeep,
   kHandlesOneFieldOfAMessage,

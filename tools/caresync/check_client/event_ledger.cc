@@ -115,7 +115,7 @@ void EventLedger::TakeEvent(const std::string& carer_id, const v1::UploadedEvent
     Add(findings, "EVENT_ANSWERED", absl::StrCat(slot->name, " not sent again: it had its result"),
         "it was sent again");
   }
-  // Those that are asked for again may come before or behind the unsent ones.
+  // Those that are asked for again are older, and come behind the unsent ones: that is for the stream to see.
   if (asked_again) return;
   if (last_in_stream_ && *last_in_stream_ > index) {
     Add(findings, "EVENT_ORDER", "events in the order in which they were recorded",

@@ -81,7 +81,9 @@ constexpr Rule kRules[] = {
     {"EVENT_CONTENT", "Care events",
      "`event` is a serialized CareEvent: the session's carer, the time, the visit or service user, and what happened."},
     {"EVENT_SEQUENCE", "Care events", "`sequence` counts the device's events from 1, and stays with its event."},
-    {"EVENT_ORDER", "Care events", "Events are uploaded in the order in which they were recorded."},
+    {"EVENT_ORDER", "Care events",
+     "Events are uploaded in the order in which they were recorded, those that are asked for again behind those that "
+     "`start` declares."},
     {"UPLOAD_BOUNDS", "Care events", "An upload holds 1 to 100 events and at most 1 MiB; an event is at most 256 KiB."},
 };
 

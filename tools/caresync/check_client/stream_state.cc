@@ -37,7 +37,14 @@ Findings StreamState::TakeUpload(const v1::Upload& upload) {
     return One("EVENTS_RESENT", "`resend_complete` only where `resend_events` asked for it", "it was set");
   }
   Findings findings = ledger_.Take(carer_id_, upload, resend_asked_);
-  for (const v1::UploadedEvent& event : upload.events()) uploaded_.insert(ledger_.NameOf(event.event_id()));
+  for (const v1::UploadedEvent& event : upload.events()) {
+    const std::string name = ledger_.NameOf(event.event_id());
+    if (resend_asked_ && !HasUploadedDeclared() && ledger_.IsSettled(event.event_id())) {
+      findings.push_back({&RuleNamed("EVENT_ORDER"), "the events that `start` declares, then those asked for again",
+                          absl::StrCat(name, " again before all that are declared"), 0, ""});
+    }
+    uploaded_.insert(name);
+  }
   resend_complete_ |= upload.resend_complete();
   waiting_.push_back(upload);
   return findings;
