@@ -240,7 +240,7 @@ void TaskRunner::BreakOff(const base::TenantId& tenant) {
   TenantTasks& tasks = tenants_[tenant];
   tasks.running = false;
   tasks.look_again = false;
-  Arm(tenant, tasks, clock_.Now() + PauseAfter(++tasks.troubles));
+  Arm(tenant, tasks, clock_.Now() + TryAgainAfter(++tasks.troubles, /*awaited=*/true));
 }
 
 void TaskRunner::EndRound(const base::TenantId& tenant, std::optional<absl::Time> next) {
