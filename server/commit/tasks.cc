@@ -22,6 +22,9 @@ using observability::Log;
 constexpr storage::Space kSpace = storage::Space::kRecords;
 // Of what a step took.
 constexpr int kRestOfStep = 2;
+// Rows of due tasks that are looked through at once for what goes first, and likewise of those that are due since ever
+// for what does not: more than there are at nearly any time, and still little beside the commit of a step.
+constexpr size_t kLookedThrough = 1'024;
 
 void PutTask(Transaction& transaction, absl::Time due, std::string_view task_id, std::string row) {
   const int64_t due_us = base::ToStoredTime(due);
@@ -88,6 +91,34 @@ std::string IdOf(const std::string& key) {
   return base::keys::ParseTask(key, &due_us, &task_id) ? task_id : "";
 }
 
+// Visits the rows of `range` that are due, in due order and at most kLookedThrough; false ends it. Returns when the
+// first of the others falls due, where it came to that one.
+absl::StatusOr<std::optional<absl::Time>> VisitDue(const storage::Reader& reader, const storage::KeyRange& range,
+                                                   absl::Time now, storage::RowVisitor visit) {
+  const int64_t now_us = base::ToStoredTime(now);
+  std::optional<absl::Time> next;
+  bool damaged = false;
+  RETURN_IF_ERROR(reader.Scan(kSpace, range, kLookedThrough, [&](std::string_view key, std::string_view row) {
+    int64_t due_us = 0;
+    std::string task_id;
+    damaged = !base::keys::ParseTask(key, &due_us, &task_id);
+    if (damaged) return false;
+    if (due_us <= now_us) return visit(key, row);
+    next = base::FromStoredTime(due_us);
+    return false;
+  }));
+  if (damaged) return base::errors::DamagedRow("a task's key");
+  return next;
+}
+
+storage::KeyRange DueSinceEver(const base::TenantId& tenant) {
+  return {base::keys::AllTasks(tenant).begin, base::keys::Task(tenant, 1, "")};
+}
+
+storage::KeyRange DueAtATime(const base::TenantId& tenant) {
+  return {base::keys::Task(tenant, 1, ""), base::keys::AllTasks(tenant).end};
+}
+
 // Names the tenant's parked tasks in the log, all tenants' together up to limits::kParkedTasksNamed, and counts them.
 // What is parked lies far ahead, so the tasks that are due are not read.
 absl::Status NameParked(const storage::Reader& reader, const base::TenantId& tenant, absl::Time now, size_t& parked) {
@@ -122,6 +153,12 @@ void TaskRunner::Register(std::string kind, TaskStep step, TaskWaiters waiters) 
 bool TaskRunner::IsAwaited(const std::string& kind) const {
   const auto known = kinds_.find(kind);
   return known != kinds_.end() && known->second.waiters == TaskWaiters::kSome;
+}
+
+// One that cannot be read is run like any other, and parked.
+bool TaskRunner::IsAwaitedRow(std::string_view row) const {
+  const absl::StatusOr<store::Task> task = base::ParseStored<store::Task>(row);
+  return task.ok() && IsAwaited(task->kind());
 }
 
 absl::Status TaskRunner::Start() {
@@ -163,7 +200,13 @@ bool TaskRunner::stopped() const {
 void TaskRunner::Wake(const base::TenantId& tenant, absl::Time due) {
   storage::MutexLock lock(mutex_);
   if (stopped_) return;
-  Arm(tenant, tenants_[tenant], due);
+  TenantTasks& tasks = tenants_[tenant];
+  // Said at once, so that the very next step may be its.
+  if (tasks.running && due <= clock_.Now()) {
+    tasks.look_again = true;
+    return;
+  }
+  Arm(tenant, tasks, due);
 }
 
 void TaskRunner::Arm(const base::TenantId& tenant, TenantTasks& tasks, absl::Time due) {
@@ -194,44 +237,77 @@ void TaskRunner::Look(const base::TenantId& tenant) {
       return;
     }
     tasks.running = true;
+    tasks.look_again = true;
+    tasks.awaited_in_a_row = 0;
   }
-  RunRound(tenant);
+  RunFrom(tenant, std::make_shared<const std::vector<std::string>>(), 0);
 }
 
 absl::StatusOr<TaskRunner::DueTasks> TaskRunner::ReadDue(const base::TenantId& tenant) const {
   ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, store_.NewSnapshot());
-  const int64_t now_us = base::ToStoredTime(clock_.Now());
+  const absl::Time now = clock_.Now();
   DueTasks due;
-  bool damaged = false;
-  auto add = [&](std::string_view key, std::string_view) {
-    int64_t due_us = 0;
-    std::string task_id;
-    damaged = !base::keys::ParseTask(key, &due_us, &task_id);
-    if (damaged) return false;
-    if (due_us <= now_us) {
-      due.keys.emplace_back(key);
-      return true;
-    }
-    due.next = base::FromStoredTime(due_us);
-    return false;
+  const auto add_others = [&](std::string_view key, std::string_view row) {
+    if (!IsAwaitedRow(row)) due.keys.emplace_back(key);
+    return due.keys.size() < base::limits::kDueTasks / 2;
   };
-  const storage::KeyRange all = base::keys::AllTasks(tenant);
-  const std::string after_ever = base::keys::Task(tenant, 1, "");
-  RETURN_IF_ERROR(snapshot->Scan(kSpace, {all.begin, after_ever}, base::limits::kDueTasks / 2, add));
-  const size_t left = base::limits::kDueTasks - due.keys.size();
-  if (!damaged) RETURN_IF_ERROR(snapshot->Scan(kSpace, {after_ever, all.end}, left, add));
-  if (damaged) return base::errors::DamagedRow("a task's key");
+  const auto add = [&](std::string_view key, std::string_view) {
+    due.keys.emplace_back(key);
+    return due.keys.size() < base::limits::kDueTasks;
+  };
+  RETURN_IF_ERROR(VisitDue(*snapshot, DueSinceEver(tenant), now, add_others).status());
+  ASSIGN_OR_RETURN(due.next, VisitDue(*snapshot, DueAtATime(tenant), now, add));
   return due;
+}
+
+absl::StatusOr<std::optional<std::string>> TaskRunner::FindAwaited(const base::TenantId& tenant) const {
+  ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, store_.NewSnapshot());
+  const absl::Time now = clock_.Now();
+  std::optional<std::string> found;
+  const auto look = [&](std::string_view key, std::string_view row) {
+    if (IsAwaitedRow(row)) found.emplace(key);
+    return !found.has_value();
+  };
+  RETURN_IF_ERROR(VisitDue(*snapshot, DueSinceEver(tenant), now, look).status());
+  if (found.has_value()) return found;
+  RETURN_IF_ERROR(VisitDue(*snapshot, DueAtATime(tenant), now, look).status());
+  return found;
+}
+
+absl::StatusOr<std::optional<std::string>> TaskRunner::NextAwaited(const base::TenantId& tenant) {
+  {
+    storage::MutexLock lock(mutex_);
+    if (stopped_) return std::optional<std::string>();
+    TenantTasks& tasks = tenants_[tenant];
+    if (!tasks.look_again) return std::optional<std::string>();
+    if (tasks.awaited_in_a_row >= kAwaitedInARow) {
+      tasks.awaited_in_a_row = 0;
+      return std::optional<std::string>();
+    }
+    // Before the look: what is scheduled from now on asks for another.
+    tasks.look_again = false;
+  }
+  ASSIGN_OR_RETURN(std::optional<std::string> awaited, FindAwaited(tenant));
+  storage::MutexLock lock(mutex_);
+  if (stopped_) return std::optional<std::string>();
+  TenantTasks& tasks = tenants_[tenant];
+  tasks.awaited_in_a_row = awaited.has_value() ? tasks.awaited_in_a_row + 1 : 0;
+  if (awaited.has_value()) tasks.look_again = true;
+  return awaited;
 }
 
 void TaskRunner::RunRound(const base::TenantId& tenant) {
   absl::StatusOr<DueTasks> due = ReadDue(tenant);
-  if (!due.ok()) {
-    Log(Level::kError, "tasks_not_read", {{"tenant", tenant.text()}, {"error", due.status().message()}});
-    return BreakOff(tenant);
-  }
+  if (!due.ok()) return NotRead(tenant, due.status());
   if (due->keys.empty()) return EndRound(tenant, due->next);
-  RunFrom(tenant, std::make_shared<const std::vector<std::string>>(std::move(due->keys)), 0);
+  const auto keys = std::make_shared<const std::vector<std::string>>(std::move(due->keys));
+  // Awaited ones had their turn just now.
+  RunTask(tenant, keys->front(), keys, 1);
+}
+
+void TaskRunner::NotRead(const base::TenantId& tenant, const absl::Status& why) {
+  Log(Level::kError, "tasks_not_read", {{"tenant", tenant.text()}, {"error", why.message()}});
+  BreakOff(tenant);
 }
 
 void TaskRunner::BreakOff(const base::TenantId& tenant) {
@@ -256,18 +332,25 @@ void TaskRunner::EndRound(const base::TenantId& tenant, std::optional<absl::Time
 
 void TaskRunner::RunFrom(const base::TenantId& tenant, TaskKeys keys, size_t place) {
   if (stopped()) return;
+  const absl::StatusOr<std::optional<std::string>> awaited = NextAwaited(tenant);
+  if (!awaited.ok()) return NotRead(tenant, awaited.status());
+  if (awaited->has_value()) return RunTask(tenant, **awaited, std::move(keys), place);
   if (place == keys->size()) return RunRound(tenant);
+  RunTask(tenant, (*keys)[place], keys, place + 1);
+}
+
+void TaskRunner::RunTask(const base::TenantId& tenant, const std::string& key, TaskKeys keys, size_t next) {
   // When the step's own work began: what it waited for others is theirs.
   auto began = std::make_shared<absl::Duration>();
   sequencer_.Submit(
       tenant,
-      [this, keys, place, began](Transaction& transaction) {
+      [this, key, began](Transaction& transaction) {
         *began = clock_.Monotonic();
-        return RunStep(transaction, (*keys)[place]);
+        return RunStep(transaction, key);
       },
-      [this, tenant, keys, place, began](const absl::StatusOr<Committed>& done) {
-        if (!done.ok()) return PutOff(tenant, keys, place, done.status());
-        RestAndRunFrom(kRestOfStep * (clock_.Monotonic() - *began), tenant, keys, place + 1);
+      [this, tenant, key, keys, next, began](const absl::StatusOr<Committed>& done) {
+        if (!done.ok()) return PutOff(tenant, key, keys, next, done.status());
+        RestAndRunFrom(kRestOfStep * (clock_.Monotonic() - *began), tenant, keys, next);
       });
 }
 
@@ -295,26 +378,27 @@ absl::Status TaskRunner::RunStep(Transaction& transaction, const std::string& ke
   return kind->second.step(transaction, task->payload());
 }
 
-void TaskRunner::PutOff(const base::TenantId& tenant, TaskKeys keys, size_t place, const absl::Status& why) {
+void TaskRunner::PutOff(const base::TenantId& tenant, const std::string& key, TaskKeys keys, size_t next,
+                        const absl::Status& why) {
   auto task = std::make_shared<std::optional<store::Task>>();
   sequencer_.Submit(
       tenant,
-      [this, keys, place, task, why](Transaction& transaction) -> absl::Status {
-        ASSIGN_OR_RETURN(*task, PutOffTask(transaction, (*keys)[place], why,
-                                           [this](const std::string& kind) { return IsAwaited(kind); }));
+      [this, key, task, why](Transaction& transaction) -> absl::Status {
+        ASSIGN_OR_RETURN(
+            *task, PutOffTask(transaction, key, why, [this](const std::string& kind) { return IsAwaited(kind); }));
         return absl::OkStatus();
       },
-      [this, tenant, keys, place, task, why](const absl::StatusOr<Committed>& done) {
+      [this, tenant, key, keys, next, task, why](const absl::StatusOr<Committed>& done) {
         const bool parked = done.ok() && task->has_value() && IsParked(**task);
         Log(parked ? Level::kError : Level::kWarning, parked ? "task_parked" : "task_failed",
             {{"tenant", tenant.text()},
              {"kind", task->has_value() ? (*task)->kind() : ""},
-             {"task", IdOf((*keys)[place])},
+             {"task", IdOf(key)},
              {"failures", task->has_value() ? (*task)->failures() : 0},
              {"error", why.message()}});
         // Nothing can be written now; the row is as it was.
         if (!done.ok()) return BreakOff(tenant);
-        RunFrom(tenant, keys, place + 1);
+        RunFrom(tenant, keys, next);
       });
 }
 

@@ -2,6 +2,8 @@
 #ifndef CARESYNC_SERVER_COMMIT_TASKS_H_
 #define CARESYNC_SERVER_COMMIT_TASKS_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -39,8 +41,13 @@ void ScheduleTask(Transaction& transaction, absl::Time due, std::string_view tas
 using TaskStep = std::function<absl::Status(Transaction& transaction, const std::string& payload)>;
 
 // Whether somebody waits for tasks of a kind. Those that are waited for are never parked, but tried again at least
-// every limits::kTaskRetryMost.
+// every limits::kTaskRetryMost; and those that are due go before others, in due order, then in that of their IDs. They
+// are looked for after each step of one and whenever a task was scheduled. Of every kAwaitedInARow + 1 steps one is
+// left to the others, however many are awaited.
 enum class TaskWaiters { kNone, kSome };
+// Enough that nobody notices the step of another kind, few enough that the others get on behind awaited ones without
+// end.
+inline constexpr uint32_t kAwaitedInARow = 8;
 
 // After each step a tenant's tasks rest for twice as long as the step took: most of what others do then meets none, and
 // a large fan-out leaves two thirds of a core, and of the disk, to them.
@@ -66,8 +73,10 @@ class TaskRunner {
   struct TenantTasks {
     // Due tasks are being run, one after the other.
     bool running = false;
-    // A wake came while they were: something may have been added behind what is being run.
+    // There may be something that was not looked for: a wake came while they were, or an awaited one was run.
     bool look_again = false;
+    // Steps of awaited tasks since the last of another.
+    uint32_t awaited_in_a_row = 0;
     // How often in a row they could not be read, or not even put off.
     uint32_t troubles = 0;
     // When tasks are looked for next, and by which timer (0: by none, it is on its way already).
@@ -81,7 +90,8 @@ class TaskRunner {
     TaskWaiters waiters;
   };
   // The keys of due tasks in due order, and when the first of the others falls due. Those that are due since ever,
-  // which may be many and come again and again, are at most half of them: the others get on as well.
+  // which may be many and come again and again, are at most half of them: the others get on as well. Those of them that
+  // are awaited are not among them, since they go first.
   struct DueTasks {
     std::vector<std::string> keys;
     std::optional<absl::Time> next;
@@ -92,18 +102,29 @@ class TaskRunner {
   void Arm(const base::TenantId& tenant, TenantTasks& tasks, absl::Time due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Look(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<DueTasks> ReadDue(const base::TenantId& tenant) const;
+  // The key of the first due task that is awaited; nullopt where there is none.
+  absl::StatusOr<std::optional<std::string>> FindAwaited(const base::TenantId& tenant) const;
+  // The same where it is to be looked for, and it is not the others' turn.
+  absl::StatusOr<std::optional<std::string>> NextAwaited(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsAwaited(const std::string& kind) const;
+  bool IsAwaitedRow(std::string_view row) const;
   void RunRound(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndRound(const base::TenantId& tenant, std::optional<absl::Time> next) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends a round in which nothing could be read or written, for a pause that grows (to limits::kTaskSleep: by then
   // tasks are looked for in any case).
   void BreakOff(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Runs keys[place] and what follows it, each after the one before.
+  // The same, and says why nothing could be read.
+  void NotRead(const base::TenantId& tenant, const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Runs keys[place] and what follows it, each after the one before, and awaited ones before each of them.
   void RunFrom(const base::TenantId& tenant, TaskKeys keys, size_t place) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Runs the task `key`, then goes on from keys[next].
+  void RunTask(const base::TenantId& tenant, const std::string& key, TaskKeys keys, size_t next)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // The same after `rest`.
   void RestAndRunFrom(absl::Duration rest, const base::TenantId& tenant, TaskKeys keys, size_t place)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  void PutOff(const base::TenantId& tenant, TaskKeys keys, size_t place, const absl::Status& why)
+  // Puts the task `key` off, then goes on from keys[next].
+  void PutOff(const base::TenantId& tenant, const std::string& key, TaskKeys keys, size_t next, const absl::Status& why)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status RunStep(Transaction& transaction, const std::string& key) ABSL_LOCKS_EXCLUDED(mutex_);
   bool stopped() const ABSL_LOCKS_EXCLUDED(mutex_);
