@@ -90,12 +90,14 @@ absl::StatusOr<Standing> StandingOf(const storage::Reader& reader, const base::T
 }
 
 absl::Status NoteActivity(commit::Transaction& transaction, const std::string& source) {
-  if (!transaction.wrote()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::optional<store::SourceStanding> stored,
                    GetSource(transaction, transaction.tenant(), source));
+  // Nothing was ever taken of it: there is nothing that it could have lost.
+  if (!transaction.wrote() && !stored.has_value()) return absl::OkStatus();
+  const absl::Duration every = transaction.wrote() ? limits::kSourceActivityEvery : kActivityAloneEvery;
   store::SourceStanding standing = stored.value_or(store::SourceStanding());
   const absl::Duration since = transaction.now() - base::FromStoredTime(standing.last_active_us());
-  if (since >= absl::ZeroDuration() && since < limits::kSourceActivityEvery) return absl::OkStatus();
+  if (since >= absl::ZeroDuration() && since < every) return absl::OkStatus();
   standing.set_last_active_us(base::ToStoredTime(transaction.now()));
   PutSource(transaction, source, standing);
   return absl::OkStatus();

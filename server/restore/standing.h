@@ -43,8 +43,13 @@ absl::StatusOr<Standing> StandingOf(const storage::Reader& reader, const base::T
 
 // ---- What a source says
 
-// Writes down that the source is active, where that is old news: at most every limits::kSourceActivityEvery, and only
-// in a transaction that has written, so that a replay takes no revision. Call it last.
+// How often a source's activity is written down in a transaction that writes nothing else: a source that sends what is
+// there already takes a revision a day for it. One that sends its whole rota every night, in which nothing differs for
+// a week, is as active as any other: phones must not be told that nothing was lost before it has said so.
+inline constexpr absl::Duration kActivityAloneEvery = absl::Hours(24);
+
+// Writes down that the source is active, where that is old news: at most every limits::kSourceActivityEvery where the
+// transaction has written, else at most every kActivityAloneEvery, and only of a source that is known. Call it last.
 absl::Status NoteActivity(commit::Transaction& transaction, const std::string& source);
 
 // The source named a commit that the store knows. Says nothing where it was told of a restore and has not said `resent`

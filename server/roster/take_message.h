@@ -19,7 +19,8 @@ struct SourceStream {
 
 // Inside a change. Returns the results, and `store_restored` where the source has seen a commit that this store does
 // not know; the commit itself is the caller's to set. `first`: it is the stream's first message. Whatever the source
-// has seen, its changes are applied.
+// has seen, its changes are applied. Where nothing differs from what is there, nothing is written, but that the source
+// is active (restore::NoteActivity), once a day.
 //
 // Errors are of the whole message: INVALID_FIELD (`last_commit_seen` in a later message), those of ApplyMessage.
 absl::StatusOr<v1::ApplyChangesResponse> TakeMessage(commit::Transaction& transaction, const SourceStream& stream,

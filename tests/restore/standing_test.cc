@@ -8,6 +8,7 @@
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "tests/fakes/engine.h"
+#include "tests/fakes/rota.h"
 
 namespace caresync::restore {
 namespace {
@@ -33,6 +34,14 @@ class StandingTest : public testing::Test {
   }
   void Send(const std::string& source) {
     Commit(source, [](commit::Transaction&) { return absl::OkStatus(); });
+  }
+  // A commit of none.
+  void CommitOther() {
+    const auto committed = engine_->Run(tenant_, [&](commit::Transaction& transaction) {
+      transaction.Put(storage::Space::kRecords, "a care event", std::to_string(++value_));
+      return absl::OkStatus();
+    });
+    ASSERT_TRUE(committed.ok());
   }
   void NameKnown(const std::string& source) {
     Commit(source, [&](commit::Transaction& t) { return ConfirmKnown(t, source, engine_->opening().timeline); });
@@ -142,13 +151,7 @@ TEST_F(StandingTest, ASourceThatSentSomething7DaysAgoIsWaitedFor) {
 TEST_F(StandingTest, WhereNoSourceWasActiveNobodyWaits) {
   Send("planner");
   engine_->Advance(base::limits::kSourceActive + absl::Seconds(1));
-  ASSERT_TRUE(engine_
-                  ->Run(tenant_,
-                        [](commit::Transaction& transaction) {
-                          transaction.Put(storage::Space::kRecords, "a care event", "1");
-                          return absl::OkStatus();
-                        })
-                  .ok());
+  CommitOther();
   Restart();
   EXPECT_FALSE(StandingNow().waiting);
   EXPECT_EQ(StandingNow().released_time, Now());
@@ -302,11 +305,27 @@ TEST_F(StandingTest, AStoreWithoutAPastHasNothingInCommon) {
   EXPECT_EQ(common.time, absl::InfinitePast());
 }
 
-TEST_F(StandingTest, ActivityIsWrittenOnceAnHourAndNeverAlone) {
-  const auto activity = [&] {
-    return engine_->Run(tenant_, [](commit::Transaction& transaction) { return NoteActivity(transaction, "rota"); });
+// What such a source cancels after a backup is lost by the restore like anybody's.
+TEST_F(StandingTest, ASourceThatOnlySendsWhatIsThereAlreadyIsWaitedFor) {
+  const auto send_rota = [&] {
+    return engine_->ApplyChanges(tenant_, "rota", {fakes::CarerChange("ann")}).at(0).outcome();
   };
-  EXPECT_FALSE(activity()->wrote);
+  EXPECT_EQ(send_rota(), v1::CHANGE_OUTCOME_CREATED);
+  for (int night = 0; night < 8; ++night) {
+    engine_->Advance(absl::Hours(24));
+    EXPECT_EQ(send_rota(), v1::CHANGE_OUTCOME_UNCHANGED);
+    CommitOther();
+  }
+  Restart();
+  EXPECT_TRUE(StandingNow().waiting);
+}
+
+TEST_F(StandingTest, ActivityIsWrittenOnceAnHourAndAloneOnceADay) {
+  const auto written_alone = [&] {
+    return engine_->Run(tenant_, [](commit::Transaction& transaction) { return NoteActivity(transaction, "rota"); })
+        ->wrote;
+  };
+  EXPECT_FALSE(written_alone()) << "nothing was ever taken of it";
   Send("rota");
   const auto row = [&] {
     return *engine_->Snapshot()->Get(storage::Space::kRecords, base::keys::SourceStanding(tenant_, "rota"));
@@ -318,6 +337,12 @@ TEST_F(StandingTest, ActivityIsWrittenOnceAnHourAndNeverAlone) {
   engine_->Advance(absl::Seconds(1));
   Send("rota");
   EXPECT_NE(row(), first);
+  EXPECT_FALSE(written_alone());
+  engine_->Advance(kActivityAloneEvery - absl::Seconds(1));
+  EXPECT_FALSE(written_alone());
+  engine_->Advance(absl::Seconds(1));
+  EXPECT_TRUE(written_alone());
+  EXPECT_FALSE(written_alone());
 }
 
 TEST_F(StandingTest, ConfirmingAgainTakesNoRevision) {

@@ -66,6 +66,16 @@ TEST_F(TakeMessageTest, AReplayTakesNoRevisionOnceItsSourceHasConfirmed) {
   EXPECT_EQ(Send(Message("ann")).commit().revision(), confirmed.revision());
 }
 
+TEST_F(TakeMessageTest, ASourceThatOnlyReplaysTakesARevisionADay) {
+  const base::Revision first = Send(Message("ann")).commit().revision();
+  EXPECT_EQ(Send(Message("ann")).commit().revision(), first);
+  for (base::Revision day = 1; day <= 3; ++day) {
+    engine_->Advance(restore::kActivityAloneEvery);
+    EXPECT_EQ(Send(Message("ann")).commit().revision(), first + day);
+    EXPECT_EQ(Send(Message("ann")).commit().revision(), first + day);
+  }
+}
+
 TEST_F(TakeMessageTest, AForeignCommitIsAnsweredAndTheChangesAreAppliedAllTheSame) {
   const v1::CommitPoint kept = Send(Message("ann")).commit();
   const absl::Time kept_time = engine_->clock().Now();
