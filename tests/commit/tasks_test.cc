@@ -7,58 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "caresync/store/stored.pb.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
-#include "tests/commit/commit_bench.h"
+#include "tests/commit/running_server.h"
 
 namespace caresync::commit {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-// A server's run on a store: its steps write down what they did.
-struct RunningServer {
-  RunningServer(storage::Store& store, std::vector<std::string>& ran)
-      : bench(store), runner(bench.store, bench.sequencer, bench.clock, bench.executor) {
-    runner.Register("note", [&ran](Transaction&, const std::string& payload) {
-      ran.push_back(payload);
-      return absl::OkStatus();
-    });
-    runner.Register("fail", [&ran](Transaction& transaction, const std::string& payload) {
-      ran.push_back("failed " + payload);
-      transaction.Put(kRecords, "half done", "");
-      return base::errors::CarerUnknown("c");
-    });
-  }
-
-  void Schedule(absl::Duration in, const std::string& id, const std::string& kind = "note") {
-    ASSERT_TRUE(bench
-                    .Run([&](Transaction& transaction) {
-                      transaction.Put(kRecords, base::keys::TenantListing(bench.tenant), "");
-                      ScheduleTask(transaction, bench.clock.Now() + in, id, kind, id);
-                      return absl::OkStatus();
-                    })
-                    .ok());
-  }
-
-  std::vector<store::Task> Rows() {
-    std::vector<store::Task> rows;
-    EXPECT_TRUE(bench.store.NewSnapshot()
-                    .value()
-                    ->Scan(kRecords, base::keys::AllTasks(bench.tenant), 10'000,
-                           [&](std::string_view, std::string_view value) {
-                             EXPECT_TRUE(rows.emplace_back().ParseFromString(std::string(value)));
-                             return true;
-                           })
-                    .ok());
-    return rows;
-  }
-
-  CommitBench bench;
-  TaskRunner runner;
-};
 
 class TasksTest : public ::testing::Test {
  protected:
@@ -197,12 +154,6 @@ TEST_F(TasksTest, ATaskThatFailsTooOftenIsKeptOutOfTheWay) {
   EXPECT_EQ(server.Rows()[0].failures(), base::limits::kTaskFailures);
 }
 
-// What a step or its commit meets that has nothing to do with the task.
-std::vector<absl::Status> PassingTroubles() {
-  return {base::errors::Overloaded(absl::Seconds(1)), base::errors::StoreFull(), base::errors::StoreUnavailable("x"),
-          base::errors::CommitConflict(), absl::UnavailableError("of the store itself")};
-}
-
 TEST_F(TasksTest, TroublesThatPassNeverParkATask) {
   for (const absl::Status& trouble : PassingTroubles()) {
     storage::MemoryStore store;
@@ -292,49 +243,6 @@ TEST_F(TasksTest, AServerWithoutParkedTasksSaysNothingOfThem) {
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
-TEST_F(TasksTest, ATaskThatSomebodyWaitsForIsNeverParked) {
-  RunningServer server(store_, ran_);
-  bool heals = false;
-  server.runner.Register(
-      "awaited",
-      [&](Transaction&, const std::string&) -> absl::Status {
-        ran_.push_back(heals ? "done" : "failed");
-        return heals ? absl::OkStatus() : base::errors::CarerUnknown("c");
-      },
-      TaskWaiters::kSome);
-  ASSERT_TRUE(server.runner.Start().ok());
-  server.Schedule(absl::ZeroDuration(), "bad", "awaited");
-  server.bench.executor.Advance(absl::Hours(2));
-  EXPECT_GE(ran_.size(), 110u);
-  heals = true;
-  server.bench.executor.Advance(base::limits::kTaskRetryMost);
-  EXPECT_EQ(ran_.back(), "done");
-  EXPECT_THAT(server.Rows(), IsEmpty());
-}
-
-// Phones that may not sync meanwhile must not wait for longer because of why it failed.
-TEST_F(TasksTest, ATaskThatSomebodyWaitsForIsTriedEachMinuteWhateverTroubleItMeets) {
-  for (const absl::Status& trouble : PassingTroubles()) {
-    storage::MemoryStore store;
-    std::vector<std::string> ran;
-    RunningServer server(store, ran);
-    int tries = 0;
-    server.runner.Register(
-        "awaited",
-        [&](Transaction&, const std::string&) {
-          ++tries;
-          return trouble;
-        },
-        TaskWaiters::kSome);
-    ASSERT_TRUE(server.runner.Start().ok());
-    server.Schedule(absl::ZeroDuration(), "bad", "awaited");
-    server.bench.executor.Advance(absl::Hours(1));
-    const int before = tries;
-    server.bench.executor.Advance(base::limits::kTaskRetryMost);
-    EXPECT_EQ(tries, before + 1) << trouble;
-  }
-}
-
 // What comes again and again, and is due since ever, must not starve what has a time.
 TEST_F(TasksTest, TasksThatAreDueSinceEverLeaveHalfOfEachRoundToOthers) {
   RunningServer server(store_, ran_);
@@ -359,86 +267,6 @@ TEST_F(TasksTest, TasksThatAreDueSinceEverLeaveHalfOfEachRoundToOthers) {
   const auto other = std::find(ran_.begin(), ran_.end(), "other");
   ASSERT_NE(other, ran_.end());
   EXPECT_EQ(static_cast<size_t>(other - ran_.begin()), base::limits::kDueTasks / 2);
-}
-
-// Registers "awaited", whose tasks go on for `steps` steps, each since ever, and note each.
-void RegisterAwaited(RunningServer& server, std::vector<std::string>& ran, int& steps) {
-  server.runner.Register(
-      "awaited",
-      [&ran, &steps](Transaction& transaction, const std::string& payload) {
-        ran.push_back("awaited");
-        if (--steps > 0) ScheduleTask(transaction, absl::InfinitePast(), payload, "awaited", payload);
-        return absl::OkStatus();
-      },
-      TaskWaiters::kSome);
-}
-
-size_t PlaceOfLast(const std::vector<std::string>& ran, const std::string& what) {
-  return static_cast<size_t>(std::find(ran.rbegin(), ran.rend(), what).base() - ran.begin());
-}
-
-// Phones wait for them, and for the others nobody does.
-TEST_F(TasksTest, TasksThatSomebodyWaitsForGoFirstInEachOfTheirSteps) {
-  RunningServer server(store_, ran_);
-  int steps = 5;
-  RegisterAwaited(server, ran_, steps);
-  constexpr size_t kOthers = 100;
-  for (size_t i = 0; i < kOthers; ++i) server.Schedule(-absl::InfiniteDuration(), "other/" + std::to_string(i));
-  server.Schedule(-absl::InfiniteDuration(), "the last by its ID", "awaited");
-  ASSERT_TRUE(server.runner.Start().ok());
-  server.bench.executor.RunAll();
-  EXPECT_EQ(steps, 0);
-  EXPECT_EQ(ran_.size(), kOthers + 5);
-  EXPECT_LE(PlaceOfLast(ran_, "awaited"), 10u);
-}
-
-TEST_F(TasksTest, ATaskThatSomebodyWaitsForGoesFirstWhereItFellDueAtATimeAsWell) {
-  RunningServer server(store_, ran_);
-  int steps = 1;
-  RegisterAwaited(server, ran_, steps);
-  for (int i = 0; i < 100; ++i) server.Schedule(-absl::Hours(1), "other/" + std::to_string(i));
-  server.Schedule(absl::ZeroDuration(), "the last to fall due", "awaited");
-  ASSERT_TRUE(server.runner.Start().ok());
-  server.bench.executor.RunAll();
-  EXPECT_EQ(ran_.size(), 101u);
-  EXPECT_EQ(ran_.front(), "awaited");
-}
-
-TEST_F(TasksTest, ATaskThatSomebodyWaitsForIsNextAfterTheStepThatScheduledIt) {
-  RunningServer server(store_, ran_);
-  int steps = 2;
-  RegisterAwaited(server, ran_, steps);
-  server.runner.Register("cause", [&](Transaction& transaction, const std::string& payload) {
-    ran_.push_back("cause");
-    ScheduleTask(transaction, absl::InfinitePast(), payload, "awaited", payload);
-    return absl::OkStatus();
-  });
-  for (int i = 0; i < 20; ++i) server.Schedule(-absl::InfiniteDuration(), "before/" + std::to_string(i));
-  server.Schedule(-absl::InfiniteDuration(), "cause", "cause");
-  for (int i = 0; i < 20; ++i) server.Schedule(-absl::InfiniteDuration(), "later/" + std::to_string(i));
-  ASSERT_TRUE(server.runner.Start().ok());
-  server.bench.executor.RunAll();
-  ASSERT_EQ(ran_.size(), 43u);
-  EXPECT_THAT(std::vector<std::string>(ran_.begin() + 20, ran_.begin() + 23),
-              ElementsAre("cause", "awaited", "awaited"));
-}
-
-TEST_F(TasksTest, TasksThatSomebodyWaitsForWithoutEndLeaveStepsToOthers) {
-  RunningServer server(store_, ran_);
-  int steps = 1'000;
-  RegisterAwaited(server, ran_, steps);
-  constexpr size_t kOthers = 20;
-  server.Schedule(-absl::InfiniteDuration(), "endless", "awaited");
-  for (size_t i = 0; i < kOthers; ++i) server.Schedule(-absl::InfiniteDuration(), "other/" + std::to_string(i));
-  server.Schedule(absl::ZeroDuration(), "with a time");
-  ASSERT_TRUE(server.runner.Start().ok());
-  server.bench.executor.RunAll();
-  EXPECT_EQ(ran_.size(), 1'000 + kOthers + 1);
-  size_t others = 0;
-  size_t place = 0;
-  for (; place < ran_.size() && others <= kOthers; ++place) others += ran_[place] == "awaited" ? 0 : 1;
-  EXPECT_EQ(others, kOthers + 1);
-  EXPECT_EQ(place, (kOthers + 1) * (kAwaitedInARow + 1));
 }
 
 TEST_F(TasksTest, ATaskOfAnUnknownKindIsKept) {
