@@ -83,7 +83,6 @@ absl::StatusOr<bool> MustWait(const storage::Reader& reader, const base::TenantI
 absl::Status ScheduleFanOut(commit::Transaction& transaction, store::FanOut fan_out, bool ends) {
   ASSIGN_OR_RETURN(const std::set<std::string> scopes, ScopesOf(transaction, fan_out));
   fan_out.set_change_revision(transaction.revision());
-  fan_out.set_change_time_us(base::ToStoredTime(transaction.now()));
   // Each task adds rows, so their number tells apart what one revision schedules.
   fan_out.set_task_id(
       absl::StrFormat("%s/%d/%016x/%08x", kFanOutTask, ends ? 0 : 1, transaction.revision(), transaction.rows()));
