@@ -139,7 +139,7 @@ TEST(Errors, AQuotationEndsWithAWholeCharacter) {
   for (size_t before = 94; before <= 101; ++before) {
     for (const std::string character : {"x", "\u00e9", "\u20ac", "\U0001F600"}) {
       const std::string name = std::string(before, 'x') + character + "more than that";
-      EXPECT_TRUE(CountCharacters(errors::TenantUnknown(name).message()).has_value()) << name;
+      EXPECT_TRUE(CountCharacters(MessageOf(errors::TenantUnknown(name))).has_value()) << name;
     }
   }
 }

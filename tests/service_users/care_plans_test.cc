@@ -8,6 +8,7 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/records/record_store.h"
 #include "server/roster/matching.h"
 #include "tests/fakes/commits.h"
 #include "tests/fakes/engine.h"
