@@ -13,7 +13,7 @@
 namespace caresync::simulation {
 namespace {
 
-constexpr uint64_t kSeeds = 150;
+constexpr uint64_t kSeeds = 300;
 constexpr int kSteps = 1'200;
 // Fewer seeds than this need not meet every fault: of the rarest there are one or two in a hundred.
 constexpr uint64_t kSeedsForAllFaults = 300;
