@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "server/base/limits.h"
+#include "server/base/text.h"
 
 namespace caresync::base {
 namespace {
@@ -19,9 +20,6 @@ constexpr absl::string_view kRetryUrl = "type.caresync/retry_after_us";
 
 // What callers sent is quoted in messages only this far: a message travels in a header of limited size.
 constexpr size_t kQuotedBytes = 100;
-
-// Whether a byte is one of a character's further ones in UTF-8 (RFC 3629, section 3).
-bool ContinuesCharacter(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 
 std::string Quoted(std::string_view text) {
   size_t end = std::min(text.size(), kQuotedBytes);

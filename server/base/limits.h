@@ -276,7 +276,7 @@ inline constexpr int kMetadataBytes = 8 * 1024;
 // What a stream may have under way in HTTP/2: a batch; with more, a slow device's batches would pile up here.
 inline constexpr int kStreamWindowBytes = 64 * 1024;
 // Streams of reflection that are open at once hold a thread each, and anybody may open them: a person at a terminal
-// needs one. One thread more waits for the next.
+// needs one. One of them waits for the next.
 inline constexpr int kReflectionThreads = 8;
 // Memory of all connections together before gRPC stops reading more in.
 inline constexpr size_t kConnectionsMemoryBytes = size_t{1024} * 1024 * 1024;

@@ -33,12 +33,11 @@ void PutTask(Transaction& transaction, absl::Time due, std::string_view task_id,
 }
 
 // After so many failures in a row, not 0.
-absl::Duration TryAgainAfter(uint32_t failures, bool awaited) {
+absl::Duration PauseAfter(uint32_t failures, absl::Duration most) {
   // The bound is reached long before.
   constexpr uint32_t kDoublings = 30;
   const int64_t times = int64_t{1} << std::min(failures - 1, kDoublings);
-  return std::min(base::limits::kTaskPause * times,
-                  awaited ? base::limits::kTaskRetryMost : base::limits::kTaskPauseMost);
+  return std::min(base::limits::kTaskPause * times, most);
 }
 
 // Whether a step failed by what has nothing to do with its task.
@@ -51,14 +50,15 @@ bool IsParked(const absl::StatusOr<store::Task>& task) {
 
 // Counts why the task failed. Returns how long it is put off; one that somebody waits for is never parked.
 absl::Duration CountFailure(const absl::Status& why, bool awaited, store::Task& task) {
+  const absl::Duration most = awaited ? base::limits::kTaskRetryMost : base::limits::kTaskPauseMost;
   if (Passes(why)) {
     task.set_put_off(task.put_off() + 1);
-    return TryAgainAfter(task.put_off(), awaited);
+    return PauseAfter(task.put_off(), most);
   }
   task.set_put_off(0);
-  const uint32_t most = awaited ? base::limits::kTaskFailures - 1 : base::limits::kTaskFailures;
-  task.set_failures(std::min(task.failures() + 1, most));
-  return IsParked(task) ? base::limits::kTaskParked : TryAgainAfter(task.failures(), awaited);
+  const uint32_t counted = awaited ? base::limits::kTaskFailures - 1 : base::limits::kTaskFailures;
+  task.set_failures(std::min(task.failures() + 1, counted));
+  return IsParked(task) ? base::limits::kTaskParked : PauseAfter(task.failures(), most);
 }
 
 // Writes the task `key`, which failed for `why`, to a later time. Returns how it stands then; nullopt where it is gone.
@@ -316,7 +316,7 @@ void TaskRunner::BreakOff(const base::TenantId& tenant) {
   TenantTasks& tasks = tenants_[tenant];
   tasks.running = false;
   tasks.look_again = false;
-  Arm(tenant, tasks, clock_.Now() + TryAgainAfter(++tasks.troubles, /*awaited=*/true));
+  Arm(tenant, tasks, clock_.Now() + PauseAfter(++tasks.troubles, base::limits::kTaskSleep));
 }
 
 void TaskRunner::EndRound(const base::TenantId& tenant, std::optional<absl::Time> next) {

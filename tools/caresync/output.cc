@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/base/text.h"
 
 namespace caresync::cli {
 namespace {
@@ -34,7 +35,7 @@ const char* Escape(Colour colour) {
 
 // Characters, not bytes: names are UTF-8.
 size_t Width(const std::string& text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
+  return std::count_if(text.begin(), text.end(), [](char byte) { return !base::ContinuesCharacter(byte); });
 }
 
 // U+0080 to U+009F, which terminals obey as they do those below U+0020.

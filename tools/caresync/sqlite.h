@@ -51,7 +51,6 @@ class Database {
   // Calls `row` for each row. `row` must not write.
   absl::Status Query(std::string_view sql, std::initializer_list<SqlValue> values,
                      absl::FunctionRef<void(const Row&)> row) const;
-  // The ID of the row that the last INSERT made.
 
  private:
   struct Close {

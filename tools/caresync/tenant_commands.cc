@@ -46,13 +46,12 @@ std::optional<absl::Duration> ParseTime(const std::string& text) {
 
 // A setting of a tenant; "off" is none, as 0 is.
 absl::StatusOr<google::protobuf::Duration> ParseLength(const std::string& option, const std::string& text) {
-  const std::optional<absl::Duration> time = text == "off" ? absl::ZeroDuration() : ParseTime(text);
-  const absl::Duration length = time.value_or(-kDay);
-  if (length < absl::ZeroDuration() || length != absl::Trunc(length, absl::Seconds(1))) {
+  const std::optional<absl::Duration> length = text == "off" ? absl::ZeroDuration() : ParseTime(text);
+  if (!length || *length < absl::ZeroDuration() || *length != absl::Trunc(*length, absl::Seconds(1))) {
     return errors::Usage(absl::StrCat(option, " ", text, ": give a time such as 30m, 2h or 14d, or off"));
   }
   google::protobuf::Duration given;
-  given.set_seconds(absl::ToInt64Seconds(length));
+  given.set_seconds(absl::ToInt64Seconds(*length));
   return given;
 }
 
