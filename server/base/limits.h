@@ -82,8 +82,11 @@ inline constexpr int kConflictTries = 8;
 // half a minute does not come back by itself.
 inline constexpr int kSettleReads = 30;
 inline constexpr absl::Duration kSettlePause = absl::Seconds(1);
-// Pairs of receiver and record that one step of a fan-out looks at: most of them may be right already and move nothing.
+// Pairs of receiver and record that one commit looks at: most of them may be right already and move nothing.
 inline constexpr size_t kFanOutPairs = 8'192;
+// The same of one step of a fan-out: what others of the tenant commit meanwhile waits for a step to end.
+inline constexpr size_t kFanOutStepEntries = 1'024;
+inline constexpr size_t kFanOutStepPairs = 2'048;
 // Carers and groups that a fan-out names as those who wait; of more, a whole group or everybody waits.
 inline constexpr size_t kFanOutScopes = 256;
 // Timelines that a tenant remembers: one is added by each opening of the store that commits something.

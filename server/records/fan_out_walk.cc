@@ -27,7 +27,7 @@ using storage::Space;
 constexpr size_t kRowsAtOnce = 512;
 // Carers who are walked over together: what is read of a record is read once for all of them, and of each feed's rows
 // many are written at once.
-constexpr int kCarersTogether = 64;
+constexpr int kCarersTogether = 32;
 
 absl::StatusOr<ReceiverId> ReceiverOf(const RecordKey& carer) {
   const std::optional<RecordName> name = NameOf(carer);

@@ -37,7 +37,7 @@ constexpr size_t kHoldersKept = 65'536;
 // Rows of grants on one record that are read to find them: a service user has one for each of its carers' visits. They
 // take as long as some ten questions after one carer each.
 constexpr size_t kGrantRowsRead = 256;
-// Pairs of receiver and record that are read ahead at once: an eighth of what a step moves, so that little of it is in
+// Pairs of receiver and record that are read ahead at once: a half of what a step moves, so that little of it is in
 // vain where the step ends for another reason.
 constexpr size_t kPairsReadAhead = 512;
 
@@ -139,15 +139,24 @@ bool Settler::Look() {
   return true;
 }
 
+commit::CommitRoom Settler::Room() {
+  commit::CommitRoom room = transaction().room();
+  if (mode_ == Mode::kTask) {
+    room.moved = std::min(room.moved, limits::kFanOutStepEntries);
+    room.looked = std::min(room.looked, limits::kFanOutStepPairs);
+  }
+  return room;
+}
+
 bool Settler::HasRoomFor(size_t entries) {
   if (mode_ == Mode::kTask && !settled_any_) return true;
-  const commit::CommitRoom& room = transaction().room();
+  const commit::CommitRoom room = Room();
   return moved() + entries <= room.moved && looked_ + entries <= room.looked &&
          transaction().rows() + kRowsPerEntry * entries + kRowsLeft <= room.rows;
 }
 
 size_t Settler::RoomLeft() {
-  const commit::CommitRoom& room = transaction().room();
+  const commit::CommitRoom room = Room();
   if (moved() >= room.moved || looked_ >= room.looked) return 0;
   return std::min(room.moved - moved(), room.looked - looked_);
 }

@@ -76,6 +76,8 @@ class Settler {
     std::optional<std::set<base::ReceiverId>> all;
   };
 
+  // The commit's, or a step's where it is one.
+  commit::CommitRoom Room();
   bool HasRoomFor(size_t entries);
   // Entries that can still be moved, all of them looked at.
   size_t RoomLeft();

@@ -183,7 +183,7 @@ TEST_F(FanOutOrderTest, OtherChangesCommitBetweenItsStepsEachOfWhichIsARevision)
   engine_.executor().RunAll();
   EXPECT_GT(other, given + 1);
   EXPECT_LT(other, engine_.Head(tenant_));
-  const int steps = (kMembers - 1) / static_cast<int>(base::limits::kFanOutEntries) + 1;
+  const int steps = (kMembers - 1) / static_cast<int>(base::limits::kFanOutStepEntries) + 1;
   EXPECT_GE(engine_.Head(tenant_), given + 1 + static_cast<base::Revision>(steps));
   for (const int carer : {1, kMembers}) EXPECT_TRUE(Sees(engine_, carer) && !Waits(engine_, carer)) << carer;
 }

@@ -20,10 +20,11 @@
 namespace caresync::records {
 namespace {
 
-constexpr int kServiceUsers = 64;
-// As many as are walked over together, and some more, so that it is a task's.
-constexpr int kTogether = 64;
-constexpr int kCarers = kTogether + 6;
+constexpr int kServiceUsers = 32;
+// As many as are walked over together.
+constexpr int kTogether = 32;
+// So many that it is a task's.
+constexpr int kCarers = static_cast<int>(base::limits::kFanOutEntries) / kServiceUsers + 6;
 
 // Has `bench` stand before the first step that gives the members of a group its service users.
 void JoinAll(FanOutBench& bench) {
@@ -56,7 +57,7 @@ void ExpectFewReadsOfAStep(const FanOutBench& bench) {
   ASSERT_TRUE(FanOutStep(transaction, task->payload()).ok());
   // Each pair has an entry and a place.
   const size_t pairs = kTogether * kServiceUsers;
-  ASSERT_EQ(pairs, base::limits::kFanOutEntries);
+  ASSERT_EQ(pairs, base::limits::kFanOutStepEntries);
   EXPECT_GE(transaction.rows(), 2 * pairs);
   // A few for each carer and for each record, and a few for all pairs together.
   EXPECT_LE(reader.calls(), 5u * (kTogether + kServiceUsers));
