@@ -55,22 +55,9 @@ std::string SealToken(const base::TenantId& tenant, const std::string& source, c
   return sealer.Seal(kTokenPurpose, tenant.text(), token.SerializeAsString());
 }
 
-// The records under `keys`, each of which must be there.
-absl::StatusOr<std::vector<store::Record>> ReadRecords(const storage::Reader& reader, const base::TenantId& tenant,
-                                                       const std::vector<RecordKey>& keys) {
-  ASSIGN_OR_RETURN(std::vector<std::optional<store::Record>> found, records::GetRecords(reader, tenant, keys));
-  std::vector<store::Record> records;
-  records.reserve(found.size());
-  for (std::optional<store::Record>& record : found) {
-    if (!record.has_value()) return errors::DamagedRow("a record that a care event refers to");
-    records.push_back(*std::move(record));
-  }
-  return records;
-}
-
-// The ID that `source` itself gave the record.
-std::string ExternalIdIn(const std::string& source, const store::Record& record) {
-  return record.origin().source() == source ? record.origin().external_id() : "";
+// The ID that `source` itself gave the record; empty where it gave none.
+std::string ExternalIdIn(const std::string& source, const std::optional<store::Record>& record) {
+  return record.has_value() && record->origin().source() == source ? record->origin().external_id() : "";
 }
 
 absl::StatusOr<v1::CareEventDelivery> Deliver(const storage::Reader& reader, const base::TenantId& tenant,
@@ -80,13 +67,15 @@ absl::StatusOr<v1::CareEventDelivery> Deliver(const storage::Reader& reader, con
   const std::optional<base::Uuid> carer = base::Uuid::Parse(event.carer_id());
   if (!parent.has_value() || !carer.has_value()) return errors::DamagedRow("a care event without its carer or visit");
   ASSIGN_OR_RETURN(
-      const std::vector<store::Record> of,
-      ReadRecords(reader, tenant, {records::KeyOf(*parent), records::KeyOf({v1::RECORD_KIND_CARER, *carer})}));
+      const std::vector<std::optional<store::Record>> of,
+      records::GetRecords(reader, tenant, {records::KeyOf(*parent), records::KeyOf({v1::RECORD_KIND_CARER, *carer})}));
+  if (!of[0].has_value()) return errors::DamagedRow("a care event without its visit or service user");
   v1::CareEventDelivery delivery;
   delivery.set_event_id(record.record_id());
   delivery.set_event(record.payload());
   delivery.set_parent_kind(parent->kind);
   delivery.set_parent_external_id(ExternalIdIn(source, of[0]));
+  // A person may have applied an event that names a carer who is not known here.
   delivery.set_carer_external_id(ExternalIdIn(source, of[1]));
   delivery.set_device_uuid(record.device_uuid());
   delivery.set_sequence(record.event_sequence());
@@ -107,11 +96,12 @@ absl::StatusOr<v1::StreamCareEventsResponse> ReadCareEvents(const storage::Reade
                                    limits::kUploadBytes, kDeliveryBytes));
   std::vector<RecordKey> keys;
   for (const feed::Entry& entry : batch.entries) keys.push_back(entry.position.record);
-  ASSIGN_OR_RETURN(const std::vector<store::Record> events, ReadRecords(reader, tenant, keys));
+  ASSIGN_OR_RETURN(const std::vector<std::optional<store::Record>> events, records::GetRecords(reader, tenant, keys));
 
   v1::StreamCareEventsResponse response;
-  for (const store::Record& event : events) {
-    ASSIGN_OR_RETURN(*response.add_events(), Deliver(reader, tenant, source, event));
+  for (const std::optional<store::Record>& event : events) {
+    if (!event.has_value()) return errors::DamagedRow("a care event that a feed holds and that is not there");
+    ASSIGN_OR_RETURN(*response.add_events(), Deliver(reader, tenant, source, *event));
   }
   response.set_resume_token(SealToken(tenant, source, head, batch.end, sealer));
   response.set_caught_up(batch.nothing_left);

@@ -2,16 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "server/base/sha256.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
 #include "server/records/care_events.h"
 #include "server/records/record_store.h"
+#include "server/records/review_resolution.h"
 #include "server/roster/matching.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
@@ -181,6 +184,39 @@ TEST_F(CareEventStreamTest, AnEventThatIsForReviewIsNotDelivered) {
   const std::string accepted = Record();
   engine_.ApplyChanges(tenant_, "planner", {cancelled});
   EXPECT_EQ(IdsOf(Read("")), std::vector<std::string>{accepted});
+}
+
+// A phone may send an event in the name of a carer who never came, and a person may apply it: whatever is behind it is
+// to come all the same.
+TEST_F(CareEventStreamTest, AnEventOfACarerWhoIsNotKnownComesWithoutTheCarersIdAndHoldsNothingUp) {
+  const base::Uuid visit = Meant("planner", v1::RECORD_KIND_VISIT, "v1");
+  v1::CareEvent event;
+  event.set_carer_id("bbbbbbbb-0000-4000-8000-000000000002");
+  *event.mutable_occurred_time() = fakes::AtHour(9);
+  event.set_visit_id(visit.ToString());
+  event.mutable_note()->set_text("In another's name");
+  v1::UploadedEvent upload;
+  upload.set_event_id(base::Uuid::Random(engine_.random()).ToString());
+  upload.set_event(event.SerializeAsString());
+  const absl::StatusOr<commit::Committed> applied =
+      engine_.Run(tenant_, [&](commit::Transaction& transaction) -> absl::Status {
+        records::RecordStore records(transaction);
+        const base::Uuid carer = Meant("planner", v1::RECORD_KIND_CARER, "c1");
+        ASSIGN_OR_RETURN(const v1::EventResult result, records::TakeEvent(records, {device_, carer}, upload));
+        EXPECT_EQ(result.review_reason(), v1::REVIEW_REASON_OTHER_CARER);
+        const records::Ruling ruling{v1::RESOLUTION_APPLIED, std::nullopt, "", "ann"};
+        return records::Resolve(records, {upload.event_id(), base::Sha256Of(upload.event())}, ruling).status();
+      });
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  const std::string behind = Record();
+
+  const absl::StatusOr<v1::StreamCareEventsResponse> response =
+      ReadCareEvents(*engine_.Snapshot(), tenant_, "planner", "", sealer_);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(IdsOf(*response), (std::vector<std::string>{upload.event_id(), behind}));
+  EXPECT_EQ(response->events(0).parent_external_id(), "v1");
+  EXPECT_EQ(response->events(0).carer_external_id(), "");
+  EXPECT_EQ(response->events(1).carer_external_id(), "c1");
 }
 
 }  // namespace
