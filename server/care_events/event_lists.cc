@@ -88,13 +88,10 @@ absl::StatusOr<std::vector<RecordKey>> EventKeys(const storage::Reader& reader, 
                                                  const RecordKey& parent) {
   std::vector<RecordKey> keys;
   bool damaged = false;
-  RETURN_IF_ERROR(reader.Scan(Space::kRecords, base::keys::Children(tenant, parent), limits::kSearchedRows,
-                              [&](std::string_view key, std::string_view) {
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, records::ChildrenOfKind(tenant, parent, v1::RECORD_KIND_CARE_EVENT),
+                              limits::kSearchedRows, [&](std::string_view key, std::string_view) {
                                 RecordKey of;
-                                RecordKey child;
-                                damaged = !base::keys::ParseChild(key, &of, &child);
-                                const std::optional<records::RecordName> name = records::NameOf(child);
-                                if (name.has_value() && name->kind == v1::RECORD_KIND_CARE_EVENT) keys.push_back(child);
+                                damaged = !base::keys::ParseChild(key, &of, &keys.emplace_back());
                                 return !damaged;
                               }));
   if (damaged) return errors::DamagedRow("child");

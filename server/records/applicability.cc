@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <string_view>
 
-#include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
@@ -57,9 +56,9 @@ absl::StatusOr<Applicability> WhetherApplicable(const storage::Reader& reader, c
 absl::StatusOr<bool> HasRoomForEvent(const storage::Reader& reader, const base::TenantId& tenant,
                                      const RecordKey& parent) {
   // By a scan, which the bound keeps short: a visit holds some tens of events, and no row is to be kept for counting
-  // them.
+  // them. A service user's care plans are bounded by themselves.
   size_t events = 0;
-  RETURN_IF_ERROR(reader.Scan(storage::Space::kRecords, base::keys::Children(tenant, parent),
+  RETURN_IF_ERROR(reader.Scan(storage::Space::kRecords, ChildrenOfKind(tenant, parent, v1::RECORD_KIND_CARE_EVENT),
                               base::limits::kEventsOfRecord, [&events](std::string_view, std::string_view) {
                                 ++events;
                                 return true;

@@ -142,18 +142,17 @@ class RecordList {
 // What hangs on `parent`, of one kind.
 absl::Status AddChildren(const storage::Reader& reader, const base::TenantId& tenant, const RecordKey& parent,
                          v1::RecordKind kind, RecordList& list) {
-  storage::KeyRange range = base::keys::Children(tenant, parent);
-  range.begin = base::keys::Child(tenant, parent, {KeyPrefix(kind)});
   bool damaged = false;
   const auto add = [&](std::string_view key, std::string_view) {
     RecordKey of;
     RecordKey child;
     damaged = !base::keys::ParseChild(key, &of, &child);
-    if (damaged || child.bytes.substr(0, 1) != KeyPrefix(kind)) return false;
+    if (damaged) return false;
     list.Add(child);
     return !list.full();
   };
-  RETURN_IF_ERROR(reader.Scan(storage::Space::kRecords, range, limits::kBatchRecords, add));
+  RETURN_IF_ERROR(
+      reader.Scan(storage::Space::kRecords, ChildrenOfKind(tenant, parent, kind), limits::kBatchRecords, add));
   return damaged ? base::errors::DamagedRow("a record's child") : absl::OkStatus();
 }
 
@@ -169,8 +168,12 @@ absl::StatusOr<std::vector<feed::Entry>> NextVisits(const storage::Reader& reade
     for (const RecordKey& carer_of_visit : visit.carers) list.Add(carer_of_visit);
     list.Add(visit.visit);
   }
+  // What the app cannot keep is to take no room from what it can.
+  const bool with_plans = LevelOf(v1::RECORD_KIND_CARE_PLAN) <= level;
   for (const NextVisit& visit : visits) {
-    RETURN_IF_ERROR(AddChildren(reader, tenant, visit.service_user, v1::RECORD_KIND_CARE_PLAN, list));
+    if (with_plans) {
+      RETURN_IF_ERROR(AddChildren(reader, tenant, visit.service_user, v1::RECORD_KIND_CARE_PLAN, list));
+    }
     RETURN_IF_ERROR(AddChildren(reader, tenant, visit.visit, v1::RECORD_KIND_CARE_EVENT, list));
   }
   return feed::ReadHeld(reader, tenant, CarerReceiver(carer), list.records(), level);

@@ -135,6 +135,13 @@ absl::StatusOr<std::vector<std::optional<store::Record>>> GetRecords(const stora
   return records;
 }
 
+storage::KeyRange ChildrenOfKind(const base::TenantId& tenant, const RecordKey& parent, v1::RecordKind kind) {
+  std::string behind = KeyPrefix(kind);
+  ++behind.back();
+  return {.begin = base::keys::Child(tenant, parent, {KeyPrefix(kind)}),
+          .end = base::keys::Child(tenant, parent, {std::move(behind)})};
+}
+
 absl::StatusOr<PutOutcome> RecordStore::Put(store::Record record) {
   ABSL_RAW_CHECK(!HangsOnAnother(record.kind()), "what hangs on a record has a way of its own to be stored");
   const RecordKey key = KeyOfRecord(record);
@@ -216,8 +223,7 @@ absl::StatusOr<PutOutcome> RecordStore::PutCarePlan(store::Record plan) {
 
 absl::StatusOr<CarePlanCount> RecordStore::CountCarePlans(const RecordKey& service_user) {
   const base::TenantId& tenant = transaction_.tenant();
-  storage::KeyRange plans = base::keys::Children(tenant, service_user);
-  plans.begin = base::keys::Child(tenant, service_user, {KeyPrefix(v1::RECORD_KIND_CARE_PLAN)});
+  const storage::KeyRange plans = ChildrenOfKind(tenant, service_user, v1::RECORD_KIND_CARE_PLAN);
   std::vector<RecordKey> keys;
   bool damaged = false;
   RETURN_IF_ERROR(transaction_.Scan(Space::kRecords, plans, base::limits::kCarePlanRowsOfServiceUser,

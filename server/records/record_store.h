@@ -29,6 +29,9 @@ absl::StatusOr<std::vector<std::optional<store::Record>>> GetRecords(const stora
                                                                      const base::TenantId& tenant,
                                                                      const std::vector<base::RecordKey>& keys);
 
+// The rows of what hangs on `parent` and is of one kind: each kind is counted and listed by itself.
+storage::KeyRange ChildrenOfKind(const base::TenantId& tenant, const base::RecordKey& parent, v1::RecordKind kind);
+
 // Care plans that hang on a service user.
 struct CarePlanCount {
   size_t live = 0;

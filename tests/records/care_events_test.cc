@@ -361,5 +361,19 @@ TEST_F(CareEventsTest, AVisitTakesOnlySoManyEvents) {
   EXPECT_EQ(Take(last + 2, 1, NoteEvent(1, ServiceUserName(1))).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
 }
 
+TEST_F(CareEventsTest, CarePlansTakeNoRoomFromEvents) {
+  const base::RecordKey service_user = KeyOf(ServiceUserName(1));
+  RunRecords(engine_, tenant_, [&](RecordStore& records) -> absl::Status {
+    for (size_t i = 2; i <= limits::kEventsOfRecord; ++i) {
+      const std::string row = base::keys::Child(tenant_, service_user, KeyOf(EventName(static_cast<int>(i))));
+      records.transaction().Put(storage::Space::kRecords, row, std::string());
+    }
+    return records.PutCarePlan(PlanRecord(1, 1)).status();
+  });
+  EXPECT_EQ(Take(1, 1, NoteEvent(1, ServiceUserName(1))).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
+  const int past = static_cast<int>(limits::kEventsOfRecord) + 1;
+  ExpectForReview(Take(past, 1, NoteEvent(1, ServiceUserName(1))), v1::REVIEW_REASON_TOO_MANY_EVENTS);
+}
+
 }  // namespace
 }  // namespace caresync::records

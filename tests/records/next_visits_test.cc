@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/limits.h"
+#include "server/base/status_macros.h"
 #include "server/feed/feed_writer.h"
 #include "tests/fakes/feeds.h"
 #include "tests/fakes/rota.h"
@@ -151,6 +152,19 @@ TEST_F(NextVisitsTest, AnAppOfTheFirstLevelGetsNoCarePlan) {
   PutPlan(PlanRecord(1, 1));
   EXPECT_THAT(NextOfKind(v1::RECORD_KIND_CARE_PLAN), ElementsAre(PlanName(1)));
   EXPECT_THAT(Next(1, 1), ElementsAre(ServiceUserName(1), CarerName(1), VisitName(1)));
+}
+
+TEST_F(NextVisitsTest, CarePlansTakeNoRoomFromTheEventsOfAnAppThatCannotKeepThem) {
+  const store::Record visit = Visit(1, 1, {{1, 9, 10}});
+  Put({visit});
+  RunRecords(engine_, tenant_, [](RecordStore& records) -> absl::Status {
+    for (size_t i = 1; i <= limits::kBatchRecords; ++i) {
+      RETURN_IF_ERROR(records.PutCarePlan(PlanRecord(static_cast<int>(i), 1)).status());
+    }
+    return absl::OkStatus();
+  });
+  PutEvent(1, VisitName(1), visit);
+  EXPECT_THAT(Next(1, 1), ElementsAre(ServiceUserName(1), CarerName(1), VisitName(1), EventName(1)));
 }
 
 TEST_F(NextVisitsTest, WhatIsNoMoreIsNotAmongThem) {
