@@ -72,9 +72,12 @@ bool NamesSender(const Incoming& incoming, const EventSender& sender) {
   return incoming.event.has_value() && base::Uuid::Parse(incoming.event->carer_id()) == sender.carer;
 }
 
-// The visit or service user that the event waits on, should it be for review; empty where it is not the sender's own.
-RecordKey WaitsOn(const Incoming& incoming, const EventSender& sender) {
+// The visit or service user that the event waits on; empty where it is not the sender's own. On a visit it also holds
+// up what is behind it. On a service user each stands by itself, so one that only a person can take waits on nothing:
+// it would be in the way of those that may go by themselves.
+RecordKey WaitsOn(const Incoming& incoming, const EventSender& sender, v1::ReviewReason reason) {
   if (!incoming.parent.has_value() || !NamesSender(incoming, sender)) return {};
+  if (incoming.parent->kind != v1::RECORD_KIND_VISIT && !MayGoByItself(reason)) return {};
   return KeyOf(*incoming.parent);
 }
 
@@ -126,7 +129,7 @@ void Keep(commit::Transaction& transaction, const EventSender& sender, const Inc
   item.set_received_time_us(base::ToStoredTime(transaction.now()));
   item.set_event_sequence(incoming.upload.sequence());
   item.set_revision(transaction.revision());
-  item.set_waits_on(WaitsOn(incoming, sender).bytes);
+  item.set_waits_on(WaitsOn(incoming, sender, reason).bytes);
   KeepForReview(transaction, item, incoming.digest);
 }
 

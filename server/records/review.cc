@@ -38,6 +38,19 @@ std::optional<ReviewName> ParseReviewName(std::string_view text) {
   return ReviewName{bytes.substr(kDigestBytes), bytes.substr(0, kDigestBytes)};
 }
 
+bool MayGoByItself(v1::ReviewReason reason) {
+  switch (reason) {
+    case v1::REVIEW_REASON_VISIT_UNKNOWN:
+    case v1::REVIEW_REASON_VISIT_CANCELLED:
+    case v1::REVIEW_REASON_CARER_NOT_ASSIGNED:
+    case v1::REVIEW_REASON_SERVICE_USER_NOT_VISIBLE:
+    case v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void KeepForReview(commit::Transaction& transaction, const store::ReviewItem& item, std::string_view digest) {
   const base::TenantId& tenant = transaction.tenant();
   transaction.Put(Space::kRecords, base::keys::ReviewItem(tenant, item.event_id(), digest), item.SerializeAsString());

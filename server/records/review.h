@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "caresync/store/stored.pb.h"
+#include "caresync/v1/device_sync.pb.h"
 #include "server/base/ids.h"
 #include "server/commit/transaction.h"
 #include "storage/store.h"
@@ -28,6 +29,10 @@ struct ReviewName {
 // The text that people's calls name an item by, and back; nullopt where it is none.
 std::string TextOf(const ReviewName& name);
 std::optional<ReviewName> ParseReviewName(std::string_view text);
+
+// Whether one that is for review for this reason may be taken without a person, when what it names has come or what it
+// follows is resolved.
+bool MayGoByItself(v1::ReviewReason reason);
 
 // Keeps `item` under (event ID, digest of its bytes). `item.waits_on` names the visit or service user that it was
 // recorded on; empty: none that it could ever be taken for by itself. Harmless to repeat.

@@ -165,19 +165,6 @@ void ScheduleLook(commit::Transaction& transaction, const RecordKey& carer, cons
       kReviewTask, payload.SerializeAsString());
 }
 
-bool MayGoByItself(v1::ReviewReason reason) {
-  switch (reason) {
-    case v1::REVIEW_REASON_VISIT_UNKNOWN:
-    case v1::REVIEW_REASON_VISIT_CANCELLED:
-    case v1::REVIEW_REASON_CARER_NOT_ASSIGNED:
-    case v1::REVIEW_REASON_SERVICE_USER_NOT_VISIBLE:
-    case v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Takes the first that waits, where it belongs, else on `target`. False where it goes on waiting, and so does what is
 // behind it.
 absl::StatusOr<bool> TakeFirst(RecordStore& records, const ReviewName& name, const std::optional<RecordKey>& target) {
@@ -185,20 +172,22 @@ absl::StatusOr<bool> TakeFirst(RecordStore& records, const ReviewName& name, con
   ASSIGN_OR_RETURN(std::optional<store::ReviewItem> item, GetReview(transaction, transaction.tenant(), name));
   if (!item.has_value()) return errors::DamagedRow("an event for review");
   if (!MayGoByItself(item->reason())) return false;
-  ASSIGN_OR_RETURN(const v1::CareEvent event, EventOf(*item));
+  // One that an older server understood, and this one does not, is a person's: it is in nobody else's way.
+  const absl::StatusOr<v1::CareEvent> event = EventOf(*item);
+  if (!event.ok()) return false;
   const std::optional<base::Uuid> carer = base::Uuid::Parse(item->carer_id());
   if (!carer.has_value()) return errors::DamagedRow("an event for review of a carer under no UUID");
-  ASSIGN_OR_RETURN(Applicability own, WhetherApplicable(transaction, transaction.tenant(), *carer, *ParentOf(event)));
+  const RecordName parent = *ParentOf(*event);
+  ASSIGN_OR_RETURN(Applicability own, WhetherApplicable(transaction, transaction.tenant(), *carer, parent));
   std::optional<Destination> destination;
-  const bool follows = item->reason() == v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW;
   if (own.reason == v1::REVIEW_REASON_UNSPECIFIED) {
-    destination = Destination{*ParentOf(event), *std::move(own.parent)};
+    destination = Destination{parent, *std::move(own.parent)};
   } else if (target.has_value()) {
     ASSIGN_OR_RETURN(destination, Find(transaction, *NameOf(*target)));
   }
   if (destination.has_value()) {
     const RecordStore::Mark mark = records.SetMark();
-    const absl::Status stored = StoreOn(records, name, event, *destination, *item);
+    const absl::Status stored = StoreOn(records, name, *event, *destination, *item);
     if (stored.ok()) {
       SetResolution(*item, v1::RESOLUTION_BY_ITSELF, "", "", transaction.now());
       CloseReview(transaction, name, *item);
@@ -208,8 +197,9 @@ absl::StatusOr<bool> TakeFirst(RecordStore& records, const ReviewName& name, con
     if (base::Reason(stored) != base::Reason(errors::EventCannotBeStored(""))) return stored;
   }
   // It leads what is behind it now, and says why it waits itself.
-  if (follows && own.reason != v1::REVIEW_REASON_UNSPECIFIED) {
-    item->set_reason(own.reason);
+  if (item->reason() == v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW) {
+    const bool is_full = own.reason == v1::REVIEW_REASON_UNSPECIFIED;
+    item->set_reason(is_full ? v1::REVIEW_REASON_TOO_MANY_EVENTS : own.reason);
     PutReview(transaction, name, *item);
   }
   return false;

@@ -79,20 +79,24 @@ absl::StatusOr<bool> Settler::Settle(const ReceiverId& receiver, const RecordKey
     }
     RETURN_IF_ERROR(SettleChildren(receiver, *children, visible));
   }
-  if (moved_how == feed::Moved::kAppeared) RETURN_IF_ERROR(LookAtWaitingOn(receiver, record));
+  // While a fan-out is under way an entry may stand that the receiver had lost the grant for, and has again: what came
+  // in between was judged by the grant.
+  if (visible && (moved_how == feed::Moved::kAppeared || has_scopes_)) {
+    RETURN_IF_ERROR(LookAtWaitingOn(receiver, record));
+  }
   settled_any_ = true;
   return true;
 }
 
 absl::Status Settler::LookAtWaitingOn(const ReceiverId& receiver, const RecordKey& record) {
-  ASSIGN_OR_RETURN(Viewer* const viewer, ViewerOf(receiver));
-  if (!viewer->carer.has_value() || !viewer->awaited.value_or(true)) return absl::OkStatus();
   if (NameOf(record).value_or(RecordName()).kind != v1::RECORD_KIND_SERVICE_USER) return absl::OkStatus();
-  if (mode_ == Mode::kTask && !viewer->awaited.has_value()) {
-    // A step writes none, and looks at thousands of records for a few carers, of whom nearly none has any.
+  ASSIGN_OR_RETURN(Viewer* const viewer, ViewerOf(receiver));
+  if (!viewer->carer.has_value()) return absl::OkStatus();
+  if (!viewer->awaited.has_value()) {
+    // Settling writes none, and looks at thousands of records for a few carers, of whom nearly none has any.
     ASSIGN_OR_RETURN(viewer->awaited, HasAnyReview(transaction(), transaction().tenant(), *viewer->carer));
-    if (!*viewer->awaited) return absl::OkStatus();
   }
+  if (!*viewer->awaited) return absl::OkStatus();
   return LookAtWaiting(transaction(), *viewer->carer, record);
 }
 

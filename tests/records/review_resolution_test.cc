@@ -10,8 +10,12 @@
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "server/base/stored.h"
 #include "server/records/care_events.h"
+#include "storage/memory_store.h"
+#include "tests/fakes/commits.h"
 #include "tests/fakes/feeds.h"
+#include "tests/records/fan_out_bench.h"
 #include "tests/records/review_items.h"
 #include "tests/records/sample_records.h"
 
@@ -129,6 +133,56 @@ TEST_F(ReviewResolutionTest, AnEventOnAServiceUserIsTakenWhenTheCarerMaySeeThem)
   EXPECT_TRUE(Sees(1, 1));
 }
 
+TEST_F(ReviewResolutionTest, OneOnAServiceUserThatAPersonMustTakeHoldsNoOtherUp) {
+  Take(1, 1, NoteEvent(1, ServiceUserName(1)));
+  Take(1, 1, NoteEvent(1, ServiceUserName(1), "under the same ID"));
+  PutAll(engine_, tenant_, {VisitRecord(1, 1, {2})});
+  Take(2, 1, NoteEvent(1, ServiceUserName(1), "And later"));
+  ASSERT_EQ(Waiting().size(), 2u);
+  PutAll(engine_, tenant_, {VisitRecord(1, 1, {1})});
+  ASSERT_EQ(Waiting().size(), 1u);
+  EXPECT_EQ(Waiting()[0].item.reason(), v1::REVIEW_REASON_EVENT_ID_REUSED);
+  EXPECT_TRUE(Sees(1, 2));
+}
+
+// While a fan-out is under way a feed may still hold what its carer may not see any more: then nothing appears in it
+// when the carer may see it again.
+TEST(ReviewResolution, AnEventOnAServiceUserIsTakenThoughTheFeedNeverLostIt) {
+  storage::MemoryStore store;
+  FanOutBench bench(store, {.moved = 2, .looked = 16, .rows = 20'000});
+  bench.Change([](RecordStore& records) -> absl::Status {
+    for (const int carer : {1, 2, 3, 4, 5}) RETURN_IF_ERROR(records.Put(CarerRecord(carer)).status());
+    RETURN_IF_ERROR(records.Put(ServiceUserRecord(1)).status());
+    RETURN_IF_ERROR(records.Put(GroupRecord(1, {1, 2, 3, 4, 5})).status());
+    return records.SetAccess(KeyOf(ServiceUserName(1)), {GroupHolderOf(1)}).status();
+  });
+  bench.RunAll();
+  bench.Change([](RecordStore& records) { return records.SetAccess(KeyOf(ServiceUserName(1)), {}).status(); });
+  ASSERT_EQ(bench.FanOuts().size(), 1u);
+  bench.Change([](RecordStore& records) -> absl::Status {
+    v1::UploadedEvent upload;
+    upload.set_sequence(1);
+    upload.set_event_id(EventName(1).id.ToString());
+    upload.set_event(NoteEvent(1, ServiceUserName(1)).SerializeAsString());
+    const base::Uuid device = *base::Uuid::Parse("aaaaaaaa-0000-4000-8000-000000000001");
+    ASSIGN_OR_RETURN(const v1::EventResult result, TakeEvent(records, {device, CarerName(1).id}, upload));
+    EXPECT_EQ(result.review_reason(), v1::REVIEW_REASON_SERVICE_USER_NOT_VISIBLE);
+    return absl::OkStatus();
+  });
+  bench.Change(
+      [](RecordStore& records) { return records.SetAccess(KeyOf(ServiceUserName(1)), {CarerFeed(1)}).status(); });
+  bench.RunAll();
+
+  for (const auto& [key, row] :
+       fakes::RowsOf(*bench.Snapshot(), storage::Space::kRecords, base::keys::AllTasks(bench.tenant()))) {
+    const absl::StatusOr<store::Task> task = base::ParseStored<store::Task>(row);
+    ASSERT_TRUE(task.ok() && task->kind() == kReviewTask);
+    bench.Change([&](RecordStore& records) { return ReviewStep(records.transaction(), task->payload()); });
+  }
+  EXPECT_TRUE(ReviewsIn(*bench.Snapshot(), bench.tenant(), false).empty());
+  EXPECT_EQ(ReviewsIn(*bench.Snapshot(), bench.tenant(), true).size(), 1u);
+}
+
 TEST_F(ReviewResolutionTest, ManyAreTakenInTheirOrderOverSeveralCommits) {
   const int count = static_cast<int>(base::limits::kFollowersPerCommit) * 2 + 5;
   for (int i = 1; i <= count; ++i) Take(i, 1, NoteEvent(1, VisitName(9), std::to_string(i)));
@@ -229,6 +283,33 @@ TEST_F(ReviewResolutionTest, AFollowerThatCannotBeTakenByItselfLeadsAndSaysWhy) 
   ASSERT_EQ(waiting.size(), 2u);
   EXPECT_EQ(waiting[0].item.reason(), v1::REVIEW_REASON_CARER_NOT_ASSIGNED);
   EXPECT_EQ(waiting[1].item.reason(), v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW);
+}
+
+TEST_F(ReviewResolutionTest, AFollowerThatFindsNoRoomLeadsAndSaysWhy) {
+  v1::CareEvent faulty = NoteEvent(1, VisitName(1));
+  faulty.clear_what();
+  Take(1, 1, faulty);
+  Take(2, 1, NoteEvent(1, VisitName(1)));
+  RunRecords(engine_, tenant_, [this](RecordStore& records) {
+    for (size_t i = 0; i < base::limits::kEventsOfRecord; ++i) {
+      const base::RecordKey event = KeyOf(EventName(3 + static_cast<int>(i)));
+      records.transaction().Put(storage::Space::kRecords, base::keys::Child(tenant_, KeyOf(VisitName(1)), event), "");
+    }
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(Rule(Waiting().at(0).name, Discard("a test")).ok());
+  EXPECT_EQ(Waiting().at(0).item.reason(), v1::REVIEW_REASON_TOO_MANY_EVENTS);
+}
+
+// As after an update that made a bound narrower.
+TEST_F(ReviewResolutionTest, OneThatIsNoLongerUnderstoodWaitsForAPersonAndIsInNobodysWay) {
+  Take(1, 1, NoteEvent(1, VisitName(9)));
+  Take(2, 1, NoteEvent(1, VisitName(9), "And later"));
+  ChangeRow(Waiting().at(1).name, [](store::ReviewItem& item) { item.set_event("no event"); });
+  ASSERT_TRUE(Rule(Waiting().at(0).name, Apply(VisitName(1))).ok());
+  EXPECT_TRUE(Stored(1).has_value());
+  ASSERT_EQ(Waiting().size(), 1u);
+  EXPECT_TRUE(Rule(Waiting().at(0).name, Discard("a test")).ok());
 }
 
 TEST_F(ReviewResolutionTest, OneUnderAUsedIdBecomesARecordOfItsOwn) {

@@ -121,8 +121,10 @@ void NaiveModel::Rule(State& state, const Ruling& ruling) const {
 void NaiveModel::TakeWaiting(State& state, const std::string& carer, const Name& parent,
                              const std::optional<Name>& target) const {
   for (const EventKey& event : state.WaitingOf(carer, parent)) {
-    // Which of two under one ID was meant, a person must say.
-    if (state.for_review.at(event).reused) return;
+    // Which of two under one ID was meant, a person must say; what is recorded on a service user stands by itself.
+    const bool holds_up = parent.first == v1::RECORD_KIND_VISIT;
+    if (state.for_review.at(event).reused && holds_up) return;
+    if (state.for_review.at(event).reused) continue;
     const bool own = MayRecord(state, carer, parent);
     if (!own && !target.has_value()) return;
     StoreWaiting(state, event, own ? parent : *target, {v1::RESOLUTION_BY_ITSELF, "", std::nullopt});
