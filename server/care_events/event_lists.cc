@@ -29,9 +29,10 @@ namespace limits = base::limits;
 using base::RecordKey;
 using storage::Space;
 
-// An event's place in its list: in the order received, and within one commit in the order recorded.
+// An event's place in its list: in the order received, and within one commit in the order recorded. By the commit, not
+// by its time: a clock that is set back must not put a later event before a page that was given.
 struct Place {
-  int64_t received_us = 0;
+  base::Revision revision = 0;
   uint64_t sequence = 0;
   RecordKey key;
   // The check takes the zero that a comparison by <=> is rewritten with for a null pointer.
@@ -39,23 +40,17 @@ struct Place {
 };
 
 std::string Encode(const Place& place) {
-  return storage::TupleWriter()
-      .Uint64(static_cast<uint64_t>(place.received_us))
-      .Uint64(place.sequence)
-      .String(place.key.bytes)
-      .Take();
+  return storage::TupleWriter().Uint64(place.revision).Uint64(place.sequence).String(place.key.bytes).Take();
 }
 
 absl::StatusOr<Place> DecodePlace(const std::string& bytes) {
   Place place;
   if (bytes.empty()) return place;
   storage::TupleReader reader(bytes);
-  uint64_t received = 0;
-  if (!reader.Uint64(&received) || !reader.Uint64(&place.sequence) || !reader.String(&place.key.bytes) ||
+  if (!reader.Uint64(&place.revision) || !reader.Uint64(&place.sequence) || !reader.String(&place.key.bytes) ||
       !reader.AtEnd()) {
     return errors::PageTokenNotValid();
   }
-  place.received_us = static_cast<int64_t>(received);
   return place;
 }
 
@@ -130,7 +125,8 @@ absl::StatusOr<v1::ListCareEventsResponse> ListCareEvents(const storage::Reader&
   for (const RecordKey& key : keys) {
     ASSIGN_OR_RETURN(const store::Record record, ReadEvent(reader, tenant, key));
     ASSIGN_OR_RETURN(const bool wanted, IsOfCarer(record, carer));
-    Place place{record.created_time_us(), record.event_sequence(), key};
+    // An event's bytes never change: its version is the revision that took it.
+    Place place{record.version(), record.event_sequence(), key};
     if (wanted && (token.empty() || place > after)) places.push_back(std::move(place));
   }
   std::sort(places.begin(), places.end());

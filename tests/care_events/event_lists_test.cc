@@ -83,6 +83,20 @@ TEST_F(EventListsTest, AVisitsEventsComeInTheOrderReceivedPageByPage) {
   EXPECT_EQ(OnVisit(1, 0, "", CarerName(2).id.ToString())->events_size(), 3);
 }
 
+TEST_F(EventListsTest, WhatIsTakenBetweenTwoPagesComesThoughTheClockWasSetBack) {
+  Take(1, 1, NoteEvent(1, VisitName(1)));
+  Take(2, 1, NoteEvent(1, VisitName(1)));
+  const auto first = OnVisit(1, 1);
+  ASSERT_TRUE(first.ok()) << first.status();
+  engine_.clock().SetNow(engine_.clock().Now() - absl::Hours(1));
+  Take(3, 1, NoteEvent(1, VisitName(1)));
+  const auto rest = OnVisit(1, 5, first->next_page_token());
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  ASSERT_EQ(rest->events_size(), 2);
+  EXPECT_EQ(rest->events(0).event_id(), EventName(2).id.ToString());
+  EXPECT_EQ(rest->events(1).event_id(), EventName(3).id.ToString());
+}
+
 TEST_F(EventListsTest, WrongQuestionsAreNamed) {
   v1::ListCareEventsRequest none;
   EXPECT_EQ(base::Reason(ListCareEvents(*engine_.Snapshot(), tenant_, none).status()), "INVALID_FIELD");
