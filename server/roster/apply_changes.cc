@@ -91,6 +91,13 @@ v1::ChangeResult Rejected(const absl::Status& status) {
   return result;
 }
 
+// Whether the change takes a visit that is stored off all devices. It waits for nothing that it refers to: nobody is to
+// see it, and who has it now must not keep it for the sake of somebody who has not come.
+bool TakesAway(const v1::RosterChange& change, const std::optional<store::Record>& stored) {
+  if (!stored.has_value() || !change.has_visit()) return false;
+  return change.visit().cancelled() || !change.visit().published();
+}
+
 // Stores `record`, which a change asks for.
 absl::StatusOr<PutOutcome> StoreRecord(RecordStore& records, store::Record record, const base::Uuid& id) {
   const v1::RecordKind kind = record.kind();
@@ -124,14 +131,15 @@ absl::StatusOr<v1::ChangeResult> ApplyValid(RecordStore& records, const v1::Rost
   ASSIGN_OR_RETURN(const Resolved resolved, Resolve(transaction, change));
   // Of a group those who are known are taken at once: somebody who left it must not stay in it for the sake of a
   // newcomer.
-  const bool goes_ahead = resolved.missing.empty() || kind == v1::RECORD_KIND_EMPLOYEE_GROUP;
+  const bool waits = !resolved.missing.empty() && !TakesAway(change, stored);
+  const bool goes_ahead = !waits || kind == v1::RECORD_KIND_EMPLOYEE_GROUP;
   store::Record record = BuildRecord(WithoutMembers(change, resolved.missing), id, resolved.ids);
   if (record.payload().size() > limits::kRecordBytes) return errors::RecordTooLarge(record.payload().size());
   // A version that is not given must not make room for an older one.
   const uint64_t latest = std::max(stored.has_value() ? stored->origin().source_version() : 0,
                                    waiting.has_value() ? waiting->change().source_version() : 0);
   bool dropped = false;
-  if (resolved.missing.empty()) {
+  if (!waits) {
     ASSIGN_OR_RETURN(dropped, DropWaiting(transaction, key));
   } else {
     v1::RosterChange kept = change;
