@@ -91,11 +91,13 @@ v1::ChangeResult Rejected(const absl::Status& status) {
   return result;
 }
 
-// Whether the change takes a visit that is stored off all devices. It waits for nothing that it refers to: nobody is to
-// see it, and who has it now must not keep it for the sake of somebody who has not come.
+// Whether the change takes what a stored record shows off the devices: a visit cancelled or withdrawn, a group
+// dissolved, a carer who left. It waits for nothing that it refers to: nobody is to see that, and who sees what it
+// takes away must not keep it for the sake of a record that has not come.
 bool TakesAway(const v1::RosterChange& change, const std::optional<store::Record>& stored) {
-  if (!stored.has_value() || !change.has_visit()) return false;
-  return change.visit().cancelled() || !change.visit().published();
+  if (!stored.has_value()) return false;
+  const bool hides_visit = change.has_visit() && (change.visit().cancelled() || !change.visit().published());
+  return hides_visit || change.employee_group().dissolved() || change.carer().left();
 }
 
 // Stores `record`, which a change asks for.
@@ -133,7 +135,7 @@ absl::StatusOr<v1::ChangeResult> ApplyValid(RecordStore& records, const v1::Rost
   // newcomer.
   const bool waits = !resolved.missing.empty() && !TakesAway(change, stored);
   const bool goes_ahead = !waits || kind == v1::RECORD_KIND_EMPLOYEE_GROUP;
-  store::Record record = BuildRecord(WithoutMembers(change, resolved.missing), id, resolved.ids);
+  store::Record record = BuildRecord(waits ? WithoutMembers(change, resolved.missing) : change, id, resolved.ids);
   if (record.payload().size() > limits::kRecordBytes) return errors::RecordTooLarge(record.payload().size());
   // A version that is not given must not make room for an older one.
   const uint64_t latest = std::max(stored.has_value() ? stored->origin().source_version() : 0,

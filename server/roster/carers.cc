@@ -89,7 +89,8 @@ absl::Status NameBranches(const storage::Reader& reader, const base::TenantId& t
     if (is_new) {
       ASSIGN_OR_RETURN(const std::optional<store::Record> record,
                        records::GetRecord(reader, tenant, records::KeyOf({v1::RECORD_KIND_BRANCH, *id})));
-      if (!record.has_value()) return errors::DamagedRow("a carer's branch");
+      // Of a carer who left, the branch may never have come.
+      if (!record.has_value()) continue;
       ASSIGN_OR_RETURN(const v1::Branch branch, base::ParseStored<v1::Branch>(record->payload()));
       name->second = branch.name();
     }

@@ -169,35 +169,6 @@ TEST_F(WaitingTest, AChangeThatMissesNothingDropsTheOneThatWaits) {
   EXPECT_EQ(NotesOf("v1"), "latest");
 }
 
-// Requirement: S12
-TEST_F(WaitingTest, AVisitIsTakenAwayThoughItsNewCarerIsNotKnown) {
-  Apply({CarerChange("c1"), ServiceUserChange("u1")});
-  const auto c1_sees = [this](const std::string& visit) {
-    const base::ReceiverId feed = records::CarerReceiver(Named(v1::RECORD_KIND_CARER, "c1").id);
-    return fakes::SeenBy(*engine_.Snapshot(), tenant_, feed).contains(Named(v1::RECORD_KIND_VISIT, visit));
-  };
-  for (const bool cancels : {true, false}) {
-    SCOPED_TRACE(cancels ? "cancelled" : "withdrawn");
-    const std::string id = cancels ? "v1" : "v2";
-    Apply({VisitChange(id, "u1", {"c1"})});
-    ASSERT_TRUE(c1_sees(id));
-    v1::RosterChange change = VisitChange(id, "u1", {"c2"});
-    EXPECT_EQ(ApplyOne(change), v1::CHANGE_OUTCOME_WAITING);
-    cancels ? change.mutable_visit()->set_cancelled(true) : change.mutable_visit()->set_published(false);
-    const v1::ChangeResult result = Apply({change}).at(0);
-    EXPECT_EQ(result.outcome(), v1::CHANGE_OUTCOME_UPDATED);
-    EXPECT_EQ(result.missing_size(), 0);
-    EXPECT_FALSE(c1_sees(id));
-    EXPECT_EQ(WaitingCount(), 0u);
-    EXPECT_EQ(ApplyOne(change), v1::CHANGE_OUTCOME_UNCHANGED);
-  }
-  // To show it again, its carer must be known.
-  EXPECT_EQ(ApplyOne(VisitChange("v1", "u1", {"c2"})), v1::CHANGE_OUTCOME_WAITING);
-  Apply({CarerChange("c2")});
-  const base::ReceiverId of_c2 = records::CarerReceiver(Named(v1::RECORD_KIND_CARER, "c2").id);
-  EXPECT_TRUE(fakes::SeenBy(*engine_.Snapshot(), tenant_, of_c2).contains(Named(v1::RECORD_KIND_VISIT, "v1")));
-}
-
 TEST_F(WaitingTest, GoingBackToWhatIsStoredDropsWhatWaits) {
   const v1::RosterChange first = VisitChange("v1", "u1", {"c1"});
   Apply({CarerChange("c1"), ServiceUserChange("u1"), first});
