@@ -76,6 +76,10 @@ class RecordStore {
   // that is as it was. Errors as for Put.
   absl::Status JudgeVisit(const base::RecordKey& visit, const store::WindowEdges& edges);
 
+  // COMMIT_TOO_LARGE where the rows of the transaction as a whole pass the bound. For whoever writes rows of its own
+  // beside the records'.
+  absl::Status CheckRows() const;
+
   // A point to come back to, of the transaction and of what is counted here.
   struct Mark {
     size_t transaction;
@@ -101,7 +105,6 @@ class RecordStore {
   absl::Status Settle(const Work& work);
   // At once where the commit has room for all of it, else by a task. `ends`: it takes records away from somebody.
   absl::Status SettleOrSchedule(const store::FanOut& fan_out, bool ends);
-  absl::Status CheckRows() const;
 
   commit::Transaction& transaction_;
   Settler settler_;

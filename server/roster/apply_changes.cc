@@ -149,6 +149,8 @@ absl::StatusOr<v1::ChangeResult> ApplyValid(RecordStore& records, const v1::Rost
     RETURN_IF_ERROR(KeepWaiting(transaction, kept, key, resolved.missing_keys));
     AddMissing(resolved.missing, result);
   }
+  // A group may wait for thousands, though its record is as it was.
+  RETURN_IF_ERROR(records.CheckRows());
   if (!goes_ahead) {
     result.set_outcome(v1::CHANGE_OUTCOME_WAITING);
     return result;

@@ -427,6 +427,28 @@ TEST_F(WaitingTest, AGroupThatIsReplacedNoLongerAwaitsWhomItNoLongerNames) {
   EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_CARER, "c2"));
 }
 
+// The bound of a commit is the message's; who passes it is refused by name, and the others stand.
+TEST_F(WaitingTest, AGroupThatAwaitsMoreThanTheCommitHoldsIsRefusedAloneAndTakenInAMessageOfItsOwn) {
+  constexpr int kGroups = 6;
+  constexpr int kMembers = 9'900;
+  static_assert(kGroups * kMembers > base::limits::kCommitRows && (kGroups - 1) * kMembers < base::limits::kCommitRows);
+  std::vector<std::string> unknown;
+  for (int i = 0; i < kMembers; ++i) unknown.push_back("c" + std::to_string(i));
+  std::vector<v1::RosterChange> groups;
+  for (int i = 0; i < kGroups; ++i) {
+    Apply({GroupChange("g" + std::to_string(i), {})});
+    groups.push_back(GroupChange("g" + std::to_string(i), unknown));
+  }
+  const std::vector<v1::ChangeResult> results = Apply(groups);
+  EXPECT_EQ(results.front().outcome(), v1::CHANGE_OUTCOME_UNCHANGED);
+  EXPECT_EQ(results.front().missing_size(), kMembers);
+  EXPECT_EQ(results.back().outcome(), v1::CHANGE_OUTCOME_REJECTED);
+  EXPECT_EQ(results.back().error().reason(), base::Reason(base::errors::CommitTooLarge()));
+  EXPECT_EQ(WaitingCount(), static_cast<uint64_t>(kGroups - 1));
+  EXPECT_EQ(ApplyOne(groups.back()), v1::CHANGE_OUTCOME_UNCHANGED);
+  EXPECT_EQ(WaitingCount(), static_cast<uint64_t>(kGroups));
+}
+
 TEST_F(WaitingTest, ManyLargeGroupsThatAwaitOneCarerAreReleasedInSeveralSteps) {
   constexpr int kGroups = 20;
   constexpr int kMembers = 1'000;
