@@ -131,7 +131,12 @@ void SetResolution(store::ReviewItem& item, v1::Resolution resolution, const std
 // Whether a person said this of it before.
 bool IsSaidAlready(const store::ReviewItem& item, const Ruling& ruling) {
   if (item.resolution() != ruling.resolution || item.resolution_note() != ruling.note) return false;
-  return !ruling.target.has_value() || item.stored_on() == KeyOf(*ruling.target).bytes;
+  if (ruling.target.has_value()) return item.stored_on() == KeyOf(*ruling.target).bytes;
+  // Its visit's service user may be another one by now.
+  if (ruling.resolution != v1::RESOLUTION_APPLIED) return true;
+  v1::CareEvent event;
+  const std::optional<RecordName> own = event.ParseFromString(item.event()) ? ParentOf(event) : std::nullopt;
+  return own.has_value() && item.stored_on() == KeyOf(*own).bytes;
 }
 
 std::optional<RecordKey> CarerOf(const store::ReviewItem& item) {
@@ -152,17 +157,20 @@ absl::StatusOr<bool> LeadsOthers(const commit::Transaction& transaction, const R
   return !first.empty() && first.front() == name;
 }
 
+// Due since ever: a clock that is set back must not put it off.
+constexpr absl::Time kLookDue = absl::UnixEpoch();
+
+std::string LookId(const RecordKey& carer, const RecordKey& parent) {
+  return absl::StrCat("review/", absl::BytesToHexString(carer.bytes), "/", absl::BytesToHexString(parent.bytes));
+}
+
 void ScheduleLook(commit::Transaction& transaction, const RecordKey& carer, const RecordKey& parent,
                   const std::optional<RecordKey>& target) {
   store::ReviewFollowers payload;
   payload.set_carer(carer.bytes);
   payload.set_parent(parent.bytes);
   if (target.has_value()) payload.set_target(target->bytes);
-  // Due since ever: a clock that is set back must not put it off.
-  commit::ScheduleTask(
-      transaction, base::FromStoredTime(0),
-      absl::StrCat("review/", absl::BytesToHexString(carer.bytes), "/", absl::BytesToHexString(parent.bytes)),
-      kReviewTask, payload.SerializeAsString());
+  commit::ScheduleTask(transaction, kLookDue, LookId(carer, parent), kReviewTask, payload.SerializeAsString());
 }
 
 // Takes the first that waits, where it belongs, else on `target`. False where it goes on waiting, and so does what is
@@ -261,7 +269,11 @@ absl::StatusOr<size_t> TakeWaiting(RecordStore& records, const RecordKey& carer,
 
 absl::Status LookAtWaiting(commit::Transaction& transaction, const RecordKey& carer, const RecordKey& parent) {
   ASSIGN_OR_RETURN(const bool waits, HasReview(transaction, transaction.tenant(), carer, parent));
-  if (waits) ScheduleLook(transaction, carer, parent, std::nullopt);
+  if (!waits) return absl::OkStatus();
+  // A look that is to come already may know where a person put what they followed.
+  const std::string row = base::keys::Task(transaction.tenant(), base::ToStoredTime(kLookDue), LookId(carer, parent));
+  ASSIGN_OR_RETURN(const std::optional<std::string> scheduled, transaction.Get(Space::kRecords, row));
+  if (!scheduled.has_value()) ScheduleLook(transaction, carer, parent, std::nullopt);
   return absl::OkStatus();
 }
 

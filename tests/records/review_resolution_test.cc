@@ -215,6 +215,19 @@ TEST_F(ReviewResolutionTest, APersonAppliesAnEventToAnotherVisitAndItsFollowersG
   EXPECT_EQ(resolved->item.event(), NoteEvent(1, VisitName(9)).SerializeAsString());
 }
 
+TEST_F(ReviewResolutionTest, ManyFollowersGoAlongWhateverBecomesOfTheirVisitMeanwhile) {
+  const int count = static_cast<int>(base::limits::kFollowersPerCommit) + 10;
+  for (int i = 1; i <= count; ++i) Take(i, 1, NoteEvent(1, VisitName(9), std::to_string(i)));
+  const ReviewName first = Waiting().at(0).name;
+  RunRecords(engine_, tenant_, [&](RecordStore& records) -> absl::Status {
+    RETURN_IF_ERROR(Resolve(records, first, Apply(VisitName(1))).status());
+    RETURN_IF_ERROR(records.Put(VisitRecord(9, 1, {1})).status());
+    return records.Put(VisitRecord(9, 1, {2})).status();
+  });
+  EXPECT_TRUE(Waiting().empty());
+  EXPECT_EQ(Stored(count)->visit_id(), VisitName(1).id.ToString());
+}
+
 TEST_F(ReviewResolutionTest, AWordOnALaterEventMovesNoneThatWaitsBeforeIt) {
   Take(1, 1, NoteEvent(1, VisitName(9)));
   Take(2, 1, NoteEvent(1, VisitName(9), "And later"));
@@ -333,6 +346,20 @@ TEST_F(ReviewResolutionTest, TheSameWordAgainIsHarmlessAndAnotherIsRefused) {
   EXPECT_EQ(engine_.Head(tenant_), head);
   EXPECT_EQ(base::Reason(Rule(name, Discard("another")).status()), "EVENT_RESOLVED");
   EXPECT_EQ(base::Reason(Rule(name, Apply(VisitName(1))).status()), "EVENT_RESOLVED");
+}
+
+TEST_F(ReviewResolutionTest, ItsOwnVisitIsAnotherWordThanTheVisitThatItWasAppliedTo) {
+  PutAll(engine_, tenant_, {VisitRecord(1, 1, {2}), VisitRecord(2, 1, {1})});
+  Take(1, 1, NoteEvent(1, VisitName(1)));
+  const ReviewName elsewhere = OnlyOne();
+  ASSERT_TRUE(Rule(elsewhere, Apply(VisitName(2))).ok());
+  EXPECT_EQ(base::Reason(Rule(elsewhere, Apply()).status()), "EVENT_RESOLVED");
+  EXPECT_TRUE(Rule(elsewhere, Apply(VisitName(2))).ok());
+  Take(2, 1, NoteEvent(1, VisitName(1)));
+  const ReviewName own = OnlyOne();
+  ASSERT_TRUE(Rule(own, Apply()).ok());
+  EXPECT_TRUE(Rule(own, Apply()).ok());
+  EXPECT_TRUE(Rule(own, Apply(VisitName(1))).ok());
 }
 
 TEST_F(ReviewResolutionTest, WhatCannotBeDoneIsRefusedByName) {

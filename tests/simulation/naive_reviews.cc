@@ -24,6 +24,13 @@ Name DestinationOf(const State& state, const Name& own, const Ruling& ruling) {
   return unplanned ? ServiceUserOf(state, own) : own;
 }
 
+// The visit that the event names; no visit where it names none.
+Name VisitIn(const EventKey& event) {
+  v1::CareEvent parsed;
+  parsed.ParseFromString(event.second);
+  return {v1::RECORD_KIND_VISIT, parsed.visit_id()};
+}
+
 // What a carer wrote stays as it is, but for what it hangs on.
 std::string PayloadOn(const Name& on, const KeptEvent& kept, const std::string& bytes) {
   if (on == kept.parent) return bytes;
@@ -86,8 +93,10 @@ std::string NaiveModel::WhyNot(const State& state, const Ruling& ruling) {
   if (const auto settled = state.settled.find(ruling.event); settled != state.settled.end()) {
     // What took effect as it came never was for review.
     if (settled->second.resolution == v1::RESOLUTION_UNSPECIFIED) return "REVIEW_UNKNOWN";
+    const bool own_visit = ruling.resolution == v1::RESOLUTION_APPLIED && !ruling.target.has_value();
+    const std::optional<Name> named = own_visit ? VisitIn(ruling.event) : ruling.target;
     const bool said = settled->second.resolution == ruling.resolution && settled->second.note == ruling.note &&
-                      (!ruling.target.has_value() || settled->second.stored_on == ruling.target);
+                      (!named.has_value() || settled->second.stored_on == named);
     return said ? "" : "EVENT_RESOLVED";
   }
   const auto kept = state.for_review.find(ruling.event);
@@ -115,6 +124,8 @@ void NaiveModel::Rule(State& state, const Ruling& ruling) const {
     StoreWaiting(state, ruling.event, destination, {ruling.resolution, ruling.note, std::nullopt});
     if (leads) goes_along = destination;
   }
+  // One that waited for a person alone, and held nothing up, is no occasion to look at others.
+  if (kept.reused && kept.parent.first != v1::RECORD_KIND_VISIT) return;
   TakeWaiting(state, kept.carer, kept.parent, goes_along);
 }
 
