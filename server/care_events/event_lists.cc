@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "observability/log.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
@@ -93,11 +94,16 @@ absl::StatusOr<std::vector<RecordKey>> EventKeys(const storage::Reader& reader, 
   return keys;
 }
 
-absl::StatusOr<store::Record> ReadEvent(const storage::Reader& reader, const base::TenantId& tenant,
-                                        const RecordKey& key) {
+// nullopt where its row is damaged away: it cannot be shown any more, and the others can.
+absl::StatusOr<std::optional<store::Record>> ReadEvent(const storage::Reader& reader, const base::TenantId& tenant,
+                                                       const RecordKey& key) {
   ASSIGN_OR_RETURN(std::optional<store::Record> record, records::GetRecord(reader, tenant, key));
-  if (!record.has_value()) return errors::DamagedRow("a care event that is listed and not there");
-  return *std::move(record);
+  const std::optional<records::RecordName> name = records::NameOf(key);
+  if (!record.has_value()) {
+    observability::Log(observability::Level::kError, "care_event_gone",
+                       {{"tenant", tenant.text()}, {"event", name.has_value() ? name->id.ToString() : std::string()}});
+  }
+  return record;
 }
 
 absl::StatusOr<bool> IsOfCarer(const store::Record& record, const std::string& carer) {
@@ -123,10 +129,11 @@ absl::StatusOr<v1::ListCareEventsResponse> ListCareEvents(const storage::Reader&
   // Only the places are kept: the events of one visit may come to hundreds of megabytes.
   std::vector<Place> places;
   for (const RecordKey& key : keys) {
-    ASSIGN_OR_RETURN(const store::Record record, ReadEvent(reader, tenant, key));
-    ASSIGN_OR_RETURN(const bool wanted, IsOfCarer(record, carer));
+    ASSIGN_OR_RETURN(const std::optional<store::Record> record, ReadEvent(reader, tenant, key));
+    if (!record.has_value()) continue;
+    ASSIGN_OR_RETURN(const bool wanted, IsOfCarer(*record, carer));
     // An event's bytes never change: its version is the revision that took it.
-    Place place{record.version(), record.event_sequence(), key};
+    Place place{record->version(), record->event_sequence(), key};
     if (wanted && (token.empty() || place > after)) places.push_back(std::move(place));
   }
   std::sort(places.begin(), places.end());
@@ -140,7 +147,9 @@ absl::StatusOr<v1::ListCareEventsResponse> ListCareEvents(const storage::Reader&
       response.set_next_page_token(base::EncodePageToken(query, Encode(*last)));
       break;
     }
-    ASSIGN_OR_RETURN(store::Record record, ReadEvent(reader, tenant, place.key));
+    ASSIGN_OR_RETURN(std::optional<store::Record> found, ReadEvent(reader, tenant, place.key));
+    if (!found.has_value()) return errors::DamagedRow("a care event that was there a moment ago");
+    store::Record record = *std::move(found);
     v1::RecordedEvent& event = *response.add_events();
     event.set_event_id(record.record_id());
     event.set_device_uuid(record.device_uuid());

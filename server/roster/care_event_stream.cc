@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "observability/log.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
@@ -55,6 +56,14 @@ std::string SealToken(const base::TenantId& tenant, const std::string& source, c
   return sealer.Seal(kTokenPurpose, tenant.text(), token.SerializeAsString());
 }
 
+// An event whose row is damaged away cannot be given any more; whatever is behind it can.
+void LogGone(const base::TenantId& tenant, const std::string& source, const RecordKey& event) {
+  const std::optional<records::RecordName> name = records::NameOf(event);
+  observability::Log(
+      observability::Level::kError, "care_event_gone",
+      {{"tenant", tenant.text()}, {"source", source}, {"event", name.has_value() ? name->id.ToString() : ""}});
+}
+
 // The ID that `source` itself gave the record; empty where it gave none.
 std::string ExternalIdIn(const std::string& source, const std::optional<store::Record>& record) {
   return record.has_value() && record->origin().source() == source ? record->origin().external_id() : "";
@@ -69,7 +78,6 @@ absl::StatusOr<v1::CareEventDelivery> Deliver(const storage::Reader& reader, con
   ASSIGN_OR_RETURN(
       const std::vector<std::optional<store::Record>> of,
       records::GetRecords(reader, tenant, {records::KeyOf(*parent), records::KeyOf({v1::RECORD_KIND_CARER, *carer})}));
-  if (!of[0].has_value()) return errors::DamagedRow("a care event without its visit or service user");
   v1::CareEventDelivery delivery;
   delivery.set_event_id(record.record_id());
   delivery.set_event(record.payload());
@@ -99,9 +107,12 @@ absl::StatusOr<v1::StreamCareEventsResponse> ReadCareEvents(const storage::Reade
   ASSIGN_OR_RETURN(const std::vector<std::optional<store::Record>> events, records::GetRecords(reader, tenant, keys));
 
   v1::StreamCareEventsResponse response;
-  for (const std::optional<store::Record>& event : events) {
-    if (!event.has_value()) return errors::DamagedRow("a care event that a feed holds and that is not there");
-    ASSIGN_OR_RETURN(*response.add_events(), Deliver(reader, tenant, source, *event));
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (!events[i].has_value()) {
+      LogGone(tenant, source, keys[i]);
+      continue;
+    }
+    ASSIGN_OR_RETURN(*response.add_events(), Deliver(reader, tenant, source, *events[i]));
   }
   response.set_resume_token(SealToken(tenant, source, head, batch.end, sealer));
   response.set_caught_up(batch.nothing_left);

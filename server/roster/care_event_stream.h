@@ -16,7 +16,7 @@ namespace caresync::roster {
 
 // Reads the next message of `source`'s events after `resume_token` (empty: from the beginning), all from one snapshot.
 // A token of a store that this one does not know, or behind what is still remembered, reads from the beginning and says
-// `restarted`.
+// `restarted`. An event whose row is damaged away is logged and left out.
 //
 // Errors: TOKEN_NOT_VALID for a token that was not made here for this tenant and source; those of reading.
 absl::StatusOr<v1::StreamCareEventsResponse> ReadCareEvents(const storage::Reader& reader, const base::TenantId& tenant,

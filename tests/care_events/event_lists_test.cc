@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "server/base/errors.h"
+#include "server/base/keys.h"
 #include "server/base/status_macros.h"
 #include "server/care_events/resolving.h"
 #include "server/records/care_events.h"
+#include "tests/fakes/commits.h"
 #include "tests/records/sample_records.h"
 
 namespace caresync::care_events {
@@ -95,6 +97,17 @@ TEST_F(EventListsTest, WhatIsTakenBetweenTwoPagesComesThoughTheClockWasSetBack) 
   ASSERT_EQ(rest->events_size(), 2);
   EXPECT_EQ(rest->events(0).event_id(), EventName(2).id.ToString());
   EXPECT_EQ(rest->events(1).event_id(), EventName(3).id.ToString());
+}
+
+TEST_F(EventListsTest, AnEventWhoseRowIsGoneKeepsNoOtherFromTheList) {
+  Take(1, 1, NoteEvent(1, VisitName(1)));
+  Take(2, 1, NoteEvent(1, VisitName(1)));
+  const base::RecordKey gone = records::KeyOf(EventName(1));
+  fakes::CommitAndWait(engine_.memory(), fakes::DeleteOf(storage::Space::kRecords, base::keys::Record(tenant_, gone)));
+  const auto listed = OnVisit(1, 0);
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->events_size(), 1);
+  EXPECT_EQ(listed->events(0).event_id(), EventName(2).id.ToString());
 }
 
 TEST_F(EventListsTest, WrongQuestionsAreNamed) {

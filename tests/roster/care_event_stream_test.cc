@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/base/errors.h"
+#include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/sha256.h"
 #include "server/base/status_macros.h"
@@ -16,6 +17,7 @@
 #include "server/records/record_store.h"
 #include "server/records/review_resolution.h"
 #include "server/roster/matching.h"
+#include "tests/fakes/commits.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 
@@ -184,6 +186,18 @@ TEST_F(CareEventStreamTest, AnEventThatIsForReviewIsNotDelivered) {
   const std::string accepted = Record();
   engine_.ApplyChanges(tenant_, "planner", {cancelled});
   EXPECT_EQ(IdsOf(Read("")), std::vector<std::string>{accepted});
+}
+
+TEST_F(CareEventStreamTest, AnEventWhoseRowIsGoneHoldsNothingUp) {
+  const std::string gone = Record();
+  const std::string behind = Record();
+  const base::RecordKey key = records::KeyOf({v1::RECORD_KIND_CARE_EVENT, *base::Uuid::Parse(gone)});
+  fakes::CommitAndWait(engine_.memory(), fakes::DeleteOf(storage::Space::kRecords, base::keys::Record(tenant_, key)));
+  const absl::StatusOr<v1::StreamCareEventsResponse> response =
+      ReadCareEvents(*engine_.Snapshot(), tenant_, "planner", "", sealer_);
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(IdsOf(*response), std::vector<std::string>{behind});
+  EXPECT_TRUE(response->caught_up());
 }
 
 // A phone may send an event in the name of a carer who never came, and a person may apply it: whatever is behind it is
