@@ -204,9 +204,9 @@ absl::StatusOr<bool> TakeFirst(RecordStore& records, const ReviewName& name, con
     records.RollBackTo(mark);
     if (base::Reason(stored) != base::Reason(errors::EventCannotBeStored(""))) return stored;
   }
-  // It leads what is behind it now, and says why it waits itself.
-  if (item->reason() == v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW) {
-    const bool is_full = own.reason == v1::REVIEW_REASON_UNSPECIFIED;
+  // Where it followed another it leads what is behind it now, and says why it waits itself.
+  const bool is_full = own.reason == v1::REVIEW_REASON_UNSPECIFIED;
+  if (is_full || item->reason() == v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW) {
     item->set_reason(is_full ? v1::REVIEW_REASON_TOO_MANY_EVENTS : own.reason);
     PutReview(transaction, name, *item);
   }

@@ -47,6 +47,17 @@ class ReviewResolutionTest : public testing::Test {
     return result;
   }
 
+  // As many rows of events as may hang on the record: nothing reads the events themselves.
+  void Fill(const RecordName& parent) {
+    RunRecords(engine_, tenant_, [&](RecordStore& records) {
+      for (size_t i = 0; i < base::limits::kEventsOfRecord; ++i) {
+        const base::RecordKey event = KeyOf(EventName(1'000 + static_cast<int>(i)));
+        records.transaction().Put(storage::Space::kRecords, base::keys::Child(tenant_, KeyOf(parent), event), "");
+      }
+      return absl::OkStatus();
+    });
+  }
+
   absl::StatusOr<Resolved> Rule(const ReviewName& name, const Ruling& ruling) {
     absl::StatusOr<Resolved> resolved;
     const auto committed = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
@@ -303,15 +314,17 @@ TEST_F(ReviewResolutionTest, AFollowerThatFindsNoRoomLeadsAndSaysWhy) {
   faulty.clear_what();
   Take(1, 1, faulty);
   Take(2, 1, NoteEvent(1, VisitName(1)));
-  RunRecords(engine_, tenant_, [this](RecordStore& records) {
-    for (size_t i = 0; i < base::limits::kEventsOfRecord; ++i) {
-      const base::RecordKey event = KeyOf(EventName(3 + static_cast<int>(i)));
-      records.transaction().Put(storage::Space::kRecords, base::keys::Child(tenant_, KeyOf(VisitName(1)), event), "");
-    }
-    return absl::OkStatus();
-  });
+  Fill(VisitName(1));
   ASSERT_TRUE(Rule(Waiting().at(0).name, Discard("a test")).ok());
   EXPECT_EQ(Waiting().at(0).item.reason(), v1::REVIEW_REASON_TOO_MANY_EVENTS);
+}
+
+TEST_F(ReviewResolutionTest, OneThatWouldGoByItselfAndFindsNoRoomSaysSo) {
+  Take(1, 1, NoteEvent(1, VisitName(9)));
+  Fill(VisitName(9));
+  PutAll(engine_, tenant_, {VisitRecord(9, 1, {1})});
+  ASSERT_EQ(Waiting().size(), 1u);
+  EXPECT_EQ(Waiting()[0].item.reason(), v1::REVIEW_REASON_TOO_MANY_EVENTS);
 }
 
 // As after an update that made a bound narrower.
