@@ -38,11 +38,18 @@ spdlog::logger& Logger() {
   return logger;
 }
 
+// Whatever is not ASCII is written byte by byte: a value may be no UTF-8, be cut within a character, or hold one that
+// ends a line or turns its direction round (U+0085, U+2028, U+202E). A log has IDs and names of errors; it loses
+// little.
+bool IsWrittenAsNumber(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return !absl::ascii_isascii(byte) || absl::ascii_iscntrl(byte);
+}
+
 bool NeedsQuotes(std::string_view value) {
   if (value.empty()) return true;
   for (char c : value) {
-    if (c == ' ' || c == '"' || c == '\\' || c == '=' || absl::ascii_iscntrl(static_cast<unsigned char>(c)))
-      return true;
+    if (c == ' ' || c == '"' || c == '\\' || c == '=' || IsWrittenAsNumber(c)) return true;
   }
   return false;
 }
@@ -55,7 +62,7 @@ void AppendEscaped(std::string& line, char c) {
     line.push_back(c);
   } else if (c == '\n') {
     line.append("\\n");
-  } else if (absl::ascii_iscntrl(byte)) {
+  } else if (IsWrittenAsNumber(c)) {
     line.append("\\x");
     line.push_back(kHex[byte >> 4]);
     line.push_back(kHex[byte & 0xF]);

@@ -1,7 +1,8 @@
 // Structured logs: one line an event, `time level event key=value ...` on standard error. No personal data, ever: IDs
 // only.
 //
-// Thread-safe. Values with spaces, quotes or control characters are quoted and escaped.
+// Thread-safe. Values with spaces, quotes, control characters or anything that is not ASCII are quoted and escaped: a
+// line is one line of ASCII, whatever a caller sent. A value is cut at 1,000 bytes.
 #ifndef CARESYNC_OBSERVABILITY_LOG_H_
 #define CARESYNC_OBSERVABILITY_LOG_H_
 

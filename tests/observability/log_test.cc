@@ -26,6 +26,14 @@ TEST(Log, ValuesThatCouldPassForSomethingElseAreQuotedAndEscaped) {
                                             "\n"));
 }
 
+TEST(Log, WhatIsNotAsciiIsWrittenAsBytes) {
+  CaptureStderr();
+  // A broken character, one that ends a line for some readers (U+0085, U+2028), and a sound one.
+  Log(Level::kInfo, "e", {{"a", "\xC3"}, {"b", "\xC2\x85"}, {"c", "\xE2\x80\xA8"}, {"d", "\xC3\xA9"}});
+  EXPECT_THAT(GetCapturedStderr(), EndsWith(R"( e a="\xc3" b="\xc2\x85" c="\xe2\x80\xa8" d="\xc3\xa9")"
+                                            "\n"));
+}
+
 TEST(Log, AValueIsCutAtItsBound) {
   CaptureStderr();
   Log(Level::kError, "e", {{"a", std::string(5'000, 'x')}});
