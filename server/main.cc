@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <future>
@@ -142,10 +141,10 @@ Level LevelFrom(const std::string& name) {
   return Level::kInfo;
 }
 
-absl::Status MakeFolder(const std::filesystem::path& folder, mode_t mode) {
+// Readable by nobody else: see Run.
+absl::Status MakeFolder(const std::filesystem::path& folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder.parent_path(), error);
-  if (!error && mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) error.assign(errno, std::generic_category());
+  std::filesystem::create_directories(folder, error);
   if (!error && !std::filesystem::is_directory(folder, error)) error = std::make_error_code(std::errc::not_a_directory);
   return error ? base::errors::DataFolderNotUsable(folder.string(), error.message()) : absl::OkStatus();
 }
@@ -156,8 +155,8 @@ class Node {
   static absl::StatusOr<std::unique_ptr<Node>> Start(const Options& options) {
     const std::filesystem::path data = std::filesystem::absolute(options.data_dir).lexically_normal() / "";
     const std::filesystem::path folder = data.parent_path();
-    RETURN_IF_ERROR(MakeFolder(folder, S_IRWXU | S_IRGRP | S_IXGRP));
-    RETURN_IF_ERROR(MakeFolder(folder / "keys", S_IRWXU));
+    RETURN_IF_ERROR(MakeFolder(folder));
+    RETURN_IF_ERROR(MakeFolder(folder / "keys"));
     // The store first: it is what a second process on the same folder is refused by.
     ASSIGN_OR_RETURN(std::unique_ptr<storage::RocksStore> store,
                      storage::RocksStore::Open((folder / "store").string()));
@@ -287,6 +286,8 @@ int WaitForTheEnd(Node& node, const sigset_t& signals) {
 int Run(int argc, char** argv) {
   Options options;
   if (const std::optional<int> code = ParseOptions(argc, argv, options); code.has_value()) return *code;
+  // What carers see and the key that signs credentials: all files that are made, the database's own included.
+  umask(S_IRWXG | S_IRWXO);
   observability::SetLevel(LevelFrom(options.log_level));
   const sigset_t signals = BlockSignals();
   absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(options);

@@ -1,5 +1,6 @@
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -61,6 +62,26 @@ TEST(Caresyncd, RefusesADataFolderThatIsAFile) {
   const Ended ended = RunToItsEnd({"--data-dir", "/dev/null", "--grpc-listen", "127.0.0.1:0"});
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.error_output, HasSubstr("/dev/null"));
+}
+
+TEST(Caresyncd, MakesFilesAndFoldersThatNobodyElseCanRead) {
+  const fakes::TemporaryDirectory folder;
+  // Inherited: what whoever starts a server leaves open to all.
+  const mode_t before = umask(0);
+  ServerProcess server(folder / "deep/data");
+  umask(before);
+  Client(server).CreateTenant("acme");
+  EXPECT_EQ(server.Stop(), 0);
+
+  using std::filesystem::perms;
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    const perms others = entry.status().permissions() & (perms::group_all | perms::others_all);
+    EXPECT_EQ(others, perms::none) << entry.path();
+    files += entry.is_regular_file() ? 1 : 0;
+  }
+  EXPECT_GT(files, 5u);
+  EXPECT_TRUE(std::filesystem::exists(folder / "deep/data/keys/signing_key.json"));
 }
 
 TEST(Caresyncd, RefusesAStoreThatItCannotOpenAndSaysWhatToDo) {

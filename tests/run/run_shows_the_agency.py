@@ -107,6 +107,12 @@ class Run:
         return report if synced and failing else None
 
 
+def expect_nobody_else_reads(data_dir):
+    for name in ("store", "keys", "caresyncd.log", "fleet.log"):
+        mode = os.stat(os.path.join(data_dir, name)).st_mode & 0o777
+        expect(mode & 0o077 == 0, f"others may read {name}: {mode:o}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", required=True)
@@ -134,6 +140,7 @@ def main():
             expect(offline == before[phone(5)], f"the phone that is offline has called: {offline}")
             status = run.press_ctrl_c()
             expect(status == 0, f"./run ended with {status} the second time")
+        expect_nobody_else_reads(data_dir)
     print("./run shows the agency, stops at Ctrl-C, and goes on where it was")
 
 
