@@ -119,6 +119,18 @@ storage::KeyRange DueAtATime(const base::TenantId& tenant) {
   return {base::keys::Task(tenant, 1, ""), base::keys::AllTasks(tenant).end};
 }
 
+// Adds the keys of tasks that a clock which was ahead put further away than any is ever due, up to limits::kDueTasks.
+// Looks at no more than kLookedThrough: what is parked lies among them, and is left there.
+absl::Status AddMisdated(const storage::Reader& reader, const base::TenantId& tenant, absl::Time now,
+                         std::vector<std::string>& keys) {
+  const int64_t furthest_us = base::ToStoredTime(now + kTaskAheadMost);
+  return reader.Scan(kSpace, base::keys::TasksDueAfter(tenant, furthest_us), kLookedThrough,
+                     [&](std::string_view key, std::string_view row) {
+                       if (!IsParked(base::ParseStored<store::Task>(row))) keys.emplace_back(key);
+                       return keys.size() < base::limits::kDueTasks;
+                     });
+}
+
 // Names the tenant's parked tasks in the log, all tenants' together up to limits::kParkedTasksNamed, and counts them.
 // What is parked lies far ahead, so the tasks that are due are not read.
 absl::Status NameParked(const storage::Reader& reader, const base::TenantId& tenant, absl::Time now, size_t& parked) {
@@ -257,6 +269,7 @@ absl::StatusOr<TaskRunner::DueTasks> TaskRunner::ReadDue(const base::TenantId& t
   };
   RETURN_IF_ERROR(VisitDue(*snapshot, DueSinceEver(tenant), now, add_others).status());
   ASSIGN_OR_RETURN(due.next, VisitDue(*snapshot, DueAtATime(tenant), now, add));
+  RETURN_IF_ERROR(AddMisdated(*snapshot, tenant, now, due.keys));
   return due;
 }
 

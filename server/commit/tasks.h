@@ -26,9 +26,13 @@
 
 namespace caresync::commit {
 
-// Writes a task into `transaction`, due at `due` (kept to the microsecond). One (due, task_id) is one task: writing it
-// again replaces it. `task_id` is a name of the work, such as "compact/<receiver>", so that asking twice at one time is
-// one task.
+// How far ahead a task may be due: further than any is. What lies beyond was written by a wall clock that was ahead and
+// has been set back since; it is run at once.
+inline constexpr absl::Duration kTaskAheadMost = absl::Hours(2);
+
+// Writes a task into `transaction`, due at `due` (kept to the microsecond), at most kTaskAheadMost ahead. One (due,
+// task_id) is one task: writing it again replaces it. `task_id` is a name of the work, such as "compact/<receiver>", so
+// that asking twice at one time is one task.
 void ScheduleTask(Transaction& transaction, absl::Time due, std::string_view task_id, std::string_view kind,
                   std::string_view payload);
 
@@ -91,7 +95,8 @@ class TaskRunner {
   };
   // The keys of due tasks in due order, and when the first of the others falls due. Those that are due since ever,
   // which may be many and come again and again, are at most half of them: the others get on as well. Those of them that
-  // are awaited are not among them, since they go first.
+  // are awaited are not among them, since they go first. What lies further ahead than kTaskAheadMost is due as well,
+  // last, where it is not parked.
   struct DueTasks {
     std::vector<std::string> keys;
     std::optional<absl::Time> next;

@@ -20,6 +20,8 @@ using storage::Space;
 
 constexpr int64_t kSecond = 1'000'000;
 
+static_assert(base::limits::kWindowSleep < commit::kTaskAheadMost);
+
 // The earliest start and the latest end.
 struct VisitTimes {
   int64_t start_us;

@@ -220,17 +220,17 @@ TEST_F(TasksTest, ParkedTasksAreNamedWhenTheServerStarts) {
     }
     const std::string key = base::keys::Task(server.bench.tenant, 1, "damaged");
     ASSERT_TRUE(server.bench.RunPut(key, "\xff\xff").ok());
-    server.Schedule(absl::Hours(24 * 30), "next month");
     server.bench.executor.Advance(absl::Hours(1));
   }
   RunningServer server(store_, ran_);
   server.bench.clock.Advance(absl::Hours(2));
+  server.Schedule(absl::Hours(1), "in an hour");
   ::testing::internal::CaptureStderr();
   ASSERT_TRUE(server.runner.Start().ok());
   const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, ::testing::HasSubstr("error tasks_parked tasks=" + std::to_string(parked + 1)));
   EXPECT_THAT(log, ::testing::HasSubstr("error task_parked tenant=acme kind=fail task=bad/1000"));
-  EXPECT_THAT(log, ::testing::Not(::testing::HasSubstr("next month")));
+  EXPECT_THAT(log, ::testing::Not(::testing::HasSubstr("in an hour")));
   const auto lines = std::count(log.begin(), log.end(), '\n');
   EXPECT_EQ(static_cast<size_t>(lines), base::limits::kParkedTasksNamed + 1);
 }
@@ -355,6 +355,53 @@ TEST_F(TasksTest, AClockThatIsSetBackHoldsTasksUpUntilTheyAreDue) {
   EXPECT_THAT(ran_, IsEmpty());
   server.bench.executor.Advance(absl::Minutes(10));
   EXPECT_THAT(ran_, ElementsAre("later"));
+}
+
+TEST_F(TasksTest, WhatAClockThatWasAheadPutOffRunsOnceItIsRightAgain) {
+  RunningServer server(store_, ran_);
+  bool in_trouble = true;
+  server.runner.Register("troubled", [&](Transaction&, const std::string& payload) {
+    ran_.push_back(payload);
+    return in_trouble ? base::errors::StoreFull() : absl::OkStatus();
+  });
+  ASSERT_TRUE(server.runner.Start().ok());
+  const absl::Time right = server.bench.clock.Now();
+  server.bench.clock.SetNow(right + absl::Hours(24 * 3'650));
+  server.Schedule(absl::ZeroDuration(), "put off", "troubled");
+  server.Schedule(absl::Hours(1), "later");
+  EXPECT_THAT(ran_, ElementsAre("put off"));
+  ran_.clear();
+  in_trouble = false;
+  server.bench.clock.SetNow(right);
+  server.bench.executor.Advance(base::limits::kTaskSleep);
+  EXPECT_THAT(ran_, ElementsAre("put off", "later"));
+  EXPECT_THAT(server.Rows(), IsEmpty());
+}
+
+TEST_F(TasksTest, WhatAClockThatWasAheadPutOffRunsAfterARestartWithTheRightOne) {
+  {
+    RunningServer ahead(store_, ran_);
+    ahead.bench.clock.SetNow(ahead.bench.clock.Now() + absl::Hours(24 * 3'650));
+    ahead.Schedule(absl::Minutes(5), "kept");
+  }
+  RunningServer server(store_, ran_);
+  ASSERT_TRUE(server.runner.Start().ok());
+  server.bench.executor.RunAll();
+  EXPECT_THAT(ran_, ElementsAre("kept"));
+}
+
+TEST_F(TasksTest, WhatIsParkedIsNotTakenForPutOffByAWrongClock) {
+  RunningServer server(store_, ran_);
+  ASSERT_TRUE(server.runner.Start().ok());
+  const std::string damaged = base::keys::Task(server.bench.tenant, 1, "damaged");
+  ASSERT_TRUE(server.bench.RunPut(damaged, "\xff\xff").ok());
+  server.Schedule(absl::ZeroDuration(), "bad", "fail");
+  server.bench.executor.Advance(absl::Hours(1));
+  ASSERT_EQ(ran_.size(), base::limits::kTaskFailures);
+  // Each of these looks for what is due.
+  for (int i = 0; i < 3; ++i) server.Schedule(absl::ZeroDuration(), "good");
+  server.bench.executor.Advance(absl::Hours(1));
+  EXPECT_EQ(ran_.size(), base::limits::kTaskFailures + 3);
 }
 
 TEST_F(TasksTest, NothingRunsAfterStop) {
