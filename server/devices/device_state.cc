@@ -39,6 +39,18 @@ std::string AppVersion(const DeviceRows& rows) {
   return rows.report.has_value() ? rows.report->app_version() : std::string();
 }
 
+// How far ahead of now a time may lie that was written before: clocks that are put right by a little, and no more.
+constexpr absl::Duration kClockSlack = absl::Hours(1);
+
+// Whether the server's clock was ahead when the time was written.
+bool IsMisdated(int64_t time_us, const View& view) { return base::FromStoredTime(time_us) > view.now + kClockSlack; }
+
+// What the phone's system allowed: what lies further ahead than it may was bounded by a clock that was ahead.
+absl::Time AllowedNextSync(const View& view) {
+  const absl::Time allowed = base::FromStoredTime(view.rows.report->earliest_next_sync_us());
+  return allowed > view.now + base::limits::kNextSyncAhead ? absl::InfinitePast() : allowed;
+}
+
 // ---- From worst to best; nullopt: it does not stand so
 
 std::optional<Standing> Blocked(const View& view) {
@@ -112,17 +124,26 @@ std::optional<Standing> Failing(const View& view) {
 std::optional<Standing> Overdue(const View& view) {
   const int64_t interval_s = view.tenant.auto_sync_interval_s();
   if (interval_s <= 0 || view.copy == nullptr) return std::nullopt;
-  const absl::Duration interval = absl::Seconds(interval_s);
-  const absl::Time allowed = base::FromStoredTime(view.rows.report->earliest_next_sync_us());
-  if (view.now <= std::max(base::FromStoredTime(view.copy->last_success_us()) + 2 * interval, allowed)) {
-    return std::nullopt;
+  if (IsMisdated(view.copy->last_success_us(), view)) {
+    return Standing{v1::DEVICE_STATE_OVERDUE, StrCat("It last synced when the server's clock was ahead (",
+                                                     TimeText(view.copy->last_success_us(), view.tenant),
+                                                     "), so nobody knows how long ago. ", kAskToSync)};
   }
+  const absl::Duration interval = absl::Seconds(interval_s);
+  const absl::Time due = base::FromStoredTime(view.copy->last_success_us()) + 2 * interval;
+  if (view.now <= std::max(due, AllowedNextSync(view))) return std::nullopt;
   return Standing{v1::DEVICE_STATE_OVERDUE,
                   StrCat("It last synced on ", TimeText(view.copy->last_success_us(), view.tenant),
                          ", and should every ", absl::FormatDuration(interval), ". ", kAskToSync)};
 }
 
 std::optional<Standing> ManualSyncDue(const View& view) {
+  if (view.copy != nullptr && IsMisdated(view.copy->last_manual_success_us(), view)) {
+    return Standing{v1::DEVICE_STATE_MANUAL_SYNC_DUE,
+                    StrCat("The carer last started a sync when the server's clock was ahead (",
+                           TimeText(view.copy->last_manual_success_us(), view.tenant),
+                           "), so nobody knows whether a visit ended since. Ask the carer to sync.")};
+  }
   if (!view.facts.manual_due_since.has_value()) return std::nullopt;
   return Standing{v1::DEVICE_STATE_MANUAL_SYNC_DUE,
                   StrCat("A visit ended on ", TimeText(base::ToStoredTime(*view.facts.manual_due_since), view.tenant),

@@ -13,7 +13,9 @@
 //   overdue          now is later than the last success by more than twice the tenant's auto sync interval, and later
 //                    than the device's system allowed the next sync (`earliest_next_sync`). Never where the tenant has
 //                    no auto syncs: nothing says when the next one should be, and what a visit asks for is the next row
-//   manual sync due  a visit of the carer ended since the last successful sync that the carer started
+//   manual sync due  a visit of the carer ended since the last successful sync that the carer started. This and the
+//                    last one hold as well where the success lies ahead of now: the server's clock was wrong then, so
+//                    nobody knows how long ago it was
 //   behind           changes wait for the copy
 //   current          none of these
 #ifndef CARESYNC_SERVER_DEVICES_DEVICE_STATE_H_

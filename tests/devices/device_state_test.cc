@@ -80,6 +80,30 @@ TEST_F(DeviceStateTest, IsNotOverdueBeforeItsSystemAllowsTheNextSync) {
   EXPECT_EQ(State(), v1::DEVICE_STATE_OVERDUE);
 }
 
+TEST_F(DeviceStateTest, IsOverdueWhereItsLastSuccessLiesAheadSinceNobodyKnowsWhenItWas) {
+  copy().set_last_success_us(Us(kNow + absl::Minutes(59)));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_CURRENT);
+  copy().set_last_success_us(Us(kNow + absl::Hours(24 * 365)));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_OVERDUE);
+  EXPECT_THAT(Now().reason, HasSubstr("when the server's clock was ahead (02 March 2027, 13:00)"));
+}
+
+TEST_F(DeviceStateTest, WhatItsSystemAllowedByAClockThatWasAheadKeepsItFromNothing) {
+  copy().set_last_success_us(Us(kNow - absl::Hours(3)));
+  rows_.report->set_earliest_next_sync_us(Us(kNow + base::limits::kNextSyncAhead));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_CURRENT);
+  rows_.report->set_earliest_next_sync_us(Us(kNow + base::limits::kNextSyncAhead) + 1);
+  EXPECT_EQ(State(), v1::DEVICE_STATE_OVERDUE);
+}
+
+TEST_F(DeviceStateTest, AManualSyncIsDueWhereTheLastOneLiesAhead) {
+  copy().set_last_manual_success_us(Us(kNow + absl::Minutes(59)));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_CURRENT);
+  copy().set_last_manual_success_us(Us(kNow + absl::Hours(24 * 365)));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_MANUAL_SYNC_DUE);
+  EXPECT_THAT(Now().reason, HasSubstr("when the server's clock was ahead (02 March 2027, 13:00)"));
+}
+
 TEST_F(DeviceStateTest, IsNeverOverdueWithoutAutoSyncs) {
   tenant_.set_auto_sync_interval_s(0);
   copy().set_last_success_us(Us(kNow - absl::Hours(1'000)));

@@ -104,6 +104,31 @@ TEST_F(SessionRowsTest, AClockThatWasSetBackCountsOn) {
   EXPECT_EQ(SuccessfulSyncs7Days(Report(), now_), 1u);
 }
 
+TEST_F(SessionRowsTest, AClockThatIsAheadForAMinuteTakesNoDaysAway) {
+  Sync(v1::SYNC_TYPE_CLEAN);
+  now_ += absl::Hours(24);
+  Sync(v1::SYNC_TYPE_AUTO);
+  const absl::Time right = now_;
+  now_ += absl::Hours(24 * 3'650);
+  Sync(v1::SYNC_TYPE_AUTO);
+  now_ = right + absl::Minutes(1);
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(SuccessfulSyncs7Days(Report(), now_), 3u);
+  EXPECT_EQ(CleanSyncs30Days(Report(), now_), 1u);
+}
+
+TEST_F(SessionRowsTest, ALaterCallIsRecordedThoughTheOneBeforeLiesAhead) {
+  const absl::Time right = now_;
+  now_ += absl::Hours(24 * 3'650);
+  Sync(v1::SYNC_TYPE_STANDARD);
+  now_ = right;
+  Sync(v1::SYNC_TYPE_STANDARD);
+  EXPECT_EQ(Rows().call->time_us(), base::ToStoredTime(right));
+  EXPECT_EQ(Report().last_success_us(), base::ToStoredTime(right));
+  EXPECT_EQ(Report().copies(0).last_success_us(), base::ToStoredTime(right));
+  EXPECT_EQ(Report().copies(0).last_manual_success_us(), base::ToStoredTime(right));
+}
+
 TEST_F(SessionRowsTest, ACleanSyncIsOneHoweverOftenItIsConfirmed) {
   SessionRows rows = Load(v1::SYNC_TYPE_CLEAN);
   rows.MarkSuccess(now_);

@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t kDays = 30;
 constexpr int64_t kSecondsOfDay = 24 * 3600;
 constexpr char kCut[] = "STREAM_CUT";
+// A success further ahead of now than this was written by a clock that has been set back since.
+constexpr absl::Duration kClockSlack = absl::Hours(1);
 
 int64_t DayOf(absl::Time time) { return absl::ToUnixSeconds(time) / kSecondsOfDay; }
 
@@ -62,6 +64,7 @@ std::optional<NaiveDevice::Call> LastCall(const NaiveDevice& device, const Repor
 // A part of the carer's in a visit that takes place ended since the last sync that the carer started.
 bool IsManualSyncDue(const NaiveDevice& device, const std::string& carer, const NaiveCopy& copy,
                      const ReportMoment& moment) {
+  if (copy.last_manual.has_value() && *copy.last_manual > moment.now + kClockSlack) return true;
   absl::Time since = *device.enrolled;
   if (copy.last_manual.has_value()) since = std::max(since, *copy.last_manual);
   for (const auto& [name, record] : moment.model.head().records) {
@@ -79,8 +82,12 @@ bool IsManualSyncDue(const NaiveDevice& device, const std::string& carer, const 
 bool IsOverdue(const NaiveDevice& device, const NaiveCopy& copy, const ReportMoment& moment) {
   const absl::Duration interval = moment.model.head().auto_sync_interval;
   if (interval == absl::ZeroDuration()) return false;
-  const bool too_long = moment.now > *copy.last_success + 2 * interval;
-  return too_long && (!device.next_allowed.has_value() || moment.now > *device.next_allowed);
+  // Nobody knows how long ago it was.
+  if (*copy.last_success > moment.now + kClockSlack) return true;
+  if (moment.now <= *copy.last_success + 2 * interval) return false;
+  // What lies further ahead than a phone may say was bounded by a clock that was ahead.
+  return !device.next_allowed.has_value() || moment.now > *device.next_allowed ||
+         *device.next_allowed > moment.now + base::limits::kNextSyncAhead;
 }
 
 v1::DeviceState StateOfUser(const NaiveDevice& device, const std::string& carer, const ReportMoment& moment) {
@@ -143,11 +150,14 @@ void NaiveDevice::Begin(NaiveSync sync) {
 void NaiveDevice::Succeed(absl::Time now, uint32_t level, uint64_t confirmations) {
   NaiveSync& sync = syncs.back();
   const bool first = sync.confirmations == 0 && sync.outcome != v1::SYNC_OUTCOME_SUCCEEDED;
-  // Today, and the days before it that still count. A day ahead was counted by a clock that was wrong.
+  // A day ahead was counted by a clock that was wrong. Of the others the last are kept that had a success.
   const int64_t today = DayOf(now);
-  std::erase_if(successes, [today](const Success& one) { return one.day > today || one.day <= today - kDays; });
+  std::erase_if(successes, [today](const Success& one) { return one.day > today; });
   // A sync is one clean sync, however often it is confirmed.
   successes.push_back({today, sync.type == v1::SYNC_TYPE_CLEAN && first});
+  std::set<int64_t> days;
+  for (const Success& one : successes) days.insert(one.day);
+  if (days.size() > kDays) std::erase_if(successes, [&days](const Success& one) { return one.day == *days.begin(); });
   failures = 0;
   failures_before = 0;
   last_success = now;
