@@ -111,6 +111,9 @@ class Page {
     kept_.pop_back();
   }
 
+  // Whether what sorts after all that is kept is of no use.
+  bool IsFull() const { return kept_.size() > static_cast<size_t>(query_.page_size); }
+
   // In order.
   std::vector<Candidate> Take() && {
     std::sort(kept_.begin(), kept_.end(),
@@ -144,12 +147,25 @@ absl::Status OfferIfWanted(const base::TenantId& tenant, const Query& query, con
   return absl::OkStatus();
 }
 
-// Reads the rows of all devices, which lie side by side, and offers each device to the page.
+// Whether the devices of the list lie in the store in its order: a page is read from where it begins to where it is
+// full. In any other order each page reads them all.
+bool IsInOrderOfKeys(const Query& query) { return query.order == Order::kUuid && !query.descending; }
+
+absl::StatusOr<storage::KeyRange> RowsOfPage(const base::TenantId& tenant, const Query& query) {
+  if (!IsInOrderOfKeys(query) || query.after.empty()) return base::keys::DeviceRows(tenant, nullptr);
+  const std::optional<base::Uuid> after = base::Uuid::FromBytes(query.after);
+  if (!after.has_value()) return errors::PageTokenNotValid();
+  return base::keys::DeviceRows(tenant, &*after);
+}
+
+// Reads the devices' rows, which lie side by side, and offers each device to the page.
 absl::Status OfferAll(const storage::Reader& reader, const base::TenantId& tenant, const Query& query,
                       const AsOf& as_of, ReportRows& report, Page& page) {
+  ASSIGN_OR_RETURN(const storage::KeyRange range, RowsOfPage(tenant, query));
   std::optional<base::Uuid> current;
   DeviceRows rows;
   absl::Status status;
+  const auto is_full = [&] { return IsInOrderOfKeys(query) && page.IsFull(); };
   const auto visit = [&](std::string_view key, std::string_view value) {
     base::Uuid uuid;
     base::keys::DevicePart part{};
@@ -159,15 +175,15 @@ absl::Status OfferAll(const storage::Reader& reader, const base::TenantId& tenan
     }
     if (current.has_value() && uuid != *current) {
       status = OfferIfWanted(tenant, query, *current, std::exchange(rows, {}), as_of, report, page);
+      if (is_full()) return false;
     }
     current = uuid;
     if (status.ok()) status = AddPart(static_cast<uint8_t>(part), value, rows);
     return status.ok();
   };
-  RETURN_IF_ERROR(reader.Scan(storage::Space::kDevices, base::keys::DeviceRows(tenant, nullptr),
-                              std::numeric_limits<size_t>::max(), visit));
+  RETURN_IF_ERROR(reader.Scan(storage::Space::kDevices, range, std::numeric_limits<size_t>::max(), visit));
   RETURN_IF_ERROR(status);
-  if (!current.has_value()) return absl::OkStatus();
+  if (!current.has_value() || is_full()) return absl::OkStatus();
   return OfferIfWanted(tenant, query, *current, std::move(rows), as_of, report, page);
 }
 

@@ -11,9 +11,10 @@
 namespace caresync::devices {
 
 // One page of the report; it ends early behind the row that fills limits::kRecordBytes, so that a client can receive
-// it. Reads every device of the tenant whatever the filters, and keeps no more than a page of them. A filter or order
-// by state also looks at each device's copies: some rows more a device. Errors: INVALID_FIELD, PAGE_TOKEN_NOT_VALID,
-// TENANT_UNKNOWN, those of reading.
+// it. In the order of UUIDs, rising, it reads from where the page begins until that is full; in any other order every
+// device of the tenant, whatever the filters. It keeps no more than a page of them. A filter or order by state also
+// looks at each device's copies: some rows more a device. Errors: INVALID_FIELD, PAGE_TOKEN_NOT_VALID, TENANT_UNKNOWN,
+// those of reading.
 absl::StatusOr<v1::ListDevicesResponse> ListDevices(const storage::Reader& reader, const base::TenantId& tenant,
                                                     const v1::ListDevicesRequest& request, const AsOf& as_of);
 

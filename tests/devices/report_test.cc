@@ -1,6 +1,7 @@
 #include "server/devices/report.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "server/base/uuid.h"
 #include "server/devices/device_rows.h"
 #include "tests/fakes/commits.h"
+#include "tests/fakes/counting_reader.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 
@@ -257,6 +259,22 @@ TEST_F(ReportTest, PagesShowEachDeviceOnceInEveryOrder) {
       request.set_page_token(List(request)->next_page_token());
     } while (!request.page_token().empty());
     EXPECT_EQ(paged, all) << order;
+  }
+}
+
+TEST_F(ReportTest, InTheOrderOfUuidsAPageReadsNoMoreThanItHolds) {
+  for (int number = 1; number <= 100; ++number) Enrol(number);
+  const std::unique_ptr<storage::Snapshot> snapshot = engine_.Snapshot();
+  v1::ListDevicesRequest request;
+  request.set_page_size(10);
+  for (int page = 0; page < 9; ++page) {
+    const fakes::CountingReader reader(*snapshot);
+    const auto list = ListDevices(reader, tenant_, request, AsOfNow());
+    ASSERT_TRUE(list.ok()) << list.status();
+    ASSERT_EQ(list->devices_size(), 10);
+    EXPECT_EQ(list->devices(0).device_uuid(), DeviceUuid(10 * page + 1));
+    EXPECT_LT(reader.rows(), 20u) << "page " << page;
+    request.set_page_token(list->next_page_token());
   }
 }
 
