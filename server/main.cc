@@ -215,7 +215,7 @@ class Node {
                        .live = live_,
                        .opening = opening_,
                        .batch_bytes = options.batch_bytes,
-                       .opened_time = clock_.Now()}} {}
+                       .opened = clock_.Monotonic()}} {}
 
   absl::Status Begin(const Options& options) {
     records::RegisterFanOuts(tasks_);

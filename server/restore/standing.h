@@ -21,7 +21,8 @@
 
 namespace caresync::restore {
 
-// One opening of the store: its timeline, and when it was opened.
+// One opening of the store: its timeline, and when it was opened, by the wall clock as it goes now. Whoever makes one
+// counts the time since by the monotonic clock.
 struct Opening {
   std::string timeline;
   absl::Time time;
@@ -37,7 +38,7 @@ struct Standing {
 // `bound` is how long the tenant lets devices wait. A source is waited for where it was active in the 7 days before the
 // last commit that the store held when it was opened: so a backup of long ago is waited for like one of yesterday.
 // Where the store knows no source at all, only a person and the bound end the waiting: copies were made of a rota, so
-// the store was put back to before its first source. A wall clock that is set back makes the bound later.
+// the store was put back to before its first source.
 absl::StatusOr<Standing> StandingOf(const storage::Reader& reader, const base::TenantId& tenant, const Opening& opening,
                                     absl::Duration bound, absl::Time now);
 

@@ -72,8 +72,7 @@ void Release(Edge& edge, const access::Identity& caller, const v1::ReleaseRebuil
   edge.sequencer.Submit(
       *tenant,
       [&edge, released, request](commit::Transaction& transaction) -> absl::Status {
-        ASSIGN_OR_RETURN(*released,
-                         tenants::ReleaseRebuilds(transaction, request, {edge.sync.opening, edge.sync.opened_time}));
+        ASSIGN_OR_RETURN(*released, tenants::ReleaseRebuilds(transaction, request, sync::OpeningOf(edge.sync)));
         return absl::OkStatus();
       },
       [released, answer = std::move(answer)](const absl::StatusOr<commit::Committed>& committed) {

@@ -20,6 +20,10 @@
 
 namespace caresync::sync {
 
+restore::Opening OpeningOf(const SyncParts& parts) {
+  return {parts.opening, parts.clock.Now() - (parts.clock.Monotonic() - parts.opened)};
+}
+
 std::shared_ptr<SessionDriver> SessionDriver::Create(const SyncParts& parts, SessionIdentity identity, Arrival arrival,
                                                      SyncPeer& peer) {
   return std::shared_ptr<SessionDriver>(new SessionDriver(parts, std::move(identity), arrival, peer));
@@ -171,9 +175,8 @@ absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const StartTokens& tokens) c
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
   const SessionIdentity& identity = session_.identity();
   ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(*snapshot, identity, tokens));
-  const restore::Opening opening{parts_.opening, parts_.opened_time};
   ASSIGN_OR_RETURN(facts.restore,
-                   ReadRestoreFacts(*snapshot, identity.tenant, tokens, facts, opening, parts_.clock.Now()));
+                   ReadRestoreFacts(*snapshot, identity.tenant, tokens, facts, OpeningOf(parts_), parts_.clock.Now()));
   return facts;
 }
 

@@ -20,6 +20,7 @@
 #include "server/base/sealed_token.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
+#include "server/restore/standing.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session.h"
 #include "storage/mutex.h"
@@ -55,11 +56,15 @@ struct SyncParts {
   std::string opening;
   // The most that a `changes` comes to, unless one record alone is larger; at most limits::kBatchBytes.
   size_t batch_bytes;
-  // When the store was opened.
-  absl::Time opened_time;
+  // When the store was opened, by the monotonic clock.
+  absl::Duration opened;
   // Take-overs of a device within an hour past which two phones must be using its UUID.
   size_t most_take_overs = base::limits::kTakeOversInAnHour;
 };
+
+// The opening, its time by the wall clock as it goes now: what is counted from it takes as long as it should, however
+// somebody sets the clock meanwhile.
+restore::Opening OpeningOf(const SyncParts& parts);
 
 // Thread-safe; runs its session on the executor, one event at a time. It keeps itself alive until it has ended.
 class SessionDriver : public std::enable_shared_from_this<SessionDriver> {

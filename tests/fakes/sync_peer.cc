@@ -30,7 +30,7 @@ SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
              .live = live_,
              .opening = engine.opening().timeline,
              .batch_bytes = batch_bytes,
-             .opened_time = engine.opening().time} {}
+             .opened = engine.clock().Monotonic() - (engine.clock().Now() - engine.opening().time)} {}
 
 ScriptedPeer::ScriptedPeer(SyncServer& server, sync::SessionIdentity identity)
     : executor_(server.engine().executor()),

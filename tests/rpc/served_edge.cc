@@ -49,7 +49,7 @@ ServedEdge::ServedEdge()
                      .live = live_,
                      .opening = opening_,
                      .batch_bytes = base::limits::kBatchBytes,
-                     .opened_time = clock_.Now()}} {
+                     .opened = clock_.Monotonic()}} {
   clock_.SetNow(absl::Now());
   server_ = Serve(edge_);
   client_ = std::make_unique<integration::Client>(absl::StrCat("127.0.0.1:", server_->port()), key_);

@@ -18,6 +18,12 @@ void NaiveWaits::Saw(absl::Time now) {
   latest_ = std::max(latest_, now);
 }
 
+void NaiveWaits::WasSet(absl::Time before, absl::Time after) {
+  Saw(before);
+  Saw(after);
+  opened_ += after - before;
+}
+
 bool NaiveWaits::MayWait(absl::Time now, absl::Duration wait) const {
   return now < opened_ + wait + base::limits::kRebuildSpread;
 }

@@ -24,6 +24,8 @@ class NaiveWaits {
   void Open(absl::Time now);
   // The clock shows that; to be told of before and after each time that it is set.
   void Saw(absl::Time now);
+  // Somebody sets the clock: no wait becomes shorter or longer.
+  void WasSet(absl::Time before, absl::Time after);
 
   // The source has said that nothing of its own is missing, or that it has sent it again; maybe it was not heard.
   void MayHaveConfirmed(const base::TenantId& tenant, const std::string& source) { confirmed_[tenant].insert(source); }

@@ -55,7 +55,7 @@ class SimulatedServer {
   const sync::SyncParts& parts() const { return parts_; }
   // This opening of the store: its timeline.
   const std::string& opening() const { return opening_; }
-  restore::Opening restore_opening() const { return {opening_, parts_.opened_time}; }
+  restore::Opening restore_opening() const { return sync::OpeningOf(parts_); }
 
  private:
   std::unique_ptr<storage::MemoryStore> memory_;

@@ -203,10 +203,9 @@ void SimulatedWorld::PassTime() {
 void SimulatedWorld::JumpClock() {
   Count("clock jump");
   latest_ = std::max(latest_, clock_.Now());
-  waits_.Saw(clock_.Now());
   const absl::Time before = clock_.Now();
   clock_.SetNow(before + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
-  waits_.Saw(clock_.Now());
+  waits_.WasSet(before, clock_.Now());
   jumps_.emplace_back(before, clock_.Now());
 }
 

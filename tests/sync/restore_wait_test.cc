@@ -5,8 +5,11 @@
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "server/restore/standing.h"
+#include "server/sync/session_driver.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/seeded_random.h"
+#include "tests/fakes/sync_peer.h"
 
 namespace caresync::sync {
 namespace {
@@ -80,6 +83,27 @@ TEST_F(CheckWaitTest, EachDeviceHasItsOwnPlaceAfterTheEnd) {
 TEST_F(CheckWaitTest, AClockThatIsSetBackKeepsNoDeviceWaiting) {
   facts_.restore.standing = {false, kNow};
   EXPECT_TRUE(Check(kNow - absl::Seconds(1)).ok());
+}
+
+TEST(OpeningTest, TheWaitLastsAsLongAsItShouldHoweverTheClockIsSet) {
+  fakes::Engine engine;
+  const fakes::SyncServer server(engine);
+  const base::TenantId tenant = fakes::Tenant("agency");
+  engine.CreateTenant(tenant);
+  const auto is_waiting = [&] {
+    return restore::StandingOf(*engine.Snapshot(), tenant, OpeningOf(server.parts()), absl::Hours(1),
+                               engine.clock().Now())
+        ->waiting;
+  };
+  EXPECT_TRUE(is_waiting());
+  const absl::Time right = engine.clock().Now();
+  engine.clock().SetNow(right + absl::Hours(24 * 365));
+  EXPECT_TRUE(is_waiting()) << "a clock that is ahead for a minute ends it";
+  engine.clock().SetNow(right - absl::Hours(24 * 365));
+  engine.Advance(absl::Minutes(59));
+  EXPECT_TRUE(is_waiting());
+  engine.Advance(absl::Minutes(1));
+  EXPECT_FALSE(is_waiting()) << "a clock that was set back draws it out";
 }
 
 }  // namespace
