@@ -2,6 +2,8 @@
 #ifndef CARESYNC_SERVER_RPC_EDGE_H_
 #define CARESYNC_SERVER_RPC_EDGE_H_
 
+#include <cstddef>
+
 #include "server/access/token_verifier.h"
 #include "server/base/clock.h"
 #include "server/base/executor.h"
@@ -16,6 +18,10 @@
 
 namespace caresync::rpc {
 
+// Refused calls of devices that are being written down at once. They come from whoever comes, a crowd among them that
+// there is no room for, so they may not queue up before the executor and the store without end.
+inline constexpr size_t kRefusedAtOnce = 1'000;
+
 // All that it refers to must outlive it, and it must outlive the server and the work that calls left with the executor.
 struct Edge {
   storage::Store& store;
@@ -29,6 +35,7 @@ struct Edge {
   sync::SyncParts sync;
   OpenCalls sessions{base::limits::kSessions};
   OpenCalls other_calls{base::limits::kOtherCalls};
+  OpenCalls refused_calls{kRefusedAtOnce};
 };
 
 }  // namespace caresync::rpc

@@ -24,12 +24,22 @@ bool IsKnown(const storage::Store& store, const access::Identity& caller) {
 
 void RecordRefusedCall(Edge& edge, const access::Identity& caller, const absl::Status& why,
                        std::function<void()> done) {
-  edge.executor.Post([&edge, caller, reason = base::Reason(why), done = std::move(done)] {
-    if (!IsKnown(edge.store, caller)) return done();
+  absl::StatusOr<OpenCalls::Handle> entered = edge.refused_calls.Enter([](const absl::Status&) {});
+  if (!entered.ok()) return done();
+  // Left before `done`: nothing of the server is touched once gRPC knows of the end.
+  const auto place = std::make_shared<OpenCalls::Handle>(*std::move(entered));
+  edge.executor.Post([&edge, caller, reason = base::Reason(why), place, done = std::move(done)] {
+    if (!IsKnown(edge.store, caller)) {
+      *place = OpenCalls::Handle();
+      return done();
+    }
     storage::Commit commit;
     commit.durability = storage::Durability::kBuffered;
     commit.writes.push_back(devices::RefusedCallRow(caller.tenant, *caller.device, edge.clock.Now(), reason));
-    edge.store.Apply(std::move(commit), [done](const storage::CommitResult&) { done(); });
+    edge.store.Apply(std::move(commit), [place, done](const storage::CommitResult&) {
+      *place = OpenCalls::Handle();
+      done();
+    });
   });
 }
 

@@ -40,6 +40,8 @@ class ServedEdge {
   Server& server() { return *server_; }
   // The streams of devices that are open.
   OpenCalls& sessions() { return edge_.sessions; }
+  // Those that are refused and being written down.
+  OpenCalls& refused_calls() { return edge_.refused_calls; }
   // Gone after Shutdown.
   const integration::Client& client() const { return *client_; }
 
