@@ -29,7 +29,9 @@ bool IsCloned(const DeviceRows& rows, bool displaced, absl::Time now, size_t mos
   if (rows.device.has_value() && rows.device->cloned()) return true;
   if (!displaced || !rows.report.has_value()) return false;
   const int64_t cleared_us = rows.device.has_value() ? rows.device->clone_cleared_us() : 0;
-  const int64_t since_us = std::max(base::ToStoredTime(now - kSeen), cleared_us);
+  // Cleared ahead of now: the clock was wrong then, and two phones must not go unseen until it comes there again.
+  const bool misdated = cleared_us > base::ToStoredTime(now);
+  const int64_t since_us = std::max(base::ToStoredTime(now - kSeen), misdated ? 0 : cleared_us);
   const auto& times = rows.report->take_over_times_us();
   const auto before = std::count_if(times.begin(), times.end(),
                                     [&](int64_t time) { return time > since_us && time <= base::ToStoredTime(now); });

@@ -365,6 +365,21 @@ TEST_F(SessionRowsTest, TakeOversBeforeTheMarkWasClearedSpeakForNothing) {
   EXPECT_FALSE(Rows().device->cloned());
 }
 
+TEST_F(SessionRowsTest, AMarkThatWasClearedByAClockThatWasAheadDoesNotHideTwoPhones) {
+  most_take_overs_ = 2;
+  Sync(v1::SYNC_TYPE_AUTO);
+  store::Device device = *Rows().device;
+  device.set_clone_cleared_us(base::ToStoredTime(now_ + absl::Hours(24 * 365)));
+  Commit(fakes::PutOf(storage::Space::kDevices, base::keys::DeviceRow(tenant_, kDevice, DevicePart::kDevice),
+                      device.SerializeAsString()));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(Rows().device->cloned());
+    TakeOver();
+    now_ += absl::Minutes(1);
+  }
+  EXPECT_TRUE(Rows().device->cloned());
+}
+
 TEST_F(SessionRowsTest, TheBoundOfTakeOversIsTheCallers) {
   most_take_overs_ = 2;
   Sync(v1::SYNC_TYPE_AUTO);
