@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "caresync/v1/roster.grpc.pb.h"
 #include "server/base/status_macros.h"
+#include "tools/caresync/arguments.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/files.h"
 #include "tools/caresync/json_form.h"
@@ -101,8 +102,10 @@ void AddCareEventsCommand(CLI::App& app, CommandLine& line) {
       "Example:\n  caresync care-events --tenant demo --follow\n"
       "With --token-file the next run goes on where this one ended.");
   const auto wish = std::make_shared<EventsWish>();
-  command->add_option("--source", wish->source, "The rostering system whose visits they are of")->capture_default_str();
-  command->add_option("--token-file", wish->token_file, "Keeps the place in the stream");
+  command->add_option("--source", wish->source, "The rostering system whose visits they are of")
+      ->capture_default_str()
+      ->check(NotEmpty);
+  command->add_option("--token-file", wish->token_file, "Keeps the place in the stream")->check(NotEmpty);
   command->add_flag("--follow", wish->follow, "Go on with events as they come, until Ctrl-C");
   command->callback([&line, wish] { line.run = [&line, wish] { return StreamEvents(line.options, *wish); }; });
 }

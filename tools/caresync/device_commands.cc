@@ -16,6 +16,7 @@
 #include "server/base/random.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
+#include "tools/caresync/arguments.h"
 #include "tools/caresync/carer_lookup.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/device_report.h"
@@ -270,8 +271,10 @@ absl::StatusOr<ExitCode> AddNote(const Options& options, const DeviceWish& wish,
 void AddDeviceOptions(CLI::App& command, DeviceWish& wish) {
   command.add_option("--uuid", wish.uuid, "The device's UUID")->required();
   command.add_option("--carer", wish.carer, "Its carer: ID, external ID, or the part of it after the \"/\"")
-      ->required();
-  command.add_option("--state-dir", wish.state_dir, "Where devices keep what they hold; else devices/ in --data-dir");
+      ->required()
+      ->check(NotEmpty);
+  command.add_option("--state-dir", wish.state_dir, "Where devices keep what they hold; else devices/ in --data-dir")
+      ->check(NotEmpty);
 }
 
 void AddSync(CLI::App& group, CommandLine& line) {
@@ -305,7 +308,7 @@ void AddRecord(CLI::App& group, CommandLine& line, const std::string& name, cons
   const auto record = std::make_shared<RecordWish>();
   CLI::App* command = group.add_subcommand(name, help);
   AddDeviceOptions(*command, *wish);
-  CLI::Option* visit = command->add_option("VISIT", record->visit, "The visit's ID, or how it begins");
+  CLI::Option* visit = command->add_option("VISIT", record->visit, "The visit's ID, or how it begins")->check(NotEmpty);
   if (action != FinishVisit) visit->required();
   if (action == AddNote) command->add_option("TEXT", record->text, "What to note")->required();
   command->callback([&line, wish, record, action] {

@@ -12,6 +12,7 @@
 #include "caresync/v1/roster.grpc.pb.h"
 #include "caresync/v1/tenants.grpc.pb.h"
 #include "server/base/status_macros.h"
+#include "tools/caresync/arguments.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/error_output.h"
 #include "tools/caresync/errors.h"
@@ -186,11 +187,13 @@ void AddImportCommand(CLI::App& app, CommandLine& line) {
       "The people are made up, the same ones each time; importing a file again changes nothing.\n"
       "Example:\n  caresync import-rota demo/rotas/*.json --date 2026-11-21 --tenant demo");
   const auto wish = std::make_shared<ImportWish>();
-  command->add_option("FILE", wish->files, "Rota files (JSON)")->required();
+  command->add_option("FILE", wish->files, "Rota files (JSON)")->required()->check(NotEmpty);
   command->add_option("--date", wish->date, "The day of the rota: YYYY-MM-DD")->required();
-  command->add_option("--source", wish->source, "The name of the sending system")->capture_default_str();
+  command->add_option("--source", wish->source, "The name of the sending system")
+      ->capture_default_str()
+      ->check(NotEmpty);
   command->add_option("--day-start", wish->day_start, "When the working day starts, HH:MM")->capture_default_str();
-  command->add_option("--time-zone", wish->time_zone, "Of the day's start; without it, the tenant's");
+  command->add_option("--time-zone", wish->time_zone, "Of the day's start; without it, the tenant's")->check(NotEmpty);
   command->callback([&line, wish] { line.run = [&line, wish] { return ImportRotas(line.options, *wish); }; });
 }
 

@@ -5,6 +5,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "tools/caresync/arguments.h"
 #include "tools/caresync/check_client/command.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/error_output.h"
@@ -18,13 +19,16 @@ constexpr int kExitUsage = 2;
 void AddGlobalOptions(CLI::App& app, Options& options) {
   app.add_option("--server", options.server, "Where the server listens")
       ->envname("CARESYNC_SERVER")
+      ->check(NotEmpty)
       ->default_val("127.0.0.1:7443");
   app.add_option("--data-dir", options.data_dir, "The server's data directory, for its signing key and the devices")
       ->envname("CARESYNC_DATA_DIR")
+      ->check(NotEmpty)
       ->default_val("./data");
-  app.add_option("--tenant", options.tenant, "The tenant")->envname("CARESYNC_TENANT");
+  app.add_option("--tenant", options.tenant, "The tenant")->envname("CARESYNC_TENANT")->check(NotEmpty);
   app.add_option("--token", options.token, "A bearer token; without it one is made with the signing key")
-      ->envname("CARESYNC_TOKEN");
+      ->envname("CARESYNC_TOKEN")
+      ->check(NotEmpty);
   app.add_flag("--json", options.json, "Output for machines");
 }
 

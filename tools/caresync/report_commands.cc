@@ -8,10 +8,11 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "caresync/v1/devices.grpc.pb.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
+#include "tools/caresync/arguments.h"
 #include "tools/caresync/carer_lookup.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/device_tables.h"
@@ -39,7 +40,8 @@ struct ReportWish {
 struct UpdateWish {
   std::string uuid;
   std::optional<std::string> branch;
-  std::optional<std::string> users;
+  // Each by ID or external ID; empty: nobody. Not given: they stay.
+  std::optional<std::vector<std::string>> users;
   std::optional<bool> blocked;
   bool clear_cloned = false;
   bool enrol = false;
@@ -174,6 +176,19 @@ absl::StatusOr<ExitCode> ShowDevice(const Options& options, const std::string& u
   return TellDevice(connection, device);
 }
 
+// Of "c1,c2"; "" is nobody. A part that is empty names nobody by mistake.
+absl::StatusOr<std::vector<std::string>> ParseUsers(const std::string& text) {
+  std::vector<std::string> users;
+  if (text.empty()) return users;
+  users = absl::StrSplit(text, ',');
+  for (const std::string& user : users) {
+    if (!NotEmpty(user).empty()) {
+      return errors::Usage(absl::StrCat("--users \"", text, "\": a carer between its commas is empty"));
+    }
+  }
+  return users;
+}
+
 absl::StatusOr<ExitCode> UpdateDevice(const Options& options, const UpdateWish& wish) {
   const Connection connection(options);
   v1::UpdateDeviceRequest request;
@@ -187,8 +202,7 @@ absl::StatusOr<ExitCode> UpdateDevice(const Options& options, const UpdateWish& 
   }
   if (wish.users) {
     request.set_set_users(true);
-    for (const std::string& user : CLI::detail::split(*wish.users, ',')) {
-      if (user.empty()) continue;
+    for (const std::string& user : *wish.users) {
       ASSIGN_OR_RETURN(*request.add_carer_ids(), FindCarer(connection, user));
     }
   }
@@ -238,13 +252,17 @@ void AddReport(CLI::App& app, CommandLine& line) {
       "  caresync devices --tenant demo --state overdue --csv devices.csv");
   const auto wish = std::make_shared<ReportWish>();
   command->add_option("--search", wish->search, "In the UUID, device name, app version, branch or a user's name");
-  command->add_option("--branch", wish->branch, "Only this branch: its name or ID");
-  command->add_option("--carer", wish->carer, "Only devices of this carer: ID or external ID");
-  command->add_option("--last-call", wish->last_call, "Only these whose last call: succeeded, failed or under-way");
-  command->add_option("--state", wish->state,
-                      "Only these in this state: current, behind, manual-sync-due, overdue, failing, diverged, "
-                      "never-synced, too-old, no-user or blocked");
-  command->add_option("--csv", wish->csv, "Write the report to this file, as CSV; - for the standard output");
+  command->add_option("--branch", wish->branch, "Only this branch: its name or ID")->check(NotEmpty);
+  command->add_option("--carer", wish->carer, "Only devices of this carer: ID or external ID")->check(NotEmpty);
+  command->add_option("--last-call", wish->last_call, "Only these whose last call: succeeded, failed or under-way")
+      ->check(NotEmpty);
+  command
+      ->add_option("--state", wish->state,
+                   "Only these in this state: current, behind, manual-sync-due, overdue, failing, diverged, "
+                   "never-synced, too-old, no-user or blocked")
+      ->check(NotEmpty);
+  command->add_option("--csv", wish->csv, "Write the report to this file, as CSV; - for the standard output")
+      ->check(NotEmpty);
   command->add_option("--order-by", wish->order_by,
                       "device_uuid, device_name, app_version, branch_name, last_api_call_time, "
                       "last_successful_sync_time or state (the worst last); \" desc\" may follow");
@@ -260,9 +278,17 @@ void AddUpdate(CLI::App& group, CommandLine& line) {
   const auto wish = std::make_shared<UpdateWish>();
   command->add_option("UUID", wish->uuid, "The device")->required();
   command->add_option("--branch", wish->branch, "The branch's name or ID; \"\" for none");
-  command->add_option("--users", wish->users, "The carers who use it, with commas between them; \"\" for nobody");
+  const auto users = std::make_shared<std::optional<std::string>>();
+  command->add_option("--users", *users, "The carers who use it, with commas between them; \"\" for nobody");
   command->add_flag("--enrol", wish->enrol, "Make the device known where it is not yet");
-  command->callback([&line, wish] { line.run = [&line, wish] { return UpdateDevice(line.options, *wish); }; });
+  command->callback([&line, wish, users] {
+    line.run = [&line, wish, users]() -> absl::StatusOr<ExitCode> {
+      if (*users) {
+        ASSIGN_OR_RETURN(wish->users, ParseUsers(**users));
+      }
+      return UpdateDevice(line.options, *wish);
+    };
+  });
 }
 
 // A command that does one thing to one device.
@@ -281,7 +307,7 @@ void AddUsers(CLI::App& group, CommandLine& line) {
   const auto uuid = std::make_shared<std::string>();
   const auto carers = std::make_shared<std::vector<std::string>>();
   command->add_option("UUID", *uuid, "The device")->required();
-  command->add_option("CARERS", *carers, "All the carers who use it: IDs or external IDs");
+  command->add_option("CARERS", *carers, "All the carers who use it: IDs or external IDs")->check(NotEmpty);
   const auto nobody = std::make_shared<bool>(false);
   command->add_flag("--nobody", *nobody, "No carer uses it");
   command->callback([&line, uuid, carers, nobody] {
@@ -289,7 +315,7 @@ void AddUsers(CLI::App& group, CommandLine& line) {
       if (carers->empty() != *nobody) return errors::Usage("give the carers who use the device, or --nobody");
       UpdateWish wish;
       wish.uuid = *uuid;
-      wish.users = absl::StrJoin(*carers, ",");
+      wish.users = *carers;
       return UpdateDevice(line.options, wish);
     };
   });
@@ -322,8 +348,8 @@ void AddReportCommands(CLI::App& app, CLI::App& group, CommandLine& line) {
   syncs->footer(
       "Examples:\n  caresync syncs 6f9b1c1e-3c0f-4c6e-9d0e-0c2b5f6a7d81 --tenant demo\n"
       "  caresync syncs --carer 003-rome/c1 --tenant demo");
-  syncs->add_option("UUID", wish->uuid, "The device");
-  syncs->add_option("--carer", wish->carer, "The carer, on whatever device: ID or external ID");
+  syncs->add_option("UUID", wish->uuid, "The device")->check(NotEmpty);
+  syncs->add_option("--carer", wish->carer, "The carer, on whatever device: ID or external ID")->check(NotEmpty);
   syncs->add_option("--most", wish->most, "How many")->capture_default_str();
   syncs->callback([&line, wish] { line.run = [&line, wish] { return ListSyncs(line.options, *wish); }; });
 }

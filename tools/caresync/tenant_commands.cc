@@ -12,6 +12,7 @@
 #include "server/access/identity.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "tools/caresync/arguments.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/json_form.h"
@@ -182,7 +183,8 @@ absl::StatusOr<ExitCode> ListTenants(const Options& options) {
 
 void AddSettings(CLI::App& command, TenantSettings& settings) {
   command.add_option("ID", settings.tenant_id, "1 to 63 characters of a-z, 0-9 and '-', beginning with a letter")
-      ->required();
+      ->required()
+      ->check(NotEmpty);
   command.add_option("--name", settings.name, "Shown to people");
   command.add_option("--time-zone", settings.time_zone, "An IANA name, such as Europe/London");
   command.add_option("--auto-sync", settings.auto_sync, "How often devices sync by themselves: 5m to 24h, or off");
@@ -258,13 +260,13 @@ void AddTenantCommands(CLI::App& app, CommandLine& line) {
   set->callback([&line, settings] { line.run = [&line, settings] { return SetTenant(line.options, *settings); }; });
 
   CLI::App* show = group->add_subcommand("show", "Show one tenant");
-  show->add_option("ID", settings->tenant_id, "The tenant")->required();
+  show->add_option("ID", settings->tenant_id, "The tenant")->required()->check(NotEmpty);
   show->callback(
       [&line, settings] { line.run = [&line, settings] { return GetTenant(line.options, settings->tenant_id); }; });
 
   CLI::App* release = group->add_subcommand(
       "release-rebuilds", "After a restore: let devices make new copies without waiting for the rostering systems");
-  release->add_option("ID", settings->tenant_id, "The tenant")->required();
+  release->add_option("ID", settings->tenant_id, "The tenant")->required()->check(NotEmpty);
   release->callback([&line, settings] {
     line.run = [&line, settings] { return ReleaseRebuilds(line.options, settings->tenant_id); };
   });
@@ -281,8 +283,9 @@ void AddTokenCommand(CLI::App& app, CommandLine& line) {
   const auto wish = std::make_shared<TokenWish>();
   command->add_option("--role", wish->role, "carer, rostering, coordinator, administrator, support or operator")
       ->required();
-  command->add_option("--subject", wish->subject, "Whom it names: a carer's ID, a source, anyone else's name");
-  command->add_option("--device", wish->device, "With --role carer: the device's UUID");
+  command->add_option("--subject", wish->subject, "Whom it names: a carer's ID, a source, anyone else's name")
+      ->check(NotEmpty);
+  command->add_option("--device", wish->device, "With --role carer: the device's UUID")->check(NotEmpty);
   command->add_option("--lifetime", wish->lifetime, "Such as 30m, 24h or 30d")->capture_default_str();
   command->callback([&line, wish] { line.run = [&line, wish] { return PrintToken(line.options, *wish); }; });
 }

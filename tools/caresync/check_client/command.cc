@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "tools/caresync/arguments.h"
 #include "tools/caresync/check_client/checker.h"
 #include "tools/caresync/check_client/command_driver.h"
 #include "tools/caresync/check_client/hand_driver.h"
@@ -125,7 +126,8 @@ void AddCheckClientCommand(CLI::App& app, CommandLine& line) {
       "  caresync check-client --device-command ./my_device --json");
   command->add_option("--listen", wish->listen, "Where the client is to connect to; port 0 is any free one")
       ->capture_default_str();
-  command->add_option("--device-command", wish->device_command, "Run by the shell for each step of a scenario");
+  command->add_option("--device-command", wish->device_command, "Run by the shell for each step of a scenario")
+      ->check(NotEmpty);
   command->add_option("--scenario", wish->scenarios, "Only this one; may be given again");
   command->add_option("--timeout", wish->timeout,
                       absl::StrCat("Seconds for each thing that the client is waited for (", kCommandSeconds,

@@ -1,0 +1,51 @@
+"""Arguments, files and outputs that are not what they must be: each is refused by name, and nothing is done by halves."""
+
+import argparse
+
+from caresync_process import Server, expect
+
+TENANT = "agency"
+DATE = "2026-11-21"
+DEVICE = "5e000000-0000-4000-8000-000000000001"
+
+
+def users_of(cli):
+    return [user["carer_id"] for user in cli.json("device", "show", DEVICE)["users"] if user["is_user"]]
+
+
+def check_empty_arguments(cli):
+    """What a script gives where a variable was never set says neither "all" nor "nobody"."""
+    users = users_of(cli)
+    expect(len(users) == 1, users)
+    as_device = ["--uuid", DEVICE, "--carer", "c1"]
+    for arguments in (["device", "users", DEVICE, ""], ["device", "users", DEVICE, "c1", " "],
+                      ["device", "update", DEVICE, "--users", "c1,,c2"], ["device", "update", DEVICE, "--users", ","],
+                      ["devices", "--carer", ""], ["devices", "--branch", ""], ["devices", "--state", ""],
+                      ["devices", "--csv", ""], ["syncs", "--carer", ""], ["syncs", ""], ["devices", "--token", ""],
+                      ["devices", "--tenant", ""], ["device", "finish-visit", *as_device, ""],
+                      ["device", "visits", *as_device, "--state-dir", ""], ["care-events", "--source", ""],
+                      ["care-events", "--token-file", ""], ["token", "--role", "support", "--subject", ""],
+                      ["check-client", "--device-command", ""]):
+        told = cli.json(*arguments, status=2)
+        expect(told["error"]["reason"] == "USAGE" and "empty" in told["error"]["message"], f"{arguments}: {told}")
+    expect(users_of(cli) == users, f"the device lost its user: {users_of(cli)}")
+    cli.run("device", "update", DEVICE, "--users", "")
+    expect(users_of(cli) == [], f"--users \"\" is nobody: {users_of(cli)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin-dir", required=True)
+    parser.add_argument("--rota", required=True)
+    options = parser.parse_args()
+    with Server(options.bin_dir) as server:
+        cli = server.cli(TENANT)
+        cli.run("tenant", "create", TENANT)
+        cli.run("import-rota", options.rota, "--date", DATE)
+        cli.run("device", "update", DEVICE, "--enrol", "--users", "c1")
+        check_empty_arguments(cli)
+        print("what is wrong is told by name")
+
+
+if __name__ == "__main__":
+    main()
