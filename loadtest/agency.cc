@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +10,7 @@
 #include "caresync/v1/tenants.grpc.pb.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/errors.h"
+#include "tools/caresync/files.h"
 #include "tools/caresync/rota_import.h"
 
 namespace caresync::loadtest {
@@ -19,16 +18,10 @@ namespace {
 
 // When the working day of a rota starts, UTC.
 constexpr int kDayStartHour = 7;
+// More than a hundred times the largest of demo/rotas.
+constexpr size_t kRotaBytes = size_t{16} * 1024 * 1024;
 // Only a server that hangs meets it.
 constexpr std::chrono::seconds kDeadline{120};
-
-absl::StatusOr<std::string> ReadFile(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::ostringstream content;
-  content << stream.rdbuf();
-  if (!stream || stream.bad()) return cli::errors::FileNotReadable(file);
-  return std::move(content).str();
-}
 
 void Prepare(grpc::ClientContext& context, const std::string& authorization) {
   context.AddMetadata("authorization", authorization);
@@ -71,7 +64,7 @@ absl::Status Agency::ImportAll(const RotaChoice& rotas) {
 }
 
 absl::Status Agency::ImportOne(const std::string& file, const RotaChoice& rotas, size_t source, RotaFeed& feed) {
-  ASSIGN_OR_RETURN(const std::string json, ReadFile(file));
+  ASSIGN_OR_RETURN(const std::string json, cli::ReadFile(file, kRotaBytes));
   for (int day = 0; day < rotas.days; ++day) {
     const absl::CivilDay date = rotas.date + day;
     const absl::Time start =

@@ -1,6 +1,8 @@
 """Arguments, files and outputs that are not what they must be: each is refused by name, and nothing is done by halves."""
 
 import argparse
+import os
+import tempfile
 
 from caresync_process import Server, expect
 
@@ -33,6 +35,26 @@ def check_empty_arguments(cli):
     expect(users_of(cli) == [], f"--users \"\" is nobody: {users_of(cli)}")
 
 
+def check_files(cli):
+    """What is no file, or has no end, is refused at once; a device is not replaced by a report."""
+    with tempfile.TemporaryDirectory() as folder:
+        pipe, large = os.path.join(folder, "pipe"), os.path.join(folder, "large")
+        os.mkfifo(pipe)
+        with open(large, "w") as file:
+            file.truncate(1 << 30)
+        for path, reason in ((folder, "FILE_NOT_READABLE"), (pipe, "FILE_NOT_READABLE"), ("/dev/zero", "FILE_NOT_READABLE"),
+                             (os.path.join(folder, "none"), "FILE_NOT_READABLE"), (large, "FILE_TOO_LARGE")):
+            told = cli.json("import-rota", path, "--date", DATE, status=1)
+            expect(told["error"]["reason"] == reason and path in told["error"]["message"], told)
+        for path, reason in ((pipe, "FILE_NOT_READABLE"), (large, "FILE_TOO_LARGE")):
+            told = cli.json("care-events", "--token-file", path, status=1)
+            expect(told["error"]["reason"] == reason and path in told["error"]["message"], told)
+        device = os.path.join(folder, "device")
+        os.symlink("/dev/null", device)
+        told = cli.json("devices", "--csv", device, status=1)
+        expect(told["error"]["reason"] == "FILE_NOT_WRITABLE" and os.path.islink(device), told)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin-dir", required=True)
@@ -44,6 +66,7 @@ def main():
         cli.run("import-rota", options.rota, "--date", DATE)
         cli.run("device", "update", DEVICE, "--enrol", "--users", "c1")
         check_empty_arguments(cli)
+        check_files(cli)
         print("what is wrong is told by name")
 
 

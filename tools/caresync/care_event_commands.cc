@@ -16,6 +16,9 @@
 namespace caresync::cli {
 namespace {
 
+// What a token file may hold: tokens are far smaller.
+constexpr size_t kPlaceBytes = 4096;
+
 struct EventsWish {
   std::string source = "rota-import";
   std::string token_file;
@@ -64,7 +67,7 @@ absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& 
   request.set_follow(wish.follow);
   if (!wish.token_file.empty()) {
     // No file yet: from the beginning. One that cannot be read is no reason to begin anew.
-    ASSIGN_OR_RETURN(*request.mutable_resume_token(), ReadFileIfAny(wish.token_file));
+    ASSIGN_OR_RETURN(*request.mutable_resume_token(), ReadFileIfAny(wish.token_file, kPlaceBytes));
   }
   const Connection connection(options);
   absl::TimeZone zone;

@@ -74,14 +74,21 @@ absl::Status SigningKeyMissing(const absl::Status& cause, const std::string& fil
                            ". Name the server's data directory with --data-dir, or give a token with --token"));
 }
 
-absl::Status FileNotReadable(const std::string& file) {
+absl::Status FileNotReadable(const std::string& file, const std::string& why) {
   return Make(absl::StatusCode::kNotFound, "FILE_NOT_READABLE",
-              absl::StrCat("cannot read ", file, ". Check that it exists and that you may read it"));
+              absl::StrCat("cannot read ", file, ": ", why, ". Check that it is a file and that you may read it"));
+}
+
+absl::Status FileTooLarge(const std::string& file, size_t most) {
+  return Make(absl::StatusCode::kInvalidArgument, "FILE_TOO_LARGE",
+              absl::StrCat(file, " has more than ", most, " bytes. Check that it is the right file"));
 }
 
 absl::Status FileNotWritable(const std::string& file) {
   return Make(absl::StatusCode::kUnavailable, "FILE_NOT_WRITABLE",
-              absl::StrCat("cannot write ", file, ". Check the folder, its permissions and the free space"));
+              absl::StrCat("cannot write ", file,
+                           ". Check that nothing but a file has its name, the folder, its permissions and the "
+                           "free space"));
 }
 
 absl::Status RotaNotValid(const std::string& file, const std::string& what) {

@@ -5,6 +5,7 @@
 #ifndef CARESYNC_TOOLS_CARESYNC_ERRORS_H_
 #define CARESYNC_TOOLS_CARESYNC_ERRORS_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,8 @@ absl::Status FromCall(const grpc::Status& status, const std::string& server);
 absl::Status SigningKeyMissing(const absl::Status& cause, const std::string& file);
 
 // ---- Files
-absl::Status FileNotReadable(const std::string& file);
+absl::Status FileNotReadable(const std::string& file, const std::string& why);
+absl::Status FileTooLarge(const std::string& file, size_t most);
 absl::Status FileNotWritable(const std::string& file);
 absl::Status RotaNotValid(const std::string& file, const std::string& what);
 

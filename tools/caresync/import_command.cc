@@ -27,6 +27,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Some hundred times the largest agency of demo/rotas.
+constexpr size_t kRotaBytes = size_t{64} * 1024 * 1024;
+
 struct ImportWish {
   std::vector<std::string> files;
   std::string date;
@@ -150,7 +153,7 @@ void PrintTally(const Options& options, const std::string& file, const RotaPlan&
 
 absl::StatusOr<bool> ImportFile(const Connection& connection, const ImportWish& wish, const RotaSettings& settings,
                                 const std::string& file) {
-  ASSIGN_OR_RETURN(const std::string json, ReadFile(file));
+  ASSIGN_OR_RETURN(const std::string json, ReadFile(file, kRotaBytes));
   ASSIGN_OR_RETURN(const RotaPlan plan, PlanRota(file, json, settings));
   ASSIGN_OR_RETURN(const Tally tally, Send(connection, wish, plan));
   PrintTally(connection.options(), file, plan, tally);

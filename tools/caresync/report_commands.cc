@@ -17,6 +17,7 @@
 #include "tools/caresync/commands.h"
 #include "tools/caresync/device_tables.h"
 #include "tools/caresync/errors.h"
+#include "tools/caresync/files.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/tenant_zone.h"
 
@@ -115,6 +116,7 @@ absl::StatusOr<ExitCode> ExportDevices(const Connection& connection, const v1::L
     RETURN_IF_ERROR(WriteCsv(connection, list, std::cout));
     return 0;
   }
+  RETURN_IF_ERROR(CheckReplaceable(file));
   // Half a report never stands under the name.
   const std::string part = file + ".part";
   std::ofstream out(part, std::ios::binary | std::ios::trunc);
@@ -178,9 +180,8 @@ absl::StatusOr<ExitCode> ShowDevice(const Options& options, const std::string& u
 
 // Of "c1,c2"; "" is nobody. A part that is empty names nobody by mistake.
 absl::StatusOr<std::vector<std::string>> ParseUsers(const std::string& text) {
-  std::vector<std::string> users;
-  if (text.empty()) return users;
-  users = absl::StrSplit(text, ',');
+  if (text.empty()) return std::vector<std::string>();
+  std::vector<std::string> users = absl::StrSplit(text, ',');
   for (const std::string& user : users) {
     if (!NotEmpty(user).empty()) {
       return errors::Usage(absl::StrCat("--users \"", text, "\": a carer between its commas is empty"));
