@@ -55,6 +55,35 @@ def check_files(cli):
         expect(told["error"]["reason"] == "FILE_NOT_WRITABLE" and os.path.islink(device), told)
 
 
+def check_tokens_and_notes(cli):
+    """They are looked at before any call."""
+    token = cli.json("token", "--role", "administrator")["token"]
+    cli.run("devices", "--token", token)
+    for wrong in (token + "\n", token + " ", f"{token}\n{token}", "x" * 5000):
+        told = cli.json("devices", "--token", wrong, status=2)
+        expect(told["error"]["reason"] == "USAGE" and token not in told["error"]["message"], told)
+    cli.environment["CARESYNC_TOKEN"] = token + "\n"
+    told = cli.json("devices", status=2)
+    expect("line break" in told["error"]["message"], told)
+    del cli.environment["CARESYNC_TOKEN"]
+
+    with tempfile.TemporaryDirectory() as folder:
+        place = os.path.join(folder, "place")
+        with open(place, "w"):
+            pass
+        told = cli.json("care-events", "--token-file", place, status=1)
+        expect(told["error"]["reason"] == "FILE_NOT_READABLE" and "empty" in told["error"]["message"], told)
+
+    device = ["--uuid", DEVICE, "--carer", "c1"]
+    cli.run("device", "update", DEVICE, "--users", "c1")
+    cli.run("device", "sync", *device)
+    visit = cli.json("device", "visits", *device)["visits"][0]["visit_id"]
+    for wrong in ("", " ", "Had breakfast\n", "\x1b[2J", "x" * 8001):
+        told = cli.json("device", "note", *device, visit, wrong, status=2)
+        expect(told["error"]["reason"] == "USAGE" and "TEXT" in told["error"]["message"], told)
+    expect(cli.json("device", "visits", *device)["unsent_events"] == 0, "a note that is none was recorded")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin-dir", required=True)
@@ -67,6 +96,7 @@ def main():
         cli.run("device", "update", DEVICE, "--enrol", "--users", "c1")
         check_empty_arguments(cli)
         check_files(cli)
+        check_tokens_and_notes(cli)
         print("what is wrong is told by name")
 
 

@@ -11,6 +11,11 @@ namespace caresync::cli {
 // For an argument of which "" says nothing: a script gives it where a variable was never set, and must not get
 // everything, or nobody, for what it named.
 std::string NotEmpty(const std::string& text);
+// For a bearer token: it goes into a header, where gRPC ends the process for what a header may not hold. What is wrong
+// never repeats it.
+std::string IsToken(const std::string& text);
+// For the text of a note: the server would put any other to review, where nobody can mend it.
+std::string IsNote(const std::string& text);
 
 }  // namespace caresync::cli
 

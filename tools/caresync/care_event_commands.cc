@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
@@ -8,6 +9,7 @@
 #include "server/base/status_macros.h"
 #include "tools/caresync/arguments.h"
 #include "tools/caresync/commands.h"
+#include "tools/caresync/errors.h"
 #include "tools/caresync/files.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
@@ -62,12 +64,21 @@ void PrintDelivery(bool as_json, const v1::CareEventDelivery& delivery, absl::Ti
             << std::flush;
 }
 
+// No file yet: from the beginning. One that cannot be read, or holds nothing, is no reason to begin anew.
+absl::StatusOr<std::string> ReadPlace(const std::string& file) {
+  ASSIGN_OR_RETURN(std::string token, ReadFileIfAny(file, kPlaceBytes));
+  if (token.empty() && std::filesystem::exists(file)) {
+    return errors::FileNotReadable(file,
+                                   "it is empty, which no place in the stream is; without it all events come again");
+  }
+  return token;
+}
+
 absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& wish) {
   v1::StreamCareEventsRequest request;
   request.set_follow(wish.follow);
   if (!wish.token_file.empty()) {
-    // No file yet: from the beginning. One that cannot be read is no reason to begin anew.
-    ASSIGN_OR_RETURN(*request.mutable_resume_token(), ReadFileIfAny(wish.token_file, kPlaceBytes));
+    ASSIGN_OR_RETURN(*request.mutable_resume_token(), ReadPlace(wish.token_file));
   }
   const Connection connection(options);
   absl::TimeZone zone;

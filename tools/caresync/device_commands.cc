@@ -310,7 +310,7 @@ void AddRecord(CLI::App& group, CommandLine& line, const std::string& name, cons
   AddDeviceOptions(*command, *wish);
   CLI::Option* visit = command->add_option("VISIT", record->visit, "The visit's ID, or how it begins")->check(NotEmpty);
   if (action != FinishVisit) visit->required();
-  if (action == AddNote) command->add_option("TEXT", record->text, "What to note")->required();
+  if (action == AddNote) command->add_option("TEXT", record->text, "What to note")->required()->check(IsNote);
   command->callback([&line, wish, record, action] {
     line.run = [&line, wish, record, action] { return action(line.options, *wish, *record); };
   });

@@ -28,7 +28,7 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
   app.add_option("--tenant", options.tenant, "The tenant")->envname("CARESYNC_TENANT")->check(NotEmpty);
   app.add_option("--token", options.token, "A bearer token; without it one is made with the signing key")
       ->envname("CARESYNC_TOKEN")
-      ->check(NotEmpty);
+      ->check(IsToken);
   app.add_flag("--json", options.json, "Output for machines");
 }
 
