@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import signal
+import subprocess
 import tempfile
 
 from caresync_process import Server, expect
@@ -84,6 +86,44 @@ def check_tokens_and_notes(cli):
     expect(cli.json("device", "visits", *device)["unsent_events"] == 0, "a note that is none was recorded")
 
 
+def told_without_output(cli, output, *arguments):
+    """How a command ends whose output goes to `output`, and what it says of it."""
+    done = subprocess.run([cli.program, *arguments], stdout=output, stderr=subprocess.PIPE, text=True,
+                          env=cli.environment, timeout=60)
+    return done.returncode, done.stderr
+
+
+def check_outputs(cli):
+    """Where the output goes nowhere, that is told, and what did not come out is not taken for read."""
+    device = ["--uuid", DEVICE, "--carer", "c1"]
+    visit = cli.json("device", "visits", *device)["visits"][0]["visit_id"]
+    cli.run("device", "note", *device, visit, "Had breakfast")
+    cli.run("device", "sync", *device)
+    commands = (["devices"], ["devices", "--csv", "-"], ["devices", "--json"], ["carers"], ["tenant", "list"], ["--help"],
+                ["device", "visits", *device], ["device", "sync", *device], ["token", "--role", "administrator"],
+                ["care-events"], ["check-client", "--list"])
+    with open("/dev/full", "w") as full:
+        for command in commands:
+            status, error = told_without_output(cli, full, *command)
+            expect(status == (2 if command[0] == "check-client" else 1), f"{command} on a full disk: status {status}")
+            expect(error.count("OUTPUT_NOT_WRITABLE") == 1, f"{command} on a full disk says {error!r}")
+    for command in commands:
+        nobody, pipe = os.pipe()
+        os.close(nobody)
+        status, error = told_without_output(cli, pipe, *command)
+        os.close(pipe)
+        expect(status == (2 if command[0] == "check-client" else 128 + signal.SIGPIPE) and error == "",
+               f"{command} that nobody reads: status {status}, {error!r}")
+
+    with tempfile.TemporaryDirectory() as folder, open("/dev/full", "w") as full:
+        place = os.path.join(folder, "place")
+        status, _ = told_without_output(cli, full, "care-events", "--token-file", place)
+        expect(status == 1 and not os.path.exists(place), "events that came to nobody count as read")
+        expect(len(cli.json_lines("care-events", "--token-file", place)) == 1, "the event did not come")
+        status, error = told_without_output(cli, full, "device", "sync", *device, "--follow", "--json")
+        expect(status == 1 and "OUTPUT_NOT_WRITABLE" in error, f"a follower on a full disk: {status}, {error!r}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin-dir", required=True)
@@ -97,6 +137,7 @@ def main():
         check_empty_arguments(cli)
         check_files(cli)
         check_tokens_and_notes(cli)
+        check_outputs(cli)
         print("what is wrong is told by name")
 
 

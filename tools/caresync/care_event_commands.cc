@@ -60,8 +60,7 @@ void PrintDelivery(bool as_json, const v1::CareEventDelivery& delivery, absl::Ti
     return;
   }
   std::cout << PeopleTime(ToTime(event.occurred_time()), zone) << "  " << Printable(delivery.carer_external_id())
-            << "  " << Printable(delivery.parent_external_id()) << "  " << Printable(WhatHappened(event)) << "\n"
-            << std::flush;
+            << "  " << Printable(delivery.parent_external_id()) << "  " << Printable(WhatHappened(event)) << "\n";
 }
 
 // No file yet: from the beginning. One that cannot be read, or holds nothing, is no reason to begin anew.
@@ -72,6 +71,16 @@ absl::StatusOr<std::string> ReadPlace(const std::string& file) {
                                    "it is empty, which no place in the stream is; without it all events come again");
   }
   return token;
+}
+
+// Prints what came, then keeps the place behind it: events that came to nobody come again.
+absl::Status Take(const v1::StreamCareEventsResponse& response, const Options& options, const EventsWish& wish,
+                  absl::TimeZone zone) {
+  if (response.restarted()) std::cerr << "The token is too old or of another store: all events come again\n";
+  for (const v1::CareEventDelivery& delivery : response.events()) PrintDelivery(options.json, delivery, zone);
+  RETURN_IF_ERROR(FlushOutput());
+  if (wish.token_file.empty() || response.resume_token().empty()) return absl::OkStatus();
+  return ReplaceFile(wish.token_file, response.resume_token());
 }
 
 absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& wish) {
@@ -93,11 +102,8 @@ absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& 
   v1::StreamCareEventsResponse response;
   size_t events = 0;
   while (stream->Read(&response)) {
-    if (response.restarted()) std::cerr << "The token is too old or of another store: all events come again\n";
-    for (const v1::CareEventDelivery& delivery : response.events()) PrintDelivery(options.json, delivery, zone);
     events += response.events_size();
-    if (wish.token_file.empty() || response.resume_token().empty()) continue;
-    if (absl::Status status = ReplaceFile(wish.token_file, response.resume_token()); !status.ok()) {
+    if (absl::Status status = Take(response, options, wish, zone); !status.ok()) {
       context.TryCancel();
       stream->Finish();
       return status;

@@ -103,13 +103,14 @@ absl::Status SyncOpen(const Options& options, const OpenDevice& device, SyncRun 
     held = std::move(now);
     return absl::OkStatus();
   };
-  absl::Status told;
-  run.on_response = [&](const v1::SyncResponse& response) {
+  run.on_response = [&](const v1::SyncResponse& response) -> absl::Status {
     report.Tell(response);
-    if (run.plan.follow && response.has_caught_up()) told.Update(tell_changes());
+    if (!run.plan.follow) return absl::OkStatus();
+    if (response.has_caught_up()) RETURN_IF_ERROR(tell_changes());
+    // One sync is worth its end though nobody reads of it; one that goes on for nobody to read is not.
+    return FlushOutput();
   };
   absl::Status status = RunSync(Connection(options), device.store, run);
-  RETURN_IF_ERROR(told);
   RETURN_IF_ERROR(tell_changes());
   return status;
 }
@@ -142,6 +143,7 @@ absl::StatusOr<ExitCode> Sync(const Options& options, const DeviceWish& wish, co
     run.kill = sync.kill;
     status = SyncOpen(options, *opened, std::move(run), report, held);
   }
+  if (IsOutputError(status)) return status;
   report.TellEnd(status, held);
   return status.ok() ? 0 : 1;
 }

@@ -113,7 +113,7 @@ absl::Status Converse(Stream& stream, Writer& writer, DeviceClient& client, cons
   while (stream.Read(&response)) {
     ASSIGN_OR_RETURN(std::optional<v1::SyncRequest> ack, client.Handle(response, absl::Now()));
     ASSIGN_OR_RETURN(std::vector<v1::SyncRequest> resent, client.Resend(response));
-    run.on_response(response);
+    RETURN_IF_ERROR(run.on_response(response));
     if (response.has_changes()) ++batches;
     KillHere(run.kill, response, batches);
     if (response.has_notice()) HandleNotice(response.notice(), connection, run, writer, go_on);

@@ -29,8 +29,8 @@ struct SyncRun {
   SyncPlan plan;
   absl::Duration timeout;
   KillPoints kill;
-  // Told of each message once it is durable, before it is acked.
-  std::function<void(const v1::SyncResponse&)> on_response;
+  // Told of each message once it is durable, before it is acked. An error ends the sync with it.
+  std::function<absl::Status(const v1::SyncResponse&)> on_response;
   // With `plan.follow`: ends the following. Must outlive the run.
   StopSignal* stop = nullptr;
 };

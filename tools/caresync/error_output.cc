@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
+// As a shell tells of a tool that SIGPIPE ended.
+constexpr int kExitOutputClosed = 141;
 
 // Lists of candidates come a line each.
 std::string PrintableLines(const std::string& text) {
@@ -35,7 +37,10 @@ nlohmann::ordered_json ErrorJson(const absl::Status& status) {
 }
 
 int TellError(bool json, const absl::Status& status) {
-  if (json) {
+  const bool output_failed = IsOutputError(status);
+  // Whoever reads no more, as `head` does, has all that was wanted.
+  if (output_failed && absl::IsCancelled(status)) return kExitOutputClosed;
+  if (json && !output_failed) {
     PrintJson({{"error", ErrorJson(status)}});
   } else {
     PrintError(status);

@@ -11,7 +11,7 @@ namespace caresync::cli {
 void PrintError(const absl::Status& status);
 // Its reason and message.
 nlohmann::ordered_json ErrorJson(const absl::Status& status);
-// One or the other; returns the process's exit code.
+// One or the other, or neither where it is that nobody reads the output; returns the process's exit code.
 int TellError(bool json, const absl::Status& status);
 
 }  // namespace caresync::cli

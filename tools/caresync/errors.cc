@@ -13,6 +13,8 @@ namespace {
 
 constexpr char kReasonUrl[] = "caresync.cli/reason";
 constexpr char kUsageReason[] = "USAGE";
+constexpr char kOutputClosedReason[] = "OUTPUT_CLOSED";
+constexpr char kOutputNotWritableReason[] = "OUTPUT_NOT_WRITABLE";
 
 absl::Status Make(absl::StatusCode code, const std::string& reason, const std::string& message) {
   absl::Status status(code, message);
@@ -47,6 +49,11 @@ std::string ErrorReason(const absl::Status& status) {
 }
 
 bool IsUsageError(const absl::Status& status) { return ErrorReason(status) == kUsageReason; }
+
+bool IsOutputError(const absl::Status& status) {
+  const std::string reason = ErrorReason(status);
+  return reason == kOutputClosedReason || reason == kOutputNotWritableReason;
+}
 
 namespace errors {
 
@@ -94,6 +101,15 @@ absl::Status FileNotWritable(const std::string& file) {
 absl::Status RotaNotValid(const std::string& file, const std::string& what) {
   return Make(absl::StatusCode::kInvalidArgument, "ROTA_NOT_VALID",
               absl::StrCat(file, ": ", what, ". Nothing of this file was sent"));
+}
+
+absl::Status OutputClosed() {
+  return Make(absl::StatusCode::kCancelled, kOutputClosedReason, "nobody reads the output any more");
+}
+
+absl::Status OutputNotWritable() {
+  return Make(absl::StatusCode::kUnavailable, kOutputNotWritableReason,
+              "the output could not be written, and is not complete. Check the free space where it goes");
 }
 
 absl::Status CarerNotFound(const std::string& text) {

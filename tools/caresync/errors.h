@@ -18,6 +18,8 @@ namespace caresync::cli {
 std::string ErrorReason(const absl::Status& status);
 // True where the command line was used wrongly, as opposed to something that failed.
 bool IsUsageError(const absl::Status& status);
+// True where it is the standard output that failed: what is told of it cannot be told there.
+bool IsOutputError(const absl::Status& status);
 
 namespace errors {
 
@@ -35,6 +37,10 @@ absl::Status FileNotReadable(const std::string& file, const std::string& why);
 absl::Status FileTooLarge(const std::string& file, size_t most);
 absl::Status FileNotWritable(const std::string& file);
 absl::Status RotaNotValid(const std::string& file, const std::string& what);
+
+// ---- The standard output
+absl::Status OutputClosed();
+absl::Status OutputNotWritable();
 
 // ---- People and places that a command names
 absl::Status CarerNotFound(const std::string& text);

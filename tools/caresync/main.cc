@@ -10,6 +10,7 @@
 #include "tools/caresync/commands.h"
 #include "tools/caresync/error_output.h"
 #include "tools/caresync/errors.h"
+#include "tools/caresync/output.h"
 
 namespace caresync::cli {
 namespace {
@@ -40,9 +41,15 @@ bool AsksForJson(int argc, char** argv) {
   return false;
 }
 
+// A command that ended well has not where what it printed came to nobody.
+int Ended(bool json, int code) {
+  const absl::Status written = FlushOutput();
+  return written.ok() ? code : TellError(json, written);
+}
+
 int TellParseError(const CLI::App& app, bool json, const CLI::ParseError& error) {
   // The help was asked for.
-  if (error.get_exit_code() == 0) return app.exit(error);
+  if (error.get_exit_code() == 0) return Ended(json, app.exit(error));
   if (json) return TellError(json, errors::Usage(error.what()));
   app.exit(error);
   return kExitUsage;
@@ -89,7 +96,7 @@ int Main(int argc, char** argv) {
   }
   if (!line.run) return TellMissingCommand(app, line.options.json);
   const absl::StatusOr<ExitCode> result = line.run();
-  return result.ok() ? *result : TellError(line.options.json, result.status());
+  return result.ok() ? Ended(line.options.json, *result) : TellError(line.options.json, result.status());
 }
 
 }  // namespace

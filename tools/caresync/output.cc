@@ -1,5 +1,6 @@
 #include "tools/caresync/output.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/base/text.h"
+#include "tools/caresync/errors.h"
 
 namespace caresync::cli {
 namespace {
@@ -111,6 +113,15 @@ std::string IsoTime(absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%
 
 std::string PeopleTime(absl::Time time, absl::TimeZone zone) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%S %Z", time, zone);
+}
+
+absl::Status FlushOutput() {
+  std::cout << std::flush;
+  if (std::cout.good()) return absl::OkStatus();
+  // The write that failed may be long past, and its errno with it.
+  pollfd output = {STDOUT_FILENO, 0, 0};
+  const bool closed = poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
+  return closed ? errors::OutputClosed() : errors::OutputNotWritable();
 }
 
 ProgressBar::ProgressBar(bool enabled) : enabled_(enabled && isatty(STDERR_FILENO) != 0) {}

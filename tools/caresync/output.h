@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "google/protobuf/timestamp.pb.h"
 
@@ -43,6 +44,10 @@ absl::Time ToTime(const google::protobuf::Timestamp& time);
 std::string IsoTime(absl::Time time);
 // 2026-11-21 07:02:00 UTC
 std::string PeopleTime(absl::Time time, absl::TimeZone zone);
+
+// Sends on what was printed to the standard output; from the first failure on nothing comes there any more. Errors:
+// OUTPUT_CLOSED where nobody reads it, OUTPUT_NOT_WRITABLE.
+absl::Status FlushOutput();
 
 // A bar on the standard error stream; nothing where that is no terminal. Not thread-safe.
 class ProgressBar {

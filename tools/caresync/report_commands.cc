@@ -19,6 +19,7 @@
 #include "tools/caresync/errors.h"
 #include "tools/caresync/files.h"
 #include "tools/caresync/json_form.h"
+#include "tools/caresync/output.h"
 #include "tools/caresync/tenant_zone.h"
 
 namespace caresync::cli {
@@ -97,7 +98,7 @@ absl::StatusOr<v1::ListDevicesRequest> ReportRequest(const Connection& connectio
   return request;
 }
 
-// Writes the pieces of the file as they come.
+// Writes the pieces of the file as they come, until `out` takes no more.
 absl::Status WriteCsv(const Connection& connection, const v1::ListDevicesRequest& list, std::ostream& out) {
   grpc::ClientContext context;
   RETURN_IF_ERROR(connection.Prepare(Caller(), absl::Minutes(10), context));
@@ -106,14 +107,20 @@ absl::Status WriteCsv(const Connection& connection, const v1::ListDevicesRequest
   v1::DeviceService::Stub stub(connection.channel());
   const auto stream = stub.ExportDevices(&context, request);
   v1::ExportDevicesResponse response;
-  while (stream->Read(&response)) out << response.csv();
-  return connection.Result(stream->Finish());
+  while (out && stream->Read(&response)) out << response.csv();
+  out << std::flush;
+  if (out) return connection.Result(stream->Finish());
+  context.TryCancel();
+  stream->Finish();
+  // What `out` is says why.
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ExitCode> ExportDevices(const Connection& connection, const v1::ListDevicesRequest& list,
                                        const std::string& file) {
   if (file == "-") {
     RETURN_IF_ERROR(WriteCsv(connection, list, std::cout));
+    RETURN_IF_ERROR(FlushOutput());
     return 0;
   }
   RETURN_IF_ERROR(CheckReplaceable(file));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -137,7 +138,9 @@ void AddCheckClientCommand(CLI::App& app, CommandLine& line) {
   command->add_flag("--list", wish->list, "Say which scenarios there are");
   command->callback([&line, wish] {
     line.run = [&line, wish]() -> absl::StatusOr<ExitCode> {
-      const absl::StatusOr<ExitCode> checked = CheckClient(line.options, *wish);
+      absl::StatusOr<ExitCode> checked = CheckClient(line.options, *wish);
+      // Verdicts that came to nobody are none of the client's.
+      if (absl::Status written = FlushOutput(); checked.ok() && !written.ok()) checked = std::move(written);
       if (checked.ok()) return *checked;
       TellError(line.options.json, checked.status());
       return kExitNotChecked;
