@@ -111,8 +111,8 @@ def check_a_device_without_its_server(cli):
         with open(broken, "w") as file:
             file.write("no database " * 100)
         output, error = cli.run("device", "sync", *device, "--state-dir", folder, status=1)
-        expect("DEVICE_STORE_FAILED" in error and broken in error, error)
-        expect(output == "visits 0  records 0  revision 0  outcome interrupted\n", output)
+        expect("DEVICE_STORE_NOT_VALID" in error and broken in error, error)
+        expect(output == "visits 0  records 0  revision 0  outcome refused\n", output)
     # A tenant that the server does not know leaves no trace on the device.
     end = cli.json("device", "sync", *device, "--tenant", "mistyped", status=1)
     expect((end["outcome"], end["reason"]) == ("refused", "TENANT_UNKNOWN"), end)

@@ -189,7 +189,7 @@ TEST(DeviceClient, AnUploadMessageStaysBelowItsBound) {
 TEST(DeviceClient, ALastInterruptionIsToldUntilTheServerHasHeardIt) {
   const StateFolder folder;
   const DeviceStore store = OpenStore(folder);
-  ASSERT_TRUE(store.BeginSync(kCarer).ok());
+  ASSERT_TRUE(store.BeginSync().ok());
   DeviceClient client(store, Plan());
   const auto requests = client.Begin(kNow);
   ASSERT_TRUE(requests.ok()) << requests.status();
@@ -197,8 +197,27 @@ TEST(DeviceClient, ALastInterruptionIsToldUntilTheServerHasHeardIt) {
   v1::SyncResponse response;
   response.mutable_started();
   ASSERT_TRUE(client.Handle(response, kNow).ok());
-  ASSERT_TRUE(store.EndSync(kCarer, v1::INTERRUPTION_CAUSE_UNSPECIFIED).ok());
-  EXPECT_EQ(*store.BeginSync(kCarer), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
+  ASSERT_TRUE(store.EndSync(v1::INTERRUPTION_CAUSE_UNSPECIFIED).ok());
+  EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
+}
+
+TEST(DeviceClient, TellsOfAnInterruptionWhicheverCarersSyncItWas) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  ASSERT_TRUE(DeviceClient(store, Plan()).Begin(kNow).ok());
+  SyncPlan other = Plan();
+  other.carer_id = "another";
+  DeviceClient client(store, other);
+  const auto requests = client.Begin(kNow);
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  EXPECT_EQ(requests->front().start().last_interruption(), v1::INTERRUPTION_CAUSE_UNKNOWN);
+  // A sync that is recorded was not interrupted, though its process dies a moment later.
+  v1::SyncResponse response;
+  response.mutable_started();
+  response.mutable_sync_recorded();
+  ASSERT_TRUE(client.Handle(response, kNow).ok());
+  EXPECT_EQ(DeviceClient(store, Plan()).Begin(kNow)->front().start().last_interruption(),
+            v1::INTERRUPTION_CAUSE_UNSPECIFIED);
 }
 
 TEST(DeviceClient, SendsItsAnsweredEventsAgainWhereItIsAskedTo) {

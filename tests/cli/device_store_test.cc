@@ -1,5 +1,11 @@
 #include "tools/caresync/device_store.h"
 
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/cli/held_copy.h"
@@ -192,21 +198,84 @@ TEST(DeviceStore, ASyncThatNeverEndedIsAnInterruptionOfUnknownCause) {
   const StateFolder folder;
   {
     const DeviceStore store = OpenStore(folder);
-    EXPECT_EQ(*store.BeginSync(kCarer), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
+    EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
   }
   const DeviceStore store = OpenStore(folder);
-  EXPECT_EQ(*store.BeginSync(kCarer), v1::INTERRUPTION_CAUSE_UNKNOWN);
-  ASSERT_TRUE(store.InterruptionTold(kCarer).ok());
-  ASSERT_TRUE(store.EndSync(kCarer, v1::INTERRUPTION_CAUSE_UNSPECIFIED).ok());
-  EXPECT_EQ(*store.BeginSync(kCarer), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
+  EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_UNKNOWN);
+  ASSERT_TRUE(store.InterruptionTold().ok());
+  ASSERT_TRUE(store.EndSync(v1::INTERRUPTION_CAUSE_UNSPECIFIED).ok());
+  EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
 }
 
 TEST(DeviceStore, AFailedConnectionIsTold) {
   const StateFolder folder;
   const DeviceStore store = OpenStore(folder);
-  ASSERT_TRUE(store.BeginSync(kCarer).ok());
-  ASSERT_TRUE(store.EndSync(kCarer, v1::INTERRUPTION_CAUSE_NO_NETWORK).ok());
-  EXPECT_EQ(*store.BeginSync(kCarer), v1::INTERRUPTION_CAUSE_NO_NETWORK);
+  ASSERT_TRUE(store.BeginSync().ok());
+  ASSERT_TRUE(store.EndSync(v1::INTERRUPTION_CAUSE_NO_NETWORK).ok());
+  EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_NO_NETWORK);
+}
+
+TEST(DeviceStore, AnInterruptionThatNobodyHeardIsToldOnceMore) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  ASSERT_TRUE(store.BeginSync().ok());
+  ASSERT_TRUE(store.EndSync(v1::INTERRUPTION_CAUSE_UNKNOWN).ok());
+  ASSERT_TRUE(store.BeginSync().ok());
+  ASSERT_TRUE(store.EndSync(v1::INTERRUPTION_CAUSE_NO_NETWORK).ok());
+  EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_UNKNOWN);
+  ASSERT_TRUE(store.InterruptionTold().ok());
+  ASSERT_TRUE(store.EndSync(v1::INTERRUPTION_CAUSE_NO_NETWORK).ok());
+  EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_NO_NETWORK);
+}
+
+TEST(DeviceStore, IsForNobodyElseToRead) {
+  const StateFolder folder;
+  const mode_t before = umask(0);
+  const DeviceStore store = OpenStore(folder);
+  ASSERT_TRUE(store.BeginSync().ok());
+  umask(before);
+  const auto mode = [](const std::filesystem::path& path) {
+    return std::filesystem::status(path).permissions() & std::filesystem::perms::mask;
+  };
+  const std::filesystem::path made = std::filesystem::path(folder.file()).parent_path();
+  EXPECT_EQ(mode(made), std::filesystem::perms::owner_all);
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(made)) {
+    EXPECT_EQ(mode(entry.path()), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
+        << entry.path();
+    ++files;
+  }
+  // The database and its log, at least.
+  EXPECT_GE(files, 2);
+}
+
+TEST(DeviceStore, AFileOfSomethingElseIsLeftAsItIs) {
+  const StateFolder folder;
+  OpenStore(folder);
+  const auto refused = [&] { return ErrorReason(DeviceStore::Open(folder.file(), "demo").status()); };
+  std::filesystem::remove(folder.file());
+  {
+    const auto database = Database::Open(folder.file());
+    ASSERT_TRUE(database.ok()) << database.status();
+    ASSERT_TRUE(database->RunScript("CREATE TABLE bookmarks (name TEXT)").ok());
+  }
+  EXPECT_EQ(refused(), "DEVICE_STORE_NOT_VALID");
+  {
+    const auto database = Database::Open(folder.file());
+    ASSERT_TRUE(database.ok()) << database.status();
+    int64_t tables = 0;
+    ASSERT_TRUE(
+        database->Query("SELECT count(*) FROM sqlite_master", {}, [&](const Row& row) { tables = row.Int(0); }).ok());
+    EXPECT_EQ(tables, 1);
+    ASSERT_TRUE(database->RunScript("PRAGMA user_version = 3").ok());
+  }
+  EXPECT_EQ(refused(), "DEVICE_STORE_NOT_VALID");
+  std::filesystem::remove(folder.file());
+  std::ofstream(folder.file()) << std::string(4096, 'x');
+  EXPECT_EQ(refused(), "DEVICE_STORE_NOT_VALID");
+  std::filesystem::remove(folder.file());
+  std::filesystem::create_directory(folder.file());
+  EXPECT_EQ(refused(), "DEVICE_STORE_NOT_VALID");
 }
 
 TEST(DeviceStore, IsOfNoTenantUntilItIsBound) {
@@ -235,7 +304,11 @@ TEST(DeviceStore, AFileOfTheFirstFormatIsGoneOnWith) {
     ASSERT_TRUE(store.Apply(kCarer, Batch(1, "t1", {{"a", "A"}})).ok());
     const auto file = Database::Open(folder.file());
     ASSERT_TRUE(file.ok()) << file.status();
-    ASSERT_TRUE(file->RunScript("ALTER TABLE records DROP COLUMN next_visit; PRAGMA user_version = 1").ok());
+    ASSERT_TRUE(file->RunScript("ALTER TABLE records DROP COLUMN next_visit; "
+                                "ALTER TABLE carers ADD COLUMN syncing INTEGER NOT NULL DEFAULT 0; "
+                                "ALTER TABLE carers ADD COLUMN interruption INTEGER NOT NULL DEFAULT 0; "
+                                "PRAGMA user_version = 1")
+                    .ok());
   }
   const DeviceStore store = OpenStore(folder);
   EXPECT_THAT(*store.NextVisits(kCarer), IsEmpty());

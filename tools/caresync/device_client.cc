@@ -44,7 +44,7 @@ absl::StatusOr<v1::Start> DeviceClient::MakeStart(absl::Time now, size_t unsent_
   ASSIGN_OR_RETURN(*start.mutable_uploads_token(), store_.UploadsToken(plan_.carer_id));
   *start.mutable_device_time() = base::ToTimestamp(now);
   ASSIGN_OR_RETURN(*start.mutable_open_visit_id(), store_.OpenVisit(plan_.carer_id));
-  ASSIGN_OR_RETURN(const v1::InterruptionCause cause, store_.BeginSync(plan_.carer_id));
+  ASSIGN_OR_RETURN(const v1::InterruptionCause cause, store_.BeginSync());
   start.set_last_interruption(cause);
 
   ASSIGN_OR_RETURN(const std::optional<HeldCopy> unfinished, store_.BeingMade(plan_.carer_id));
@@ -84,7 +84,7 @@ absl::StatusOr<std::vector<v1::SyncRequest>> DeviceClient::Resend(const v1::Sync
 
 absl::Status DeviceClient::HandleStarted(const v1::Started& started) {
   RETURN_IF_ERROR(store_.Bind());
-  RETURN_IF_ERROR(store_.InterruptionTold(plan_.carer_id));
+  RETURN_IF_ERROR(store_.InterruptionTold());
   RETURN_IF_ERROR(DropCopies(started.drop_now_carer_ids()));
   return store_.SetSetting("time_zone", started.policy().time_zone());
 }
@@ -129,7 +129,11 @@ absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::Handle(const v1::Sy
   if (response.has_caught_up()) RETURN_IF_ERROR(store_.CaughtUp(carer, response.caught_up()));
   if (response.notice().has_drop_now()) RETURN_IF_ERROR(DropCopies(response.notice().drop_now().carer_ids()));
   ASSIGN_OR_RETURN(std::optional<v1::SyncRequest> ack, AckOf(response));
-  if (response.has_sync_recorded()) recorded_ = true;
+  if (response.has_sync_recorded()) {
+    recorded_ = true;
+    // Whatever comes after interrupts nothing: a follower may be killed between two rounds.
+    RETURN_IF_ERROR(store_.EndSync(v1::INTERRUPTION_CAUSE_UNSPECIFIED));
+  }
   return ack;
 }
 

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <openssl/sha.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <system_error>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/errors.h"
@@ -16,7 +18,7 @@
 namespace caresync::cli {
 namespace {
 
-constexpr int64_t kFormat = 2;
+constexpr int64_t kFormat = 3;
 constexpr absl::Duration kAnsweredEventsKept = absl::Hours(24 * 14);
 
 constexpr char kTables[] = R"sql(
@@ -56,6 +58,17 @@ ALTER TABLE records ADD COLUMN next_visit INTEGER NOT NULL DEFAULT 0;
 PRAGMA user_version = 2;
 )sql";
 
+// How a sync was interrupted is the device's, whichever carer's it was: it stands in the settings.
+constexpr char kThirdFormat[] = R"sql(
+ALTER TABLE carers DROP COLUMN syncing;
+ALTER TABLE carers DROP COLUMN interruption;
+PRAGMA user_version = 3;
+)sql";
+
+// The last sync that began has not ended: "1". How the one before it was interrupted: an InterruptionCause.
+constexpr char kSyncing[] = "syncing";
+constexpr char kInterruption[] = "interruption";
+
 std::string BigEndian(uint32_t value) {
   std::string bytes(4, '\0');
   for (int i = 0; i < 4; ++i) bytes[i] = static_cast<char>(value >> (24 - 8 * i));
@@ -70,13 +83,52 @@ absl::StatusOr<int64_t> FormatOf(const Database& database) {
   return format;
 }
 
-absl::Status MakeTables(const Database& database) {
+// Whether a file of this format is a device's, and not another program's. One of format 0 is to become one.
+absl::StatusOr<bool> IsDevices(const Database& database, int64_t format) {
+  int64_t tables = 0;
+  int64_t ours = 0;
+  RETURN_IF_ERROR(
+      database.Query("SELECT count(*), total(name IN ('settings', 'copies', 'records', 'events', 'carers')) "
+                     "FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+                     {}, [&](const Row& row) {
+                       tables = row.Int(0);
+                       ours = row.Int(1);
+                     }));
+  return format == 0 ? tables == 0 : ours == 5;
+}
+
+absl::Status MakeTables(const std::string& file, const Database& database) {
   ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database));
   // Another process may have been first.
   ASSIGN_OR_RETURN(const int64_t format, FormatOf(database));
+  ASSIGN_OR_RETURN(const bool is_devices, IsDevices(database, format));
+  if (!is_devices) return errors::DeviceStoreNotValid(file);
   if (format < 1) RETURN_IF_ERROR(database.RunScript(kTables));
   if (format < 2) RETURN_IF_ERROR(database.RunScript(kSecondFormat));
+  if (format < 3) RETURN_IF_ERROR(database.RunScript(kThirdFormat));
   return transaction.Commit();
+}
+
+// Makes what there is not yet of a folder and those above it. What lies in them is nobody else's to read.
+absl::Status MakeFolder(const std::filesystem::path& folder) {
+  std::filesystem::path made;
+  for (const std::filesystem::path& part : folder) {
+    made /= part;
+    mkdir(made.c_str(), S_IRWXU);
+  }
+  std::error_code failed;
+  return std::filesystem::is_directory(folder, failed) ? absl::OkStatus() : errors::FileNotWritable(folder.string());
+}
+
+// The file, where there is none, before SQLite makes it for everybody to read; what SQLite puts beside it is as the
+// file is. Only a file that is new is opened here: closing it would give back the locks of others in this process.
+absl::Status MakeFile(const std::string& file) {
+  const int made = open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (made >= 0) close(made);
+  std::error_code failed;
+  const std::filesystem::file_status status = std::filesystem::status(file, failed);
+  if (!std::filesystem::exists(status)) return errors::FileNotWritable(file);
+  return std::filesystem::is_regular_file(status) ? absl::OkStatus() : errors::DeviceStoreNotValid(file);
 }
 
 }  // namespace
@@ -99,13 +151,14 @@ DeviceStore::DeviceStore(std::string file, std::string tenant, Database database
     : file_(std::move(file)), tenant_(std::move(tenant)), database_(std::move(database)) {}
 
 absl::StatusOr<DeviceStore> DeviceStore::Open(const std::string& file, std::string_view tenant) {
-  std::error_code failed;
-  std::filesystem::create_directories(std::filesystem::path(file).parent_path(), failed);
-  if (failed) return errors::FileNotWritable(file);
+  RETURN_IF_ERROR(MakeFolder(std::filesystem::path(file).parent_path()));
+  RETURN_IF_ERROR(MakeFile(file));
   ASSIGN_OR_RETURN(Database database, Database::Open(file));
   ASSIGN_OR_RETURN(const int64_t format, FormatOf(database));
   if (format > kFormat) return errors::DeviceStoreTooNew(file);
-  if (format < kFormat) RETURN_IF_ERROR(MakeTables(database));
+  if (format < kFormat) RETURN_IF_ERROR(MakeTables(file, database));
+  ASSIGN_OR_RETURN(const bool is_devices, IsDevices(database, kFormat));
+  if (!is_devices) return errors::DeviceStoreNotValid(file);
   DeviceStore store(file, std::string(tenant), std::move(database));
   RETURN_IF_ERROR(store.IsBound().status());
   return store;
@@ -340,26 +393,38 @@ absl::StatusOr<std::string> DeviceStore::OpenVisit(std::string_view carer) const
   return visit;
 }
 
-absl::StatusOr<v1::InterruptionCause> DeviceStore::BeginSync(std::string_view carer) const {
+absl::StatusOr<v1::InterruptionCause> DeviceStore::BeginSync() const {
   ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  ASSIGN_OR_RETURN(const std::string syncing, Setting(kSyncing));
   // Still marked as syncing: the process of that sync never came to its end.
-  RETURN_IF_ERROR(
-      database_.Run("INSERT INTO carers (carer_id, syncing) VALUES (?1, 1) ON CONFLICT (carer_id) DO UPDATE SET "
-                    "interruption = CASE WHEN syncing THEN ?2 ELSE interruption END, syncing = 1",
-                    {carer, int64_t{v1::INTERRUPTION_CAUSE_UNKNOWN}}));
-  int64_t cause = 0;
-  RETURN_IF_ERROR(database_.Query("SELECT interruption FROM carers WHERE carer_id = ?", {carer},
-                                  [&](const Row& row) { cause = row.Int(0); }));
+  if (!syncing.empty()) RETURN_IF_ERROR(AddInterruption(v1::INTERRUPTION_CAUSE_UNKNOWN));
+  RETURN_IF_ERROR(SetSetting(kSyncing, "1"));
+  ASSIGN_OR_RETURN(const v1::InterruptionCause cause, Interruption());
   RETURN_IF_ERROR(transaction.Commit());
-  return static_cast<v1::InterruptionCause>(cause);
+  return cause;
 }
 
-absl::Status DeviceStore::InterruptionTold(std::string_view carer) const {
-  return database_.Run("UPDATE carers SET interruption = 0 WHERE carer_id = ?", {carer});
+absl::Status DeviceStore::InterruptionTold() const { return SetSetting(kInterruption, ""); }
+
+absl::Status DeviceStore::EndSync(v1::InterruptionCause cause) const {
+  ASSIGN_OR_RETURN(SqlTransaction transaction, SqlTransaction::Begin(database_));
+  RETURN_IF_ERROR(SetSetting(kSyncing, ""));
+  RETURN_IF_ERROR(cause == v1::INTERRUPTION_CAUSE_UNSPECIFIED ? InterruptionTold() : AddInterruption(cause));
+  return transaction.Commit();
 }
 
-absl::Status DeviceStore::EndSync(std::string_view carer, v1::InterruptionCause cause) const {
-  return database_.Run("UPDATE carers SET syncing = 0, interruption = ? WHERE carer_id = ?", {int64_t{cause}, carer});
+absl::StatusOr<v1::InterruptionCause> DeviceStore::Interruption() const {
+  ASSIGN_OR_RETURN(const std::string text, Setting(kInterruption));
+  int cause = v1::INTERRUPTION_CAUSE_UNSPECIFIED;
+  const bool known = absl::SimpleAtoi(text, &cause) && v1::InterruptionCause_IsValid(cause);
+  return known ? static_cast<v1::InterruptionCause>(cause) : v1::INTERRUPTION_CAUSE_UNSPECIFIED;
+}
+
+absl::Status DeviceStore::AddInterruption(v1::InterruptionCause cause) const {
+  ASSIGN_OR_RETURN(const v1::InterruptionCause untold, Interruption());
+  // A sync whose start nobody heard does not make them forget the one before it.
+  if (untold != v1::INTERRUPTION_CAUSE_UNSPECIFIED) return absl::OkStatus();
+  return SetSetting(kInterruption, absl::StrCat(int{cause}));
 }
 
 absl::StatusOr<std::string> DeviceStore::Setting(std::string_view name) const {

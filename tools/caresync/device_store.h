@@ -55,8 +55,8 @@ class SyncLock {
 
 class DeviceStore {
  public:
-  // Makes the file, and its folder, where there is none. Errors: DEVICE_OF_OTHER_TENANT where it was bound to another
-  // one, DEVICE_STORE_TOO_NEW.
+  // Makes the file, and its folder, where there is none, for nobody else to read. Errors: DEVICE_OF_OTHER_TENANT where
+  // it was bound to another one, DEVICE_STORE_TOO_NEW, DEVICE_STORE_NOT_VALID.
   static absl::StatusOr<DeviceStore> Open(const std::string& file, std::string_view tenant);
 
   // The server has taken the tenant given to Open for one that it knows: from now on the file is of this tenant, for
@@ -117,11 +117,16 @@ class DeviceStore {
   // Records the event and, with it, which visit is open now.
   absl::Status AddVisitEvent(std::string_view carer, std::string_view event_id, std::string_view event,
                              std::string_view open_visit) const;
-  // How the sync before this one was interrupted; where its process died, INTERRUPTION_CAUSE_UNKNOWN.
-  absl::StatusOr<v1::InterruptionCause> BeginSync(std::string_view carer) const;
+
+  // ---- What it remembers of its last sync, whichever carer's it was
+
+  // How the sync before this one was interrupted; where its process died, INTERRUPTION_CAUSE_UNKNOWN. One that the
+  // server was not told of is told once more.
+  absl::StatusOr<v1::InterruptionCause> BeginSync() const;
   // The server knows of the interruption.
-  absl::Status InterruptionTold(std::string_view carer) const;
-  absl::Status EndSync(std::string_view carer, v1::InterruptionCause cause) const;
+  absl::Status InterruptionTold() const;
+  // Unspecified: the server knows how it ended.
+  absl::Status EndSync(v1::InterruptionCause cause) const;
 
   // Settings by name, such as the tenant's time zone; empty where never set.
   absl::StatusOr<std::string> Setting(std::string_view name) const;
@@ -135,6 +140,9 @@ class DeviceStore {
   absl::StatusOr<std::vector<HeldRecord>> RecordsOf(const HeldCopy& copy, bool next_visits_only) const;
   // The copy that a message with this rebuild number is about.
   absl::StatusOr<HeldCopy> NamedCopy(std::string_view carer, uint64_t rebuild_number) const;
+  // The one that the server has not been told of.
+  absl::StatusOr<v1::InterruptionCause> Interruption() const;
+  absl::Status AddInterruption(v1::InterruptionCause cause) const;
   absl::Status PutEvent(std::string_view carer, std::string_view event_id, std::string_view event) const;
   enum class Which { kUnsent, kAnswered, kAll };
   absl::StatusOr<std::vector<v1::UploadedEvent>> Events(std::string_view carer, Which which) const;

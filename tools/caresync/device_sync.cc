@@ -124,11 +124,9 @@ absl::Status Converse(Stream& stream, Writer& writer, DeviceClient& client, cons
   return absl::OkStatus();
 }
 
-absl::Status RunStream(const Connection& connection, DeviceClient& client, const SyncRun& run, GoOn& go_on) {
-  ASSIGN_OR_RETURN(std::vector<v1::SyncRequest> requests, client.Begin(absl::Now()));
-  const Caller caller{access::Role::kCarer, run.plan.carer_id, run.device};
-  grpc::ClientContext context;
-  RETURN_IF_ERROR(connection.Prepare(caller, run.timeout, context));
+// A stream from its start to its end.
+absl::Status Talk(const Connection& connection, DeviceClient& client, const SyncRun& run,
+                  std::vector<v1::SyncRequest> requests, grpc::ClientContext& context, GoOn& go_on) {
   const auto stub = v1::DeviceSyncService::NewStub(connection.channel());
   const std::unique_ptr<Stream> stream = stub->Sync(&context);
   absl::Status own;
@@ -149,6 +147,28 @@ absl::Status RunStream(const Connection& connection, DeviceClient& client, const
   return errors::ServerBrokeProtocol("the stream ended well before the sync was recorded");
 }
 
+v1::InterruptionCause CauseOf(const absl::Status& status) {
+  const std::string reason = ErrorReason(status);
+  // A server that answers, with whatever error, is no missing network.
+  if (reason == "SERVER_UNREACHABLE") return v1::INTERRUPTION_CAUSE_NO_NETWORK;
+  // Whoever ended it, it was not the server.
+  const bool nameless = !status.ok() && reason == absl::StatusCodeToString(status.code());
+  if (nameless || reason == "TIMED_OUT") return v1::INTERRUPTION_CAUSE_UNKNOWN;
+  return v1::INTERRUPTION_CAUSE_UNSPECIFIED;
+}
+
+absl::Status RunStream(const Connection& connection, const DeviceStore& store, DeviceClient& client, const SyncRun& run,
+                       GoOn& go_on) {
+  const Caller caller{access::Role::kCarer, run.plan.carer_id, run.device};
+  grpc::ClientContext context;
+  RETURN_IF_ERROR(connection.Prepare(caller, run.timeout, context));
+  ASSIGN_OR_RETURN(std::vector<v1::SyncRequest> requests, client.Begin(absl::Now()));
+  absl::Status status = Talk(connection, client, run, std::move(requests), context, go_on);
+  // Each stream, also of a follower: the next one's start tells of it.
+  RETURN_IF_ERROR(store.EndSync(client.recorded() ? v1::INTERRUPTION_CAUSE_UNSPECIFIED : CauseOf(status)));
+  return status;
+}
+
 bool TokenIsRefused(const absl::Status& status) {
   const std::string reason = ErrorReason(status);
   return reason == "TOKEN_NOT_VALID" || reason == "TOKEN_OF_ANOTHER_COPY";
@@ -161,7 +181,7 @@ absl::Status RunFollowing(const Connection& connection, const DeviceStore& store
   while (true) {
     DeviceClient client(store, plan);
     GoOn go_on;
-    absl::Status status = RunStream(connection, client, run, go_on);
+    absl::Status status = RunStream(connection, store, client, run, go_on);
     recorded |= client.recorded();
     // One new copy is enough.
     if (recorded && plan.type == v1::SYNC_TYPE_CLEAN) plan.type = v1::SYNC_TYPE_STANDARD;
@@ -176,14 +196,7 @@ absl::Status RunOnce(const Connection& connection, const DeviceStore& store, con
   if (run.plan.follow) return RunFollowing(connection, store, run);
   DeviceClient client(store, run.plan);
   GoOn go_on;
-  return RunStream(connection, client, run, go_on);
-}
-
-v1::InterruptionCause CauseOf(const absl::Status& status) {
-  // A server that answers, with whatever error, is no missing network.
-  if (ErrorReason(status) == "SERVER_UNREACHABLE") return v1::INTERRUPTION_CAUSE_NO_NETWORK;
-  if (ErrorReason(status) == "TIMED_OUT") return v1::INTERRUPTION_CAUSE_UNKNOWN;
-  return v1::INTERRUPTION_CAUSE_UNSPECIFIED;
+  return RunStream(connection, store, client, run, go_on);
 }
 
 }  // namespace
@@ -195,7 +208,6 @@ absl::Status RunSync(const Connection& connection, const DeviceStore& store, con
     RETURN_IF_ERROR(store.ForgetTokens(run.plan.carer_id));
     status = RunOnce(connection, store, run);
   }
-  RETURN_IF_ERROR(store.EndSync(run.plan.carer_id, CauseOf(status)));
   return status;
 }
 

@@ -158,6 +158,12 @@ absl::Status DeviceStoreFailed(const std::string& file, const std::string& detai
                            ". Check the folder, its permissions and the free space, then sync again"));
 }
 
+absl::Status DeviceStoreNotValid(const std::string& file) {
+  return Make(
+      absl::StatusCode::kFailedPrecondition, "DEVICE_STORE_NOT_VALID",
+      absl::StrCat(file, " is no device's store, but something else. Move it away, or give another --state-dir"));
+}
+
 absl::Status DeviceStoreTooNew(const std::string& file) {
   return Make(absl::StatusCode::kFailedPrecondition, "DEVICE_STORE_TOO_NEW",
               absl::StrCat(file, " was written by a later caresync. Use that one, or another --state-dir"));

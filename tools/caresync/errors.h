@@ -53,6 +53,7 @@ absl::Status NoVisitOpen();
 
 // ---- The device's store
 absl::Status DeviceStoreFailed(const std::string& file, const std::string& detail);
+absl::Status DeviceStoreNotValid(const std::string& file);
 absl::Status DeviceStoreTooNew(const std::string& file);
 absl::Status DeviceOfOtherTenant(const std::string& file, const std::string& tenant);
 absl::Status SyncRunsAlready(const std::string& file);

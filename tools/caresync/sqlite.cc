@@ -43,7 +43,10 @@ void Database::Close::operator()(sqlite3* database) const { sqlite3_close_v2(dat
 Database::Database(std::string file, std::unique_ptr<sqlite3, Close> database)
     : file_(std::move(file)), database_(std::move(database)) {}
 
-absl::Status Database::Failed() const { return errors::DeviceStoreFailed(file_, sqlite3_errmsg(database_.get())); }
+absl::Status Database::Failed() const {
+  if (sqlite3_errcode(database_.get()) == SQLITE_NOTADB) return errors::DeviceStoreNotValid(file_);
+  return errors::DeviceStoreFailed(file_, sqlite3_errmsg(database_.get()));
+}
 
 absl::StatusOr<Database> Database::Open(const std::string& file) {
   sqlite3* raw = nullptr;

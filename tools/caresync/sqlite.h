@@ -38,7 +38,7 @@ class Row {
   sqlite3_stmt* statement_;
 };
 
-// One connection. Not thread-safe. Errors: DEVICE_STORE_FAILED.
+// One connection. Not thread-safe. Errors: DEVICE_STORE_FAILED; DEVICE_STORE_NOT_VALID where the file is no database.
 class Database {
  public:
   // Makes the file where there is none. A commit that returned outlives a power cut.
