@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/base/ids.h"
+#include "server/base/limits.h"
 #include "server/base/status_macros.h"
 
 namespace caresync::cli {
@@ -10,14 +11,29 @@ namespace {
 
 // Long enough for the longest call, short enough to be of no use to whoever finds it in a log.
 constexpr absl::Duration kTokenLifetime = absl::Hours(1);
+// A network that goes away says nothing: a connection with an open call that was silent for so long is pinged, and is
+// taken for dead where no answer comes.
+constexpr absl::Duration kKeepaliveEvery = absl::Seconds(30);
+constexpr absl::Duration kKeepaliveAnswer = absl::Seconds(20);
+static_assert(kKeepaliveEvery > base::limits::kPingsAtLeastApart, "the server closes connections that ping too often");
+
+int Milliseconds(absl::Duration time) { return static_cast<int>(absl::ToInt64Milliseconds(time)); }
 
 }  // namespace
 
-Connection::Connection(const Options& options) : options_(options) {
+grpc::ChannelArguments HowToConnect() {
   grpc::ChannelArguments arguments;
   // A record may be 1 MiB, and a message a little more.
   arguments.SetMaxReceiveMessageSize(4 * 1024 * 1024);
-  channel_ = grpc::CreateCustomChannel(options_.server, grpc::InsecureChannelCredentials(), arguments);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveEvery));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveAnswer));
+  // By default two pings are all that go out while there is nothing else to send.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  return arguments;
+}
+
+Connection::Connection(const Options& options) : options_(options) {
+  channel_ = grpc::CreateCustomChannel(options_.server, grpc::InsecureChannelCredentials(), HowToConnect());
 }
 
 absl::StatusOr<std::string> Connection::Mint(const Caller& caller, absl::Duration lifetime) const {

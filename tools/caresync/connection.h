@@ -35,6 +35,9 @@ struct Caller {
   std::optional<base::Uuid> device;
 };
 
+// What every connection is made with: it notices within a minute that the network has gone away.
+grpc::ChannelArguments HowToConnect();
+
 // Calls the server. Not thread-safe, but for channel().
 class Connection {
  public:
