@@ -1,6 +1,7 @@
 """Arguments, files and outputs that are not what they must be: each is refused by name, and nothing is done by halves."""
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,34 @@ DEVICE = "5e000000-0000-4000-8000-000000000001"
 
 def users_of(cli):
     return [user["carer_id"] for user in cli.json("device", "show", DEVICE)["users"] if user["is_user"]]
+
+
+def check_import(cli, rota):
+    """What was taken is counted, and the status says whether all was."""
+    told = cli.json("import-rota", rota, "--date", DATE)
+    expect(told["answered"] == told["changes"] == told["unchanged"] > 90, told)
+    with open(rota) as file:
+        agency = json.load(file)
+    visited = next(route for route in agency["routes"] if route.get("locations"))["locations"][0]["patient"]
+    patient = next(patient for patient in agency["patients"] if patient["id"] == visited)
+    # More activities than a visit may have.
+    patient["required_caregivers"] = patient["required_caregivers"][:1] * 201
+    with tempfile.TemporaryDirectory() as folder:
+        changed = os.path.join(folder, "rota.json")
+        with open(changed, "w") as file:
+            json.dump(agency, file)
+        told = cli.json("import-rota", changed, "--date", "2026-11-22", status=1)
+        visit = f"{agency['name']}/2026-11-22/{visited}"
+        expect([change["external_id"] for change in told["rejected"]] == [visit] and told["rejected"][0]["reason"], told)
+        expect(told["created"] + told["unchanged"] + 1 == told["answered"] == told["changes"], told)
+        # Of files that were not even tried, each is told.
+        lines = cli.json_lines("import-rota", rota, changed, "--date", DATE, "--time-zone", "UTC", "--server",
+                               "127.0.0.1:1", status=1)
+        expect([(line["file"], line["error"]["reason"]) for line in lines] ==
+               [(rota, "SERVER_UNREACHABLE"), (changed, "FILE_NOT_IMPORTED")], lines)
+    # The same rota of a source that may not send it is refused whole, change by change or at once.
+    output, error = cli.run("import-rota", rota, "--date", DATE, "--source", "Not A Source", status=1)
+    expect("created" not in output and error != "", (output, error))
 
 
 def check_empty_arguments(cli):
@@ -134,6 +163,7 @@ def main():
         cli.run("tenant", "create", TENANT)
         cli.run("import-rota", options.rota, "--date", DATE)
         cli.run("device", "update", DEVICE, "--enrol", "--users", "c1")
+        check_import(cli, options.rota)
         check_empty_arguments(cli)
         check_files(cli)
         check_tokens_and_notes(cli)

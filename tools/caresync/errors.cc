@@ -98,6 +98,11 @@ absl::Status FileNotWritable(const std::string& file) {
                            "free space"));
 }
 
+absl::Status FileNotImported(const std::string& file) {
+  return Make(absl::StatusCode::kUnavailable, "FILE_NOT_IMPORTED",
+              absl::StrCat(file, " was not sent: the server had stopped answering. Import it again"));
+}
+
 absl::Status RotaNotValid(const std::string& file, const std::string& what) {
   return Make(absl::StatusCode::kInvalidArgument, "ROTA_NOT_VALID",
               absl::StrCat(file, ": ", what, ". Nothing of this file was sent"));

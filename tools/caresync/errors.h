@@ -36,6 +36,7 @@ absl::Status SigningKeyMissing(const absl::Status& cause, const std::string& fil
 absl::Status FileNotReadable(const std::string& file, const std::string& why);
 absl::Status FileTooLarge(const std::string& file, size_t most);
 absl::Status FileNotWritable(const std::string& file);
+absl::Status FileNotImported(const std::string& file);
 absl::Status RotaNotValid(const std::string& file, const std::string& what);
 
 // ---- The standard output

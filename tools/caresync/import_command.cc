@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/civil_time.h"
 #include "absl/time/clock.h"
 #include "caresync/v1/roster.grpc.pb.h"
@@ -27,8 +28,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Some hundred times the largest agency of demo/rotas.
-constexpr size_t kRotaBytes = size_t{64} * 1024 * 1024;
+// More than a hundred times the largest of demo/rotas.
+constexpr size_t kRotaBytes = size_t{16} * 1024 * 1024;
 
 struct ImportWish {
   std::vector<std::string> files;
@@ -44,14 +45,29 @@ struct Rejection {
   std::string message;
 };
 
+// A change that is kept until what it refers to comes.
+struct Waiting {
+  std::string external_id;
+  // External IDs.
+  std::vector<std::string> missing;
+};
+
 // What came of one file.
 struct Tally {
   // By ChangeOutcome.
   std::array<size_t, v1::ChangeOutcome_ARRAYSIZE> outcomes{};
   std::vector<Rejection> rejections;
+  std::vector<Waiting> waiting;
+  // Changes that had their result, and those that the file has.
+  size_t answered = 0;
+  size_t changes = 0;
   uint64_t revision = 0;
 
   size_t of(v1::ChangeOutcome outcome) const { return outcomes[outcome]; }
+  // Everything in the file is in the store, as the file has it.
+  bool all_taken() const {
+    return answered == changes && rejections.empty() && waiting.empty() && of(v1::CHANGE_OUTCOME_SUPERSEDED) == 0;
+  }
 };
 
 absl::StatusOr<absl::CivilDay> ParseDay(const std::string& text) {
@@ -70,45 +86,66 @@ absl::StatusOr<absl::CivilSecond> ParseDayStart(absl::CivilDay day, const std::s
   return absl::CivilSecond(start);
 }
 
-void AddResults(const v1::ApplyChangesRequest& request, const v1::ApplyChangesResponse& response, Tally& tally) {
-  tally.revision = response.commit().revision();
-  for (const v1::ChangeResult& result : response.results()) {
-    if (v1::ChangeOutcome_IsValid(result.outcome())) ++tally.outcomes[result.outcome()];
-    if (result.outcome() != v1::CHANGE_OUTCOME_REJECTED || static_cast<int>(result.index()) >= request.changes_size()) {
-      continue;
-    }
-    tally.rejections.push_back(
-        {request.changes(result.index()).external_id(), result.error().reason(), result.error().message()});
+// Errors: SERVER_BROKE_PROTOCOL where the results are not those of the request's changes.
+absl::Status AddResults(const v1::ApplyChangesRequest& request, const v1::ApplyChangesResponse& response,
+                        Tally& tally) {
+  if (response.results_size() != request.changes_size()) {
+    return errors::ServerBrokeProtocol(
+        absl::StrCat(response.results_size(), " results for ", request.changes_size(), " changes"));
   }
+  tally.revision = response.commit().revision();
+  for (int i = 0; i < request.changes_size(); ++i) {
+    const v1::ChangeResult& result = response.results(i);
+    const std::string& external_id = request.changes(i).external_id();
+    if (static_cast<int>(result.index()) != i || !v1::ChangeOutcome_IsValid(result.outcome()) ||
+        result.outcome() == v1::CHANGE_OUTCOME_UNSPECIFIED) {
+      return errors::ServerBrokeProtocol(absl::StrCat("no result that this caresync knows for ", external_id));
+    }
+    ++tally.answered;
+    ++tally.outcomes[result.outcome()];
+    if (result.outcome() == v1::CHANGE_OUTCOME_REJECTED) {
+      tally.rejections.push_back({external_id, result.error().reason(), result.error().message()});
+    }
+    if (result.outcome() != v1::CHANGE_OUTCOME_WAITING) continue;
+    Waiting& waiting = tally.waiting.emplace_back();
+    waiting.external_id = external_id;
+    for (const v1::MissingReference& missing : result.missing()) waiting.missing.push_back(missing.external_id());
+  }
+  return absl::OkStatus();
 }
 
-// One message at a time: a rota is small, and each answer is one step of the bar.
-absl::StatusOr<Tally> Send(const Connection& connection, const ImportWish& wish, const RotaPlan& plan) {
+// One message at a time: a rota is small, and each answer is one step of the bar. Where it fails, `tally` is what was
+// answered till then.
+absl::Status Send(const Connection& connection, const ImportWish& wish, const RotaPlan& plan, Tally& tally) {
+  for (const v1::ApplyChangesRequest& request : plan.requests) tally.changes += request.changes_size();
   grpc::ClientContext context;
   RETURN_IF_ERROR(
       connection.Prepare({access::Role::kRostering, wish.source, std::nullopt}, absl::Minutes(10), context));
   const auto stub = v1::RosterService::NewStub(connection.channel());
   const auto stream = stub->ApplyChanges(&context);
   ProgressBar bar(!connection.options().json);
-  Tally tally;
+  absl::Status broke;
   size_t done = 0;
   v1::ApplyChangesResponse response;
   for (const v1::ApplyChangesRequest& request : plan.requests) {
     bar.Show(plan.name, done, plan.requests.size());
     if (!stream->Write(request) || !stream->Read(&response)) break;
-    AddResults(request, response, tally);
+    broke = AddResults(request, response, tally);
+    if (!broke.ok()) break;
     ++done;
   }
   stream->WritesDone();
-  if (done == plan.requests.size() && stream->Read(&response)) {
+  if (broke.ok() && done == plan.requests.size() && stream->Read(&response)) {
+    broke = errors::ServerBrokeProtocol("more answers than messages");
+  }
+  if (!broke.ok()) {
     context.TryCancel();
     stream->Finish();
-    return errors::ServerBrokeProtocol("more answers than messages");
+    return broke;
   }
   RETURN_IF_ERROR(connection.Result(stream->Finish()));
-  if (done != plan.requests.size())
-    return errors::ServerBrokeProtocol("the stream ended before every change had its answer");
-  return tally;
+  if (done == plan.requests.size()) return absl::OkStatus();
+  return errors::ServerBrokeProtocol("the stream ended before every change had its answer");
 }
 
 void PrintTally(const Options& options, const std::string& file, const RotaPlan& plan, const Tally& tally) {
@@ -118,6 +155,10 @@ void PrintTally(const Options& options, const std::string& file, const RotaPlan&
       rejections.push_back(
           {{"external_id", rejection.external_id}, {"reason", rejection.reason}, {"message", rejection.message}});
     }
+    Json waiting = Json::array();
+    for (const Waiting& change : tally.waiting) {
+      waiting.push_back({{"external_id", change.external_id}, {"missing", change.missing}});
+    }
     PrintJson({{"file", file},
                {"branch", plan.name},
                {"carers", plan.carers},
@@ -126,11 +167,14 @@ void PrintTally(const Options& options, const std::string& file, const RotaPlan&
                {"visits", plan.visits},
                {"double_up_visits", plan.double_up_visits},
                {"service_users_without_visit", plan.without_visit},
+               {"changes", tally.changes},
+               {"answered", tally.answered},
                {"created", tally.of(v1::CHANGE_OUTCOME_CREATED)},
                {"updated", tally.of(v1::CHANGE_OUTCOME_UPDATED)},
                {"unchanged", tally.of(v1::CHANGE_OUTCOME_UNCHANGED)},
                {"superseded", tally.of(v1::CHANGE_OUTCOME_SUPERSEDED)},
-               {"waiting", tally.of(v1::CHANGE_OUTCOME_WAITING)},
+               {"waiting", tally.waiting.size()},
+               {"waiting_changes", waiting},
                {"rejected", rejections},
                {"revision", tally.revision}});
     return;
@@ -139,14 +183,23 @@ void PrintTally(const Options& options, const std::string& file, const RotaPlan&
   std::cout << absl::StrFormat("%s  %d carers (%d idle)  %d service users  %d visits (%d double-up)\n",
                                Paint(plan.name, Colour::kBold, colour), plan.carers, plan.idle_carers,
                                plan.service_users, plan.visits, plan.double_up_visits);
-  std::cout << absl::StrFormat("  created %d  updated %d  unchanged %d  waiting %d  rejected %d  revision %d\n",
-                               tally.of(v1::CHANGE_OUTCOME_CREATED), tally.of(v1::CHANGE_OUTCOME_UPDATED),
-                               tally.of(v1::CHANGE_OUTCOME_UNCHANGED), tally.of(v1::CHANGE_OUTCOME_WAITING),
-                               tally.rejections.size(), tally.revision);
+  std::cout << absl::StrFormat(
+      "  created %d  updated %d  unchanged %d  superseded %d  waiting %d  rejected %d  revision %d\n",
+      tally.of(v1::CHANGE_OUTCOME_CREATED), tally.of(v1::CHANGE_OUTCOME_UPDATED),
+      tally.of(v1::CHANGE_OUTCOME_UNCHANGED), tally.of(v1::CHANGE_OUTCOME_SUPERSEDED), tally.waiting.size(),
+      tally.rejections.size(), tally.revision);
+  if (tally.answered < tally.changes) {
+    std::cout << absl::StrFormat("  cut off: only %d of %d changes had an answer; import it again\n", tally.answered,
+                                 tally.changes);
+  }
   if (plan.without_visit > 0) std::cout << "  " << plan.without_visit << " service users are on no route: no visit\n";
+  for (const Waiting& change : tally.waiting) {
+    std::cout << "  " << Paint("waiting", Colour::kYellow, colour) << " " << Printable(change.external_id) << ": for "
+              << Printable(absl::StrJoin(change.missing, ", ")) << "\n";
+  }
   for (const Rejection& rejection : tally.rejections) {
     std::cout << "  " << Paint("rejected", Colour::kRed, colour) << " " << Printable(rejection.external_id) << ": "
-              << rejection.reason << ": " << Printable(rejection.message) << "\n";
+              << Printable(rejection.reason) << ": " << Printable(rejection.message) << "\n";
   }
   std::cout << std::flush;
 }
@@ -155,9 +208,12 @@ absl::StatusOr<bool> ImportFile(const Connection& connection, const ImportWish& 
                                 const std::string& file) {
   ASSIGN_OR_RETURN(const std::string json, ReadFile(file, kRotaBytes));
   ASSIGN_OR_RETURN(const RotaPlan plan, PlanRota(file, json, settings));
-  ASSIGN_OR_RETURN(const Tally tally, Send(connection, wish, plan));
-  PrintTally(connection.options(), file, plan, tally);
-  return tally.rejections.empty();
+  Tally tally;
+  const absl::Status sent = Send(connection, wish, plan, tally);
+  // What was answered is in the store, whatever came after.
+  if (sent.ok() || tally.answered > 0) PrintTally(connection.options(), file, plan, tally);
+  RETURN_IF_ERROR(sent);
+  return tally.all_taken();
 }
 
 void TellFileError(const Options& options, const std::string& file, const absl::Status& status) {
@@ -173,11 +229,16 @@ absl::StatusOr<ExitCode> ImportRotas(const Options& options, const ImportWish& w
   ASSIGN_OR_RETURN(const absl::TimeZone zone, wish.time_zone.empty() ? TenantZone(connection) : ZoneOf(wish.time_zone));
   const RotaSettings settings{wish.source, day, absl::FromCivil(day_start, zone), absl::Now()};
   bool all_taken = true;
+  bool reachable = true;
   for (const std::string& file : wish.files) {
+    if (!reachable) {
+      TellFileError(options, file, errors::FileNotImported(file));
+      continue;
+    }
     const absl::StatusOr<bool> taken = ImportFile(connection, wish, settings, file);
     if (!taken.ok()) TellFileError(options, file, taken.status());
     all_taken = all_taken && taken.ok() && *taken;
-    if (absl::IsUnavailable(taken.status())) break;
+    reachable = !absl::IsUnavailable(taken.status());
   }
   return all_taken ? 0 : 1;
 }
@@ -188,6 +249,7 @@ void AddImportCommand(CLI::App& app, CommandLine& line) {
   CLI::App* command = app.add_subcommand("import-rota", "Load rota files: each becomes a branch with its day's visits");
   command->footer(
       "The people are made up, the same ones each time; importing a file again changes nothing.\n"
+      "Ends with 0 where all of every file was taken, else with 1.\n"
       "Example:\n  caresync import-rota demo/rotas/*.json --date 2026-11-21 --tenant demo");
   const auto wish = std::make_shared<ImportWish>();
   command->add_option("FILE", wish->files, "Rota files (JSON)")->required()->check(NotEmpty);
