@@ -34,6 +34,19 @@ def eventually(condition, what):
         time.sleep(0.1)
 
 
+def open_to_others(folder):
+    """The files below it that others than their owner may read."""
+    found = []
+    for place, _, files in os.walk(folder):
+        for path in (os.path.join(place, file) for file in files):
+            try:
+                if os.stat(path).st_mode & 0o077:
+                    found.append(path)
+            except FileNotFoundError:  # The store has its files come and go.
+                continue
+    return found
+
+
 class Run:
     """./run and all that it starts, from `with` to its end."""
 
@@ -90,6 +103,27 @@ class Run:
         expect(done.returncode == 0, f"what ./run says to try ends with {done.returncode}:\n{done.stdout}{done.stderr}")
         expect("outcome succeeded" in done.stdout, done.stdout)
 
+    def start_another(self, listen):
+        """What a second ./run on the same data folder says, which cannot start."""
+        environment = self.cli.environment | {"CARESYNC_GRPC_LISTEN": listen}
+        done = subprocess.run([os.path.join(self.root, "run")], capture_output=True, text=True, env=environment,
+                              timeout=PATIENCE)
+        expect(done.returncode == 1, f"a second ./run ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stderr
+
+    def kill_the_fleet(self):
+        """Ends the script of the fleet alone; what ./run says of it."""
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{process}/cmdline") as words:
+                    is_fleet = "demo/fleet" in words.read().split("\0") and os.getpgid(int(process)) == self.process.pid
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if is_fleet:
+                os.kill(int(process), signal.SIGKILL)
+        # The shell has a word of its own of what was killed.
+        return next((line for line in self.process.stdout if line.startswith("The fleet")), "nothing")
+
     def devices(self):
         return {device["device_uuid"]: device for device in self.cli.json("devices")["devices"]}
 
@@ -126,6 +160,14 @@ def main():
             expect(played > 15, f"only {played} lines of the README were typed")
             carers = run.cli.json("carers")["carers"]
             expect(len(carers) > 20, f"only {len(carers)} carers")
+            expect(open_to_others(data_dir) == [], f"others may read {open_to_others(data_dir)}")
+            told = run.start_another("127.0.0.1:0")
+            expect("The server did not start:\ncaresyncd: " in told and "CARESYNC_DATA_DIR" in told, told)
+            with tempfile.TemporaryDirectory(prefix="caresync-run-") as other:
+                run.cli.environment["CARESYNC_DATA_DIR"] = other
+                told = run.start_another(run.cli.environment["CARESYNC_SERVER"])
+                run.cli.environment["CARESYNC_DATA_DIR"] = data_dir
+            expect("caresyncd: cannot listen on" in told and "CARESYNC_GRPC_LISTEN" in told, told)
             syncs_before = len(run.syncs(1))
             status = run.press_ctrl_c()
             expect(status == 0, f"./run ended with {status}")
@@ -138,6 +180,8 @@ def main():
                    f"the phone did not go on where it was: {last}")
             offline = run.devices()[phone(5)]
             expect(offline == before[phone(5)], f"the phone that is offline has called: {offline}")
+            told = run.kill_the_fleet()
+            expect(told.startswith("The fleet has ended with status "), f"of a fleet that died it says {told!r}")
             status = run.press_ctrl_c()
             expect(status == 0, f"./run ended with {status} the second time")
         expect_nobody_else_reads(data_dir)
