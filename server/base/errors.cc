@@ -39,9 +39,7 @@ absl::Status Make(StatusCode code, absl::string_view reason, absl::string_view m
 
 absl::Status MakeRetryable(StatusCode code, absl::string_view reason, absl::string_view message,
                            absl::Duration retry_after) {
-  absl::Status status = Make(code, reason, message);
-  status.SetPayload(kRetryUrl, absl::Cord(StrCat(absl::ToInt64Microseconds(retry_after))));
-  return status;
+  return WithRetryDelay(Make(code, reason, message), retry_after);
 }
 
 }  // namespace
@@ -51,7 +49,12 @@ std::string Reason(const absl::Status& status) {
   return reason.has_value() ? std::string(*reason) : std::string();
 }
 
-std::optional<absl::Duration> RetryAfter(const absl::Status& status) {
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
+  status.SetPayload(kRetryUrl, absl::Cord(StrCat(absl::ToInt64Microseconds(delay))));
+  return status;
+}
+
+std::optional<absl::Duration> RetryDelay(const absl::Status& status) {
   absl::optional<absl::Cord> payload = status.GetPayload(kRetryUrl);
   int64_t microseconds = 0;
   if (!payload.has_value() || !absl::SimpleAtoi(std::string(*payload), &microseconds)) return std::nullopt;

@@ -17,7 +17,9 @@ namespace caresync::base {
 // The stable name of an error made here; empty for any other status.
 std::string Reason(const absl::Status& status);
 // How long to wait before coming back, where that helps.
-std::optional<absl::Duration> RetryAfter(const absl::Status& status);
+std::optional<absl::Duration> RetryDelay(const absl::Status& status);
+// `status` with such a wait, as a client finds it in an error's google.rpc.RetryInfo. OK stays OK.
+absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
 // `status`, or where it has no name because it comes from the store, which knows no names: STORE_UNAVAILABLE,
 // DAMAGED_ROW.

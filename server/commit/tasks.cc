@@ -41,7 +41,7 @@ absl::Duration PauseAfter(uint32_t failures, absl::Duration most) {
 }
 
 // Whether a step failed by what has nothing to do with its task.
-bool Passes(const absl::Status& why) { return base::RetryAfter(why).has_value(); }
+bool Passes(const absl::Status& why) { return base::RetryDelay(why).has_value(); }
 
 // A row that cannot be read was parked as it is.
 bool IsParked(const absl::StatusOr<store::Task>& task) {

@@ -38,7 +38,7 @@ void ScheduleTask(Transaction& transaction, absl::Time due, std::string_view tas
 
 // What a kind of task does: one bounded step. The task's row is deleted in the same commit; a step that leaves work
 // schedules itself again. May run more than once. An error leaves the task, which is tried again later, with growing
-// pauses up to limits::kTaskPauseMost; it holds no other task up. One that offers coming back (base::RetryAfter: the
+// pauses up to limits::kTaskPauseMost; it holds no other task up. One that offers coming back (base::RetryDelay: the
 // store is full, the queue is, another process commits) passes, and is met with patience without end. After
 // limits::kTaskFailures others the task is parked: logged as an error and put off by limits::kTaskParked. Each start
 // names what is parked, until an operator has seen to it.

@@ -24,7 +24,7 @@ std::string Details(const absl::Status& status, const std::string& reason) {
   info.set_reason(reason);
   info.set_domain(kDomain);
   details.add_details()->PackFrom(info);
-  if (const std::optional<absl::Duration> wait = base::RetryAfter(status); wait.has_value()) {
+  if (const std::optional<absl::Duration> wait = base::RetryDelay(status); wait.has_value()) {
     google::rpc::RetryInfo retry;
     *retry.mutable_retry_delay() = TimeUtil::MicrosecondsToDuration(absl::ToInt64Microseconds(*wait));
     details.add_details()->PackFrom(retry);

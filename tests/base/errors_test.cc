@@ -103,21 +103,28 @@ TEST(Errors, EachHasAReasonOfItsOwnAndAMessage) {
 TEST(Errors, ReasonAndRetrySurviveACopy) {
   const absl::Status copy = errors::Overloaded(absl::Milliseconds(1'500));
   EXPECT_EQ(Reason(copy), "OVERLOADED");
-  EXPECT_EQ(RetryAfter(copy), absl::Milliseconds(1'500));
+  EXPECT_EQ(RetryDelay(copy), absl::Milliseconds(1'500));
   EXPECT_EQ(copy.code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(Errors, AWaitThatAClientReadIsOneOfTheStatus) {
+  const absl::Status status = WithRetryDelay(absl::UnavailableError("x"), absl::Seconds(7));
+  EXPECT_EQ(RetryDelay(status), absl::Seconds(7));
+  EXPECT_EQ(status.message(), "x");
+  EXPECT_TRUE(WithRetryDelay(absl::OkStatus(), absl::Seconds(7)).ok());
 }
 
 TEST(Errors, OtherStatusesHaveNoReason) {
   EXPECT_EQ(Reason(absl::OkStatus()), "");
   EXPECT_EQ(Reason(absl::InternalError("x")), "");
-  EXPECT_EQ(RetryAfter(absl::InternalError("x")), std::nullopt);
+  EXPECT_EQ(RetryDelay(absl::InternalError("x")), std::nullopt);
 }
 
 TEST(Errors, ComingBackIsOfferedOnlyWhereItHelps) {
-  EXPECT_TRUE(RetryAfter(errors::StoreFull()).has_value());
-  EXPECT_TRUE(RetryAfter(errors::ShuttingDown(absl::Seconds(3))).has_value());
-  EXPECT_FALSE(RetryAfter(errors::TokenNotValid()).has_value());
-  EXPECT_FALSE(RetryAfter(errors::TenantUnknown("x")).has_value());
+  EXPECT_TRUE(RetryDelay(errors::StoreFull()).has_value());
+  EXPECT_TRUE(RetryDelay(errors::ShuttingDown(absl::Seconds(3))).has_value());
+  EXPECT_FALSE(RetryDelay(errors::TokenNotValid()).has_value());
+  EXPECT_FALSE(RetryDelay(errors::TenantUnknown("x")).has_value());
 }
 
 TEST(Errors, SayWhatWasWrong) {

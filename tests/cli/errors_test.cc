@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/base/errors.h"
 #include "tests/cli/server_error.h"
 #include "tools/caresync/error_output.h"
 
@@ -30,6 +31,13 @@ TEST(CallErrors, CarryTheServersReason) {
       errors::FromCall(ServerError(grpc::StatusCode::NOT_FOUND, "TENANT_UNKNOWN", "no tenant"), "here:1");
   EXPECT_EQ(ErrorReason(status), "TENANT_UNKNOWN");
   EXPECT_EQ(status.message(), "no tenant");
+}
+
+TEST(CallErrors, SayWhenToComeBack) {
+  const absl::Status status = errors::FromCall(
+      ServerError(grpc::StatusCode::UNAVAILABLE, "SHUTTING_DOWN", "the server goes away", 7), "here:1");
+  EXPECT_EQ(base::RetryDelay(status), absl::Seconds(7));
+  EXPECT_THAT(status.message(), HasSubstr("(come back in 7 s)"));
 }
 
 TEST(CallErrors, DoNotSteerTheTerminalByWhatTheServerSays) {

@@ -327,7 +327,7 @@ TEST_F(SequencerTest, AFullQueueAnswersAtOnceWhenToComeBack) {
   }
   ASSERT_EQ(refused.size(), 2u);
   EXPECT_EQ(base::Reason(refused[0]), base::Reason(base::errors::Overloaded(absl::Seconds(1))));
-  EXPECT_THAT(base::RetryAfter(refused[0]), Optional(base::limits::kQueueRetryAfter));
+  EXPECT_THAT(base::RetryDelay(refused[0]), Optional(base::limits::kQueueRetryAfter));
   bench_.store.HoldBackDone(false);
   bench_.store.ReleaseAll();
   bench_.executor.RunAll();

@@ -18,7 +18,7 @@ TEST(OpenCalls, RefuseMoreThanTheirBoundUntilOneLeaves) {
   ASSERT_TRUE(first.ok() && second.ok());
   const auto third = calls.Enter(Ignore);
   EXPECT_EQ(base::Reason(third.status()), "OVERLOADED");
-  EXPECT_TRUE(base::RetryAfter(third.status()).has_value());
+  EXPECT_TRUE(base::RetryDelay(third.status()).has_value());
   *first = OpenCalls::Handle();
   EXPECT_TRUE(calls.Enter(Ignore).ok());
 }

@@ -324,7 +324,7 @@ absl::Status Stage::Ends(const Words& words) {
   if (!peer.end().has_value()) return absl::InternalError("its stream is open");
   if (!words[2].empty() && !peer.abandoned()) return absl::InternalError("it is waited for");
   if (!words[3].empty()) {
-    const std::optional<absl::Duration> after = base::RetryAfter(*peer.end());
+    const std::optional<absl::Duration> after = base::RetryDelay(*peer.end());
     if (absl::Status status = Same(after.has_value() ? absl::FormatDuration(*after) : "never", words[3]);
         !status.ok()) {
       return status;

@@ -34,7 +34,7 @@ class CheckWaitTest : public testing::Test {
   std::optional<absl::Duration> After(absl::Time now, const base::Uuid& device = kDevice) {
     const absl::Status status = Check(now, device);
     EXPECT_EQ(base::Reason(status), status.ok() ? "" : "WAITING_AFTER_RESTORE");
-    return base::RetryAfter(status);
+    return base::RetryDelay(status);
   }
 
   std::optional<ResumeToken> token_;

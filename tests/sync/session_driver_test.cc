@@ -485,7 +485,7 @@ TEST_F(SessionDriverTest, GoingAwayIsSaidAfterTheMessageThatIsUnderWay) {
   const absl::Duration after = absl::Seconds(last.notice().going_away().reconnect_after().seconds()) +
                                absl::Nanoseconds(last.notice().going_away().reconnect_after().nanos());
   EXPECT_EQ(after, ReconnectAfter(kDevice));
-  EXPECT_EQ(base::RetryAfter(*peer->end()), after);
+  EXPECT_EQ(base::RetryDelay(*peer->end()), after);
 }
 
 }  // namespace

@@ -1,11 +1,16 @@
 #include "tools/caresync/errors.h"
 
+#include <optional>
+#include <utility>
+
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "server/base/errors.h"
 #include "tools/caresync/output.h"
 
 namespace caresync::cli {
@@ -65,14 +70,20 @@ absl::Status FromCall(const grpc::Status& status, const std::string& server) {
   if (!details.ParseFromString(status.error_details())) return FromTransport(status, server);
   std::string reason;
   std::string message = Printable(status.error_message());
+  std::optional<absl::Duration> delay;
   for (const google::protobuf::Any& any : details.details()) {
     google::rpc::ErrorInfo info;
     google::rpc::RetryInfo retry;
     if (any.UnpackTo(&info)) reason = Printable(info.reason());
-    if (any.UnpackTo(&retry)) absl::StrAppend(&message, " (come back in ", retry.retry_delay().seconds(), " s)");
+    if (any.UnpackTo(&retry)) {
+      delay = absl::Seconds(retry.retry_delay().seconds()) + absl::Nanoseconds(retry.retry_delay().nanos());
+    }
   }
   if (reason.empty()) return FromTransport(status, server);
-  return Make(static_cast<absl::StatusCode>(status.error_code()), reason, message);
+  if (delay)
+    absl::StrAppend(&message, " (come back in ", absl::ToInt64Seconds(absl::Ceil(*delay, absl::Seconds(1))), " s)");
+  absl::Status error = Make(static_cast<absl::StatusCode>(status.error_code()), reason, message);
+  return delay ? base::WithRetryDelay(std::move(error), *delay) : error;
 }
 
 absl::Status SigningKeyMissing(const absl::Status& cause, const std::string& file) {

@@ -27,8 +27,8 @@ namespace errors {
 absl::Status Usage(const std::string& what);
 
 // ---- Calls
-// What a call came to: OK, or the server's error with its reason and when to come back. What the server says is
-// Printable in it.
+// What a call came to: OK, or the server's error with its reason and when to come back (base::RetryDelay). What the
+// server says is Printable in it.
 absl::Status FromCall(const grpc::Status& status, const std::string& server);
 absl::Status SigningKeyMissing(const absl::Status& cause, const std::string& file);
 
