@@ -25,12 +25,12 @@ class Server:
         self.start()
         return self
 
-    def start(self):
-        """Starts on the data directory as it is; the address is another each time."""
+    def start(self, listen="127.0.0.1:0"):
+        """Starts on the data directory as it is; the address is another each time, unless it is given."""
         self.log = open(os.path.join(self.data_dir, "caresyncd.log"), "w")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CARESYNC_")}
         self.process = subprocess.Popen(
-            [os.path.join(self.bin_dir, "caresyncd"), "--data-dir", self.data_dir, "--grpc-listen", "127.0.0.1:0",
+            [os.path.join(self.bin_dir, "caresyncd"), "--data-dir", self.data_dir, "--grpc-listen", listen,
              *self.arguments],
             stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment)
         line = self.process.stdout.readline()
@@ -51,6 +51,12 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self.log.close()
+
+    def crash(self):
+        """Ends as by a power cut, and leaves the data directory."""
+        self.process.kill()
+        self.process.wait()
         self.log.close()
 
     def stop(self, show_log):
@@ -87,7 +93,7 @@ class Cli:
         return [json.loads(line) for line in output.splitlines()]
 
     def start(self, *arguments):
-        """A command that goes on; its standard output is to be read line by line."""
+        """A command that goes on; its standard output is to be read line by line. Its standard error is the test's."""
         return subprocess.Popen([self.program, *arguments], stdout=subprocess.PIPE, text=True, env=self.environment)
 
     def json(self, *arguments, status=0):

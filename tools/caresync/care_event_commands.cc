@@ -3,11 +3,15 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "caresync/v1/roster.grpc.pb.h"
+#include "server/base/random.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/arguments.h"
+#include "tools/caresync/coming_back.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/files.h"
@@ -73,44 +77,68 @@ absl::StatusOr<std::string> ReadPlace(const std::string& file) {
   return token;
 }
 
+// What has been read so far, over all streams.
+struct Reading {
+  std::string resume_token;
+  size_t events = 0;
+};
+
 // Prints what came, then keeps the place behind it: events that came to nobody come again.
 absl::Status Take(const v1::StreamCareEventsResponse& response, const Options& options, const EventsWish& wish,
-                  absl::TimeZone zone) {
+                  absl::TimeZone zone, Reading& reading) {
   if (response.restarted()) std::cerr << "The token is too old or of another store: all events come again\n";
   for (const v1::CareEventDelivery& delivery : response.events()) PrintDelivery(options.json, delivery, zone);
   RETURN_IF_ERROR(FlushOutput());
-  if (wish.token_file.empty() || response.resume_token().empty()) return absl::OkStatus();
-  return ReplaceFile(wish.token_file, response.resume_token());
+  reading.events += response.events_size();
+  if (response.resume_token().empty()) return absl::OkStatus();
+  reading.resume_token = response.resume_token();
+  return wish.token_file.empty() ? absl::OkStatus() : ReplaceFile(wish.token_file, reading.resume_token);
 }
 
-absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& wish) {
+// One stream, from where `reading` is to its end.
+absl::Status ReadStream(const Connection& connection, const EventsWish& wish, absl::TimeZone zone, Reading& reading,
+                        ComingBack& coming_back) {
   v1::StreamCareEventsRequest request;
   request.set_follow(wish.follow);
-  if (!wish.token_file.empty()) {
-    ASSIGN_OR_RETURN(*request.mutable_resume_token(), ReadPlace(wish.token_file));
-  }
-  const Connection connection(options);
-  absl::TimeZone zone;
-  if (!options.json) {
-    ASSIGN_OR_RETURN(zone, ShownZone(connection));
-  }
+  request.set_resume_token(reading.resume_token);
   grpc::ClientContext context;
   const Caller caller{access::Role::kRostering, wish.source, std::nullopt};
   RETURN_IF_ERROR(connection.Prepare(caller, wish.follow ? absl::InfiniteDuration() : absl::Minutes(10), context));
   const auto stub = v1::RosterService::NewStub(connection.channel());
   const auto stream = stub->StreamCareEvents(&context, request);
   v1::StreamCareEventsResponse response;
-  size_t events = 0;
   while (stream->Read(&response)) {
-    events += response.events_size();
-    if (absl::Status status = Take(response, options, wish, zone); !status.ok()) {
+    coming_back.Heard();
+    if (absl::Status status = Take(response, connection.options(), wish, zone, reading); !status.ok()) {
       context.TryCancel();
       stream->Finish();
       return status;
     }
   }
-  RETURN_IF_ERROR(connection.Result(stream->Finish()));
-  if (!options.json) std::cout << events << (events == 1 ? " event\n" : " events\n");
+  return connection.Result(stream->Finish());
+}
+
+absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& wish) {
+  Reading reading;
+  if (!wish.token_file.empty()) {
+    ASSIGN_OR_RETURN(reading.resume_token, ReadPlace(wish.token_file));
+  }
+  const Connection connection(options);
+  absl::TimeZone zone;
+  if (!options.json) {
+    ASSIGN_OR_RETURN(zone, ShownZone(connection));
+  }
+  base::SystemRandom random;
+  ComingBack coming_back(random, /*new_credential=*/options.token.empty());
+  absl::Status end = ReadStream(connection, wish, zone, reading, coming_back);
+  while (wish.follow && !end.ok()) {
+    const std::optional<absl::Duration> pause = coming_back.PauseAfter(end);
+    if (!pause) break;
+    absl::SleepFor(*pause);
+    end = ReadStream(connection, wish, zone, reading, coming_back);
+  }
+  RETURN_IF_ERROR(end);
+  if (!options.json) std::cout << reading.events << (reading.events == 1 ? " event\n" : " events\n");
   return 0;
 }
 
@@ -120,7 +148,8 @@ void AddCareEventsCommand(CLI::App& app, CommandLine& line) {
   CLI::App* command = app.add_subcommand("care-events", "What carers recorded, as a rostering system reads it");
   command->footer(
       "Example:\n  caresync care-events --tenant demo --follow\n"
-      "With --token-file the next run goes on where this one ended.");
+      "With --token-file the next run goes on where this one ended. With --follow it comes back by itself where the "
+      "server was gone.");
   const auto wish = std::make_shared<EventsWish>();
   command->add_option("--source", wish->source, "The rostering system whose visits they are of")
       ->capture_default_str()

@@ -15,6 +15,8 @@ constexpr absl::Duration kTokenLifetime = absl::Hours(1);
 // taken for dead where no answer comes.
 constexpr absl::Duration kKeepaliveEvery = absl::Seconds(30);
 constexpr absl::Duration kKeepaliveAnswer = absl::Seconds(20);
+// The longest pause between two tries to connect.
+constexpr absl::Duration kReconnectMost = absl::Seconds(10);
 static_assert(kKeepaliveEvery > base::limits::kPingsAtLeastApart, "the server closes connections that ping too often");
 
 int Milliseconds(absl::Duration time) { return static_cast<int>(absl::ToInt64Milliseconds(time)); }
@@ -27,6 +29,8 @@ grpc::ChannelArguments HowToConnect() {
   arguments.SetMaxReceiveMessageSize(4 * 1024 * 1024);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveEvery));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveAnswer));
+  // By default it grows to two minutes, and commands that come back have a pause of their own.
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, Milliseconds(kReconnectMost));
   // By default two pings are all that go out while there is nothing else to send.
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   return arguments;

@@ -1,5 +1,6 @@
 #include "tools/caresync/device_sync.h"
 
+#include <algorithm>
 #include <csignal>
 #include <deque>
 #include <memory>
@@ -10,8 +11,10 @@
 
 #include "absl/time/clock.h"
 #include "caresync/v1/device_sync.grpc.pb.h"
+#include "server/base/random.h"
 #include "server/base/status_macros.h"
 #include "storage/mutex.h"
+#include "tools/caresync/coming_back.h"
 #include "tools/caresync/errors.h"
 
 namespace caresync::cli {
@@ -88,7 +91,13 @@ void KillHere(const KillPoints& kill, const v1::SyncResponse& response, uint64_t
 
 // How the following is to go on when the stream has ended.
 struct GoOn {
-  // The server asked for a new stream, after so long.
+  // The server sent something.
+  bool heard = false;
+  // A copy is complete.
+  bool caught_up = false;
+  // It ended its side itself, to come with a new credential.
+  bool left = false;
+  // A new stream is asked for, after so long.
   std::optional<absl::Duration> again;
 };
 
@@ -101,6 +110,7 @@ void HandleNotice(const v1::Notice& notice, const Connection& connection, const 
                   absl::Nanoseconds(notice.going_away().reconnect_after().nanos());
   } else if (notice.has_credentials_end_time() && connection.options().token.empty()) {
     go_on.again = absl::ZeroDuration();
+    go_on.left = true;
     writer.Done();
   }
 }
@@ -111,10 +121,12 @@ absl::Status Converse(Stream& stream, Writer& writer, DeviceClient& client, cons
   v1::SyncResponse response;
   uint64_t batches = 0;
   while (stream.Read(&response)) {
+    go_on.heard = true;
     ASSIGN_OR_RETURN(std::optional<v1::SyncRequest> ack, client.Handle(response, absl::Now()));
     ASSIGN_OR_RETURN(std::vector<v1::SyncRequest> resent, client.Resend(response));
     RETURN_IF_ERROR(run.on_response(response));
     if (response.has_changes()) ++batches;
+    if (response.has_caught_up()) go_on.caught_up = true;
     KillHere(run.kill, response, batches);
     if (response.has_notice()) HandleNotice(response.notice(), connection, run, writer, go_on);
     for (v1::SyncRequest& upload : resent) writer.Write(std::move(upload));
@@ -142,6 +154,8 @@ absl::Status Talk(const Connection& connection, DeviceClient& client, const Sync
   if (!own.ok()) return own;
   // Once it is recorded, nothing that comes after undoes it.
   if (client.done()) return absl::OkStatus();
+  // Perhaps in the middle of a round, which comes again.
+  if (go_on.left) return absl::OkStatus();
   if (!ended.ok()) return ended;
   if (client.recorded()) return absl::OkStatus();
   return errors::ServerBrokeProtocol("the stream ended well before the sync was recorded");
@@ -178,17 +192,21 @@ bool TokenIsRefused(const absl::Status& status) {
 absl::Status RunFollowing(const Connection& connection, const DeviceStore& store, const SyncRun& run) {
   bool recorded = false;
   SyncPlan plan = run.plan;
+  base::SystemRandom random;
+  ComingBack coming_back(random, /*new_credential=*/connection.options().token.empty());
   while (true) {
     DeviceClient client(store, plan);
     GoOn go_on;
     absl::Status status = RunStream(connection, store, client, run, go_on);
     recorded |= client.recorded();
-    // One new copy is enough.
-    if (recorded && plan.type == v1::SYNC_TYPE_CLEAN) plan.type = v1::SYNC_TYPE_STANDARD;
+    // One new copy is enough, and any sync confirms it.
+    if ((recorded || go_on.caught_up) && plan.type == v1::SYNC_TYPE_CLEAN) plan.type = v1::SYNC_TYPE_STANDARD;
     if (run.stop->asked()) return recorded ? absl::OkStatus() : status;
-    if (!go_on.again.has_value()) return status;
-    run.stop->Wait(*go_on.again);
-    if (run.stop->asked()) return absl::OkStatus();
+    if (go_on.heard) coming_back.Heard();
+    const std::optional<absl::Duration> pause = status.ok() ? go_on.again : coming_back.PauseAfter(status);
+    if (!pause) return status;
+    run.stop->Wait(std::max(*pause, go_on.again.value_or(absl::ZeroDuration())));
+    if (run.stop->asked()) return recorded ? absl::OkStatus() : status;
   }
 }
 

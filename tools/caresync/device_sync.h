@@ -36,7 +36,7 @@ struct SyncRun {
 };
 
 // What the server and the store said of it; OK: the sync is recorded. One that follows goes on until it is stopped; it
-// starts again by itself where the server goes away, or wants to see a new credential.
+// starts again by itself where the server goes away, or wants to see a new credential, as ComingBack says.
 // Where the server does not take the token, it starts again at once, with none.
 absl::Status RunSync(const Connection& connection, const DeviceStore& store, const SyncRun& run);
 

@@ -68,7 +68,9 @@ bool Player::BeginAgain(const Step& step) {
   if (stage_.driver.by_hand()) driver_failed_ = BeginStep(step);
   const absl::Time until = std::max(Deadline(), not_before_.value_or(absl::InfinitePast()) + stage_.timeout);
   if (AwaitStart(until)) return true;
-  if (stream_ || step_running_) return false;
+  if (stream_ || (step_running_ && !last_reason_.empty())) return false;
+  // How long it waits after a cut is its own affair: it is made to sync anew.
+  EndStep();
   // It left it to the next run, which comes when the server asked for it.
   if (not_before_) WaitUntil(*not_before_, [] { return false; });
   if (driver_failed_ = BeginStep(step); !driver_failed_.ok()) return false;
