@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::internal::CaptureStderr;
 using ::testing::internal::GetCapturedStderr;
 
-const absl::Status kGone = errors::FromCall(grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed"), "here:1");
+absl::Status Gone() { return errors::FromCall(grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed"), "here:1"); }
 
 absl::Status Ended(grpc::StatusCode code, const std::string& reason, int retry_seconds = 0) {
   return errors::FromCall(ServerError(code, reason, "it ended", retry_seconds), "here:1");
@@ -31,23 +31,23 @@ class ComingBackTest : public ::testing::Test {
 };
 
 TEST_F(ComingBackTest, AServerThatWasNeverHeardIsNotWaitedFor) {
-  EXPECT_EQ(coming_back_.PauseAfter(kGone), std::nullopt);
+  EXPECT_EQ(coming_back_.PauseAfter(Gone()), std::nullopt);
   coming_back_.Heard();
-  EXPECT_TRUE(coming_back_.PauseAfter(kGone).has_value());
+  EXPECT_TRUE(coming_back_.PauseAfter(Gone()).has_value());
 }
 
 TEST_F(ComingBackTest, PausesGrowUpToAMinuteUntilSomethingIsHeard) {
   coming_back_.Heard();
-  EXPECT_LE(*coming_back_.PauseAfter(kGone), absl::Seconds(2));
+  EXPECT_LE(*coming_back_.PauseAfter(Gone()), absl::Seconds(2));
   absl::Duration pause;
   for (int i = 0; i < 100; ++i) {
-    pause = *coming_back_.PauseAfter(kGone);
+    pause = *coming_back_.PauseAfter(Gone());
     EXPECT_GE(pause, absl::Seconds(2));
     EXPECT_LE(pause, absl::Minutes(1));
   }
   EXPECT_GE(pause, absl::Seconds(30));
   coming_back_.Heard();
-  EXPECT_LE(*coming_back_.PauseAfter(kGone), absl::Seconds(2));
+  EXPECT_LE(*coming_back_.PauseAfter(Gone()), absl::Seconds(2));
 }
 
 TEST_F(ComingBackTest, PausesAreSpread) {
@@ -55,7 +55,7 @@ TEST_F(ComingBackTest, PausesAreSpread) {
   ComingBack other(other_random, true);
   coming_back_.Heard();
   other.Heard();
-  EXPECT_NE(coming_back_.PauseAfter(kGone), other.PauseAfter(kGone));
+  EXPECT_NE(coming_back_.PauseAfter(Gone()), other.PauseAfter(Gone()));
 }
 
 TEST_F(ComingBackTest, ComesNotBackBeforeTheServerSays) {
@@ -88,10 +88,10 @@ TEST(ComingBack, IsToldOnceUntilSomethingIsHeard) {
     return GetCapturedStderr();
   };
   coming_back.Heard();
-  EXPECT_THAT(told(kGone), HasSubstr("SERVER_UNREACHABLE"));
-  EXPECT_EQ(told(kGone), "");
+  EXPECT_THAT(told(Gone()), HasSubstr("SERVER_UNREACHABLE"));
+  EXPECT_EQ(told(Gone()), "");
   coming_back.Heard();
-  EXPECT_THAT(told(kGone), HasSubstr("SERVER_UNREACHABLE"));
+  EXPECT_THAT(told(Gone()), HasSubstr("SERVER_UNREACHABLE"));
 }
 
 }  // namespace
