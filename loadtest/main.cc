@@ -28,11 +28,14 @@
 #include "loadtest/verification.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/errors.h"
+#include "tools/caresync/output.h"
 
 namespace caresync::loadtest {
 namespace {
 
 constexpr int kWrong = 1;
+// As a shell tells of what Ctrl-C ended: what was to be shown was not.
+constexpr int kStopped = 130;
 
 // The server under load: this program's own, or one that runs already.
 struct Target {
@@ -114,8 +117,12 @@ int Main(int argc, char** argv) {
   if (report.settings().devices > 0) report.PrintTable(std::cout, faults);
   if (target->own != nullptr) status.Update(target->own->Stop());
   if (!options.json.empty()) status.Update(WriteJson(options.json, report.ToJson(faults)));
+  status.Update(cli::FlushOutput());
   if (!status.ok()) Tell(status);
-  return status.ok() && faults.count() == 0 ? 0 : kWrong;
+  if (!status.ok() || faults.count() > 0) return kWrong;
+  if (!StopWished()) return 0;
+  std::cerr << "fleetload: stopped before its time: what it was to do is not done\n";
+  return kStopped;
 }
 
 }  // namespace

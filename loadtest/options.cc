@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "loadtest/connections.h"
 #include "loadtest/scenarios.h"
+#include "tools/caresync/arguments.h"
 
 namespace caresync::loadtest {
 namespace {
@@ -33,14 +34,16 @@ std::vector<std::string> DefaultRotas() {
 void AddOptions(CLI::App& app, Options& options, std::string& date, double& seconds) {
   app.add_option("--devices", options.devices, "How many")->check(CLI::Range(1, 1'000'000))->capture_default_str();
   app.add_option("--scenario", options.scenario, "What they do")->required()->check(CLI::IsMember(ScenarioNames()));
-  app.add_option("--server", options.server, "HOST:PORT of a server that runs; without it, one is started");
+  app.add_option("--server", options.server, "HOST:PORT of a server that runs; without it, one is started")
+      ->check(cli::NotEmpty);
   app.add_option(
          "--server-pid", options.server_pid,
          "With --server, where that is on this machine: its process, whose processor time and memory are measured")
       ->check(CLI::PositiveNumber);
   app.add_option(
-      "--data-dir", options.data_dir,
-      "The server's data directory; needed with --server, for its signing key. Without both, a temporary one");
+         "--data-dir", options.data_dir,
+         "The server's data directory; needed with --server, for its signing key. Without both, a temporary one")
+      ->check(cli::NotEmpty);
   app.add_option("--rota", options.rotas, "Rota files (JSON); without it, all in demo/rotas")->check(CLI::ExistingFile);
   app.add_option("--date", date, "The day of the rotas: YYYY-MM-DD; without it, today");
   app.add_option("--days", options.days, "Import the rotas for so many days from then on")
@@ -52,7 +55,7 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--connections", options.connections,
                  absl::StrCat("TCP connections; without it, one for ", kDevicesOfConnection, " devices"))
       ->check(CLI::Range(1, 100'000));
-  app.add_option("--json", options.json, "Also write what was measured to this file");
+  app.add_option("--json", options.json, "Also write what was measured to this file")->check(cli::NotEmpty);
   app.add_option("--seed", options.seed, "Of everything that is random")->capture_default_str();
   app.add_option("--sources", options.sources,
                  "With ingest: rostering systems that send the rotas, each people of its own")
@@ -116,7 +119,8 @@ std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
   CLI::App app("fleetload: a fleet of virtual devices against caresyncd; what every device holds is checked",
                "fleetload");
   app.footer(
-      "Ends with 0 where every device holds what it must, with 1 where one differs or anything went wrong.\n"
+      "Ends with 0 where every device holds what it must, with 1 where one differs or anything went wrong, with 130 "
+      "where it was stopped before its time.\n"
       "Example:\n  fleetload --devices 1000 --scenario storm --duration 30 --json storm.json");
   AddOptions(app, options, date, seconds);
   try {

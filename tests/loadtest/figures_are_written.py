@@ -3,9 +3,11 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 
@@ -79,10 +81,29 @@ def a_slow_phase_is_a_fault(fleet):
     expect(fleet.run(*small, "--slowest-delta", "1000")["faults"] == 0, "a bound that is kept")
 
 
+def what_was_not_shown_does_not_pass(fleet):
+    """A run that is stopped, or whose report goes nowhere, does not end with 0."""
+    stopped = subprocess.Popen([fleet.program, "--devices", "10", "--rota", fleet.rota, "--scenario", "empty", "--duration", "600",
+                                "--data-dir", os.path.join(os.path.dirname(fleet.file), "stopped")],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log = os.path.join(os.path.dirname(fleet.file), "stopped", "caresyncd.log")
+    while not os.path.exists(log):
+        expect(stopped.poll() is None, "fleetload ended by itself")
+        time.sleep(0.05)
+    stopped.send_signal(signal.SIGTERM)
+    _, error = stopped.communicate(timeout=120)
+    expect(stopped.returncode != 0 and "fleetload: " in error, f"stopped: status {stopped.returncode}, {error!r}")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([fleet.program, "--devices", "10", "--rota", fleet.rota, "--scenario", "empty", "--duration", "0.2"],
+                              stdout=full, stderr=subprocess.PIPE, text=True, timeout=200)
+    expect(done.returncode == 1 and "OUTPUT_NOT_WRITABLE" in done.stderr, f"{done.returncode}: {done.stderr}")
+
+
 def options_that_do_not_go_together(fleet):
     expect("--server-pid" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server-pid", "1"), "--server-pid")
     expect("--slowest-delta" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--slowest-delta", "2"),
            "--slowest-delta")
+    expect("--server" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", ""), "--server of nothing")
 
 
 def main():
@@ -95,6 +116,7 @@ def main():
         a_server_of_its_own(fleet)
         a_server_that_runs(fleet, options.bin_dir)
         a_slow_phase_is_a_fault(fleet)
+        what_was_not_shown_does_not_pass(fleet)
         options_that_do_not_go_together(fleet)
 
 
