@@ -9,6 +9,7 @@
 #include "caresync/v1/device_sync.grpc.pb.h"
 #include "grpc/support/log.h"
 #include "grpcpp/grpcpp.h"
+#include "server/base/limits.h"
 #include "storage/mutex.h"
 #include "tools/caresync/errors.h"
 
@@ -139,6 +140,13 @@ class GrpcListener final : public Listener {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(kMessageBytes);
+    // What a server refuses is no client that keeps the rules.
+    builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+    builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+    // A client may ping as often as a server lets it: gRPC's own bound is five minutes, and ends the connection.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                               static_cast<int>(absl::ToInt64Milliseconds(base::limits::kPingsAtLeastApart)));
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     // A second one on the port fails to start, instead of taking half of the connections.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
