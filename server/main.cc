@@ -44,6 +44,7 @@
 #include "server/roster/apply_changes.h"
 #include "server/rpc/edge.h"
 #include "server/rpc/server.h"
+#include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session_driver.h"
 #include "storage/rocks_store.h"
@@ -196,6 +197,7 @@ class Node {
         closing_edge_(clock_),
         tasks_(*store_, sequencer_, clock_, *executor_),
         registry_(*store_, clock_, *executor_),
+        admission_(*executor_, random_),
         verifier_(std::move(key), clock_),
         edge_{.store = *store_,
               .clock = clock_,
@@ -213,6 +215,7 @@ class Node {
                        .random = random_,
                        .sealer = sealer_,
                        .live = live_,
+                       .admission = admission_,
                        .opening = opening_,
                        .batch_bytes = options.batch_bytes,
                        .opened = clock_.Monotonic()}} {}
@@ -250,6 +253,7 @@ class Node {
   commit::TaskRunner tasks_;
   devices::DeviceRegistry registry_;
   sync::LiveSessions live_;
+  sync::Admission admission_;
   access::TokenVerifier verifier_;
   rpc::Edge edge_;
   std::unique_ptr<rpc::Server> server_;

@@ -36,7 +36,8 @@ ThreadExecutor::~ThreadExecutor() {
 
 void ThreadExecutor::Post(Work work) {
   storage::MutexLock lock(mutex_);
-  ready_.push_back(std::move(work));
+  // Under the lock, so that the first is the one that has waited longest.
+  ready_.push_back({std::move(work), MonotonicNow()});
   wake_.NotifyOne();
 }
 
@@ -63,11 +64,16 @@ bool ThreadExecutor::Cancel(TimerId timer) {
   return true;
 }
 
+absl::Duration ThreadExecutor::Delay() const {
+  storage::MutexLock lock(mutex_);
+  return ready_.empty() ? absl::ZeroDuration() : MonotonicNow() - ready_.front().since;
+}
+
 void ThreadExecutor::MoveDueTimers(absl::Time now) {
   while (!timers_.empty() && timers_.begin()->first.time <= now) {
     auto first = timers_.begin();
     due_times_.erase(first->first.id);
-    ready_.push_back(std::move(first->second));
+    ready_.push_back({std::move(first->second), now});
     timers_.erase(first);
     // The caller takes one; a thread that waits can take another.
     if (ready_.size() > 1) wake_.NotifyOne();
@@ -80,7 +86,7 @@ Work ThreadExecutor::Take() {
     const absl::Time now = MonotonicNow();
     MoveDueTimers(now);
     if (!ready_.empty()) {
-      Work work = std::move(ready_.front());
+      Work work = std::move(ready_.front().work);
       ready_.pop_front();
       return work;
     }

@@ -31,6 +31,9 @@ class Executor {
   virtual TimerId PostAfter(absl::Duration delay, Work work) = 0;
   // Forgets a timer. False where its work has begun already, or never was.
   virtual bool Cancel(TimerId timer) = 0;
+  // How long the work that is to begin next has waited for that; zero where none waits. It grows as long as more comes
+  // than is done.
+  virtual absl::Duration Delay() const = 0;
 };
 
 // Runs work on `threads` threads of its own, in the order it was posted.
@@ -43,8 +46,13 @@ class ThreadExecutor : public Executor {
   void Post(Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   TimerId PostAfter(absl::Duration delay, Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   bool Cancel(TimerId timer) override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration Delay() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  struct Ready {
+    Work work;
+    absl::Time since;
+  };
   struct Due {
     absl::Time time;
     TimerId id;
@@ -55,9 +63,9 @@ class ThreadExecutor : public Executor {
   Work Take() ABSL_LOCKS_EXCLUDED(mutex_);
   void MoveDueTimers(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  storage::Mutex mutex_;
+  mutable storage::Mutex mutex_;
   storage::CondVar wake_;
-  std::deque<Work> ready_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Ready> ready_ ABSL_GUARDED_BY(mutex_);
   std::map<Due, Work> timers_ ABSL_GUARDED_BY(mutex_);
   std::map<TimerId, absl::Time> due_times_ ABSL_GUARDED_BY(mutex_);
   TimerId next_timer_ ABSL_GUARDED_BY(mutex_) = 1;

@@ -76,6 +76,8 @@ inline constexpr size_t kQueuedChanges = 10'000;
 inline constexpr size_t kQueuedChangeBytes = 256 * 1024 * 1024;
 // When a caller that met a full queue comes back: about as long as such a queue takes.
 inline constexpr absl::Duration kQueueRetryAfter = absl::Seconds(5);
+// Over how long they spread: those that met it together would fill the queue together again.
+inline constexpr absl::Duration kQueueRetrySpread = absl::Seconds(5);
 // Tries of a change that meets another process's commits.
 inline constexpr int kConflictTries = 8;
 // Reads of the head after a commit of unknown outcome, and the pause between them: an engine that cannot be read for
@@ -171,6 +173,17 @@ inline constexpr absl::Duration kFollowInterval = absl::Minutes(30);
 inline constexpr absl::Duration kCredentialNotice = absl::Minutes(5);
 // Sync streams open at once.
 inline constexpr size_t kSessions = 50'000;
+// How long the work that is next may have waited while new calls are still taken. A sync waits about five times on its
+// way, so it takes a few seconds then: longer than a carer likes, and well within what a device has patience for.
+inline constexpr absl::Duration kCallDelay = absl::Milliseconds(500);
+// The same while new copies are still begun. They are refused first: each takes the work of many deltas.
+inline constexpr absl::Duration kCopyDelay = absl::Milliseconds(200);
+// Copies that are being made at once: each has a batch or two in memory, however slowly its device reads.
+inline constexpr size_t kCopiesBeingMade = 1'024;
+// When a caller that the server had no room for comes back, at the soonest, and over how long all of them spread: of
+// a herd of 5,000 fewer than 200 come back in a second.
+inline constexpr absl::Duration kOverloadRetryAfter = absl::Seconds(2);
+inline constexpr absl::Duration kOverloadRetrySpread = absl::Seconds(30);
 // One rebuild after a divergence a device and day.
 inline constexpr absl::Duration kDivergenceRebuildEvery = absl::Hours(24);
 
@@ -295,7 +308,7 @@ inline constexpr absl::Duration kPingsAtLeastApart = absl::Seconds(20);
 inline constexpr size_t kOtherCalls = 4'096;
 // Calls that end when the server goes away get so long to do so before they are cut.
 inline constexpr absl::Duration kShutdownGrace = absl::Seconds(5);
-// When to connect again to a server that goes away, or has too many calls.
+// When to connect again to a server that goes away.
 inline constexpr absl::Duration kReconnectAfter = absl::Seconds(5);
 // Devices come back spread over so long: as many sessions as there may be, at a rate of handshakes that a core can do.
 inline constexpr absl::Duration kReconnectSpread = absl::Seconds(60);

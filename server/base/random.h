@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string>
 
+#include "absl/time/time.h"
+
 namespace caresync::base {
 
 // Thread-safe.
@@ -19,6 +21,10 @@ class SystemRandom : public RandomSource {
  public:
   std::string Bytes(size_t length) override;
 };
+
+// At least `least` and less than `spread` more, each whole millisecond of it as likely as the others. `spread` is at
+// least a millisecond.
+absl::Duration RandomDuration(RandomSource& random, absl::Duration least, absl::Duration spread);
 
 }  // namespace caresync::base
 

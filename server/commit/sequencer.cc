@@ -10,6 +10,7 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/base/random.h"
 #include "server/base/stored.h"
 #include "server/commit/timeline.h"
 
@@ -99,7 +100,8 @@ void Sequencer::Submit(const base::TenantId& tenant, Change change, ChangeDone d
       return;
     }
   }
-  done(base::errors::Overloaded(base::limits::kQueueRetryAfter));
+  done(base::errors::Overloaded(
+      base::RandomDuration(random_, base::limits::kQueueRetryAfter, base::limits::kQueueRetrySpread)));
 }
 
 void Sequencer::RunNext(const base::TenantId& tenant) {

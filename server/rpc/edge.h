@@ -33,8 +33,8 @@ struct Edge {
   access::TokenVerifier& verifier;
   devices::DeviceRegistry& devices;
   sync::SyncParts sync;
-  OpenCalls sessions{base::limits::kSessions};
-  OpenCalls other_calls{base::limits::kOtherCalls};
+  OpenCalls sessions{base::limits::kSessions, &sync.admission};
+  OpenCalls other_calls{base::limits::kOtherCalls, &sync.admission};
   OpenCalls refused_calls{kRefusedAtOnce};
 };
 

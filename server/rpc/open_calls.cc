@@ -21,9 +21,13 @@ OpenCalls::Handle::~Handle() {
 }
 
 absl::StatusOr<OpenCalls::Handle> OpenCalls::Enter(EndCall end) {
+  const absl::Status room = admission_ == nullptr ? absl::OkStatus() : admission_->RoomForCall();
   storage::MutexLock lock(mutex_);
   if (ended_.has_value()) return *ended_;
-  if (calls_.size() >= most_) return base::errors::Overloaded(base::limits::kReconnectAfter);
+  if (!room.ok()) return room;
+  if (calls_.size() >= most_) {
+    return admission_ == nullptr ? base::errors::Overloaded(base::limits::kOverloadRetryAfter) : admission_->Refusal();
+  }
   const uint64_t number = next_number_++;
   calls_.emplace(number, std::move(end));
   return Handle(this, number);

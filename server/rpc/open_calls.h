@@ -1,4 +1,5 @@
-// How many calls of a sort are open, and which: bounded, and told to end when the server goes away.
+// How many calls of a sort are open, and which: bounded, let in only while the server has room for them, and told to
+// end when it goes away.
 #ifndef CARESYNC_SERVER_RPC_OPEN_CALLS_H_
 #define CARESYNC_SERVER_RPC_OPEN_CALLS_H_
 
@@ -11,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/sync/admission.h"
 #include "storage/mutex.h"
 
 namespace caresync::rpc {
@@ -36,10 +38,12 @@ class OpenCalls {
     uint64_t number_ = 0;
   };
 
-  // At most `most` calls are open at once.
-  explicit OpenCalls(size_t most) : most_(most) {}
+  // At most `most` calls are open at once. With `admission`, which must outlive it, none is let in that the server has
+  // no room for.
+  explicit OpenCalls(size_t most, const sync::Admission* admission = nullptr) : most_(most), admission_(admission) {}
 
-  // Errors: OVERLOADED past the bound; after EndAll what EndAll was given.
+  // Errors: OVERLOADED past the bound, and while the server has no room for calls (Admission); after EndAll what EndAll
+  // was given.
   absl::StatusOr<Handle> Enter(EndCall end) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Tells every open call to end, and refuses those that come later. `status` is not OK.
@@ -49,6 +53,7 @@ class OpenCalls {
   void Leave(uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const size_t most_;
+  const sync::Admission* const admission_;
   storage::Mutex mutex_;
   std::optional<absl::Status> ended_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 1;

@@ -116,6 +116,11 @@ void Session::On(LoadedEvent event) {
   const absl::Status wait = CheckWait(identity_, start_token_, *facts_, now_);
   awaits_restore_ = !refusal_.has_value() && !wait.ok();
   if (awaits_restore_) refusal_ = wait;
+  if (!refusal_.has_value()) {
+    plan_ = PlanStart(start_, start_token_, *facts_, now_);
+    CheckRoom();
+    if (refusal_.has_value() && !HasToSay()) return Refuse(*refusal_);
+  }
   if (!std::exchange(entered_, true)) {
     actions_.push_back(EnterAction{});
     if (follows()) actions_.push_back(SubscribeAction{SessionTopic::kFeed});
@@ -125,14 +130,24 @@ void Session::On(LoadedEvent event) {
   acknowledged_ = HasOwnToken() ? PlaceOf(*start_token_) : Place{};
   // This take-over is the one too many: nothing is certified for a UUID that two phones share, not even to this one.
   if (!refusal_.has_value() && rows_->cloned()) refusal_ = errors::DeviceCloned();
-  if (refusal_.has_value()) return WriteBegin(Durability::kDurable);
-  plan_ = PlanStart(start_, start_token_, *facts_, now_);
+  if (refusal_.has_value()) return BeginRefused();
+  if (plan_.rebuild_began.has_value()) actions_.push_back(BeginCopyAction{});
   if (start_.unsent_events() > 0) {
     PrepareRows();
     return WriteBegin(Durability::kDurable);
   }
   phase_ = Phase::kFirstBatch;
   ReadOn({plan_.after, plan_.rebuild_began, start_.data_level()});
+}
+
+void Session::CheckRoom() {
+  if (plan_.rebuild_began.has_value() && !facts_->copy_room.ok()) refusal_ = facts_->copy_room;
+}
+
+void Session::BeginRefused() {
+  // `started` has nothing to estimate.
+  plan_ = StartPlan();
+  WriteBegin(Durability::kDurable);
 }
 
 void Session::Refuse(absl::Status status) {
@@ -149,6 +164,9 @@ void Session::OnFirstBatch(DownloadBatch batch) {
   }
   if (batch.feed.horizon_passed) {
     plan_ = NewCopy(start_, start_token_, *facts_, batch.head.revision, v1::REBUILD_REASON_EXPIRED);
+    CheckRoom();
+    if (refusal_.has_value()) return HasToSay() ? BeginRefused() : Refuse(*refusal_);
+    actions_.push_back(BeginCopyAction{});
     return ReadOn({plan_.after, plan_.rebuild_began, start_.data_level()});
   }
   TakeReading(batch);

@@ -14,6 +14,9 @@
 //
 // While a fan-out concerns the carer, nothing is read: the session waits to be told that it is through.
 //
+// Where a copy is to be made and the server has no room for that, the download is refused; events are taken all the
+// same.
+//
 // Not thread-safe. Broken protocol, refusals, silence, cuts and failures of the store each end it by name, recorded in
 // the history.
 #ifndef CARESYNC_SERVER_SYNC_SESSION_H_
@@ -133,6 +136,9 @@ struct ReadNextAction {};
 struct LoadAction {
   StartTokens tokens;
 };
+// A copy is being made from now on, until CopySentAction or the session's end: it counts among those of all sessions.
+struct BeginCopyAction {};
+struct CopySentAction {};
 // List the session among the live ones; of two of the device the one whose stream came earlier is ended.
 struct EnterAction {};
 // What a session may want to hear of. It asks before the read that finds nothing, so that nothing is missed.
@@ -175,9 +181,9 @@ struct EndAction {
   // Do not wait for the message under way: the device does not read.
   bool abandon;
 };
-using SessionAction = std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction,
-                                   UnsubscribeAction, ReadBatchAction, ReadTenantAction, WriteRowsAction,
-                                   TakeEventsAction, RecordDropsAction, SetTimerAction, EndAction>;
+using SessionAction = std::variant<SendAction, ReadNextAction, LoadAction, BeginCopyAction, CopySentAction, EnterAction,
+                                   SubscribeAction, UnsubscribeAction, ReadBatchAction, ReadTenantAction,
+                                   WriteRowsAction, TakeEventsAction, RecordDropsAction, SetTimerAction, EndAction>;
 
 class Session {
  public:
@@ -240,6 +246,10 @@ class Session {
   void OnAck(const v1::Ack& ack);
   void OnDropped(const v1::Ack& ack);
   void OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
+  // Refuses the download where the plan is a copy that the server has no room for.
+  void CheckRoom();
+  // Begins a sync in which nothing is downloaded, for what the device has to say.
+  void BeginRefused();
   void OnFirstBatch(DownloadBatch batch);
   void OnBegun(const storage::CommitResult& result);
   void OnEvents(const v1::UploadResult& result);

@@ -140,6 +140,12 @@ void SessionDriver::NoteLoss(LoadAction action, const std::string& timeline) {
       });
 }
 
+void SessionDriver::Perform(BeginCopyAction action) {
+  if (!copy_.counts()) copy_ = parts_.admission.BeginCopy();
+}
+
+void SessionDriver::Perform(CopySentAction action) { copy_ = Admission::Copy(); }
+
 void SessionDriver::Perform(EnterAction action) {
   const SessionIdentity& identity = session_.identity();
   live_ = parts_.live.Enter(
@@ -177,6 +183,8 @@ absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const StartTokens& tokens) c
   ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(*snapshot, identity, tokens));
   ASSIGN_OR_RETURN(facts.restore,
                    ReadRestoreFacts(*snapshot, identity.tenant, tokens, facts, OpeningOf(parts_), parts_.clock.Now()));
+  // What it makes already is not in its own way.
+  if (!copy_.counts()) facts.copy_room = parts_.admission.RoomForCopy();
   return facts;
 }
 
@@ -286,6 +294,7 @@ void SessionDriver::Perform(EndAction action) {
                       {"outcome", v1::SyncOutcome_Name(session_.outcome())},
                       {"reason", base::Reason(action.status)}});
   live_ = LiveSessions::Handle();
+  copy_ = Admission::Copy();
   feed_ = commit::Subscriptions::Handle();
   fan_outs_ = commit::Subscriptions::Handle();
   for (const auto& [timer, set] : timers_) parts_.executor.Cancel(set.id);

@@ -21,6 +21,7 @@
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/restore/standing.h"
+#include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session.h"
 #include "storage/mutex.h"
@@ -52,6 +53,7 @@ struct SyncParts {
   base::RandomSource& random;
   const base::TokenSealer& sealer;
   LiveSessions& live;
+  Admission& admission;
   // The opening of the store (its timeline).
   std::string opening;
   // The most that a `changes` comes to, unless one record alone is larger; at most limits::kBatchBytes.
@@ -116,6 +118,8 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void Perform(SendAction action);
   void Perform(ReadNextAction action);
   void Perform(LoadAction action);
+  void Perform(BeginCopyAction action);
+  void Perform(CopySentAction action);
   void Perform(EnterAction action);
   void Perform(SubscribeAction action);
   void Perform(UnsubscribeAction action);
@@ -142,6 +146,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   std::map<SessionTimer, SetTimer> timers_;
   uint64_t timer_settings_ = 0;
   LiveSessions::Handle live_;
+  Admission::Copy copy_;
   commit::Subscriptions::Handle feed_;
   commit::Subscriptions::Handle fan_outs_;
 

@@ -57,6 +57,8 @@ struct StartFacts {
   std::vector<std::string> pending_drops;
   // The carer works there no more.
   bool carer_left = false;
+  // Why no copy can be made now (Admission::RoomForCopy).
+  absl::Status copy_room;
 };
 
 // Whether the carer may hold a copy on the device. `device`: nullopt where it is becoming known by the carer's sync.

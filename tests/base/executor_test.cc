@@ -7,6 +7,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <thread>
 
 namespace caresync::base {
 namespace {
@@ -35,6 +36,27 @@ TEST(ThreadExecutor, ItsThreadsRunWorkAtTheSameTime) {
     second.set_value();
   });
   EXPECT_TRUE(met.get_future().get());
+}
+
+TEST(ThreadExecutor, ItsDelayIsHowLongTheNextWorkHasWaited) {
+  ThreadExecutor executor(1);
+  EXPECT_EQ(executor.Delay(), absl::ZeroDuration());
+  std::promise<void> busy, go_on, empty;
+  executor.Post([&] {
+    busy.set_value();
+    go_on.get_future().wait();
+  });
+  busy.get_future().wait();
+  // At work is not waiting.
+  EXPECT_EQ(executor.Delay(), absl::ZeroDuration());
+  const auto posted = std::chrono::steady_clock::now();
+  executor.Post([] {});
+  executor.Post([&] { empty.set_value(); });
+  while (executor.Delay() < absl::Milliseconds(20)) std::this_thread::yield();
+  EXPECT_GE(std::chrono::steady_clock::now() - posted, std::chrono::milliseconds(20));
+  go_on.set_value();
+  empty.get_future().wait();
+  EXPECT_EQ(executor.Delay(), absl::ZeroDuration());
 }
 
 TEST(ThreadExecutor, TimersFireInTheOrderOfTheirTimes) {

@@ -33,6 +33,16 @@ bool ManualExecutor::Cancel(base::TimerId timer) {
   return true;
 }
 
+absl::Duration ManualExecutor::Delay() const {
+  storage::MutexLock lock(mutex_);
+  return delay_;
+}
+
+void ManualExecutor::SetDelay(absl::Duration delay) {
+  storage::MutexLock lock(mutex_);
+  delay_ = delay;
+}
+
 std::optional<base::Work> ManualExecutor::Take() {
   const absl::Duration now = clock_.Monotonic();
   storage::MutexLock lock(mutex_);

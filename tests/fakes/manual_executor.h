@@ -26,6 +26,10 @@ class ManualExecutor : public base::Executor {
   void Post(base::Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   base::TimerId PostAfter(absl::Duration delay, base::Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   bool Cancel(base::TimerId timer) override ABSL_LOCKS_EXCLUDED(mutex_);
+  // As SetDelay said; zero before.
+  absl::Duration Delay() const override ABSL_LOCKS_EXCLUDED(mutex_);
+  // As of an executor that has too much to do.
+  void SetDelay(absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Runs one piece of work that is ready, timers that are due among it. False where there is none.
   bool RunOne() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -51,6 +55,7 @@ class ManualExecutor : public base::Executor {
   std::deque<base::Work> ready_ ABSL_GUARDED_BY(mutex_);
   std::map<Due, base::Work> timers_ ABSL_GUARDED_BY(mutex_);
   base::TimerId next_timer_ ABSL_GUARDED_BY(mutex_) = 1;
+  absl::Duration delay_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace caresync::fakes

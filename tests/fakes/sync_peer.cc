@@ -20,6 +20,7 @@ std::string TokenKeyOf(Engine& engine) {
 SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
     : engine_(engine),
       sealer_(TokenKeyOf(engine)),
+      admission_(engine.executor(), engine.random()),
       parts_{.store = engine.store(),
              .sequencer = engine.sequencer(),
              .subscriptions = engine.subscriptions(),
@@ -28,6 +29,7 @@ SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
              .random = engine.random(),
              .sealer = sealer_,
              .live = live_,
+             .admission = admission_,
              .opening = engine.opening().timeline,
              .batch_bytes = batch_bytes,
              .opened = engine.clock().Monotonic() - (engine.clock().Now() - engine.opening().time)} {}

@@ -11,6 +11,7 @@
 #include "caresync/v1/device_sync.pb.h"
 #include "server/base/limits.h"
 #include "server/base/sealed_token.h"
+#include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session_driver.h"
 #include "tests/fakes/engine.h"
@@ -29,11 +30,13 @@ class SyncServer {
   const sync::SyncParts& parts() const { return parts_; }
   const base::TokenSealer& sealer() const { return sealer_; }
   sync::LiveSessions& live() { return live_; }
+  sync::Admission& admission() { return admission_; }
 
  private:
   Engine& engine_;
   base::TokenSealer sealer_;
   sync::LiveSessions live_;
+  sync::Admission admission_;
   sync::SyncParts parts_;
 };
 

@@ -29,6 +29,9 @@ class TimedThreads : public base::Executor {
     return timers_.PostAfter(delay, [this, work = std::move(work)] { Post(work); });
   }
   bool Cancel(base::TimerId timer) override { return timers_.Cancel(timer); }
+  // As SetDelay said, zero before: however slow the machine is that runs the test.
+  absl::Duration Delay() const override { return timers_.Delay(); }
+  void SetDelay(absl::Duration delay) { timers_.SetDelay(delay); }
 
   // Lets `step` pass on the clock; the work of the timers that fall due runs on the threads, perhaps later.
   void Advance(absl::Duration step) { timers_.Advance(step); }

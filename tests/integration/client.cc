@@ -10,9 +10,11 @@
 namespace caresync::integration {
 namespace {
 
-// What a test does not read stays with the server, but for one window of HTTP/2.
+// What a test does not read stays with the server, but for one window of HTTP/2; and each client has a connection of
+// its own, which takes only so many calls.
 grpc::ChannelArguments SmallWindows() {
   grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 64 * 1024);
   return arguments;

@@ -5,14 +5,26 @@
 
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
+#include "server/base/limits.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/manual_executor.h"
+#include "tests/fakes/seeded_random.h"
 
 namespace caresync::rpc {
 namespace {
 
 void Ignore(const absl::Status&) {}
 
-TEST(OpenCalls, RefuseMoreThanTheirBoundUntilOneLeaves) {
-  OpenCalls calls(2);
+class OpenCallsTest : public testing::Test {
+ protected:
+  fakes::ManualClock clock_;
+  fakes::ManualExecutor executor_{clock_};
+  fakes::SeededRandom random_{1};
+  const sync::Admission admission_{executor_, random_};
+};
+
+TEST_F(OpenCallsTest, RefuseMoreThanTheirBoundUntilOneLeaves) {
+  OpenCalls calls(2, &admission_);
   auto first = calls.Enter(Ignore);
   auto second = calls.Enter(Ignore);
   ASSERT_TRUE(first.ok() && second.ok());
@@ -23,8 +35,20 @@ TEST(OpenCalls, RefuseMoreThanTheirBoundUntilOneLeaves) {
   EXPECT_TRUE(calls.Enter(Ignore).ok());
 }
 
-TEST(OpenCalls, CountAMovedHandleOnce) {
-  OpenCalls calls(1);
+TEST_F(OpenCallsTest, AreRefusedWhileTheServerHasTooMuchToDo) {
+  OpenCalls calls(2, &admission_);
+  auto before = calls.Enter(Ignore);
+  ASSERT_TRUE(before.ok());
+  executor_.SetDelay(base::limits::kCallDelay);
+  const auto refused = calls.Enter(Ignore);
+  EXPECT_EQ(base::Reason(refused.status()), "OVERLOADED");
+  EXPECT_TRUE(base::RetryAfter(refused.status()).has_value());
+  executor_.SetDelay(absl::ZeroDuration());
+  EXPECT_TRUE(calls.Enter(Ignore).ok());
+}
+
+TEST_F(OpenCallsTest, CountAMovedHandleOnce) {
+  OpenCalls calls(1, &admission_);
   auto first = calls.Enter(Ignore);
   ASSERT_TRUE(first.ok());
   {
@@ -34,8 +58,8 @@ TEST(OpenCalls, CountAMovedHandleOnce) {
   EXPECT_TRUE(calls.Enter(Ignore).ok());
 }
 
-TEST(OpenCalls, AreToldToEndAndThenRefused) {
-  OpenCalls calls(10);
+TEST_F(OpenCallsTest, AreToldToEndAndThenRefused) {
+  OpenCalls calls(10, &admission_);
   std::vector<std::string> told;
   const auto open = calls.Enter([&](const absl::Status& status) { told.push_back(base::Reason(status)); });
   {
@@ -47,8 +71,8 @@ TEST(OpenCalls, AreToldToEndAndThenRefused) {
   EXPECT_EQ(base::Reason(calls.Enter(Ignore).status()), "SHUTTING_DOWN");
 }
 
-TEST(OpenCalls, MayLeaveWhileTheyAreToldToEnd) {
-  OpenCalls calls(10);
+TEST_F(OpenCallsTest, MayLeaveWhileTheyAreToldToEnd) {
+  OpenCalls calls(10, &admission_);
   OpenCalls::Handle handle;
   auto entered = calls.Enter([&](const absl::Status&) { handle = OpenCalls::Handle(); });
   ASSERT_TRUE(entered.ok());

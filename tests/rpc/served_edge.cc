@@ -30,6 +30,7 @@ ServedEdge::ServedEdge()
       opening_(commit::NewTimeline(random_)),
       sequencer_(store_, clock_, random_, executor_, subscriptions_, opening_),
       registry_(store_, clock_, executor_),
+      admission_(executor_, random_),
       verifier_(key_, clock_),
       edge_{.store = store_,
             .clock = clock_,
@@ -47,6 +48,7 @@ ServedEdge::ServedEdge()
                      .random = random_,
                      .sealer = sealer_,
                      .live = live_,
+                     .admission = admission_,
                      .opening = opening_,
                      .batch_bytes = base::limits::kBatchBytes,
                      .opened = clock_.Monotonic()}} {

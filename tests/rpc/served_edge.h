@@ -16,6 +16,7 @@
 #include "server/devices/device_registry.h"
 #include "server/rpc/edge.h"
 #include "server/rpc/server.h"
+#include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
 #include "storage/memory_store.h"
 #include "tests/fakes/faulty_store.h"
@@ -48,6 +49,10 @@ class ServedEdge {
   // A client that reaches the server by way of `address`.
   std::unique_ptr<integration::Client> ClientBy(const std::string& address) const;
 
+  // Copies that are being made.
+  size_t copies() const { return admission_.copies(); }
+  // As if work had waited for so long before it began.
+  void SetDelay(absl::Duration delay) { executor_.SetDelay(delay); }
   // Timers that sessions and writes have set.
   size_t timers() const { return executor_.timers(); }
   // Waits until so many timers are set; false where they are not for half a minute.
@@ -76,6 +81,7 @@ class ServedEdge {
   commit::Sequencer sequencer_;
   devices::DeviceRegistry registry_;
   sync::LiveSessions live_;
+  sync::Admission admission_;
   access::TokenVerifier verifier_;
   Edge edge_;
   std::unique_ptr<Server> server_;

@@ -31,8 +31,9 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       registry_(store_, clock, executor_),
       // Every server of a seed has the store's key, which copies of the store share.
       sealer_(std::string(32, 'k')),
-      parts_{store_,  sequencer_, subscriptions_, clock,       executor_,         random_,
-             sealer_, live_,      opening_,       batch_bytes, clock.Monotonic(), kMostTakeOvers} {
+      admission_(executor_, random_),
+      parts_{store_, sequencer_, subscriptions_, clock,       executor_,         random_,       sealer_,
+             live_,  admission_, opening_,       batch_bytes, clock.Monotonic(), kMostTakeOvers} {
   records::RegisterFanOuts(tasks_);
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);

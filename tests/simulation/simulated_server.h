@@ -18,6 +18,7 @@
 #include "server/devices/device_registry.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/restore/standing.h"
+#include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session_driver.h"
 #include "storage/memory_store.h"
@@ -71,6 +72,7 @@ class SimulatedServer {
   devices::DeviceRegistry registry_;
   base::TokenSealer sealer_;
   sync::LiveSessions live_;
+  sync::Admission admission_;
   sync::SyncParts parts_;
 };
 

@@ -1,0 +1,80 @@
+// Whether the server has room for what is about to begin: decided before any work is done for it, so that under
+// overload what was begun is also finished.
+//
+// Two things are measured: how long the executor's next work has waited, which grows while more comes than is done, and
+// how many copies are being made, which bounds the memory of their batches. A copy takes the work of many deltas, so
+// copies are refused at a shorter delay than calls: a herd of phones that need one leaves room for those that only need
+// what has changed.
+#ifndef CARESYNC_SERVER_SYNC_ADMISSION_H_
+#define CARESYNC_SERVER_SYNC_ADMISSION_H_
+
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/base/executor.h"
+#include "server/base/limits.h"
+#include "server/base/random.h"
+
+namespace caresync::sync {
+
+struct AdmissionBounds {
+  absl::Duration call_delay = base::limits::kCallDelay;
+  absl::Duration copy_delay = base::limits::kCopyDelay;
+  size_t copies = base::limits::kCopiesBeingMade;
+};
+
+// Thread-safe; blocks for nothing.
+class Admission {
+ public:
+  // A copy that is being made: counted until this is destroyed. Must not outlive its Admission.
+  class Copy {
+   public:
+    // Counts nothing.
+    Copy() = default;
+    Copy(Copy&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
+    Copy& operator=(Copy&& other) noexcept {
+      std::swap(owner_, other.owner_);
+      return *this;
+    }
+    ~Copy() {
+      if (owner_ != nullptr) --owner_->copies_;
+    }
+    bool counts() const { return owner_ != nullptr; }
+
+   private:
+    friend class Admission;
+    explicit Copy(Admission* owner) : owner_(owner) {}
+    Admission* owner_ = nullptr;
+  };
+
+  // Both must outlive it.
+  Admission(const base::Executor& executor, base::RandomSource& random, const AdmissionBounds& bounds = {})
+      : executor_(executor), random_(random), bounds_(bounds) {}
+
+  // Whether a call may begin. OVERLOADED, with when to come back, while work has waited for `call_delay`.
+  absl::Status RoomForCall() const;
+  // Whether a copy may be made, or gone on with. OVERLOADED, with when to come back, while work has waited for
+  // `copy_delay`, or about so many copies are being made as there may be: those that look at the same time may all
+  // begin.
+  absl::Status RoomForCopy() const;
+  // Whoever began one counts it, whether or not there was room.
+  Copy BeginCopy();
+  size_t copies() const { return copies_; }
+
+  // OVERLOADED, with a time of its own to come back, so that those that were refused together do not come back
+  // together.
+  absl::Status Refusal() const;
+
+ private:
+  const base::Executor& executor_;
+  base::RandomSource& random_;
+  const AdmissionBounds bounds_;
+  std::atomic<size_t> copies_ = 0;
+};
+
+}  // namespace caresync::sync
+
+#endif  // CARESYNC_SERVER_SYNC_ADMISSION_H_

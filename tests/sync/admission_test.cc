@@ -1,0 +1,67 @@
+#include "server/sync/admission.h"
+
+#include <set>
+
+#include "gtest/gtest.h"
+#include "server/base/errors.h"
+#include "tests/fakes/manual_clock.h"
+#include "tests/fakes/manual_executor.h"
+#include "tests/fakes/seeded_random.h"
+
+namespace caresync::sync {
+namespace {
+
+namespace limits = base::limits;
+
+class AdmissionTest : public testing::Test {
+ protected:
+  fakes::ManualClock clock_;
+  fakes::ManualExecutor executor_{clock_};
+  fakes::SeededRandom random_{1};
+};
+
+TEST_F(AdmissionTest, CopiesAreRefusedAtAShorterDelayThanCalls) {
+  const Admission admission(executor_, random_);
+  EXPECT_TRUE(admission.RoomForCall().ok());
+  EXPECT_TRUE(admission.RoomForCopy().ok());
+  executor_.SetDelay(limits::kCopyDelay);
+  EXPECT_TRUE(admission.RoomForCall().ok());
+  EXPECT_EQ(base::Reason(admission.RoomForCopy()), "OVERLOADED");
+  executor_.SetDelay(limits::kCallDelay);
+  EXPECT_EQ(base::Reason(admission.RoomForCall()), "OVERLOADED");
+  executor_.SetDelay(absl::ZeroDuration());
+  EXPECT_TRUE(admission.RoomForCall().ok());
+  EXPECT_TRUE(admission.RoomForCopy().ok());
+}
+
+TEST_F(AdmissionTest, CopiesAreCountedUntilTheyAreMadeAndCallsAreNotInTheirWay) {
+  Admission admission(executor_, random_, {.copies = 2});
+  Admission::Copy first = admission.BeginCopy();
+  {
+    Admission::Copy second = admission.BeginCopy();
+    const Admission::Copy moved = std::move(second);
+    EXPECT_TRUE(moved.counts());
+    EXPECT_EQ(admission.copies(), 2u);
+    EXPECT_EQ(base::Reason(admission.RoomForCopy()), "OVERLOADED");
+    EXPECT_TRUE(admission.RoomForCall().ok());
+  }
+  EXPECT_EQ(admission.copies(), 1u);
+  EXPECT_TRUE(admission.RoomForCopy().ok());
+  first = Admission::Copy();
+  EXPECT_EQ(admission.copies(), 0u);
+}
+
+TEST_F(AdmissionTest, ThoseThatAreRefusedComeBackSpreadOut) {
+  const Admission admission(executor_, random_);
+  std::set<int64_t> seconds;
+  for (int i = 0; i < 1'000; ++i) {
+    const absl::Duration after = *base::RetryAfter(admission.Refusal());
+    EXPECT_GE(after, limits::kOverloadRetryAfter);
+    EXPECT_LT(after, limits::kOverloadRetryAfter + limits::kOverloadRetrySpread);
+    seconds.insert(absl::ToInt64Seconds(after));
+  }
+  EXPECT_EQ(seconds.size(), static_cast<size_t>(absl::ToInt64Seconds(limits::kOverloadRetrySpread)));
+}
+
+}  // namespace
+}  // namespace caresync::sync
