@@ -87,15 +87,19 @@ size_t Fleet::resting() const {
 }
 
 void Fleet::Advance(size_t index) {
-  Member& member = *members_[index];
-  std::optional<SyncPlan> plan = next_(index, member.device);
+  std::optional<SyncPlan> plan = next_(index, members_[index]->device);
   if (!plan.has_value()) return Rest();
-  if (plan->pause <= absl::ZeroDuration()) return BeginSync(index, *std::move(plan));
-  const auto when = std::chrono::system_clock::now() + absl::ToChronoMicroseconds(plan->pause);
+  BeginLater(index, *std::move(plan));
+}
+
+void Fleet::BeginLater(size_t index, SyncPlan plan) {
+  if (plan.pause <= absl::ZeroDuration()) return BeginSync(index, std::move(plan));
+  Member& member = *members_[index];
+  const auto when = std::chrono::system_clock::now() + absl::ToChronoMicroseconds(plan.pause);
   // When it rings, this may still be at setting it: the next pause must not destroy it then.
   const auto alarm = std::make_shared<grpc::Alarm>();
   member.alarm = alarm;
-  alarm->Set(when, [this, index, plan = *std::move(plan)](bool) { BeginSync(index, plan); });
+  alarm->Set(when, [this, index, plan = std::move(plan)](bool) { BeginSync(index, plan); });
 }
 
 void Fleet::BeginSync(size_t index, SyncPlan plan) {
@@ -105,6 +109,7 @@ void Fleet::BeginSync(size_t index, SyncPlan plan) {
     ++calls_;
     if (plan.cut.has_value() && member.unheard_open) plan.cut->unheard = false;
   }
+  member.plan = plan;
   SyncWiring wiring;
   wiring.stub = connections_.OfDevice(index);
   wiring.device = &member.device;
@@ -124,6 +129,7 @@ void Fleet::OnEnd(size_t index, const SyncEnd& end) {
   Member& member = *members_[index];
   tally_->Add(end);
   for (const std::string& fault : member.device.TakeFaults()) Tell(index, fault);
+  if (end.shed.has_value()) return OnShed(index, *end.shed);
   if (!end.cut && (!end.status.ok() || !end.recorded)) {
     Tell(index, end.status.ok() ? "the stream ended well before the sync was recorded" : WordsOf(end.status));
     return Rest();
@@ -133,6 +139,15 @@ void Fleet::OnEnd(size_t index, const SyncEnd& end) {
     member.unheard_open = true;
   }
   Advance(index);
+}
+
+void Fleet::OnShed(size_t index, absl::Duration retry_after) {
+  Member& member = *members_[index];
+  member.device.Refused();
+  if (!member.plan.again_when_shed) return Advance(index);
+  SyncPlan again = member.plan;
+  again.pause = retry_after;
+  BeginLater(index, std::move(again));
 }
 
 void Fleet::OnGone(size_t index, const std::optional<absl::Status>& unheard) {

@@ -62,6 +62,8 @@ class Fleet {
         : device(std::move(device)), authorization(std::move(authorization)) {}
     VirtualDevice device;
     const std::string authorization;
+    // The last that was begun, for another try.
+    SyncPlan plan;
     // Of the pause before the next sync.
     std::shared_ptr<grpc::Alarm> alarm;
     // Of the fleet's mutex.
@@ -74,8 +76,11 @@ class Fleet {
 
   // Begins the device's next sync, at once or after its pause, or lets it rest.
   void Advance(size_t index);
+  // After its pause.
+  void BeginLater(size_t index, SyncPlan plan);
   void BeginSync(size_t index, SyncPlan plan);
   void OnEnd(size_t index, const SyncEnd& end);
+  void OnShed(size_t index, absl::Duration retry_after);
   void OnGone(size_t index, const std::optional<absl::Status>& unheard);
   void Rest();
   void Tell(size_t index, const std::string& fault);

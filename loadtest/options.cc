@@ -84,6 +84,9 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
                  "With storm: about how many syncs a second all devices together begin")
       ->check(CLI::Range(0.1, 1'000'000.0))
       ->capture_default_str();
+  app.add_option("--clean-percent", options.clean_percent, "With overload: how many in a hundred syncs are clean ones")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
   app.add_option("--batch-bytes", options.batch_bytes, "As caresyncd's, of a server that is started");
   app.add_option("--server-threads", options.server_threads, "As caresyncd's --threads, of a server that is started");
 }

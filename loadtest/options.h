@@ -44,6 +44,8 @@ struct Options {
   std::optional<double> slowest_delta;
   // With storm: syncs a second, of all devices together, where the server keeps up.
   double syncs_per_second = 500;
+  // With overload: clean syncs in a hundred.
+  int clean_percent = 10;
   // Of a server of its own; 0: the server's default.
   size_t batch_bytes = 0;
   int server_threads = 0;

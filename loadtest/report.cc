@@ -66,6 +66,7 @@ Json ToJson(const Phase& phase) {
                {"series", std::move(series)},
                {"syncs", ToJson(phase.syncs.counts())}};
   for (const auto& [name, sum] : phase.sums) json["sums"][name] = sum;
+  for (const auto& [name, figure] : phase.figures) json["figures"][name] = figure;
   if (phase.server_cpu.has_value()) json["server_cpu_seconds"] = absl::ToDoubleSeconds(*phase.server_cpu);
   if (phase.server_rss_bytes.has_value()) json["server_rss_bytes"] = *phase.server_rss_bytes;
   if (phase.server_peak_rss_bytes.has_value()) json["server_peak_rss_bytes"] = *phase.server_peak_rss_bytes;
@@ -108,6 +109,9 @@ void PrintSums(std::ostream& out, const std::list<Phase>& phases) {
   for (const Phase& phase : phases) {
     for (const auto& [name, sum] : phase.sums) {
       out << phase.name << ": " << sum << " " << name << ", " << PerSecond(sum, phase.wall) << " a second\n";
+    }
+    for (const auto& [name, figure] : phase.figures) {
+      out << phase.name << ": " << absl::StrFormat("%.2f", figure) << " " << name << "\n";
     }
   }
 }

@@ -33,6 +33,8 @@ struct Phase {
   std::map<std::string, Histogram> others;
   // Sums of what `others` do not tell, by name, such as "changes".
   std::map<std::string, uint64_t> sums;
+  // What is neither, by name, such as "of the best".
+  std::map<std::string, double> figures;
   // Of the server; absent where its process is not known. Resident at the phase's end, and at most since it was
   // started.
   std::optional<absl::Duration> server_cpu;

@@ -12,7 +12,7 @@ struct Scenario {
   bool needs_connection_for_each;
 };
 
-constexpr std::array<Scenario, 7> kScenarios = {{
+constexpr std::array<Scenario, 9> kScenarios = {{
     {"empty", RunEmpty, false},
     {"delta", RunDelta, false},
     {"clean", RunClean, false},
@@ -20,6 +20,8 @@ constexpr std::array<Scenario, 7> kScenarios = {{
     {"follow", RunFollow, true},
     {"storm", RunStorm, true},
     {"group", RunGroup, false},
+    {"overload", RunOverload, true},
+    {"herd", RunHerd, true},
 }};
 
 const Scenario* Find(const std::string& name) {

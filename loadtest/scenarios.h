@@ -47,6 +47,11 @@ absl::Status RunStorm(Stage& stage);
 // Rounds as RunDelta's, first while nothing else goes on, then while a large group of other carers is set up, changed
 // and dissolved, which takes the server many commits.
 absl::Status RunGroup(Stage& stage);
+// First a capacity is measured, by devices that sync as soon as the last sync is done; then syncs arrive at once, twice
+// and five times that rate, whatever becomes of them. Some are clean ones. Syncs that are shed are no faults.
+absl::Status RunOverload(Stage& stage);
+// Most devices come for a new copy at the same moment, and come back when they are told to; the others sync as before.
+absl::Status RunHerd(Stage& stage);
 
 // The carers who use the fleet's devices, each once, as the first source names them.
 std::vector<std::string> CarersWithDevices(const Stage& stage);

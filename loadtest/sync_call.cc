@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "loadtest/shed.h"
 #include "tools/caresync/errors.h"
 
 namespace caresync::loadtest {
@@ -120,6 +121,7 @@ void SyncCall::OnDone(const grpc::Status& status) {
   {
     storage::MutexLock lock(mutex_);
     end_.status = ended;
+    if (!left_) end_.shed = ShedFor(status);
     end = end_;
   }
   if (!end.unheard) wiring_.on_end(end);

@@ -40,6 +40,8 @@ struct SyncPlan {
   // Go on with changes as they commit; such a sync ends by SyncCall::Leave.
   bool follow = false;
   std::optional<Cut> cut;
+  // Where the server has no room for it, the same again when the server says to come back; else the device goes on.
+  bool again_when_shed = true;
   // Told of each message that was applied, and when it came. Called by gRPC's threads, one message at a time.
   std::function<void(const v1::SyncResponse&, Instant)> on_applied;
 };
@@ -54,6 +56,8 @@ struct SyncEnd {
   bool cut = false;
   // The server has not heard of the cut: the stream is open until another takes over.
   bool unheard = false;
+  // The server had no room for it, and said to come back after so long.
+  std::optional<absl::Duration> shed;
   // From its beginning until it was recorded, the first time where it follows.
   absl::Duration latency;
   uint64_t messages = 0;

@@ -4,9 +4,21 @@
 #include "absl/strings/strip.h"
 
 namespace caresync::loadtest {
+namespace {
+
+std::string NameOf(v1::SyncType type) {
+  const std::string name = v1::SyncType_Name(type);
+  return absl::AsciiStrToLower(absl::StripPrefix(name, "SYNC_TYPE_"));
+}
+
+}  // namespace
 
 void Tally::Add(const SyncEnd& end) {
   storage::MutexLock lock(mutex_);
+  if (end.shed.has_value()) {
+    ++shed_[end.type];
+    return;
+  }
   if (end.recorded) {
     ++counts_.recorded;
     if (end.messages == 1) ++counts_.in_one_message;
@@ -31,11 +43,15 @@ SyncCounts Tally::counts() const {
 std::map<std::string, Histogram> Tally::latencies() const {
   storage::MutexLock lock(mutex_);
   std::map<std::string, Histogram> latencies;
-  for (const auto& [type, histogram] : latencies_) {
-    const std::string name = v1::SyncType_Name(type);
-    latencies[absl::AsciiStrToLower(absl::StripPrefix(name, "SYNC_TYPE_"))] = histogram;
-  }
+  for (const auto& [type, histogram] : latencies_) latencies[NameOf(type)] = histogram;
   return latencies;
+}
+
+std::map<std::string, uint64_t> Tally::shed() const {
+  storage::MutexLock lock(mutex_);
+  std::map<std::string, uint64_t> shed;
+  for (const auto& [type, count] : shed_) shed[NameOf(type)] = count;
+  return shed;
 }
 
 }  // namespace caresync::loadtest

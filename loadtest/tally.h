@@ -35,11 +35,14 @@ class Tally {
   SyncCounts counts() const;
   // Of the recorded syncs, by the name of their type: "standard", "clean", "auto".
   std::map<std::string, Histogram> latencies() const;
+  // How many the server had no room for, by the name of their type. They count as nothing else.
+  std::map<std::string, uint64_t> shed() const;
 
  private:
   mutable storage::Mutex mutex_;
   SyncCounts counts_ ABSL_GUARDED_BY(mutex_);
   std::map<v1::SyncType, Histogram> latencies_ ABSL_GUARDED_BY(mutex_);
+  std::map<v1::SyncType, uint64_t> shed_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace caresync::loadtest

@@ -40,6 +40,7 @@ std::vector<v1::SyncRequest> VirtualDevice::Begin(v1::SyncType type, bool follow
   requests.push_back(MakeStart(type, follow));
   following_ = follow;
   recorded_ = false;
+  refused_ = false;
   AppendUploads(requests);
   return requests;
 }
@@ -58,7 +59,7 @@ v1::SyncRequest VirtualDevice::MakeStart(v1::SyncType type, bool follow) {
   start.set_follow(follow);
   start.set_unsent_events(static_cast<uint32_t>(unsent_.size()));
   start.set_uploads_token(uploads_token_);
-  if (!recorded_) start.set_last_interruption(v1::INTERRUPTION_CAUSE_UNKNOWN);
+  if (!recorded_ && !refused_) start.set_last_interruption(v1::INTERRUPTION_CAUSE_UNKNOWN);
   start.set_resume_token(making_.has_value() ? making_->token : in_use_.token);
   if (!making_.has_value() && !in_use_.token.empty()) *start.mutable_holds() = in_use_.records.Sum();
   return request;

@@ -45,6 +45,8 @@ class VirtualDevice {
   std::vector<v1::SyncRequest> Begin(v1::SyncType type, bool follow);
   // Applies a message of the sync that was begun last; what it is to be answered with, if anything.
   std::optional<v1::SyncRequest> Handle(const v1::SyncResponse& response);
+  // The sync that was begun last was refused, with a reason.
+  void Refused() { refused_ = true; }
   // The sync that was begun last is recorded; one that follows, at least once.
   bool recorded() const { return recorded_; }
 
@@ -90,6 +92,7 @@ class VirtualDevice {
   // The sync that was begun last.
   bool following_ = false;
   bool recorded_ = true;
+  bool refused_ = false;
 
   std::vector<std::string> faults_;
 };

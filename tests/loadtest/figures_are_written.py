@@ -22,9 +22,9 @@ class Fleet:
         self.rota = rota
         self.file = os.path.join(directory, "figures.json")
 
-    def run(self, *arguments, status=0):
+    def run(self, *arguments, status=0, devices=10):
         """What the run wrote to its file."""
-        done = subprocess.run([self.program, "--devices", "10", "--rota", self.rota, "--json", self.file, *arguments],
+        done = subprocess.run([self.program, "--devices", str(devices), "--rota", self.rota, "--json", self.file, *arguments],
                               capture_output=True, text=True, timeout=200)
         expect(done.returncode == status, f"fleetload {arguments}: status {done.returncode}\n{done.stdout}{done.stderr}")
         with open(self.file) as file:
@@ -99,6 +99,18 @@ def what_was_not_shown_does_not_pass(fleet):
     expect(done.returncode == 1 and "OUTPUT_NOT_WRITABLE" in done.stderr, f"{done.returncode}: {done.stderr}")
 
 
+def overload_tells_what_is_left_of_the_best(fleet):
+    # Enough devices that some are free while others sync.
+    figures = fleet.run("--scenario", "overload", "--duration", "1", "--clean-percent", "20", devices=100)
+    expect(phase_of(figures, "capacity")["figures"]["syncs recorded a second"] > 0, "there is no capacity")
+    for level in ("1 x capacity", "2 x capacity", "5 x capacity"):
+        phase = phase_of(figures, level)
+        expect(phase["sums"]["arrivals"] > 0, f"nobody arrived: {phase}")
+        expect(0 < phase["figures"]["of the best"] <= 1, f"more than the best: {phase}")
+        expect_series(phase, "auto sync")
+        expect_series(phase, "clean sync")
+
+
 def options_that_do_not_go_together(fleet):
     expect("--server-pid" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server-pid", "1"), "--server-pid")
     expect("--slowest-delta" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--slowest-delta", "2"),
@@ -117,6 +129,7 @@ def main():
         a_server_that_runs(fleet, options.bin_dir)
         a_slow_phase_is_a_fault(fleet)
         what_was_not_shown_does_not_pass(fleet)
+        overload_tells_what_is_left_of_the_best(fleet)
         options_that_do_not_go_together(fleet)
 
 

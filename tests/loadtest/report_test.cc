@@ -104,6 +104,27 @@ TEST(Report, JsonLeavesOutWhatIsNotKnownOfTheServer) {
   EXPECT_FALSE(phase.contains("server_peak_rss_bytes"));
 }
 
+TEST(Report, TellsWhatWasShedAndCountsItAsNothingElse) {
+  Report report(std::nullopt);
+  report.settings() = {"overload", 10, 1, 10};
+  Phase& phase = AddSyncs(report);
+  SyncEnd shed;
+  shed.type = v1::SYNC_TYPE_STANDARD;
+  shed.shed = absl::Seconds(3);
+  phase.syncs.Add(shed);
+  EXPECT_EQ(phase.syncs.shed().at("standard"), 1u);
+  EXPECT_EQ(phase.syncs.counts().recorded, 100u);
+  EXPECT_EQ(phase.syncs.counts().failed, 0u);
+  phase.sums["standard syncs shed"] = phase.syncs.shed().at("standard");
+  phase.figures["of the best"] = 0.825;
+  EXPECT_THAT(Lines(report, Faults()),
+              Contains(ElementsAre("delta:", "1", "standard", "syncs", "shed,", "0.1", "a", "second")));
+  EXPECT_THAT(Lines(report, Faults()), Contains(ElementsAre("delta:", "0.82", "of", "the", "best")));
+  const nlohmann::ordered_json json = report.ToJson(Faults())["phases"][0];
+  EXPECT_EQ(json["sums"]["standard syncs shed"], 1);
+  EXPECT_EQ(json["figures"]["of the best"], 0.825);
+}
+
 TEST(Report, MeasuresTheServersProcessInEachStretch) {
   Report report(getpid());
   Phase& phase = report.AddPhase("work");

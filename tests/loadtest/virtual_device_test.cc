@@ -136,6 +136,14 @@ TEST_F(VirtualDeviceTest, GoesOnFromItsTokenWithWhatItHolds) {
   EXPECT_EQ(BeginSync().resume_token(), "d");
 }
 
+TEST_F(VirtualDeviceTest, ASyncThatWasRefusedWithAReasonWasNotInterrupted) {
+  MakeFirstCopy();
+  BeginSync();
+  device_.Refused();
+  EXPECT_EQ(BeginSync().last_interruption(), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
+  EXPECT_EQ(BeginSync().last_interruption(), v1::INTERRUPTION_CAUSE_UNKNOWN);
+}
+
 TEST_F(VirtualDeviceTest, KeepsTheCopyInUseUntilTheNewOneIsComplete) {
   MakeFirstCopy();
   BeginSync(v1::SYNC_TYPE_CLEAN);

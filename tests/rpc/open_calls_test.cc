@@ -42,7 +42,7 @@ TEST_F(OpenCallsTest, AreRefusedWhileTheServerHasTooMuchToDo) {
   executor_.SetDelay(base::limits::kCallDelay);
   const auto refused = calls.Enter(Ignore);
   EXPECT_EQ(base::Reason(refused.status()), "OVERLOADED");
-  EXPECT_TRUE(base::RetryAfter(refused.status()).has_value());
+  EXPECT_TRUE(base::RetryDelay(refused.status()).has_value());
   executor_.SetDelay(absl::ZeroDuration());
   EXPECT_TRUE(calls.Enter(Ignore).ok());
 }

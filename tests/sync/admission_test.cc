@@ -55,7 +55,7 @@ TEST_F(AdmissionTest, ThoseThatAreRefusedComeBackSpreadOut) {
   const Admission admission(executor_, random_);
   std::set<int64_t> seconds;
   for (int i = 0; i < 1'000; ++i) {
-    const absl::Duration after = *base::RetryAfter(admission.Refusal());
+    const absl::Duration after = *base::RetryDelay(admission.Refusal());
     EXPECT_GE(after, limits::kOverloadRetryAfter);
     EXPECT_LT(after, limits::kOverloadRetryAfter + limits::kOverloadRetrySpread);
     seconds.insert(absl::ToInt64Seconds(after));

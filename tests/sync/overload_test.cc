@@ -58,8 +58,8 @@ class OverloadTest : public testing::Test {
   // It says when to come back, and the office sees that it was refused.
   void ExpectShed(const absl::Status& status) {
     EXPECT_EQ(base::Reason(status), "OVERLOADED");
-    ASSERT_TRUE(base::RetryAfter(status).has_value());
-    EXPECT_GE(*base::RetryAfter(status), limits::kOverloadRetryAfter);
+    ASSERT_TRUE(base::RetryDelay(status).has_value());
+    EXPECT_GE(*base::RetryDelay(status), limits::kOverloadRetryAfter);
     const v1::SyncSummary last = fakes::LastSyncOf(server_, kTenant, kDevice);
     EXPECT_EQ(last.outcome(), v1::SYNC_OUTCOME_REFUSED);
     EXPECT_EQ(last.reason(), "OVERLOADED");
