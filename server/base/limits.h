@@ -184,6 +184,9 @@ inline constexpr size_t kCopiesBeingMade = 1'024;
 // a herd of 5,000 fewer than 200 come back in a second.
 inline constexpr absl::Duration kOverloadRetryAfter = absl::Seconds(2);
 inline constexpr absl::Duration kOverloadRetrySpread = absl::Seconds(30);
+// How often calls that there was no room for are written down, and of how many devices at once.
+inline constexpr absl::Duration kShedCallsEvery = absl::Seconds(1);
+inline constexpr size_t kShedDevices = 10'000;
 // One rebuild after a divergence a device and day.
 inline constexpr absl::Duration kDivergenceRebuildEvery = absl::Hours(24);
 

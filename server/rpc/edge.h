@@ -13,6 +13,7 @@
 #include "server/commit/subscriptions.h"
 #include "server/devices/device_registry.h"
 #include "server/rpc/open_calls.h"
+#include "server/rpc/shed_calls.h"
 #include "server/sync/session_driver.h"
 #include "storage/store.h"
 
@@ -36,6 +37,7 @@ struct Edge {
   OpenCalls sessions{base::limits::kSessions, &sync.admission};
   OpenCalls other_calls{base::limits::kOtherCalls, &sync.admission};
   OpenCalls refused_calls{kRefusedAtOnce};
+  ShedCalls shed_calls{store, clock, executor};
 };
 
 }  // namespace caresync::rpc

@@ -41,6 +41,7 @@ void SyncStream::Begin(const grpc::CallbackServerContext& context) {
   const access::Identity& caller = *verified.identity;
   record_.SetCaller(caller);
   if (!verified.status.ok()) return Refuse(verified.status, caller);
+  if (const absl::Status room = edge_.sync.admission.RoomForCall(); !room.ok()) return Shed(room, caller);
 
   const std::shared_ptr<sync::SessionDriver> driver =
       sync::SessionDriver::Create(edge_.sync, SessionIdentityOf(caller), arrival_, *this);
@@ -50,6 +51,12 @@ void SyncStream::Begin(const grpc::CallbackServerContext& context) {
   open_ = *std::move(open);
   driver_ = driver;
   driver->Open();
+}
+
+void SyncStream::Shed(const absl::Status& why, const access::Identity& caller) {
+  edge_.shed_calls.Note(caller, why);
+  deadline_.Start();
+  Finish(ToGrpc(why));
 }
 
 void SyncStream::Refuse(const absl::Status& why, const access::Identity& caller) {

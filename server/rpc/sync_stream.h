@@ -44,6 +44,8 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
   SyncStream(Edge& edge, grpc::CallbackServerContext* context);
 
   void Begin(const grpc::CallbackServerContext& context);
+  // Ends a call that there is no room for: nothing is done for it, not even a line of the log.
+  void Shed(const absl::Status& why, const access::Identity& caller);
   // Ends a call that no session has seen.
   void Refuse(const absl::Status& why, const access::Identity& caller);
   // Exactly once; gives an error's way to the device a deadline.

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/limits.h"
 #include "tests/fakes/eventually.h"
@@ -25,6 +26,8 @@ using integration::As;
 using integration::Client;
 using integration::Device;
 using integration::SyncCall;
+using testing::HasSubstr;
+using testing::Not;
 
 namespace limits = base::limits;
 
@@ -67,6 +70,16 @@ class OverloadedServerTest : public testing::Test {
                          v1::ListDevicesRequest(), &response);
   }
 
+  v1::Device Row(const std::string& uuid) {
+    v1::GetDeviceRequest request;
+    request.set_device_uuid(uuid);
+    v1::Device row;
+    const grpc::Status status = client().Call(client().devices(), &v1::DeviceService::Stub::GetDevice,
+                                              As(access::Role::kSupport, "acme"), request, &row);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return row;
+  }
+
   ServedEdge edge_;
   std::string carer_;
   std::unique_ptr<Device> good_;
@@ -81,6 +94,30 @@ TEST_F(OverloadedServerTest, EveryCallIsRefusedUntilTheWorkIsDone) {
   edge_.SetDelay(absl::ZeroDuration());
   ExpectTheGoodOneSyncs();
   EXPECT_TRUE(ListDevices().ok());
+}
+
+// It is answered before anything is read or written for it; the office sees a moment later that it came.
+TEST_F(OverloadedServerTest, ADeviceThatIsShedIsSeenInTheReport) {
+  ExpectTheGoodOneSyncs();
+  ASSERT_TRUE(edge_.WaitForTimers(0));
+  Device unknown(client(), "acme", carer_, "5d2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e60");
+  edge_.SetDelay(limits::kCallDelay);
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) ExpectShed(good_->Sync());
+  ExpectShed(unknown.Sync());
+  edge_.SetDelay(absl::ZeroDuration());
+  EXPECT_EQ(Row(kDevice).last_api_call(), v1::CALL_STATE_SUCCEEDED);
+  ASSERT_TRUE(edge_.WaitForTimers(1));
+  edge_.Advance(limits::kShedCallsEvery);
+  ASSERT_TRUE(fakes::Eventually([&] { return Row(kDevice).last_api_call() == v1::CALL_STATE_FAILED; }));
+  EXPECT_EQ(Row(kDevice).last_api_call_reason(), "OVERLOADED");
+  EXPECT_EQ(Row(kDevice).successful_syncs_7_days(), 1u);
+  EXPECT_TRUE(unknown.History().empty());
+  good_.reset();
+  edge_.Shutdown();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, HasSubstr(" calls_shed count=4"));
+  EXPECT_THAT(log, Not(HasSubstr("reason=OVERLOADED"))) << "a line for each would be more work than the call";
 }
 
 // What was let in is finished: it is new work that is refused.
