@@ -19,6 +19,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Eq;
 using ::testing::IsEmpty;
+using ::testing::Ge;
 using ::testing::Optional;
 
 class SequencerTest : public ::testing::Test {

@@ -164,7 +164,7 @@ TEST_F(OverloadedServerTest, CopiesAreRefusedBeforeDeltasAre) {
 // Crowds, each on a connection of its own that takes no more calls than these.
 class CrowdTest : public OverloadedServerTest {
  protected:
-  static constexpr int kCrowd = limits::kStreamsPerConnection;
+  static constexpr size_t kCrowd = limits::kStreamsPerConnection;
 
   struct Crowd {
     std::unique_ptr<Client> client;
@@ -176,7 +176,7 @@ class CrowdTest : public OverloadedServerTest {
   Crowd Make(int number, const std::function<SyncCall(Device&)>& begin) {
     Crowd crowd;
     crowd.client = edge_.ClientBy(absl::StrCat("127.0.0.1:", edge_.server().port()));
-    for (int i = 0; i < kCrowd; ++i) {
+    for (size_t i = 0; i < kCrowd; ++i) {
       const std::string uuid = absl::StrFormat("%08d-0000-4000-8000-%012d", number, i + 1);
       crowd.devices.push_back(std::make_unique<Device>(*crowd.client, "acme", carer_, uuid));
       crowd.calls.push_back(begin(*crowd.devices.back()));
@@ -245,7 +245,7 @@ TEST_F(CrowdTest, ThoseWhoNeverReadHoldABatchEachAndTheOthersAreServed) {
   // Each has one message under way.
   ASSERT_TRUE(edge_.WaitForTimers(2 * kCrowd));
   WaitUntilItIsStuck(crowd);
-  EXPECT_EQ(edge_.copies(), static_cast<size_t>(kCrowd));
+  EXPECT_EQ(edge_.copies(), kCrowd);
   for (const std::unique_ptr<Device>& device : crowd.devices) {
     const v1::SyncSummary sync = SyncOf(*device);
     EXPECT_EQ(sync.outcome(), v1::SYNC_OUTCOME_UNDER_WAY);
