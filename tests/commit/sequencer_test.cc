@@ -18,8 +18,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::Eq;
-using ::testing::IsEmpty;
 using ::testing::Ge;
+using ::testing::IsEmpty;
 using ::testing::Optional;
 
 class SequencerTest : public ::testing::Test {
