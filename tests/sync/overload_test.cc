@@ -2,13 +2,19 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "server/base/sealed_token.h"
+#include "server/commit/timeline.h"
 #include "server/records/record_key.h"
 #include "server/sync/admission.h"
+#include "server/sync/resume_token.h"
+#include "server/sync/session.h"
 #include "server/sync/session_driver.h"
 #include "tests/fakes/device_report.h"
 #include "tests/fakes/engine.h"
@@ -158,6 +164,48 @@ TEST_F(OverloadTest, ADeltaCountsAsNoCopy) {
   const auto peer = Open(v1::SYNC_TYPE_STANDARD);
   EXPECT_FALSE(peer->end().has_value());
   EXPECT_EQ(server_.admission().copies(), 0u);
+}
+
+template <typename Action>
+const Action* Find(const std::vector<SessionAction>& actions) {
+  for (const SessionAction& action : actions) {
+    if (const Action* found = std::get_if<Action>(&action)) return found;
+  }
+  return nullptr;
+}
+
+// Only the first batch shows that removals which the device missed are forgotten. The test is the session's store, feed
+// and stream.
+TEST(OverloadedSession, ACopyThatTurnsOutToBeNeededIsRefusedToo) {
+  const base::Uuid carer = *base::Uuid::Parse("22222222-2222-4222-8222-222222222222");
+  const base::CommitPoint head = {"timeline", 20};
+  const absl::Time now = absl::FromUnixSeconds(1'772'431'200);
+  const base::TokenSealer sealer(std::string(32, 'k'));
+  Session session({kTenant, kDevice, carer}, "session", head.timeline, sealer);
+  fakes::TestDevice device(kDevice);
+  device.of(carer).token = SealToken(
+      sealer, kTenant, {kDevice, carer, device.data_level(), head, feed::Position::EndOf(10), 1, std::nullopt});
+  session.Handle(OpenedEvent{}, now);
+  session.Handle(MessageEvent{device.Start(carer, v1::SYNC_TYPE_STANDARD)}, now);
+  StartFacts facts;
+  facts.carer_branch_id = "";
+  facts.head = head;
+  facts.token_standing = commit::CursorStanding::kKnown;
+  facts.copy_room = base::errors::Overloaded(absl::Seconds(3));
+  const std::vector<SessionAction> begun = session.Handle(LoadedEvent{std::move(facts), false}, now);
+  EXPECT_NE(Find<ReadBatchAction>(begun), nullptr) << "for a delta there is room";
+  DownloadBatch batch;
+  batch.head = head;
+  batch.feed.horizon_passed = true;
+  const std::vector<SessionAction> refused = session.Handle(BatchReadEvent{std::move(batch)}, now);
+  EXPECT_EQ(Find<ReadBatchAction>(refused), nullptr);
+  EXPECT_EQ(Find<BeginCopyAction>(refused), nullptr);
+  ASSERT_NE(Find<WriteRowsAction>(refused), nullptr);
+  const std::vector<SessionAction> ended =
+      session.Handle(RowsWrittenEvent{{storage::CommitOutcome::kCommitted, ""}}, now);
+  ASSERT_NE(Find<EndAction>(ended), nullptr);
+  EXPECT_EQ(base::Reason(Find<EndAction>(ended)->status), "OVERLOADED");
+  EXPECT_EQ(session.outcome(), v1::SYNC_OUTCOME_REFUSED);
 }
 
 }  // namespace
