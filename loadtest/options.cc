@@ -49,7 +49,7 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--days", options.days, "Import the rotas for so many days from then on")
       ->check(CLI::Range(1, 366))
       ->capture_default_str();
-  app.add_option("--duration", seconds, "Seconds that the scenario lasts")
+  app.add_option("--duration", seconds, "Seconds that the scenario lasts; with shift: within which all devices come")
       ->check(CLI::Range(0.1, 86'400.0))
       ->default_val(10);
   app.add_option("--connections", options.connections,

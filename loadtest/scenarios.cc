@@ -12,10 +12,11 @@ struct Scenario {
   bool needs_connection_for_each;
 };
 
-constexpr std::array<Scenario, 9> kScenarios = {{
+constexpr std::array<Scenario, 10> kScenarios = {{
     {"empty", RunEmpty, false},
     {"delta", RunDelta, false},
     {"clean", RunClean, false},
+    {"shift", RunShift, true},
     {"ingest", RunIngest, false},
     {"follow", RunFollow, true},
     {"storm", RunStorm, true},

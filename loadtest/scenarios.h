@@ -37,6 +37,9 @@ absl::Status RunEmpty(Stage& stage);
 absl::Status RunClean(Stage& stage);
 // Rounds: five records of every device change, then all devices sync. Only the syncs are measured.
 absl::Status RunDelta(Stage& stage);
+// The start of a shift: thirty records of every device change, then all devices come within the duration, each for one
+// standard sync, on connections that are open. Only these are measured.
+absl::Status RunShift(Stage& stage);
 // Every source sends new visits in messages of 100, as fast as the answers come.
 absl::Status RunIngest(Stage& stage);
 // Devices follow; the time from a commit until its devices have it.

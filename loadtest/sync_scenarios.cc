@@ -1,5 +1,7 @@
-// Scenarios in which devices sync in a closed loop.
+// Scenarios in which devices sync in a closed loop, or come all at once.
 #include <memory>
+#include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,8 @@ namespace caresync::loadtest {
 namespace {
 
 constexpr int kChangedRecords = 5;
+// What waits for a carer in the morning: the day's visits have all been looked at by the office since the last sync.
+constexpr int kWaitingRecords = 30;
 
 void SyncInLoop(Stage& stage, v1::SyncType type, Phase& phase) {
   stage.report.Measure(phase, [&] {
@@ -30,6 +34,41 @@ void SyncInLoop(Stage& stage, v1::SyncType type, Phase& phase) {
 
 void Expect(Stage& stage, uint64_t is, uint64_t must_be, const std::string& what) {
   if (is != must_be) stage.faults.Add(absl::StrCat(what, " is ", is, " and must be ", must_be));
+}
+
+absl::Status ChangeAll(Stage& stage, PrivateVisits& visits, RotaFeed& feed) {
+  for (const v1::ApplyChangesRequest& request : visits.ChangeAll()) {
+    RETURN_IF_ERROR(stage.agency.Apply(feed, request).status());
+  }
+  return absl::OkStatus();
+}
+
+// Makes the visits and lets every device have them, with what hangs on them: what changes later is the visits alone.
+absl::Status BringNewVisits(Stage& stage, PrivateVisits& visits, RotaFeed& feed) {
+  RETURN_IF_ERROR(ChangeAll(stage, visits, feed));
+  Phase& phase = stage.report.AddPhase("new visits");
+  stage.report.Measure(phase, [&] { stage.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
+  return absl::OkStatus();
+}
+
+// Every device runs one standard sync, at a random time within `window`.
+void ComeWithin(absl::Duration window, uint32_t seed, Fleet& fleet, Tally& tally) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<double> part(0, 1);
+  // Each entry is its device's alone; empty once it has come.
+  std::vector<std::optional<absl::Duration>> coming;
+  coming.reserve(fleet.size());
+  for (size_t i = 0; i < fleet.size(); ++i) coming.emplace_back(window * part(random));
+  fleet.Run(
+      [&coming](size_t index, VirtualDevice&) -> std::optional<SyncPlan> {
+        if (!coming[index].has_value()) return std::nullopt;
+        SyncPlan plan;
+        plan.type = v1::SYNC_TYPE_STANDARD;
+        plan.pause = *coming[index];
+        coming[index].reset();
+        return plan;
+      },
+      tally);
 }
 
 }  // namespace
@@ -55,25 +94,31 @@ absl::Status RunClean(Stage& stage) {
 absl::Status RunDelta(Stage& stage) {
   PrivateVisits visits(stage.agency.imported(0), CarersWithDevices(stage), kChangedRecords);
   ASSIGN_OR_RETURN(const std::unique_ptr<RotaFeed> feed, stage.agency.NewFeed(0));
-  const auto change_all = [&]() -> absl::Status {
-    for (const v1::ApplyChangesRequest& request : visits.ChangeAll()) {
-      RETURN_IF_ERROR(stage.agency.Apply(*feed, request).status());
-    }
-    return absl::OkStatus();
-  };
-  RETURN_IF_ERROR(change_all());
-  Phase& first = stage.report.AddPhase("new visits");
-  stage.report.Measure(first, [&] { stage.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, first.syncs); });
-
+  RETURN_IF_ERROR(BringNewVisits(stage, visits, *feed));
   Phase& phase = stage.report.AddPhase("delta");
   const Deadline deadline(stage.options.duration);
   while (!deadline.passed()) {
-    RETURN_IF_ERROR(change_all());
+    RETURN_IF_ERROR(ChangeAll(stage, visits, *feed));
     stage.report.Measure(phase, [&] { stage.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
   }
   const SyncCounts counts = phase.syncs.counts();
   Expect(stage, counts.upserts, counts.recorded * kChangedRecords, "the number of records in deltas");
   Expect(stage, counts.removals, 0, "the number of removals in deltas");
+  return feed->Close();
+}
+
+absl::Status RunShift(Stage& stage) {
+  PrivateVisits visits(stage.agency.imported(0), CarersWithDevices(stage), kWaitingRecords);
+  ASSIGN_OR_RETURN(const std::unique_ptr<RotaFeed> feed, stage.agency.NewFeed(0));
+  RETURN_IF_ERROR(BringNewVisits(stage, visits, *feed));
+  RETURN_IF_ERROR(ChangeAll(stage, visits, *feed));
+  Phase& phase = stage.report.AddPhase("shift");
+  stage.report.Measure(phase,
+                       [&] { ComeWithin(stage.options.duration, stage.options.seed, stage.fleet, phase.syncs); });
+  const SyncCounts counts = phase.syncs.counts();
+  Expect(stage, counts.recorded, stage.fleet.size(), "the number of devices that came and synced");
+  Expect(stage, counts.upserts, counts.recorded * kWaitingRecords, "the number of records that waited for them");
+  Expect(stage, counts.removals, 0, "the number of removals that waited for them");
   return feed->Close();
 }
 

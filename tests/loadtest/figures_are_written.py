@@ -72,6 +72,16 @@ def a_server_that_runs(fleet, bin_dir):
                "figures of a process that nobody named")
 
 
+def a_shift_that_starts(fleet):
+    figures = fleet.run("--scenario", "shift", "--duration", "2")
+    shift = phase_of(figures, "shift")
+    expect_series(shift, "standard sync")
+    expect(shift["syncs"]["recorded"] == 10, f"each device comes once: {shift['syncs']}")
+    expect(shift["syncs"]["upserts"] == 300, f"thirty records wait for each: {shift['syncs']}")
+    # They do not come all at once: with this seed one of ten comes in the second half.
+    expect(shift["seconds"] > 1, f"all came within {shift['seconds']} s")
+
+
 def a_slow_phase_is_a_fault(fleet):
     small = ("--scenario", "group", "--duration", "1", "--group-carers", "100", "--group-service-users", "100")
     # Nothing is a hundred times faster than in the quiet phase, and nothing a thousand times slower.
@@ -127,6 +137,7 @@ def main():
         fleet = Fleet(options.bin_dir, options.rota, directory)
         a_server_of_its_own(fleet)
         a_server_that_runs(fleet, options.bin_dir)
+        a_shift_that_starts(fleet)
         a_slow_phase_is_a_fault(fleet)
         what_was_not_shown_does_not_pass(fleet)
         overload_tells_what_is_left_of_the_best(fleet)
