@@ -61,8 +61,9 @@ absl::StatusOr<Target> OpenTarget(const Options& options) {
   if (options.server_threads != 0) {
     arguments.insert(arguments.end(), {"--threads", absl::StrCat(options.server_threads)});
   }
-  ASSIGN_OR_RETURN(target.own, ServerProcess::Start(BesideThisProgram("caresyncd"), std::move(arguments),
-                                                    absl::StrCat(target.data_dir, "/caresyncd.log")));
+  ASSIGN_OR_RETURN(target.own,
+                   ServerProcess::Start(BesideThisProgram("caresyncd"), std::move(arguments),
+                                        absl::StrCat(target.data_dir, "/caresyncd.log"), options.server_core));
   target.address = target.own->address();
   return target;
 }
@@ -107,13 +108,16 @@ int Main(int argc, char** argv) {
   if (const std::optional<int> code = ParseOptions(argc, argv, options); code.has_value()) return *code;
   StopOnSignals();
   absl::StatusOr<Target> target = OpenTarget(options);
-  if (!target.ok()) {
-    Tell(target.status());
+  absl::Status status = target.status();
+  // Before there are other threads, but for the server, which has its core by now.
+  if (status.ok() && options.fleet_core.has_value()) status = StayOnCore(*options.fleet_core);
+  if (!status.ok()) {
+    Tell(status);
     return kWrong;
   }
   Faults faults;
   Report report(target->own == nullptr ? options.server_pid : target->own->pid());
-  absl::Status status = RunOn(*target, options, report, faults);
+  status = RunOn(*target, options, report, faults);
   if (report.settings().devices > 0) report.PrintTable(std::cout, faults);
   if (target->own != nullptr) status.Update(target->own->Stop());
   if (!options.json.empty()) status.Update(WriteJson(options.json, report.ToJson(faults)));

@@ -89,6 +89,10 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
       ->capture_default_str();
   app.add_option("--batch-bytes", options.batch_bytes, "As caresyncd's, of a server that is started");
   app.add_option("--server-threads", options.server_threads, "As caresyncd's --threads, of a server that is started");
+  app.add_option("--server-core", options.server_core,
+                 "The core (from 0 on) that a server that is started stays on, so that the fleet takes none of it")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--fleet-core", options.fleet_core, "The core that the fleet stays on")->check(CLI::NonNegativeNumber);
 }
 
 // What is wrong with the options together; empty where nothing is.
@@ -99,6 +103,9 @@ std::string Check(const Options& options) {
   }
   if (!options.server.empty() && (options.batch_bytes != 0 || options.server_threads != 0)) {
     return "--batch-bytes and --server-threads are of a server that is started, not of one that runs";
+  }
+  if (!options.server.empty() && options.server_core.has_value()) {
+    return "--server-core is of a server that is started; taskset puts one that runs on a core";
   }
   if (options.server.empty() && options.server_pid.has_value()) {
     return "--server-pid is of a server that runs; the one that is started is known";

@@ -49,6 +49,9 @@ struct Options {
   // Of a server of its own; 0: the server's default.
   size_t batch_bytes = 0;
   int server_threads = 0;
+  // The cores that the server and the fleet stay on; unset: any.
+  std::optional<int> server_core;
+  std::optional<int> fleet_core;
 };
 
 // Reads the command line and checks it. nullopt: go on; else the exit code, and everything is said.

@@ -1,6 +1,7 @@
 #include "loadtest/server_process.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
 
 namespace caresync::loadtest {
 namespace {
@@ -45,15 +47,33 @@ std::vector<char*> EnvironmentOfServer() {
 }
 
 // In the child: nothing but system calls.
-[[noreturn]] void Become(char** argv, char** environment, int output, int log, pid_t parent) {
+[[noreturn]] void Become(char** argv, char** environment, int output, int log, pid_t parent, const cpu_set_t& cores) {
   // An interrupt from the terminal is for the load test, which then stops the server in order.
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(kNotStarted);
+  if (sched_setaffinity(0, sizeof(cores), &cores) != 0) _exit(kNotStarted);
   dup2(output, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   execve(argv[0], argv, environment);
   _exit(kNotStarted);
+}
+
+// The cores that this process may use, or of them the one that is asked for.
+absl::StatusOr<cpu_set_t> CoresFor(std::optional<int> core) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (sched_getaffinity(0, sizeof(cores), &cores) != 0) {
+    return absl::UnavailableError("cannot tell which cores this process may use");
+  }
+  if (!core.has_value()) return cores;
+  if (*core < 0 || *core >= CPU_SETSIZE || !CPU_ISSET(static_cast<size_t>(*core), &cores)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("this process may not use core ", *core, "; nproc and taskset -p $$ tell which there are"));
+  }
+  CPU_ZERO(&cores);
+  CPU_SET(static_cast<size_t>(*core), &cores);
+  return cores;
 }
 
 // Up to the end of a line, or of the output.
@@ -86,9 +106,17 @@ std::string BesideThisProgram(const std::string& name) {
   return (self.parent_path() / name).string();
 }
 
+absl::Status StayOnCore(int core) {
+  ASSIGN_OR_RETURN(const cpu_set_t cores, CoresFor(core));
+  if (sched_setaffinity(0, sizeof(cores), &cores) == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("cannot stay on core ", core));
+}
+
 absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(const std::string& program,
                                                                     std::vector<std::string> arguments,
-                                                                    const std::string& log_file) {
+                                                                    const std::string& log_file,
+                                                                    std::optional<int> core) {
+  ASSIGN_OR_RETURN(const cpu_set_t cores, CoresFor(core));
   arguments.insert(arguments.begin(), program);
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
@@ -103,7 +131,7 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(const std::s
   }
   const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) Become(argv.data(), environment.data(), output[1], log, parent);
+  if (pid == 0) Become(argv.data(), environment.data(), output[1], log, parent, cores);
   close(output[1]);
   close(log);
   if (pid < 0) {

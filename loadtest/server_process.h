@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,15 +33,20 @@ class TemporaryDirectory {
 // The file `name` beside the program that runs.
 std::string BesideThisProgram(const std::string& name);
 
+// From now on the calling thread runs on this core of the machine and on no other, and so does every thread and process
+// that it starts. Errors: kInvalidArgument where this process may not use such a core.
+absl::Status StayOnCore(int core);
+
 // Used by one thread, which outlives it.
 class ServerProcess {
  public:
   // Starts `program` with `arguments` and returns when it has printed "... listening on HOST:PORT". Its log, what it
-  // writes to its standard error, goes to `log_file`. Called before this process has other threads. Errors:
-  // kUnavailable, with the end of the log.
+  // writes to its standard error, goes to `log_file`. It stays on `core` where that is set. Called before this process
+  // has other threads. Errors: kUnavailable, with the end of the log; kInvalidArgument for the core.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(const std::string& program,
                                                               std::vector<std::string> arguments,
-                                                              const std::string& log_file);
+                                                              const std::string& log_file,
+                                                              std::optional<int> core = std::nullopt);
   // Kills it, if it still runs.
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;

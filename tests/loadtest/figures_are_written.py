@@ -52,7 +52,8 @@ def expect_series(phase, name):
 
 
 def a_server_of_its_own(fleet):
-    figures = fleet.run("--scenario", "delta", "--duration", "1")
+    core = str(min(os.sched_getaffinity(0)))
+    figures = fleet.run("--scenario", "delta", "--duration", "1", "--server-core", core, "--fleet-core", core)
     expect_series(phase_of(figures, "first copies"), "standard sync")
     expect_series(phase_of(figures, "delta"), "standard sync")
     for phase in figures["phases"]:
@@ -123,6 +124,8 @@ def overload_tells_what_is_left_of_the_best(fleet):
 
 def options_that_do_not_go_together(fleet):
     expect("--server-pid" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server-pid", "1"), "--server-pid")
+    expect("--server-core" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", "127.0.0.1:1",
+                                            "--data-dir", "data", "--server-core", "0"), "--server-core")
     expect("--slowest-delta" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--slowest-delta", "2"),
            "--slowest-delta")
     expect("--server" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", ""), "--server of nothing")
