@@ -111,10 +111,10 @@ void Fleet::BeginSync(size_t index, SyncPlan plan) {
   }
   member.plan = plan;
   SyncWiring wiring;
-  wiring.stub = connections_.OfDevice(index);
+  wiring.stub = connections_->OfDevice(index);
   wiring.device = &member.device;
   wiring.authorization = member.authorization;
-  wiring.server = connections_.server();
+  wiring.server = connections_->server();
   wiring.on_end = [this, index](const SyncEnd& end) { OnEnd(index, end); };
   wiring.on_gone = [this, index](const std::optional<absl::Status>& unheard) { OnGone(index, unheard); };
   const bool follows = plan.follow;

@@ -26,7 +26,7 @@ namespace caresync::loadtest {
 // thread. A device whose sync failed rests without being asked.
 using NextSync = std::function<std::optional<SyncPlan>(size_t index, VirtualDevice& device)>;
 
-// Run, Start and Wait are one thread's, and so are the devices while no run is under way.
+// Use, Run, Start and Wait are one thread's, and so are the devices while no run is under way.
 class Fleet {
  public:
   // `count` devices with credentials of their own. The carers (record IDs) are given to them in turn: where there are
@@ -41,6 +41,9 @@ class Fleet {
   size_t size() const { return members_.size(); }
   VirtualDevice& device(size_t index) { return members_[index]->device; }
   const VirtualDevice& device(size_t index) const { return members_[index]->device; }
+
+  // From now on the devices use these connections, which must outlive it.
+  void Use(const Connections& connections) { connections_ = &connections; }
 
   // Lets every device sync until all rest and nothing of their calls is left. What goes wrong is added to the faults;
   // every sync to `tally`.
@@ -72,7 +75,7 @@ class Fleet {
     bool unheard_open = false;
   };
 
-  Fleet(const Connections& connections, Faults& faults) : connections_(connections), faults_(faults) {}
+  Fleet(const Connections& connections, Faults& faults) : connections_(&connections), faults_(faults) {}
 
   // Begins the device's next sync, at once or after its pause, or lets it rest.
   void Advance(size_t index);
@@ -85,7 +88,7 @@ class Fleet {
   void Rest();
   void Tell(size_t index, const std::string& fault);
 
-  const Connections& connections_;
+  const Connections* connections_;
   Faults& faults_;
   std::vector<std::unique_ptr<Member>> members_;
   // Of the run under way.

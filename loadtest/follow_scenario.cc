@@ -1,4 +1,4 @@
-// Devices that go on with changes as they commit.
+// Devices that follow: they go on with changes as they commit, or stay connected while there are none.
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -66,7 +66,7 @@ class Watch {
 };
 
 // Every device begins to follow. False where not all of them do.
-bool BeginToFollow(Stage& stage, Watch& watch, Phase& phase) {
+bool BeginToFollow(FleetStage& stage, Watch& watch, Phase& phase) {
   const auto begun = std::make_shared<std::vector<char>>(stage.fleet.size());
   stage.fleet.Start(
       [begun, &watch](size_t index, VirtualDevice&) -> std::optional<SyncPlan> {
@@ -83,6 +83,8 @@ bool BeginToFollow(Stage& stage, Watch& watch, Phase& phase) {
   while (!StopWished() && stage.fleet.resting() == 0 && watch.following() < count) watch.WaitABit();
   return stage.fleet.resting() == 0 && watch.following() == count;
 }
+
+absl::Status NotAllFollow() { return absl::InternalError("not every device could follow"); }
 
 void LeaveAndRest(Fleet& fleet) {
   fleet.LeaveAll();
@@ -169,7 +171,21 @@ absl::Status RunFollow(Stage& stage) {
   });
   RETURN_IF_ERROR(status);
   RETURN_IF_ERROR(feed->Close());
-  return follow ? absl::OkStatus() : absl::InternalError("not every device could follow");
+  return follow ? absl::OkStatus() : NotAllFollow();
+}
+
+absl::Status RunIdle(FleetStage& stage) {
+  Phase& before = stage.report.AddPhase("before");
+  stage.report.Measure(before, [] {});
+  // Never destroyed, as the fleet's first ones.
+  static const Connections& own = *new Connections(stage.connections.server(), stage.options.connections);
+  stage.fleet.Use(own);
+  Watch watch;
+  bool follow = false;
+  Phase& phase = stage.report.AddPhase("idle");
+  stage.report.Measure(phase, [&] { follow = BeginToFollow(stage, watch, phase); });
+  LeaveAndRest(stage.fleet);
+  return follow ? absl::OkStatus() : NotAllFollow();
 }
 
 }  // namespace caresync::loadtest

@@ -76,16 +76,17 @@ absl::Status RunOn(const Target& target, const Options& options, Report& report,
   ASSIGN_OR_RETURN(const Credentials credentials, Credentials::Open(target.data_dir, tenant));
   // Never destroyed: where gRPC 1.51's last channel goes with a call's end, which is on a thread of its own, it joins
   // that thread with itself and frees what that still uses.
-  static const Connections& connections = *new Connections(target.address, options.connections);
+  static const Connections& connections =
+      *new Connections(target.address, MakesConnections(options.scenario) ? 1 : options.connections);
   const RotaChoice rotas{options.rotas, options.date, options.days, options.sources};
   ASSIGN_OR_RETURN(const std::unique_ptr<Agency> agency, Agency::Open(tenant, rotas, credentials, connections));
   ASSIGN_OR_RETURN(const std::unique_ptr<Fleet> fleet,
                    Fleet::Make(options.devices, tenant, agency->carer_ids(), credentials, connections, faults));
-  report.settings() = {options.scenario, fleet->size(), connections.count(), agency->carer_ids().size()};
+  report.settings() = {options.scenario, fleet->size(), options.connections, agency->carer_ids().size()};
 
   Phase& first = report.AddPhase("first copies");
   report.Measure(first, [&] { fleet->RunOnce(v1::SYNC_TYPE_STANDARD, first.syncs); });
-  Stage stage{options, *agency, *fleet, report, faults, credentials, connections};
+  Stage stage{{options, *fleet, report, faults, connections}, *agency, credentials};
   RETURN_IF_ERROR(RunScenario(stage));
   absl::Status verified;
   Phase& last = report.AddPhase("last syncs");

@@ -9,18 +9,26 @@ namespace {
 struct Scenario {
   const char* name;
   absl::Status (*run)(Stage&);
-  bool needs_connection_for_each;
+  bool needs_connection_for_each = false;
+  bool makes_connections = false;
 };
 
-constexpr std::array<Scenario, 10> kScenarios = {{
-    {"empty", RunEmpty, false},
-    {"delta", RunDelta, false},
-    {"clean", RunClean, false},
+// A scenario of the devices alone as one of those that may do more.
+template <absl::Status (*kRun)(FleetStage&)>
+absl::Status OfDevices(Stage& stage) {
+  return kRun(stage);
+}
+
+constexpr std::array<Scenario, 11> kScenarios = {{
+    {"empty", OfDevices<RunEmpty>},
+    {"delta", RunDelta},
+    {"clean", OfDevices<RunClean>},
     {"shift", RunShift, true},
-    {"ingest", RunIngest, false},
+    {"ingest", RunIngest},
     {"follow", RunFollow, true},
+    {"idle", OfDevices<RunIdle>, true, true},
     {"storm", RunStorm, true},
-    {"group", RunGroup, false},
+    {"group", RunGroup},
     {"overload", RunOverload, true},
     {"herd", RunHerd, true},
 }};
@@ -42,6 +50,8 @@ std::vector<std::string> ScenarioNames() {
 }
 
 bool NeedsConnectionForEach(const std::string& scenario) { return Find(scenario)->needs_connection_for_each; }
+
+bool MakesConnections(const std::string& scenario) { return Find(scenario)->makes_connections; }
 
 absl::Status RunScenario(Stage& stage) { return Find(stage.options.scenario)->run(stage); }
 

@@ -17,24 +17,29 @@
 
 namespace caresync::loadtest {
 
-// What a scenario works with. Every device has made its first copy when it begins.
-struct Stage {
+// What a scenario works with in which nothing but the devices does anything. Every device has made its first copy when
+// it begins.
+struct FleetStage {
   const Options& options;
-  Agency& agency;
   Fleet& fleet;
   Report& report;
   Faults& faults;
-  const Credentials& credentials;
   const Connections& connections;
+};
+
+// What any scenario works with.
+struct Stage : FleetStage {
+  Agency& agency;
+  const Credentials& credentials;
 };
 
 // Each returns when the fleet rests; whatever differs from what was to be expected is added to the faults. Errors:
 // those of the calls that are none of a device's.
 
 // Devices that are caught up run auto syncs, each the next one as soon as the last is done.
-absl::Status RunEmpty(Stage& stage);
+absl::Status RunEmpty(FleetStage& stage);
 // Devices run clean syncs, as above.
-absl::Status RunClean(Stage& stage);
+absl::Status RunClean(FleetStage& stage);
 // Rounds: five records of every device change, then all devices sync. Only the syncs are measured.
 absl::Status RunDelta(Stage& stage);
 // The start of a shift: thirty records of every device change, then all devices come within the duration, each for one
@@ -44,6 +49,9 @@ absl::Status RunShift(Stage& stage);
 absl::Status RunIngest(Stage& stage);
 // Devices follow; the time from a commit until its devices have it.
 absl::Status RunFollow(Stage& stage);
+// Devices connect, follow, and nothing happens: what each of them costs the server in memory. The phase "before" tells
+// how much it had while none was connected.
+absl::Status RunIdle(FleetStage& stage);
 // Everything at once: devices sync with cuts at random points, make clean copies and upload care events while the rota
 // changes.
 absl::Status RunStorm(Stage& stage);
@@ -62,6 +70,8 @@ std::vector<std::string> CarersWithDevices(const Stage& stage);
 std::vector<std::string> ScenarioNames();
 // Devices hold streams open in it: they must not wait for one another's.
 bool NeedsConnectionForEach(const std::string& scenario);
+// It is about connections and makes its own: the first copies come by a single one.
+bool MakesConnections(const std::string& scenario);
 // `stage.options.scenario` is one of ScenarioNames.
 absl::Status RunScenario(Stage& stage);
 

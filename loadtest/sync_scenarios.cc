@@ -18,7 +18,7 @@ constexpr int kChangedRecords = 5;
 // What waits for a carer in the morning: the day's visits have all been looked at by the office since the last sync.
 constexpr int kWaitingRecords = 30;
 
-void SyncInLoop(Stage& stage, v1::SyncType type, Phase& phase) {
+void SyncInLoop(FleetStage& stage, v1::SyncType type, Phase& phase) {
   stage.report.Measure(phase, [&] {
     const Deadline deadline(stage.options.duration);
     stage.fleet.Run(
@@ -32,7 +32,7 @@ void SyncInLoop(Stage& stage, v1::SyncType type, Phase& phase) {
   });
 }
 
-void Expect(Stage& stage, uint64_t is, uint64_t must_be, const std::string& what) {
+void Expect(FleetStage& stage, uint64_t is, uint64_t must_be, const std::string& what) {
   if (is != must_be) stage.faults.Add(absl::StrCat(what, " is ", is, " and must be ", must_be));
 }
 
@@ -73,7 +73,7 @@ void ComeWithin(absl::Duration window, uint32_t seed, Fleet& fleet, Tally& tally
 
 }  // namespace
 
-absl::Status RunEmpty(Stage& stage) {
+absl::Status RunEmpty(FleetStage& stage) {
   Phase& phase = stage.report.AddPhase("empty");
   SyncInLoop(stage, v1::SYNC_TYPE_AUTO, phase);
   const SyncCounts counts = phase.syncs.counts();
@@ -82,7 +82,7 @@ absl::Status RunEmpty(Stage& stage) {
   return absl::OkStatus();
 }
 
-absl::Status RunClean(Stage& stage) {
+absl::Status RunClean(FleetStage& stage) {
   Phase& phase = stage.report.AddPhase("clean");
   SyncInLoop(stage, v1::SYNC_TYPE_CLEAN, phase);
   const SyncCounts counts = phase.syncs.counts();

@@ -83,6 +83,14 @@ def a_shift_that_starts(fleet):
     expect(shift["seconds"] > 1, f"all came within {shift['seconds']} s")
 
 
+def devices_that_only_follow(fleet):
+    figures = fleet.run("--scenario", "idle")
+    before, idle = phase_of(figures, "before"), phase_of(figures, "idle")
+    expect(before["syncs"]["recorded"] == 0, f"nothing is to happen before: {before}")
+    expect(idle["syncs"]["recorded"] == 10, f"each device is caught up once: {idle['syncs']}")
+    expect(min(before["server_rss_bytes"], idle["server_rss_bytes"]) > 1_000_000, "the server's memory is not measured")
+
+
 def a_slow_phase_is_a_fault(fleet):
     small = ("--scenario", "group", "--duration", "1", "--group-carers", "100", "--group-service-users", "100")
     # Nothing is a hundred times faster than in the quiet phase, and nothing a thousand times slower.
@@ -141,6 +149,7 @@ def main():
         a_server_of_its_own(fleet)
         a_server_that_runs(fleet, options.bin_dir)
         a_shift_that_starts(fleet)
+        devices_that_only_follow(fleet)
         a_slow_phase_is_a_fault(fleet)
         what_was_not_shown_does_not_pass(fleet)
         overload_tells_what_is_left_of_the_best(fleet)
