@@ -56,6 +56,8 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
                  absl::StrCat("TCP connections; without it, one for ", kDevicesOfConnection, " devices"))
       ->check(CLI::Range(1, 100'000));
   app.add_option("--json", options.json, "Also write what was measured to this file")->check(cli::NotEmpty);
+  app.add_option("--dialogues", options.dialogues,
+                 "With record: the file to write what the server said to, for --limit");
   app.add_option("--seed", options.seed, "Of everything that is random")->capture_default_str();
   app.add_option("--sources", options.sources,
                  "With ingest: rostering systems that send the rotas, each people of its own")
@@ -112,6 +114,9 @@ std::string Check(const Options& options) {
   }
   if (options.slowest_delta.has_value() && options.scenario != "group") {
     return "--slowest-delta is for the scenario group";
+  }
+  if (options.dialogues.empty() == (options.scenario == "record")) {
+    return "--scenario record and --dialogues go together: the one says what is written, the other where to";
   }
   if (options.sources > 1 && options.scenario != "ingest") return "--sources is for the scenario ingest";
   if (NeedsConnectionForEach(options.scenario) && options.connections * kDevicesOfConnection < options.devices) {

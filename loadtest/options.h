@@ -30,6 +30,8 @@ struct Options {
   size_t connections = 0;
   // Empty: none.
   std::string json;
+  // With record: where what the server said is written.
+  std::string dialogues;
   uint32_t seed = 1;
   // How many rostering systems send rotas.
   int sources = 1;

@@ -19,7 +19,7 @@ absl::Status OfDevices(Stage& stage) {
   return kRun(stage);
 }
 
-constexpr std::array<Scenario, 11> kScenarios = {{
+constexpr std::array<Scenario, 12> kScenarios = {{
     {"empty", OfDevices<RunEmpty>},
     {"delta", RunDelta},
     {"clean", OfDevices<RunClean>},
@@ -31,6 +31,7 @@ constexpr std::array<Scenario, 11> kScenarios = {{
     {"group", RunGroup},
     {"overload", RunOverload, true},
     {"herd", RunHerd, true},
+    {"record", RunRecord},
 }};
 
 const Scenario* Find(const std::string& name) {

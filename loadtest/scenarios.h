@@ -64,6 +64,9 @@ absl::Status RunOverload(Stage& stage);
 // Most devices come for a new copy at the same moment, and come back when they are told to; the others sync as before.
 absl::Status RunHerd(Stage& stage);
 
+// Writes to --dialogues what the server says to a device of each carer in a clean sync and in an empty auto sync.
+absl::Status RunRecord(Stage& stage);
+
 // The carers who use the fleet's devices, each once, as the first source names them.
 std::vector<std::string> CarersWithDevices(const Stage& stage);
 

@@ -134,6 +134,7 @@ def options_that_do_not_go_together(fleet):
     expect("--server-pid" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server-pid", "1"), "--server-pid")
     expect("--server-core" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", "127.0.0.1:1",
                                             "--data-dir", "data", "--server-core", "0"), "--server-core")
+    expect("--dialogues" in fleet.refuses("--scenario", "record", "--rota", fleet.rota), "record without --dialogues")
     expect("--slowest-delta" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--slowest-delta", "2"),
            "--slowest-delta")
     expect("--server" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", ""), "--server of nothing")
