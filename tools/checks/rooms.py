@@ -34,9 +34,11 @@ BELOW["tools/caresync"] = ["server/access", "server/base", "storage"]
 # So is the fleet of the load test. What it checks the server with is its own: of the command line's it uses the reader of rotas, the
 # errors of calls and the tables.
 BELOW["loadtest"] = ["tools/caresync", "server/access", "server/base", "storage"]
+# The server that does no work takes the settings of the real one.
+BELOW["loadtest/limit"] = ["loadtest", "server/rpc", "server/base", "storage"]
 
 INCLUDE = re.compile(r'^\s*#include\s+[<"]([^">]+)[">]', re.M)
-MAY_USE_GRPC = ("server/rpc", "tools/caresync", "loadtest", "server")
+MAY_USE_GRPC = ("server/rpc", "tools/caresync", "loadtest", "loadtest/limit", "server")
 
 
 def room_of(path):
