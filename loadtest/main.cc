@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "loadtest/agency.h"
 #include "loadtest/connections.h"
 #include "loadtest/credentials.h"
+#include "loadtest/dialogues.h"
 #include "loadtest/faults.h"
 #include "loadtest/fleet.h"
 #include "loadtest/options.h"
@@ -26,6 +28,7 @@
 #include "loadtest/server_process.h"
 #include "loadtest/stopwatch.h"
 #include "loadtest/verification.h"
+#include "server/access/signing_key.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/output.h"
@@ -56,14 +59,20 @@ absl::StatusOr<Target> OpenTarget(const Options& options) {
   }
   std::error_code error;
   std::filesystem::create_directories(target.data_dir, error);
-  std::vector<std::string> arguments = {"--data-dir", target.data_dir, "--grpc-listen", "127.0.0.1:0"};
+  std::vector<std::string> arguments = {"--grpc-listen", "127.0.0.1:0"};
+  if (!options.limit.empty()) {
+    arguments.insert(arguments.end(), {"--dialogues", options.limit});
+  } else {
+    arguments.insert(arguments.end(), {"--data-dir", target.data_dir});
+  }
   if (options.batch_bytes != 0) arguments.insert(arguments.end(), {"--batch-bytes", absl::StrCat(options.batch_bytes)});
   if (options.server_threads != 0) {
     arguments.insert(arguments.end(), {"--threads", absl::StrCat(options.server_threads)});
   }
-  ASSIGN_OR_RETURN(target.own,
-                   ServerProcess::Start(BesideThisProgram("caresyncd"), std::move(arguments),
-                                        absl::StrCat(target.data_dir, "/caresyncd.log"), options.server_core));
+  ASSIGN_OR_RETURN(
+      target.own,
+      ServerProcess::Start(BesideThisProgram(options.limit.empty() ? "caresyncd" : "caresync-limit"),
+                           std::move(arguments), absl::StrCat(target.data_dir, "/server.log"), options.server_core));
   target.address = target.own->address();
   return target;
 }
@@ -71,21 +80,59 @@ absl::StatusOr<Target> OpenTarget(const Options& options) {
 // A tenant that no run before this one had: the model begins with nothing.
 std::string NewTenant() { return absl::StrFormat("fleet-%x", absl::ToUnixMicros(absl::Now())); }
 
+// Never destroyed: where gRPC 1.51's last channel goes with a call's end, which is on a thread of its own, it joins
+// that thread with itself and frees what that still uses.
+const Connections& FirstConnections(const Target& target, const Options& options) {
+  static const Connections& connections =
+      *new Connections(target.address, MakesConnections(options.scenario) ? 1 : options.connections);
+  return connections;
+}
+
+void MakeFirstCopies(Fleet& fleet, Report& report) {
+  Phase& first = report.AddPhase("first copies");
+  report.Measure(first, [&] { fleet.RunOnce(v1::SYNC_TYPE_STANDARD, first.syncs); });
+}
+
+// The carers whose syncs the server can say, in the order in which they were recorded.
+absl::StatusOr<std::vector<std::string>> CarersOf(const std::string& dialogues) {
+  ASSIGN_OR_RETURN(const std::vector<Dialogue> recorded, ReadDialogues(dialogues));
+  std::vector<std::string> carers;
+  std::set<std::string> known;
+  for (const Dialogue& dialogue : recorded) {
+    if (known.insert(dialogue.carer_id).second) carers.push_back(dialogue.carer_id);
+  }
+  return carers;
+}
+
+// It looks at no credential, but one is sent: it takes its bytes. Nothing can be compared with a model at the end: the
+// devices hold what was recorded, and have checked count and sum of it.
+absl::Status RunOnLimit(const Target& target, const Options& options, Report& report, Faults& faults) {
+  const std::string tenant = NewTenant();
+  std::error_code error;
+  std::filesystem::create_directories(absl::StrCat(target.data_dir, "/keys"), error);
+  RETURN_IF_ERROR(access::SigningKey::OpenOrCreate(absl::StrCat(target.data_dir, "/keys/signing_key.json")).status());
+  ASSIGN_OR_RETURN(const Credentials credentials, Credentials::Open(target.data_dir, tenant));
+  ASSIGN_OR_RETURN(const std::vector<std::string> carers, CarersOf(options.limit));
+  const Connections& connections = FirstConnections(target, options);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Fleet> fleet,
+                   Fleet::Make(options.devices, tenant, carers, credentials, connections, faults));
+  report.settings() = {options.scenario, fleet->size(), options.connections, carers.size()};
+  MakeFirstCopies(*fleet, report);
+  FleetStage stage{options, *fleet, report, faults, connections};
+  return RunScenarioOnLimit(stage);
+}
+
 absl::Status RunOn(const Target& target, const Options& options, Report& report, Faults& faults) {
   const std::string tenant = NewTenant();
   ASSIGN_OR_RETURN(const Credentials credentials, Credentials::Open(target.data_dir, tenant));
-  // Never destroyed: where gRPC 1.51's last channel goes with a call's end, which is on a thread of its own, it joins
-  // that thread with itself and frees what that still uses.
-  static const Connections& connections =
-      *new Connections(target.address, MakesConnections(options.scenario) ? 1 : options.connections);
+  const Connections& connections = FirstConnections(target, options);
   const RotaChoice rotas{options.rotas, options.date, options.days, options.sources};
   ASSIGN_OR_RETURN(const std::unique_ptr<Agency> agency, Agency::Open(tenant, rotas, credentials, connections));
   ASSIGN_OR_RETURN(const std::unique_ptr<Fleet> fleet,
                    Fleet::Make(options.devices, tenant, agency->carer_ids(), credentials, connections, faults));
   report.settings() = {options.scenario, fleet->size(), options.connections, agency->carer_ids().size()};
 
-  Phase& first = report.AddPhase("first copies");
-  report.Measure(first, [&] { fleet->RunOnce(v1::SYNC_TYPE_STANDARD, first.syncs); });
+  MakeFirstCopies(*fleet, report);
   Stage stage{{options, *fleet, report, faults, connections}, *agency, credentials};
   RETURN_IF_ERROR(RunScenario(stage));
   absl::Status verified;
@@ -118,7 +165,7 @@ int Main(int argc, char** argv) {
   }
   Faults faults;
   Report report(target->own == nullptr ? options.server_pid : target->own->pid());
-  status = RunOn(*target, options, report, faults);
+  status = (options.limit.empty() ? RunOn : RunOnLimit)(*target, options, report, faults);
   if (report.settings().devices > 0) report.PrintTable(std::cout, faults);
   if (target->own != nullptr) status.Update(target->own->Stop());
   if (!options.json.empty()) status.Update(WriteJson(options.json, report.ToJson(faults)));

@@ -58,6 +58,9 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--json", options.json, "Also write what was measured to this file")->check(cli::NotEmpty);
   app.add_option("--dialogues", options.dialogues,
                  "With record: the file to write what the server said to, for --limit");
+  app.add_option("--limit", options.limit,
+                 "Run against caresync-limit, which does no work, with what --scenario record has written here")
+      ->check(CLI::ExistingFile);
   app.add_option("--seed", options.seed, "Of everything that is random")->capture_default_str();
   app.add_option("--sources", options.sources,
                  "With ingest: rostering systems that send the rotas, each people of its own")
@@ -117,6 +120,13 @@ std::string Check(const Options& options) {
   }
   if (options.dialogues.empty() == (options.scenario == "record")) {
     return "--scenario record and --dialogues go together: the one says what is written, the other where to";
+  }
+  if (!options.limit.empty() && !RunsOnLimit(options.scenario)) {
+    return absl::StrCat("--limit is for scenarios in which nothing but devices does anything, not for ",
+                        options.scenario);
+  }
+  if (!options.limit.empty() && (!options.server.empty() || options.batch_bytes != 0 || options.server_threads != 0)) {
+    return "--limit starts a server of its own, without --server, --batch-bytes and --server-threads";
   }
   if (options.sources > 1 && options.scenario != "ingest") return "--sources is for the scenario ingest";
   if (NeedsConnectionForEach(options.scenario) && options.connections * kDevicesOfConnection < options.devices) {

@@ -32,6 +32,8 @@ struct Options {
   std::string json;
   // With record: where what the server said is written.
   std::string dialogues;
+  // The dialogues that the server that does no work is to say: the devices sync with that one. Empty: with caresyncd.
+  std::string limit;
   uint32_t seed = 1;
   // How many rostering systems send rotas.
   int sources = 1;

@@ -8,30 +8,26 @@ namespace {
 
 struct Scenario {
   const char* name;
-  absl::Status (*run)(Stage&);
+  // One of the two.
+  absl::Status (*run)(Stage&) = nullptr;
+  absl::Status (*run_devices)(FleetStage&) = nullptr;
   bool needs_connection_for_each = false;
   bool makes_connections = false;
 };
 
-// A scenario of the devices alone as one of those that may do more.
-template <absl::Status (*kRun)(FleetStage&)>
-absl::Status OfDevices(Stage& stage) {
-  return kRun(stage);
-}
-
 constexpr std::array<Scenario, 12> kScenarios = {{
-    {"empty", OfDevices<RunEmpty>},
-    {"delta", RunDelta},
-    {"clean", OfDevices<RunClean>},
-    {"shift", RunShift, true},
-    {"ingest", RunIngest},
-    {"follow", RunFollow, true},
-    {"idle", OfDevices<RunIdle>, true, true},
-    {"storm", RunStorm, true},
-    {"group", RunGroup},
-    {"overload", RunOverload, true},
-    {"herd", RunHerd, true},
-    {"record", RunRecord},
+    {.name = "empty", .run_devices = RunEmpty},
+    {.name = "delta", .run = RunDelta},
+    {.name = "clean", .run_devices = RunClean},
+    {.name = "shift", .run = RunShift, .needs_connection_for_each = true},
+    {.name = "ingest", .run = RunIngest},
+    {.name = "follow", .run = RunFollow, .needs_connection_for_each = true},
+    {.name = "idle", .run_devices = RunIdle, .needs_connection_for_each = true, .makes_connections = true},
+    {.name = "storm", .run = RunStorm, .needs_connection_for_each = true},
+    {.name = "group", .run = RunGroup},
+    {.name = "record", .run = RunRecord},
+    {.name = "overload", .run = RunOverload, .needs_connection_for_each = true},
+    {.name = "herd", .run = RunHerd, .needs_connection_for_each = true},
 }};
 
 const Scenario* Find(const std::string& name) {
@@ -54,7 +50,14 @@ bool NeedsConnectionForEach(const std::string& scenario) { return Find(scenario)
 
 bool MakesConnections(const std::string& scenario) { return Find(scenario)->makes_connections; }
 
-absl::Status RunScenario(Stage& stage) { return Find(stage.options.scenario)->run(stage); }
+bool RunsOnLimit(const std::string& scenario) { return Find(scenario)->run_devices != nullptr; }
+
+absl::Status RunScenarioOnLimit(FleetStage& stage) { return Find(stage.options.scenario)->run_devices(stage); }
+
+absl::Status RunScenario(Stage& stage) {
+  const Scenario& scenario = *Find(stage.options.scenario);
+  return scenario.run == nullptr ? scenario.run_devices(stage) : scenario.run(stage);
+}
 
 std::vector<std::string> CarersWithDevices(const Stage& stage) {
   std::set<std::string> carers;

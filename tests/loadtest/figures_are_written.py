@@ -91,6 +91,21 @@ def devices_that_only_follow(fleet):
     expect(min(before["server_rss_bytes"], idle["server_rss_bytes"]) > 1_000_000, "the server's memory is not measured")
 
 
+def a_server_that_does_no_work(fleet, directory):
+    """The same devices on what caresyncd said before: every kind of sync that can be compared."""
+    dialogues = os.path.join(directory, "dialogues")
+    fleet.run("--scenario", "record", "--dialogues", dialogues)
+    for scenario, kind in (("empty", "auto sync"), ("clean", "clean sync"), ("idle", "auto sync")):
+        figures = fleet.run("--scenario", scenario, "--duration", "0.5", "--limit", dialogues)
+        expect(figures["faults"] == 0, f"{scenario}: {figures['faults_told']}")
+        expect_series(phase_of(figures, scenario), kind)
+        ours = fleet.run("--scenario", scenario, "--duration", "0.5")
+        of_limit, of_ours = (phase_of(run, scenario)["syncs"] for run in (figures, ours))
+        per_sync = [syncs["bytes_received"] / syncs["recorded"] for syncs in (of_limit, of_ours)]
+        # Times and running numbers are written shorter or longer.
+        expect(abs(per_sync[0] - per_sync[1]) < 0.05 * per_sync[1], f"{scenario}: bytes of a sync {per_sync}")
+
+
 def a_slow_phase_is_a_fault(fleet):
     small = ("--scenario", "group", "--duration", "1", "--group-carers", "100", "--group-service-users", "100")
     # Nothing is a hundred times faster than in the quiet phase, and nothing a thousand times slower.
@@ -135,6 +150,7 @@ def options_that_do_not_go_together(fleet):
     expect("--server-core" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", "127.0.0.1:1",
                                             "--data-dir", "data", "--server-core", "0"), "--server-core")
     expect("--dialogues" in fleet.refuses("--scenario", "record", "--rota", fleet.rota), "record without --dialogues")
+    expect("--limit" in fleet.refuses("--scenario", "storm", "--rota", fleet.rota, "--limit", fleet.rota), "--limit")
     expect("--slowest-delta" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--slowest-delta", "2"),
            "--slowest-delta")
     expect("--server" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", ""), "--server of nothing")
@@ -151,6 +167,7 @@ def main():
         a_server_that_runs(fleet, options.bin_dir)
         a_shift_that_starts(fleet)
         devices_that_only_follow(fleet)
+        a_server_that_does_no_work(fleet, directory)
         a_slow_phase_is_a_fault(fleet)
         what_was_not_shown_does_not_pass(fleet)
         overload_tells_what_is_left_of_the_best(fleet)
