@@ -1,0 +1,67 @@
+"""Runs fleetload: the same devices on caresyncd and on caresync-limit in turn, each server on one core, the fleet on another."""
+
+import json
+import os
+import subprocess
+
+
+class RunFailed(Exception):
+    """A run ended with faults, or did not start; says what it said."""
+
+
+class Runner:
+    """Starts one run after the other. `arguments` are of every run; the files of the runs go to `directory`."""
+
+    def __init__(self, bin_dir, directory, arguments):
+        self.program = os.path.join(bin_dir, "fleetload")
+        self.directory = directory
+        self.arguments = arguments
+
+    def run(self, scenario, devices, *arguments):
+        """What the run has measured."""
+        file = os.path.join(self.directory, "figures.json")
+        command = [self.program, "--scenario", scenario, "--devices", str(devices), "--json", file, *self.arguments,
+                   *arguments]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except OSError as error:
+            raise RunFailed(f"{self.program}: {error.strerror}; build it, or name its directory with --bin-dir") from error
+        if done.returncode != 0:
+            raise RunFailed(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        with open(file) as stream:
+            return json.load(stream)
+
+
+def steps(options, dialogues):
+    """The runs of one repetition in their order: name, scenario, devices, further arguments. What is compared is neighbours."""
+    limit = ("--limit", dialogues)
+    return (
+        ("limit/empty", "empty", options.devices, limit),
+        ("ours/empty", "empty", options.devices, ()),
+        ("ours/delta", "delta", options.devices,
+         ("--moves", str(options.moves), "--stored-records", str(options.stored_records))),
+        ("limit/clean", "clean", options.devices, limit),
+        ("ours/clean", "clean", options.devices, ()),
+        ("limit/idle", "idle", options.following, limit),
+        ("ours/idle", "idle", options.following, ()),
+        ("ours/follow", "follow", options.following, ()),
+        ("limit/store", "store", options.devices, ()),
+        ("ours/ingest", "ingest", options.devices, ()),
+    )
+
+
+def measure(runner, options, tell):
+    """The repetitions, each a dict from a run's name to what it measured. `tell` is called before each run."""
+    dialogues = os.path.join(runner.directory, "dialogues")
+    tell("what caresyncd says is written down")
+    runner.run("record", max(options.devices, options.following), "--dialogues", dialogues)
+    repetitions = []
+    for repetition in range(options.repetitions):
+        runs = {}
+        for name, scenario, devices, arguments in steps(options, dialogues):
+            if options.only and scenario not in options.only:
+                continue
+            tell(f"repetition {repetition + 1} of {options.repetitions}: {name}")
+            runs[name] = runner.run(scenario, devices, *arguments)
+        repetitions.append(runs)
+    return repetitions
