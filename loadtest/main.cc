@@ -1,4 +1,6 @@
 // fleetload: a fleet of virtual devices against a caresyncd; what every device holds is checked at the end.
+#include <unistd.h>
+
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +19,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "loadtest/agency.h"
+#include "loadtest/bare_store.h"
 #include "loadtest/connections.h"
 #include "loadtest/credentials.h"
 #include "loadtest/dialogues.h"
@@ -151,10 +154,36 @@ void Tell(const absl::Status& status) {
   std::cerr << "fleetload: " << cli::ErrorReason(status) << ": " << status.message() << "\n";
 }
 
+// The scenario without a server.
+absl::Status RunWithoutServer(const Options& options, Report& report) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> temporary, TemporaryDirectory::Make());
+  report.settings() = {options.scenario, options.devices, options.connections, 0};
+  const std::string& directory = options.data_dir.empty() ? temporary->path() : options.data_dir;
+  return RunBareStore(options, absl::StrCat(directory, "/bare_store"), report);
+}
+
+// Says what was measured and what went wrong; the exit code.
+int Conclude(const Options& options, const Report& report, const Faults& faults, absl::Status status) {
+  if (report.settings().devices > 0) report.PrintTable(std::cout, faults);
+  if (!options.json.empty()) status.Update(WriteJson(options.json, report.ToJson(faults)));
+  status.Update(cli::FlushOutput());
+  if (!status.ok()) Tell(status);
+  if (!status.ok() || faults.count() > 0) return kWrong;
+  if (!StopWished()) return 0;
+  std::cerr << "fleetload: stopped before its time: what it was to do is not done\n";
+  return kStopped;
+}
+
 int Main(int argc, char** argv) {
   Options options;
   if (const std::optional<int> code = ParseOptions(argc, argv, options); code.has_value()) return *code;
   StopOnSignals();
+  Faults faults;
+  if (!NeedsServer(options.scenario)) {
+    Report report(getpid());
+    const absl::Status status = RunWithoutServer(options, report);
+    return Conclude(options, report, faults, status);
+  }
   absl::StatusOr<Target> target = OpenTarget(options);
   absl::Status status = target.status();
   // Before there are other threads, but for the server, which has its core by now.
@@ -163,18 +192,10 @@ int Main(int argc, char** argv) {
     Tell(status);
     return kWrong;
   }
-  Faults faults;
   Report report(target->own == nullptr ? options.server_pid : target->own->pid());
   status = (options.limit.empty() ? RunOn : RunOnLimit)(*target, options, report, faults);
-  if (report.settings().devices > 0) report.PrintTable(std::cout, faults);
   if (target->own != nullptr) status.Update(target->own->Stop());
-  if (!options.json.empty()) status.Update(WriteJson(options.json, report.ToJson(faults)));
-  status.Update(cli::FlushOutput());
-  if (!status.ok()) Tell(status);
-  if (!status.ok() || faults.count() > 0) return kWrong;
-  if (!StopWished()) return 0;
-  std::cerr << "fleetload: stopped before its time: what it was to do is not done\n";
-  return kStopped;
+  return Conclude(options, report, faults, status);
 }
 
 }  // namespace

@@ -85,6 +85,12 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
          "With group: it is a fault where half of a phase's syncs take longer than so many times what they take "
          "while nothing else goes on")
       ->check(CLI::Range(0.01, 1'000.0));
+  app.add_option("--moves", options.moves,
+                 "With delta: then change every record so many times, and measure deltas again")
+      ->check(CLI::Range(1, 100'000));
+  app.add_option("--stored-records", options.stored_records,
+                 "With delta: then store so many records that no device sees, and measure deltas once more")
+      ->check(CLI::Range(1, 100'000'000));
   app.add_option("--syncs-per-second", options.syncs_per_second,
                  "With storm: about how many syncs a second all devices together begin")
       ->check(CLI::Range(0.1, 1'000'000.0))
@@ -120,6 +126,12 @@ std::string Check(const Options& options) {
   }
   if (options.dialogues.empty() == (options.scenario == "record")) {
     return "--scenario record and --dialogues go together: the one says what is written, the other where to";
+  }
+  if (options.scenario != "delta" && (options.moves != 0 || options.stored_records != 0)) {
+    return "--moves and --stored-records are for the scenario delta";
+  }
+  if (!NeedsServer(options.scenario) && !options.server.empty()) {
+    return absl::StrCat("the scenario ", options.scenario, " has no use for a server");
   }
   if (!options.limit.empty() && !RunsOnLimit(options.scenario)) {
     return absl::StrCat("--limit is for scenarios in which nothing but devices does anything, not for ",

@@ -46,6 +46,10 @@ struct Options {
   int group_service_users = 1'000;
   // With group: a phase whose median sync takes longer than so many times the quiet phase's is a fault.
   std::optional<double> slowest_delta;
+  // With delta: how often every record moves, and how many records are stored, before it is measured again; 0: it is
+  // not.
+  int moves = 0;
+  uint64_t stored_records = 0;
   // With storm: syncs a second, of all devices together, where the server keeps up.
   double syncs_per_second = 500;
   // With overload: clean syncs in a hundred.

@@ -64,6 +64,7 @@ class Report {
   void Measure(Phase& phase, const std::function<void()>& work);
 
   RunSettings& settings() { return settings_; }
+  const RunSettings& settings() const { return settings_; }
   Verified& verified() { return verified_; }
 
   void PrintTable(std::ostream& out, const Faults& faults) const;

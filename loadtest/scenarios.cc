@@ -8,19 +8,20 @@ namespace {
 
 struct Scenario {
   const char* name;
-  // One of the two.
+  // One of the two; neither where there is no server, and nothing for them to do.
   absl::Status (*run)(Stage&) = nullptr;
   absl::Status (*run_devices)(FleetStage&) = nullptr;
   bool needs_connection_for_each = false;
   bool makes_connections = false;
 };
 
-constexpr std::array<Scenario, 12> kScenarios = {{
+constexpr std::array<Scenario, 13> kScenarios = {{
     {.name = "empty", .run_devices = RunEmpty},
     {.name = "delta", .run = RunDelta},
     {.name = "clean", .run_devices = RunClean},
     {.name = "shift", .run = RunShift, .needs_connection_for_each = true},
     {.name = "ingest", .run = RunIngest},
+    {.name = "store"},
     {.name = "follow", .run = RunFollow, .needs_connection_for_each = true},
     {.name = "idle", .run_devices = RunIdle, .needs_connection_for_each = true, .makes_connections = true},
     {.name = "storm", .run = RunStorm, .needs_connection_for_each = true},
@@ -49,6 +50,11 @@ std::vector<std::string> ScenarioNames() {
 bool NeedsConnectionForEach(const std::string& scenario) { return Find(scenario)->needs_connection_for_each; }
 
 bool MakesConnections(const std::string& scenario) { return Find(scenario)->makes_connections; }
+
+bool NeedsServer(const std::string& scenario) {
+  const Scenario& found = *Find(scenario);
+  return found.run != nullptr || found.run_devices != nullptr;
+}
 
 bool RunsOnLimit(const std::string& scenario) { return Find(scenario)->run_devices != nullptr; }
 

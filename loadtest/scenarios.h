@@ -75,6 +75,8 @@ std::vector<std::string> ScenarioNames();
 bool NeedsConnectionForEach(const std::string& scenario);
 // It is about connections and makes its own: the first copies come by a single one.
 bool MakesConnections(const std::string& scenario);
+// False for "store", which is no fleet's: see bare_store.h.
+bool NeedsServer(const std::string& scenario);
 // Nothing but the devices does anything in it: a server that does no work will do.
 bool RunsOnLimit(const std::string& scenario);
 // As RunScenario, of a scenario that RunsOnLimit.

@@ -17,6 +17,10 @@ namespace {
 constexpr int kChangedRecords = 5;
 // What waits for a carer in the morning: the day's visits have all been looked at by the office since the last sync.
 constexpr int kWaitingRecords = 30;
+// Of what no device sees.
+constexpr int kVisitsOfMessage = 100;
+// Messages of it that are on their way at once.
+constexpr size_t kUnanswered = 4;
 
 void SyncInLoop(FleetStage& stage, v1::SyncType type, Phase& phase) {
   stage.report.Measure(phase, [&] {
@@ -48,6 +52,50 @@ absl::Status BringNewVisits(Stage& stage, PrivateVisits& visits, RotaFeed& feed)
   RETURN_IF_ERROR(ChangeAll(stage, visits, feed));
   Phase& phase = stage.report.AddPhase("new visits");
   stage.report.Measure(phase, [&] { stage.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
+  return absl::OkStatus();
+}
+
+// Rounds: all visits change, then all devices sync; only the syncs are measured.
+absl::Status MeasureDeltas(Stage& stage, PrivateVisits& visits, RotaFeed& feed, const std::string& name) {
+  Phase& phase = stage.report.AddPhase(name);
+  const Deadline deadline(stage.options.duration);
+  do {
+    RETURN_IF_ERROR(ChangeAll(stage, visits, feed));
+    stage.report.Measure(phase, [&] { stage.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
+  } while (!deadline.passed());
+  const SyncCounts counts = phase.syncs.counts();
+  Expect(stage, counts.upserts, counts.recorded * kChangedRecords, "the number of records in deltas");
+  Expect(stage, counts.removals, 0, "the number of removals in deltas");
+  return absl::OkStatus();
+}
+
+// Of every answer to a message of new visits.
+absl::Status ReceiveCreated(RotaFeed& feed) {
+  ASSIGN_OR_RETURN(const v1::ApplyChangesResponse response, feed.Receive());
+  for (const v1::ChangeResult& result : response.results()) {
+    if (result.outcome() != v1::CHANGE_OUTCOME_CREATED) {
+      return absl::InternalError(absl::StrCat("a new visit was not created: ", result.ShortDebugString()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Stores visits that are not published until the tenant has --stored-records: `more` are stored beside the rota. No
+// device sees them, so the model need not know of them.
+absl::Status StoreUnseen(Stage& stage, size_t more, RotaFeed& feed) {
+  ComingDays days(stage.agency.imported(0));
+  uint64_t stored = more;
+  for (const v1::ApplyChangesRequest& request : stage.agency.imported(0)) {
+    stored += static_cast<uint64_t>(request.changes_size());
+  }
+  while (stored < stage.options.stored_records && !StopWished()) {
+    v1::ApplyChangesRequest request = days.Next(kVisitsOfMessage);
+    for (v1::RosterChange& change : *request.mutable_changes()) change.mutable_visit()->set_published(false);
+    RETURN_IF_ERROR(feed.Send(request));
+    stored += kVisitsOfMessage;
+    if (feed.unanswered() == kUnanswered) RETURN_IF_ERROR(ReceiveCreated(feed));
+  }
+  while (feed.unanswered() > 0) RETURN_IF_ERROR(ReceiveCreated(feed));
   return absl::OkStatus();
 }
 
@@ -95,15 +143,15 @@ absl::Status RunDelta(Stage& stage) {
   PrivateVisits visits(stage.agency.imported(0), CarersWithDevices(stage), kChangedRecords);
   ASSIGN_OR_RETURN(const std::unique_ptr<RotaFeed> feed, stage.agency.NewFeed(0));
   RETURN_IF_ERROR(BringNewVisits(stage, visits, *feed));
-  Phase& phase = stage.report.AddPhase("delta");
-  const Deadline deadline(stage.options.duration);
-  while (!deadline.passed()) {
-    RETURN_IF_ERROR(ChangeAll(stage, visits, *feed));
-    stage.report.Measure(phase, [&] { stage.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
+  RETURN_IF_ERROR(MeasureDeltas(stage, visits, *feed, "delta"));
+  if (stage.options.moves > 0) {
+    for (int i = 0; i < stage.options.moves && !StopWished(); ++i) RETURN_IF_ERROR(ChangeAll(stage, visits, *feed));
+    RETURN_IF_ERROR(MeasureDeltas(stage, visits, *feed, "delta after moves"));
   }
-  const SyncCounts counts = phase.syncs.counts();
-  Expect(stage, counts.upserts, counts.recorded * kChangedRecords, "the number of records in deltas");
-  Expect(stage, counts.removals, 0, "the number of removals in deltas");
+  if (stage.options.stored_records > 0) {
+    RETURN_IF_ERROR(StoreUnseen(stage, visits.count(), *feed));
+    RETURN_IF_ERROR(MeasureDeltas(stage, visits, *feed, "delta among many"));
+  }
   return feed->Close();
 }
 

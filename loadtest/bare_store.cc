@@ -1,0 +1,111 @@
+#include "loadtest/bare_store.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "loadtest/rota_changer.h"
+#include "loadtest/server_process.h"
+#include "loadtest/stopwatch.h"
+#include "server/base/status_macros.h"
+#include "storage/rocks_options.h"
+#include "tools/caresync/files.h"
+#include "tools/caresync/rota_import.h"
+
+namespace caresync::loadtest {
+namespace {
+
+constexpr int kVisitsOfPortion = 100;
+// Made at once, while nothing is measured.
+constexpr int kPortionsOfStretch = 64;
+// The space of the records, after RocksDB's own.
+constexpr size_t kRecordsFamily = 1;
+
+absl::StatusOr<std::vector<v1::ApplyChangesRequest>> PlanRotas(const Options& options) {
+  std::vector<v1::ApplyChangesRequest> requests;
+  const absl::Time midnight = absl::FromCivil(options.date, absl::UTCTimeZone());
+  for (const std::string& file : options.rotas) {
+    ASSIGN_OR_RETURN(const std::string json, cli::ReadFile(file));
+    ASSIGN_OR_RETURN(cli::RotaPlan plan,
+                     cli::PlanRota(file, json, {"fleetload-0", options.date, midnight, absl::Now()}));
+    for (v1::ApplyChangesRequest& request : plan.requests) requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+absl::Status ToStatus(const rocksdb::Status& status) {
+  return status.ok() ? absl::OkStatus() : absl::UnavailableError(absl::StrCat("RocksDB: ", status.ToString()));
+}
+
+// An open database with the server's spaces. Not thread-safe.
+class BareStore {
+ public:
+  static absl::StatusOr<std::unique_ptr<BareStore>> Open(const std::string& directory) {
+    rocksdb::DBOptions options = storage::DatabaseOptions();
+    options.create_if_missing = true;
+    auto store = std::make_unique<BareStore>();
+    rocksdb::DB* db = nullptr;
+    RETURN_IF_ERROR(ToStatus(rocksdb::DB::Open(options, directory, storage::SpaceFamilies(), &store->families_, &db)));
+    store->db_.reset(db);
+    return store;
+  }
+
+  ~BareStore() {
+    for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
+  }
+
+  void Put(const v1::RosterChange& change, rocksdb::WriteBatch& batch) const {
+    batch.Put(families_[kRecordsFamily], change.external_id(), change.SerializeAsString());
+  }
+
+  absl::Status Write(rocksdb::WriteBatch& batch) {
+    rocksdb::WriteOptions durable;
+    durable.sync = true;
+    return ToStatus(db_->Write(durable, &batch));
+  }
+
+ private:
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> families_;
+};
+
+absl::Status WriteStretch(BareStore& store, ComingDays& days, Report& report, Phase& phase) {
+  std::vector<rocksdb::WriteBatch> batches(kPortionsOfStretch);
+  for (rocksdb::WriteBatch& batch : batches) {
+    const v1::ApplyChangesRequest request = days.Next(kVisitsOfPortion);
+    for (const v1::RosterChange& change : request.changes()) store.Put(change, batch);
+    phase.sums["changes"] += static_cast<uint64_t>(request.changes_size());
+    phase.sums["bytes of changes"] += request.ByteSizeLong();
+  }
+  Histogram& latencies = phase.others["write"];
+  absl::Status status;
+  report.Measure(phase, [&] {
+    for (rocksdb::WriteBatch& batch : batches) {
+      const Instant began = Now();
+      status.Update(store.Write(batch));
+      latencies.Add(Since(began));
+    }
+  });
+  return status;
+}
+
+}  // namespace
+
+absl::Status RunBareStore(const Options& options, const std::string& directory, Report& report) {
+  if (options.server_core.has_value()) RETURN_IF_ERROR(StayOnCore(*options.server_core));
+  ASSIGN_OR_RETURN(const std::vector<v1::ApplyChangesRequest> rota, PlanRotas(options));
+  ASSIGN_OR_RETURN(const std::unique_ptr<BareStore> store, BareStore::Open(directory));
+  ComingDays days(rota);
+  Phase& phase = report.AddPhase("store");
+  while (phase.wall < options.duration && !StopWished()) {
+    RETURN_IF_ERROR(WriteStretch(*store, days, report, phase));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace caresync::loadtest

@@ -1,0 +1,22 @@
+// What RocksDB does at most with the new visits of the scenario ingest: it writes the same bytes, and nothing else is
+// done with them.
+#ifndef CARESYNC_LOADTEST_BARE_STORE_H_
+#define CARESYNC_LOADTEST_BARE_STORE_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "loadtest/options.h"
+#include "loadtest/report.h"
+
+namespace caresync::loadtest {
+
+// Opens RocksDB with the server's settings in `directory`, which holds nothing yet, and writes visits in portions of
+// 100, a row each under its external ID, every portion durable before the next; only the writing is measured, in the
+// phase "store". It stays on the server's core, with RocksDB's own threads. Called before this process has other
+// threads. Errors: those of the rota files; kUnavailable where RocksDB cannot write.
+absl::Status RunBareStore(const Options& options, const std::string& directory, Report& report);
+
+}  // namespace caresync::loadtest
+
+#endif  // CARESYNC_LOADTEST_BARE_STORE_H_
