@@ -1,6 +1,6 @@
 #include "loadtest/process_usage.h"
 
-#include <unistd.h>
+#include <time.h>
 
 #include <fstream>
 #include <sstream>
@@ -25,17 +25,14 @@ absl::StatusOr<std::string> ReadProc(pid_t process, const std::string& name) {
   return std::move(text).str();
 }
 
-// proc(5): user and system time are the 14th and 15th field; the second, the name, may hold spaces and ends with ')'.
+// As clock_getcpuclockid(3) has it, which is finer than the ticks in /proc.
 absl::StatusOr<absl::Duration> ReadCpu(pid_t process) {
-  ASSIGN_OR_RETURN(const std::string stat, ReadProc(process, "stat"));
-  const std::string after_name = stat.substr(stat.rfind(')') + 2);
-  const std::vector<std::string> fields = absl::StrSplit(after_name, ' ');
-  int64_t user = 0;
-  int64_t system = 0;
-  if (fields.size() < 13 || !absl::SimpleAtoi(fields[11], &user) || !absl::SimpleAtoi(fields[12], &system)) {
-    return absl::InternalError(absl::StrCat("/proc/", process, "/stat reads: ", stat));
+  clockid_t clock = 0;
+  timespec time = {};
+  if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+    return absl::NotFoundError(absl::StrCat("there is no process ", process));
   }
-  return absl::Seconds(static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK)));
+  return absl::DurationFromTimespec(time);
 }
 
 // A line such as "VmRSS:     1234 kB"; 0 where it is missing.

@@ -1,4 +1,4 @@
-// What a process has used so far, as Linux tells it in /proc.
+// What a process has used so far, as Linux tells it.
 #ifndef CARESYNC_LOADTEST_PROCESS_USAGE_H_
 #define CARESYNC_LOADTEST_PROCESS_USAGE_H_
 
@@ -12,7 +12,7 @@
 namespace caresync::loadtest {
 
 struct ProcessUsage {
-  // Of all its threads, in user and system mode; to a hundredth of a second.
+  // Of all its threads, in user and system mode; as fine as the kernel counts.
   absl::Duration cpu;
   // Resident now, and at most so far.
   uint64_t rss_bytes = 0;

@@ -26,6 +26,20 @@ TEST(ProcessUsage, TellsOfARunningProcess) {
   EXPECT_GE(usage->peak_rss_bytes, usage->rss_bytes);
 }
 
+// Ticks of a hundredth of a second would not tell most of these apart.
+TEST(ProcessUsage, TellsOfAMillisecond) {
+  for (int i = 0; i < 5; ++i) {
+    const auto before = ReadUsage(getpid());
+    ASSERT_TRUE(before.ok()) << before.status();
+    const absl::Duration until = OwnCpu() + absl::Milliseconds(1);
+    while (OwnCpu() < until) {
+    }
+    const auto after = ReadUsage(getpid());
+    ASSERT_TRUE(after.ok()) << after.status();
+    EXPECT_GE(after->cpu - before->cpu, absl::Milliseconds(1));
+  }
+}
+
 TEST(ProcessUsage, KnowsWhereThereIsNone) { EXPECT_TRUE(absl::IsNotFound(ReadUsage(0x7fffffff).status())); }
 
 }  // namespace
