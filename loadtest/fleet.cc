@@ -21,14 +21,14 @@ std::string WordsOf(const absl::Status& status) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Fleet>> Fleet::Make(size_t count, const std::string& tenant,
+absl::StatusOr<std::unique_ptr<Fleet>> Fleet::Make(size_t count, const std::string& name,
                                                    const std::vector<std::string>& carer_ids,
                                                    const Credentials& credentials, const Connections& connections,
                                                    Faults& faults) {
   const base::Uuid space = *base::Uuid::Parse(kDeviceSpace);
   std::unique_ptr<Fleet> fleet(new Fleet(connections, faults));
   for (size_t i = 0; i < count; ++i) {
-    const std::string uuid = base::Uuid::Derived(space, absl::StrCat(tenant, "/", i)).ToString();
+    const std::string uuid = base::Uuid::Derived(space, absl::StrCat(name, "/", i)).ToString();
     const std::string& carer = carer_ids[i % carer_ids.size()];
     ASSIGN_OR_RETURN(std::string authorization, credentials.OfDevice(carer, uuid));
     VirtualDevice device(uuid, absl::StrFormat("Fleet %05d", i), carer);

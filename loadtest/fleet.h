@@ -29,9 +29,10 @@ using NextSync = std::function<std::optional<SyncPlan>(size_t index, VirtualDevi
 // Use, Run, Start and Wait are one thread's, and so are the devices while no run is under way.
 class Fleet {
  public:
-  // `count` devices with credentials of their own. The carers (record IDs) are given to them in turn: where there are
-  // more devices, a carer uses several. `connections` and `faults` must outlive it.
-  static absl::StatusOr<std::unique_ptr<Fleet>> Make(size_t count, const std::string& tenant,
+  // `count` devices with credentials of their own, and UUIDs that no fleet of another `name` has. The carers (record
+  // IDs) are given to them in turn: where there are more devices, a carer uses several. `connections` and `faults` must
+  // outlive it.
+  static absl::StatusOr<std::unique_ptr<Fleet>> Make(size_t count, const std::string& name,
                                                      const std::vector<std::string>& carer_ids,
                                                      const Credentials& credentials, const Connections& connections,
                                                      Faults& faults);

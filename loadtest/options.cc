@@ -91,6 +91,8 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--stored-records", options.stored_records,
                  "With delta: then store so many records that no device sees, and measure deltas once more")
       ->check(CLI::Range(1, 100'000'000));
+  app.add_option("--registered", options.registered, "With register: how many devices are to have synced once")
+      ->check(CLI::Range(1, 10'000'000));
   app.add_option("--syncs-per-second", options.syncs_per_second,
                  "With storm: about how many syncs a second all devices together begin")
       ->check(CLI::Range(0.1, 1'000'000.0))
@@ -126,6 +128,9 @@ std::string Check(const Options& options) {
   }
   if (options.dialogues.empty() == (options.scenario == "record")) {
     return "--scenario record and --dialogues go together: the one says what is written, the other where to";
+  }
+  if ((options.registered == 0) == (options.scenario == "register")) {
+    return "--scenario register and --registered go together";
   }
   if (options.scenario != "delta" && (options.moves != 0 || options.stored_records != 0)) {
     return "--moves and --stored-records are for the scenario delta";

@@ -50,6 +50,8 @@ struct Options {
   // not.
   int moves = 0;
   uint64_t stored_records = 0;
+  // With register: how many devices the tenant is to have.
+  size_t registered = 0;
   // With storm: syncs a second, of all devices together, where the server keeps up.
   double syncs_per_second = 500;
   // With overload: clean syncs in a hundred.

@@ -15,7 +15,7 @@ struct Scenario {
   bool makes_connections = false;
 };
 
-constexpr std::array<Scenario, 13> kScenarios = {{
+constexpr std::array<Scenario, 14> kScenarios = {{
     {.name = "empty", .run_devices = RunEmpty},
     {.name = "delta", .run = RunDelta},
     {.name = "clean", .run_devices = RunClean},
@@ -26,6 +26,7 @@ constexpr std::array<Scenario, 13> kScenarios = {{
     {.name = "idle", .run_devices = RunIdle, .needs_connection_for_each = true, .makes_connections = true},
     {.name = "storm", .run = RunStorm, .needs_connection_for_each = true},
     {.name = "group", .run = RunGroup},
+    {.name = "register", .run = RunRegister},
     {.name = "record", .run = RunRecord},
     {.name = "overload", .run = RunOverload, .needs_connection_for_each = true},
     {.name = "herd", .run = RunHerd, .needs_connection_for_each = true},

@@ -64,6 +64,8 @@ absl::Status RunOverload(Stage& stage);
 // Most devices come for a new copy at the same moment, and come back when they are told to; the others sync as before.
 absl::Status RunHerd(Stage& stage);
 
+// Devices of further fleets, as large as this one, make their first copies until the tenant has --registered.
+absl::Status RunRegister(Stage& stage);
 // Writes to --dialogues what the server says to a device of each carer in a clean sync and in an empty auto sync.
 absl::Status RunRecord(Stage& stage);
 

@@ -37,6 +37,8 @@ def parse():
     parser.add_argument("--moves", type=positive, default=100, help="how often a record moves before a delta is measured again")
     parser.add_argument("--stored-records", type=positive, default=1_000_000,
                         help="how many records are stored before a delta is measured once more")
+    parser.add_argument("--registered", type=positive,
+                        help="how many devices are registered before the server is started again; without it, that is left out")
     parser.add_argument("--rota", action="append", default=[], help="a rota file; without it, all in demo/rotas")
     parser.add_argument("--server-core", type=int, help="the core of the servers; without it, the first that may be used")
     parser.add_argument("--fleet-core", type=int, help="the core of the fleet; without it, the second")
@@ -65,7 +67,7 @@ def settings_of(options):
     return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "processor": processor(), "system": platform.release(), "devices": options.devices,
             "following": options.following, "seconds": options.duration, "repetitions": options.repetitions,
-            "moves": options.moves, "stored records": options.stored_records, "server core": options.server_core,
+            "moves": options.moves, "registered": options.registered or "-", "stored records": options.stored_records, "server core": options.server_core,
             "fleet core": options.fleet_core}
 
 

@@ -131,6 +131,8 @@ PROMISES = (
             ratio(memory_of_device, ("ours/idle",), ("limit/idle",))),
     Promise("follow_p99", "a change to a following device, p99, its commit included", "ms", True, 20, 5,
             ("ours/follow",), slowest_of_a_hundred),
+    Promise("start", "start with as many devices registered", "s", True, 5, 2,
+            ("ours/start",), lambda runs: phase_of(runs["ours/start"], "start")["seconds"]),
 )
 
 

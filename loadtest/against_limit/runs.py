@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
+import time
 
 
 class RunFailed(Exception):
@@ -50,6 +52,25 @@ def steps(options, dialogues):
     )
 
 
+def start_once(bin_dir, data_dir, core):
+    """Starts caresyncd on what it kept, and stops it; as a run whose phase tells the seconds until it listened."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CARESYNC_")}
+    with open(os.path.join(data_dir, "start.log"), "w") as log:
+        began = time.monotonic()
+        process = subprocess.Popen([os.path.join(bin_dir, "caresyncd"), "--data-dir", data_dir, "--grpc-listen", "127.0.0.1:0"],
+                                   stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
+                                   preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+        listening = process.stdout.readline()
+        seconds = time.monotonic() - began
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        process.stdout.close()
+    if "listening on" not in listening:
+        with open(log.name) as lines:
+            raise RunFailed(f"caresyncd did not start on {data_dir}: {lines.read()}")
+    return {"scenario": "start", "phases": [{"name": "start", "seconds": seconds, "series": {}}]}
+
+
 def measure(runner, options, tell):
     """The repetitions, each a dict from a run's name to what it measured. `tell` is called before each run."""
     dialogues = os.path.join(runner.directory, "dialogues")
@@ -64,4 +85,16 @@ def measure(runner, options, tell):
             tell(f"repetition {repetition + 1} of {options.repetitions}: {name}")
             runs[name] = runner.run(scenario, devices, *arguments)
         repetitions.append(runs)
+    if options.registered:
+        measure_starts(runner, options, tell, repetitions)
     return repetitions
+
+
+def measure_starts(runner, options, tell, repetitions):
+    """Adds a start on a store with --registered devices to every repetition."""
+    data_dir = os.path.join(runner.directory, "registered")
+    tell(f"{options.registered} devices are registered")
+    runner.run("register", options.devices, "--registered", str(options.registered), "--data-dir", data_dir)
+    for number, runs in enumerate(repetitions, 1):
+        tell(f"repetition {number} of {options.repetitions}: ours/start")
+        runs["ours/start"] = start_once(options.bin_dir, data_dir, options.server_core)
