@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "loadtest/rota_changer.h"
+#include "loadtest/rota_plan.h"
 #include "loadtest/server_process.h"
 #include "loadtest/stopwatch.h"
 #include "server/base/status_macros.h"
 #include "storage/rocks_options.h"
-#include "tools/caresync/files.h"
-#include "tools/caresync/rota_import.h"
 
 namespace caresync::loadtest {
 namespace {
@@ -25,18 +23,6 @@ constexpr int kVisitsOfPortion = 100;
 constexpr int kPortionsOfStretch = 64;
 // The space of the records, after RocksDB's own.
 constexpr size_t kRecordsFamily = 1;
-
-absl::StatusOr<std::vector<v1::ApplyChangesRequest>> PlanRotas(const Options& options) {
-  std::vector<v1::ApplyChangesRequest> requests;
-  const absl::Time midnight = absl::FromCivil(options.date, absl::UTCTimeZone());
-  for (const std::string& file : options.rotas) {
-    ASSIGN_OR_RETURN(const std::string json, cli::ReadFile(file));
-    ASSIGN_OR_RETURN(cli::RotaPlan plan,
-                     cli::PlanRota(file, json, {"fleetload-0", options.date, midnight, absl::Now()}));
-    for (v1::ApplyChangesRequest& request : plan.requests) requests.push_back(std::move(request));
-  }
-  return requests;
-}
 
 absl::Status ToStatus(const rocksdb::Status& status) {
   return status.ok() ? absl::OkStatus() : absl::UnavailableError(absl::StrCat("RocksDB: ", status.ToString()));
@@ -98,7 +84,7 @@ absl::Status WriteStretch(BareStore& store, ComingDays& days, Report& report, Ph
 
 absl::Status RunBareStore(const Options& options, const std::string& directory, Report& report) {
   if (options.server_core.has_value()) RETURN_IF_ERROR(StayOnCore(*options.server_core));
-  ASSIGN_OR_RETURN(const std::vector<v1::ApplyChangesRequest> rota, PlanRotas(options));
+  ASSIGN_OR_RETURN(const std::vector<v1::ApplyChangesRequest> rota, PlanRotas(options, "fleetload-0"));
   ASSIGN_OR_RETURN(const std::unique_ptr<BareStore> store, BareStore::Open(directory));
   ComingDays days(rota);
   Phase& phase = report.AddPhase("store");

@@ -1,11 +1,13 @@
 // Rostering systems that send as fast as they are answered.
 #include <deque>
 #include <memory>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "loadtest/rota_changer.h"
+#include "loadtest/rota_plan.h"
 #include "loadtest/scenarios.h"
 #include "loadtest/stopwatch.h"
 #include "server/base/status_macros.h"
@@ -27,13 +29,18 @@ class Sender {
  public:
   Sender(std::unique_ptr<RotaFeed> feed, ComingDays days) : feed_(std::move(feed)), days_(std::move(days)) {}
 
+  // Only counts what is sent and answered; set before it sends.
+  void KeepNothing() { keep_ = false; }
+
   // Until the time is over and everything is answered.
   void Send(const Deadline& deadline) { status_ = SendAll(deadline); }
 
   const absl::Status& status() const { return status_; }
   const Histogram& latencies() const { return latencies_; }
-  // In order.
-  const std::vector<Exchange>& exchanges() const { return exchanges_; }
+  // In order; empty where nothing is kept.
+  const std::deque<Exchange>& exchanges() const { return exchanges_; }
+  uint64_t changes() const { return changes_; }
+  uint64_t bytes() const { return bytes_; }
 
  private:
   absl::Status SendAll(const Deadline& deadline) {
@@ -42,12 +49,15 @@ class Sender {
         exchanges_.push_back({days_.Next(kVisitsOfMessage), {}});
         sent_.push_back(Now());
         RETURN_IF_ERROR(feed_->Send(exchanges_.back().request));
+        changes_ += static_cast<uint64_t>(exchanges_.back().request.changes_size());
+        bytes_ += exchanges_.back().request.ByteSizeLong();
       }
       if (feed_->unanswered() == 0) break;
       Exchange& first = exchanges_[exchanges_.size() - feed_->unanswered()];
       ASSIGN_OR_RETURN(first.response, feed_->Receive());
       latencies_.Add(Since(sent_.front()));
       sent_.pop_front();
+      if (!keep_) exchanges_.pop_front();
     }
     return feed_->Close();
   }
@@ -56,19 +66,16 @@ class Sender {
   ComingDays days_;
   absl::Status status_;
   Histogram latencies_;
-  std::vector<Exchange> exchanges_;
+  bool keep_ = true;
+  std::deque<Exchange> exchanges_;
+  uint64_t changes_ = 0;
+  uint64_t bytes_ = 0;
   // When the unanswered ones were sent.
   std::deque<Instant> sent_;
 };
 
-}  // namespace
-
-absl::Status RunIngest(Stage& stage) {
-  std::vector<Sender> senders;
-  for (size_t i = 0; i < stage.agency.sources().size(); ++i) {
-    ASSIGN_OR_RETURN(std::unique_ptr<RotaFeed> feed, stage.agency.NewFeed(i));
-    senders.emplace_back(std::move(feed), ComingDays(stage.agency.imported(i)));
-  }
+// All send at once.
+absl::Status MeasureIngest(FleetStage& stage, std::vector<Sender>& senders) {
   Phase& phase = stage.report.AddPhase("ingest");
   stage.report.Measure(phase, [&] {
     const Deadline deadline(stage.options.duration);
@@ -80,13 +87,39 @@ absl::Status RunIngest(Stage& stage) {
   for (const Sender& sender : senders) {
     RETURN_IF_ERROR(sender.status());
     phase.others["apply changes"].Merge(sender.latencies());
+    phase.sums["changes"] += sender.changes();
+    phase.sums["bytes of changes"] += sender.bytes();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status RunIngest(Stage& stage) {
+  std::vector<Sender> senders;
+  for (size_t i = 0; i < stage.agency.sources().size(); ++i) {
+    ASSIGN_OR_RETURN(std::unique_ptr<RotaFeed> feed, stage.agency.NewFeed(i));
+    senders.emplace_back(std::move(feed), ComingDays(stage.agency.imported(i)));
+  }
+  RETURN_IF_ERROR(MeasureIngest(stage, senders));
+  for (const Sender& sender : senders) {
     for (const Exchange& exchange : sender.exchanges()) {
-      phase.sums["changes"] += static_cast<uint64_t>(exchange.request.changes_size());
-      phase.sums["bytes of changes"] += exchange.request.ByteSizeLong();
       RETURN_IF_ERROR(stage.agency.model().Take(exchange.request, exchange.response));
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status RunIngestOnLimit(FleetStage& stage) {
+  const std::string source = "fleetload-0";
+  ASSIGN_OR_RETURN(const std::vector<v1::ApplyChangesRequest> rota, PlanRotas(stage.options, source));
+  ASSIGN_OR_RETURN(const std::string authorization, stage.credentials.OfSource(source));
+  std::vector<Sender> senders;
+  senders.emplace_back(
+      std::make_unique<RotaFeed>(stage.connections.office(), authorization, stage.connections.server()),
+      ComingDays(rota));
+  senders.back().KeepNothing();
+  return MeasureIngest(stage, senders);
 }
 
 }  // namespace caresync::loadtest

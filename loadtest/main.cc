@@ -121,7 +121,7 @@ absl::Status RunOnLimit(const Target& target, const Options& options, Report& re
                    Fleet::Make(options.devices, tenant, carers, credentials, connections, faults));
   report.settings() = {options.scenario, fleet->size(), options.connections, carers.size()};
   MakeFirstCopies(*fleet, report);
-  FleetStage stage{options, *fleet, report, faults, connections};
+  FleetStage stage{options, *fleet, report, faults, credentials, connections};
   return RunScenarioOnLimit(stage);
 }
 
@@ -136,7 +136,7 @@ absl::Status RunOn(const Target& target, const Options& options, Report& report,
   report.settings() = {options.scenario, fleet->size(), options.connections, agency->carer_ids().size()};
 
   MakeFirstCopies(*fleet, report);
-  Stage stage{{options, *fleet, report, faults, connections}, *agency, credentials};
+  Stage stage{{options, *fleet, report, faults, credentials, connections}, *agency};
   RETURN_IF_ERROR(RunScenario(stage));
   absl::Status verified;
   Phase& last = report.AddPhase("last syncs");

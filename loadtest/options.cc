@@ -139,7 +139,7 @@ std::string Check(const Options& options) {
     return absl::StrCat("the scenario ", options.scenario, " has no use for a server");
   }
   if (!options.limit.empty() && !RunsOnLimit(options.scenario)) {
-    return absl::StrCat("--limit is for scenarios in which nothing but devices does anything, not for ",
+    return absl::StrCat("--limit is for scenarios that a server which does no work will do for, not for ",
                         options.scenario);
   }
   if (!options.limit.empty() && (!options.server.empty() || options.batch_bytes != 0 || options.server_threads != 0)) {

@@ -8,22 +8,23 @@ namespace {
 
 struct Scenario {
   const char* name;
-  // One of the two; neither where there is no server, and nothing for them to do.
+  // Null: as on the limit.
   absl::Status (*run)(Stage&) = nullptr;
-  absl::Status (*run_devices)(FleetStage&) = nullptr;
+  // Null: it is not for a server that does no work. Neither is set where there is no server at all.
+  absl::Status (*run_on_limit)(FleetStage&) = nullptr;
   bool needs_connection_for_each = false;
   bool makes_connections = false;
 };
 
 constexpr std::array<Scenario, 14> kScenarios = {{
-    {.name = "empty", .run_devices = RunEmpty},
+    {.name = "empty", .run_on_limit = RunEmpty},
     {.name = "delta", .run = RunDelta},
-    {.name = "clean", .run_devices = RunClean},
+    {.name = "clean", .run_on_limit = RunClean},
     {.name = "shift", .run = RunShift, .needs_connection_for_each = true},
-    {.name = "ingest", .run = RunIngest},
+    {.name = "ingest", .run = RunIngest, .run_on_limit = RunIngestOnLimit},
     {.name = "store"},
     {.name = "follow", .run = RunFollow, .needs_connection_for_each = true},
-    {.name = "idle", .run_devices = RunIdle, .needs_connection_for_each = true, .makes_connections = true},
+    {.name = "idle", .run_on_limit = RunIdle, .needs_connection_for_each = true, .makes_connections = true},
     {.name = "storm", .run = RunStorm, .needs_connection_for_each = true},
     {.name = "group", .run = RunGroup},
     {.name = "register", .run = RunRegister},
@@ -54,16 +55,16 @@ bool MakesConnections(const std::string& scenario) { return Find(scenario)->make
 
 bool NeedsServer(const std::string& scenario) {
   const Scenario& found = *Find(scenario);
-  return found.run != nullptr || found.run_devices != nullptr;
+  return found.run != nullptr || found.run_on_limit != nullptr;
 }
 
-bool RunsOnLimit(const std::string& scenario) { return Find(scenario)->run_devices != nullptr; }
+bool RunsOnLimit(const std::string& scenario) { return Find(scenario)->run_on_limit != nullptr; }
 
-absl::Status RunScenarioOnLimit(FleetStage& stage) { return Find(stage.options.scenario)->run_devices(stage); }
+absl::Status RunScenarioOnLimit(FleetStage& stage) { return Find(stage.options.scenario)->run_on_limit(stage); }
 
 absl::Status RunScenario(Stage& stage) {
   const Scenario& scenario = *Find(stage.options.scenario);
-  return scenario.run == nullptr ? scenario.run_devices(stage) : scenario.run(stage);
+  return scenario.run == nullptr ? scenario.run_on_limit(stage) : scenario.run(stage);
 }
 
 std::vector<std::string> CarersWithDevices(const Stage& stage) {

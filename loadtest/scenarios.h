@@ -17,20 +17,20 @@
 
 namespace caresync::loadtest {
 
-// What a scenario works with in which nothing but the devices does anything. Every device has made its first copy when
-// it begins.
+// What a scenario works with that a server which does no work will do for. Every device has made its first copy when it
+// begins.
 struct FleetStage {
   const Options& options;
   Fleet& fleet;
   Report& report;
   Faults& faults;
+  const Credentials& credentials;
   const Connections& connections;
 };
 
 // What any scenario works with.
 struct Stage : FleetStage {
   Agency& agency;
-  const Credentials& credentials;
 };
 
 // Each returns when the fleet rests; whatever differs from what was to be expected is added to the faults. Errors:
@@ -47,6 +47,8 @@ absl::Status RunDelta(Stage& stage);
 absl::Status RunShift(Stage& stage);
 // Every source sends new visits in messages of 100, as fast as the answers come.
 absl::Status RunIngest(Stage& stage);
+// The same of one source, to a server that keeps nothing of it.
+absl::Status RunIngestOnLimit(FleetStage& stage);
 // Devices follow; the time from a commit until its devices have it.
 absl::Status RunFollow(Stage& stage);
 // Devices connect, follow, and nothing happens: what each of them costs the server in memory. The phase "before" tells
@@ -79,7 +81,7 @@ bool NeedsConnectionForEach(const std::string& scenario);
 bool MakesConnections(const std::string& scenario);
 // False for "store", which is no fleet's: see bare_store.h.
 bool NeedsServer(const std::string& scenario);
-// Nothing but the devices does anything in it: a server that does no work will do.
+// A server that does no work will do for it.
 bool RunsOnLimit(const std::string& scenario);
 // As RunScenario, of a scenario that RunsOnLimit.
 absl::Status RunScenarioOnLimit(FleetStage& stage);

@@ -48,6 +48,7 @@ def steps(options, dialogues):
         ("ours/idle", "idle", options.following, ()),
         ("ours/follow", "follow", options.following, ()),
         ("limit/store", "store", options.devices, ()),
+        ("limit/ingest", "ingest", options.devices, limit),
         ("ours/ingest", "ingest", options.devices, ()),
     )
 

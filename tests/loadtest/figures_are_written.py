@@ -111,6 +111,14 @@ def a_server_that_does_no_work(fleet, directory):
         expect(abs(per_sync[0] - per_sync[1]) < 0.05 * per_sync[1], f"{scenario}: bytes of a sync {per_sync}")
 
 
+def changes_that_nobody_keeps(fleet, directory):
+    """After what wrote the dialogues."""
+    figures = fleet.run("--scenario", "ingest", "--duration", "0.5", "--limit", os.path.join(directory, "dialogues"))
+    ingest = phase_of(figures, "ingest")
+    expect_series(ingest, "apply changes")
+    expect(ingest["sums"]["changes"] == 100 * ingest["series"]["apply changes"]["count"], f"{ingest['sums']}")
+
+
 def a_slow_phase_is_a_fault(fleet):
     small = ("--scenario", "group", "--duration", "1", "--group-carers", "100", "--group-service-users", "100")
     # Nothing is a hundred times faster than in the quiet phase, and nothing a thousand times slower.
@@ -173,6 +181,7 @@ def main():
         a_shift_that_starts(fleet)
         devices_that_only_follow(fleet)
         a_server_that_does_no_work(fleet, directory)
+        changes_that_nobody_keeps(fleet, directory)
         a_slow_phase_is_a_fault(fleet)
         what_was_not_shown_does_not_pass(fleet)
         overload_tells_what_is_left_of_the_best(fleet)
