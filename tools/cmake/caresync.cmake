@@ -2,6 +2,7 @@
 
 option(CARESYNC_ENGINE_ONLY "Build what needs no gRPC: storage/ to sync/ and their tests" OFF)
 option(CARESYNC_TESTS "Build the tests" ON)
+option(CARESYNC_PLANTED_BUGS "Build with bugs that caresync-sim can plant, to measure what the simulation finds" OFF)
 set(CARESYNC_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -25,6 +26,10 @@ if(CARESYNC_SANITIZE)
   add_link_options(-fsanitize=${CARESYNC_SANITIZE})
 endif()
 
+if(CARESYNC_PLANTED_BUGS)
+  add_compile_definitions(CARESYNC_PLANTED_BUGS)
+endif()
+
 find_package(Threads REQUIRED)
 find_package(absl REQUIRED)
 find_package(Protobuf REQUIRED)
@@ -36,9 +41,9 @@ find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(uuid REQUIRED IMPORTED_TARGET uuid)
 pkg_check_modules(cjose REQUIRED IMPORTED_TARGET cjose)
+find_package(CLI11 REQUIRED)
 if(NOT CARESYNC_ENGINE_ONLY)
   find_package(gRPC CONFIG REQUIRED)
-  find_package(CLI11 REQUIRED)
   find_package(SQLite3 REQUIRED)
 endif()
 

@@ -1,0 +1,211 @@
+#include "tests/simulation/seed_run.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace caresync::simulation {
+namespace {
+
+constexpr int kSteps = 1'200;
+// One seed of so many is run twice.
+constexpr uint64_t kSampled = 50;
+
+// Faults and transitions without which a run has not tried what it is for.
+const char* const kRequired[] = {
+    "change CHANGE_OUTCOME_CREATED",
+    "change CHANGE_OUTCOME_UPDATED",
+    "change CHANGE_OUTCOME_UNCHANGED",
+    "change CHANGE_OUTCOME_WAITING",
+    "rota message failed STORE_FULL",
+    "rota message failed STORE_UNAVAILABLE",
+    "rota message failed COMMIT_CONFLICT",
+    "sync SYNC_TYPE_STANDARD",
+    "sync SYNC_TYPE_CLEAN",
+    "sync SYNC_TYPE_AUTO",
+    "sync recorded",
+    "one message each way",
+    "sync that follows",
+    "round",
+    "round that makes a new copy",
+    "confirmation without changes",
+    "upload while following",
+    "follower left",
+    "notice",
+    "an interval",
+    "removals sent",
+    "REBUILD_REASON_NEW_COPY",
+    "REBUILD_REASON_CLEAN_SYNC",
+    "REBUILD_REASON_EXPIRED",
+    "REBUILD_REASON_FOREIGN",
+    "REBUILD_REASON_DIVERGED",
+    "copy spoiled",
+    "spoiled copy made anew",
+    "spoiled copy put right",
+    "ended COPY_DIVERGED",
+    "rebuild resumed",
+    "next visits sent",
+    "next visits alone at start",
+    "unfinished rebuild at start",
+    "event EVENT_OUTCOME_ACCEPTED",
+    "event EVENT_OUTCOME_KNOWN",
+    "event EVENT_OUTCOME_FOR_REVIEW",
+    "REVIEW_REASON_VISIT_UNKNOWN",
+    "REVIEW_REASON_VISIT_CANCELLED",
+    "REVIEW_REASON_CARER_NOT_ASSIGNED",
+    "REVIEW_REASON_SERVICE_USER_NOT_VISIBLE",
+    "REVIEW_REASON_EVENT_ID_REUSED",
+    "REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW",
+    "event resolved by itself",
+    "event follows one that a person ruled on",
+    "ruling RESOLUTION_APPLIED",
+    "ruling RESOLUTION_APPLIED on another record",
+    "ruling RESOLUTION_ACCEPTED_AS_UNPLANNED",
+    "ruling RESOLUTION_ACCEPTED_AS_UNPLANNED on another record",
+    "ruling RESOLUTION_DISCARDED",
+    "ruling of one whose ID was used",
+    "ruling said again",
+    "ruling refused EVENT_RESOLVED",
+    "ruling refused VISIT_UNKNOWN",
+    "event sent again",
+    "event with other bytes",
+    "cut",
+    "device killed",
+    "killed before it was durable",
+    "killed before its ack",
+    "ack left out",
+    "second stream",
+    "half-closed early",
+    "removals forgotten",
+    "commit conflicts",
+    "commit unknown, applied",
+    "commit unknown, not applied",
+    "store full",
+    "store unavailable",
+    "commits held back",
+    "reads fail",
+    "crash",
+    "backup",
+    "restore",
+    "source reads anew",
+    "source is told of a restore",
+    "source has sent again",
+    "told to wait",
+    "asked for events again",
+    "rebuilds released",
+    "ended WAITING_AFTER_RESTORE",
+    "short restore wait set",
+    "long restore wait set",
+    "told to wait longer than by default",
+    "wait ended by its bound",
+    "silence",
+    "clock jump",
+    "window changed",
+    "a visit comes with time",
+    "a visit leaves with time",
+    "carer left",
+    "carer came back",
+    "a group's members change, seen by a carer",
+    "a group's members change during a new copy",
+    "a group's access changes during a new copy",
+    "access set",
+    "access set, seen by a carer",
+    "care plan put",
+    "care plan put, seen by a carer",
+    "care plan deleted",
+    "care plan deleted, seen by a carer",
+    "care plan sent",
+    "care plan taken off",
+    "device blocked",
+    "user taken off a device",
+    "device allowed",
+    "copies to drop at a start",
+    "copies to drop while connected",
+    "app goes to data level 2",
+    "app goes back to data level 1",
+    "REBUILD_REASON_DATA_LEVEL",
+    "least app version set",
+    "report: DEVICE_STATE_CURRENT",
+    "report: DEVICE_STATE_BEHIND",
+    "report: DEVICE_STATE_MANUAL_SYNC_DUE",
+    "report: DEVICE_STATE_OVERDUE",
+    "report: DEVICE_STATE_FAILING",
+    "report: DEVICE_STATE_DIVERGED",
+    "report: DEVICE_STATE_NEVER_SYNCED",
+    "report: DEVICE_STATE_TOO_OLD",
+    "report: DEVICE_STATE_NO_USER",
+    "report: DEVICE_STATE_BLOCKED",
+    "shown as current",
+    "acks recorded",
+    "commit during a fan-out",
+    "start during a fan-out",
+    "follower whose carer left",
+    "refused to the end: CARER_LEFT",
+    "refused to the end: DEVICE_BLOCKED",
+    "refused to the end: CARER_NOT_A_USER",
+    "refused to the end: DEVICE_CLONED",
+    "phone cloned",
+    "device marked as cloned",
+    "mark of a clone cleared",
+    "upload of a cloned device taken",
+    "ended OK",
+    "ended SESSION_TAKEN_OVER",
+    "ended LEFT_UNFINISHED",
+    "ended DEVICE_SILENT",
+    "ended DEVICE_NOT_READING",
+    "ended START_TOO_LATE",
+    "ended STREAM_CUT",
+    "ended STORE_FULL",
+    "ended STORE_UNAVAILABLE",
+    "ended CLEAN_SYNC_WOULD_LOSE_WORK",
+    "ended CARER_LEFT",
+    "ended DEVICE_BLOCKED",
+    "ended DEVICE_CLONED",
+    "ended CARER_NOT_A_USER",
+    "ended APP_TOO_OLD",
+};
+
+// What no schedule of correct devices may lead to.
+const char* const kForbidden[] = {
+    "ended ACK_NEVER_ISSUED", "ended TOKEN_NOT_VALID", "ended TOKEN_OF_ANOTHER_COPY", "ended CARER_UNKNOWN",
+    "ended DAMAGED_ROW",      "ended INVALID_FIELD",   "ended TOO_MANY_EVENTS",       "ended START_REPEATED",
+    "ended START_EXPECTED",   "ended EMPTY_MESSAGE",
+};
+
+}  // namespace
+
+SeedOutcome RunSeed(uint64_t seed, bool echo) {
+  SeedOutcome outcome;
+  {
+    SimulatedWorld world(seed, outcome.counts, echo);
+    outcome.fault = world.Run(kSteps);
+    outcome.trace_hash = world.trace_hash();
+  }
+  for (const char* what : kForbidden) {
+    if (outcome.fault.empty() && outcome.counts.contains(what))
+      outcome.fault = absl::StrCat(what, ", of correct devices");
+  }
+  return outcome;
+}
+
+SeedOutcome RunSeedOfMany(uint64_t seed, bool in_sample) {
+  SeedOutcome outcome = RunSeed(seed, false);
+  if (!in_sample || !outcome.fault.empty()) return outcome;
+  if (RunSeed(seed, false).trace_hash != outcome.trace_hash) outcome.fault = "the seed does not repeat itself";
+  return outcome;
+}
+
+bool IsInSample(uint64_t seed, uint64_t first) { return (seed - first) % kSampled == 0; }
+
+std::vector<std::string> NeverHappened(const Counts& counts) {
+  std::vector<std::string> missing;
+  for (const char* what : kRequired) {
+    const auto count = counts.find(what);
+    if (count == counts.end() || count->second == 0) missing.emplace_back(what);
+  }
+  return missing;
+}
+
+void AddTo(Counts& sums, const Counts& counts) {
+  for (const auto& [what, count] : counts) sums[what] += count;
+}
+
+}  // namespace caresync::simulation
