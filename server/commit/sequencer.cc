@@ -10,6 +10,7 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/base/planted_bug.h"
 #include "server/base/random.h"
 #include "server/base/stored.h"
 #include "server/commit/timeline.h"
@@ -174,6 +175,7 @@ absl::StatusOr<storage::Commit> Sequencer::Propose(Attempt& attempt, Transaction
 
   const std::string key = base::keys::TenantHead(attempt.tenant);
   storage::Commit commit;
+  if (base::HasPlantedBug(base::PlantedBug::kReplyBeforeFsync)) commit.durability = storage::Durability::kBuffered;
   commit.preconditions.push_back({storage::Space::kRecords, key, attempt.head_row});
   commit.writes = transaction.TakeWrites();
   commit.writes.push_back({storage::Space::kRecords, key, head.SerializeAsString()});

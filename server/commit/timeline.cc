@@ -11,6 +11,7 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/base/planted_bug.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 
@@ -68,7 +69,10 @@ absl::StatusOr<History> ReadHistory(const storage::Reader& reader, const base::T
 
 }  // namespace
 
-std::string NewTimeline(base::RandomSource& random) { return absl::BytesToHexString(random.Bytes(16)); }
+std::string NewTimeline(base::RandomSource& random) {
+  if (base::HasPlantedBug(base::PlantedBug::kTimelineKept)) return std::string(32, '0');
+  return absl::BytesToHexString(random.Bytes(16));
+}
 
 absl::StatusOr<base::CommitPoint> ReadHead(const storage::Reader& reader, const base::TenantId& tenant) {
   ASSIGN_OR_RETURN(

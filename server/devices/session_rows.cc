@@ -8,6 +8,7 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/base/planted_bug.h"
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
@@ -259,8 +260,11 @@ storage::Commit SessionRows::Update(storage::Durability durability) const {
   commit.durability = durability;
   store::DeviceSession session;
   session.set_session_id(owner_.session_id);
-  commit.preconditions.push_back({Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kSession),
-                                  session.SerializeAsString()});
+  if (!base::HasPlantedBug(base::PlantedBug::kNoSessionCheck)) {
+    commit.preconditions.push_back({Space::kDevices,
+                                    keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kSession),
+                                    session.SerializeAsString()});
+  }
   AddRows(commit);
   return commit;
 }

@@ -3,6 +3,7 @@
 #include "absl/base/internal/raw_logging.h"
 #include "caresync/store/stored.pb.h"
 #include "server/base/keys.h"
+#include "server/base/planted_bug.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/feed/feed_rows.h"
@@ -21,7 +22,9 @@ Position NeedsRemovalsAfter(const ReadFrom& from) {
 // A copy never had what its app cannot keep; one that is being made never had what was removed before it was begun.
 bool PassedOver(const Entry& entry, const ReadFrom& from) {
   if (entry.level > from.level) return true;
-  return entry.removal && from.rebuild_began.has_value() && entry.position.revision <= *from.rebuild_began;
+  if (!entry.removal || !from.rebuild_began.has_value()) return false;
+  return entry.position.revision <= *from.rebuild_began ||
+         base::HasPlantedBug(base::PlantedBug::kRebuildWithoutLateRemovals);
 }
 
 }  // namespace
@@ -68,7 +71,7 @@ absl::StatusOr<FeedBatch> ReadBatch(const storage::Reader& reader, const base::T
   batch.summary = summary.Through(from.level);
   if (summary.horizon > NeedsRemovalsAfter(from)) {
     batch.horizon_passed = true;
-    return batch;
+    if (!base::HasPlantedBug(base::PlantedBug::kHorizonAtStartOnly)) return batch;
   }
 
   batch.nothing_left = true;

@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/base/planted_bug.h"
 #include "server/base/sha256.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
@@ -185,12 +187,26 @@ absl::StatusOr<v1::EventResult> TakeReused(commit::Transaction& transaction, con
   return Result(incoming, v1::EVENT_OUTCOME_FOR_REVIEW, v1::REVIEW_REASON_EVENT_ID_REUSED);
 }
 
+// The planted bug of events that are known by their running number: whether the device sent one of this number before.
+absl::StatusOr<bool> IsNumberKnown(commit::Transaction& transaction, const EventSender& sender,
+                                   const v1::UploadedEvent& event) {
+  const std::string number = absl::StrCat(sender.device.ToString(), "/", event.sequence());
+  const std::string key = base::keys::EventIdentity(transaction.tenant(), number);
+  ASSIGN_OR_RETURN(const std::optional<std::string> row, transaction.Get(Space::kRecords, key));
+  if (!row.has_value()) transaction.Put(Space::kRecords, key, std::string());
+  return row.has_value();
+}
+
 }  // namespace
 
 absl::StatusOr<v1::EventResult> TakeEvent(RecordStore& records, const EventSender& sender,
                                           const v1::UploadedEvent& event) {
   commit::Transaction& transaction = records.transaction();
   const Incoming incoming = Read(event);
+  if (base::HasPlantedBug(base::PlantedBug::kEventsKnownByNumber)) {
+    ASSIGN_OR_RETURN(const bool number_known, IsNumberKnown(transaction, sender, event));
+    if (number_known) return Result(incoming, v1::EVENT_OUTCOME_KNOWN, kApplicable);
+  }
   const std::string key = base::keys::EventIdentity(transaction.tenant(), incoming.identity);
   ASSIGN_OR_RETURN(const std::optional<store::EventIdentity> known,
                    base::GetStored<store::EventIdentity>(transaction, Space::kRecords, key));

@@ -1,11 +1,15 @@
 #include "server/records/grants.h"
 
+#include <limits>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/planted_bug.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/records/groups.h"
@@ -64,6 +68,21 @@ absl::StatusOr<std::optional<RecordKey>> ParentOfStored(const storage::Reader& r
   if (!record.has_value() || record->deleted()) return std::optional<RecordKey>();
   ASSIGN_OR_RETURN(RecordKey parent, ParentOf(*record));
   return std::optional<RecordKey>(std::move(parent));
+}
+
+// The planted bug of a receiver who loses every grant on a record with one of them; of groups it has its own way.
+void RemoveAllGrants(commit::Transaction& transaction, const Grant& grant) {
+  if (GroupOfHolder(grant.holder).has_value()) return;
+  std::vector<std::string> keys;
+  transaction
+      .Scan(Space::kRecords, base::keys::GrantsOfReceiver(transaction.tenant(), grant.record, grant.holder),
+            std::numeric_limits<size_t>::max(),
+            [&keys](std::string_view key, std::string_view) {
+              keys.emplace_back(key);
+              return true;
+            })
+      .IgnoreError();
+  for (std::string& key : keys) transaction.Delete(Space::kRecords, std::move(key));
 }
 
 }  // namespace
@@ -168,6 +187,7 @@ void AddGrant(commit::Transaction& transaction, const Grant& grant) {
 
 void RemoveGrant(commit::Transaction& transaction, const Grant& grant) {
   const base::TenantId& tenant = transaction.tenant();
+  if (base::HasPlantedBug(base::PlantedBug::kRemovalWithGrantLeft)) RemoveAllGrants(transaction, grant);
   std::string key = base::keys::Grant(tenant, grant.record, grant.holder, grant.reason);
   const std::optional<RecordKey> group = GroupOfHolder(grant.holder);
   if (!group.has_value()) return transaction.Delete(Space::kRecords, std::move(key));

@@ -45,6 +45,8 @@ class Settler {
   // others are the next call's. Changes nothing but what settling costs.
   absl::StatusOr<size_t> ReadAhead(absl::Span<const base::ReceiverId> receivers,
                                    absl::Span<const base::RecordKey> records);
+  // Until the next Begin everybody sees everything: a planted bug, which replays what the change of a task saw.
+  void ReplayGrants() { replays_grants_ = true; }
   // Counts a look at something that moves nothing. False where there is no room for it.
   bool Look();
 
@@ -101,6 +103,7 @@ class Settler {
   size_t looked_ = 0;
   Mode mode_ = Mode::kInline;
   bool settled_any_ = false;
+  bool replays_grants_ = false;
   // Whether anything is under way in the tenant.
   bool has_scopes_ = false;
   // What was read since Begin, which nothing changes meanwhile.

@@ -8,6 +8,7 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/base/planted_bug.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/commit/tasks.h"
@@ -47,6 +48,13 @@ absl::StatusOr<std::optional<VisitTimes>> TimesOf(const store::Record& record) {
 bool IsOutsideAt(const store::WindowEdges& edges, const RecordKey& key, const VisitTimes& times) {
   if (edges.has_opening() && Place{times.start_us, key} >= PlaceOf(edges.opening())) return true;
   return edges.has_closing() && Place{times.end_us, key} < PlaceOf(edges.closing());
+}
+
+// The edges of a planted bug, which asks the clock where the opening one stands.
+store::WindowEdges ByClock(store::WindowEdges edges, absl::Time now) {
+  if (edges.download_window_s() == 0) return edges;
+  SetEdge({absl::ToUnixMicros(now) + edges.download_window_s() * kSecond + 1, {}}, *edges.mutable_opening());
+  return edges;
 }
 
 void PutIndexRows(commit::Transaction& transaction, const RecordKey& key, const std::optional<VisitTimes>& before,
@@ -149,6 +157,9 @@ absl::Status PlaceVisit(commit::Transaction& transaction, const RecordKey& key, 
   const bool bounded = edges.download_window_s() > 0 || edges.retention_s() > 0 || edges.has_opening();
   if (!bounded || !times.has_value()) return absl::OkStatus();
   visit.set_outside_window(IsOutsideAt(edges, key, *times));
+  if (base::HasPlantedBug(base::PlantedBug::kWindowByClock)) {
+    visit.set_outside_window(IsOutsideAt(ByClock(edges, transaction.now()), key, *times));
+  }
 
   const std::optional<int64_t> crossing = CrossingOf(edges, key, *times);
   const int64_t now_us = absl::ToUnixMicros(transaction.now());

@@ -9,6 +9,7 @@
 #include "observability/log.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "server/base/planted_bug.h"
 #include "server/base/status_macros.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
@@ -42,6 +43,12 @@ bool IsOlder(const v1::RosterChange& change, uint64_t than) {
   return change.source_version() != 0 && change.source_version() < than;
 }
 
+// Where external IDs are looked up: in the change's own transaction, so that it sees what it writes.
+const storage::Reader& MatchedIn(const commit::Transaction& transaction) {
+  if (base::HasPlantedBug(base::PlantedBug::kMatchingOutsideSequencer)) return transaction.base();
+  return transaction;
+}
+
 absl::StatusOr<Resolved> Resolve(const commit::Transaction& transaction, const v1::RosterChange& change) {
   const base::TenantId& tenant = transaction.tenant();
   const std::vector<Reference> references = ReferencesOf(change);
@@ -49,12 +56,12 @@ absl::StatusOr<Resolved> Resolve(const commit::Transaction& transaction, const v
   std::vector<RecordKey> keys;
   for (const Reference& reference : references) {
     ASSIGN_OR_RETURN(const base::Uuid id,
-                     MeantBy(transaction, tenant, change.source(), reference.kind, reference.external_id));
+                     MeantBy(MatchedIn(transaction), tenant, change.source(), reference.kind, reference.external_id));
     resolved.ids[reference] = id;
     keys.push_back(records::KeyOf({reference.kind, id}));
   }
   ASSIGN_OR_RETURN(const std::vector<std::optional<store::Record>> found,
-                   records::GetRecords(transaction, tenant, keys));
+                   records::GetRecords(MatchedIn(transaction), tenant, keys));
   for (size_t i = 0; i < found.size(); ++i) {
     if (found[i].has_value()) continue;
     resolved.missing.push_back(references[i]);

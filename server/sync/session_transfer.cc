@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "server/base/planted_bug.h"
 #include "server/sync/session.h"
 
 namespace caresync::sync {
@@ -112,7 +113,7 @@ void Session::On(BatchReadEvent event) {
   EndWaiting();
   // A follower that has left gets no further round.
   if (IsIdle() && half_closed_) return Continue();
-  if (event.batch->feed.horizon_passed) {
+  if (event.batch->feed.horizon_passed && !base::HasPlantedBug(base::PlantedBug::kHorizonAtStartOnly)) {
     if (IsIdle()) BeginRound();
     BeginCopyAnew(*event.batch, v1::REBUILD_REASON_EXPIRED);
     return Continue();
@@ -175,6 +176,9 @@ void Session::AddBatch(DownloadBatch batch, v1::SyncResponse& response) {
     SendNextVisits(batch.head, *std::move(batch.next_visits), std::exchange(response, {}));
   }
   from_.after = batch.feed.end;
+  if (base::HasPlantedBug(base::PlantedBug::kPositionWithoutRecordKey)) {
+    from_.after = feed::Position::EndOf(from_.after.revision);
+  }
   const bool has_changes = batch.changes.upserts_size() > 0 || batch.changes.removals_size() > 0;
   if (has_changes || batch.feed.nothing_left) AddRebuild(response);
   if (has_changes) {
@@ -215,7 +219,10 @@ void Session::AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response
 }
 
 ResumeToken Session::TokenAt(const base::CommitPoint& head, const feed::Position& position) const {
-  return {identity_.device, identity_.carer, start_.data_level(), head, position, rebuild_number_, from_.rebuild_began};
+  ResumeToken token{identity_.device, identity_.carer, start_.data_level(), head,
+                    position,         rebuild_number_, from_.rebuild_began};
+  if (base::HasPlantedBug(base::PlantedBug::kCursorOfPosition)) token.cursor.revision = position.revision;
+  return token;
 }
 
 void Session::SetCursor(const ResumeToken& token) {
@@ -248,7 +255,8 @@ void Session::OnAck(const v1::Ack& ack) {
   if (caught_up.has_value()) return OnCaughtUpAck(*token, *caught_up, ack);
   acknowledged_ = PlaceOf(*token);
   // While a copy is made, nothing of it counts as delivered.
-  if (!token->rebuild_began.has_value()) SetCursor(*token);
+  const bool counts = !token->rebuild_began.has_value() || base::HasPlantedBug(base::PlantedBug::kRebuildAckCounts);
+  if (counts) SetCursor(*token);
 }
 
 void Session::OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack) {
