@@ -146,6 +146,7 @@ class Oracle {
                        size_t batch_bytes);
   void CheckUpserts(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token);
   void CheckRemovals(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token);
+  void CheckNoRemovalLeft(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token);
   std::shared_ptr<const View> CheckCaughtUp(StreamFacts& facts, const v1::CaughtUp& caught_up,
                                             const base::TokenSealer& sealer);
   void CheckRecorded(StreamFacts& facts);

@@ -264,6 +264,22 @@ void Oracle::CheckRemovals(const StreamFacts& facts, const v1::Changes& changes,
     Expect(was_seen, absl::StrCat("a removal tells of record ", name.second, " of kind ", name.first,
                                   ", which the copy never held since revision ", from));
   }
+  CheckNoRemovalLeft(facts, changes, token);
+}
+
+// Every removal between the last position and this one is told, be it of something that the copy got or not; while a
+// copy is made, of those since it began.
+void Oracle::CheckNoRemovalLeft(const StreamFacts& facts, const v1::Changes& changes, const sync::ResumeToken& token) {
+  std::set<Name> sent;
+  for (const v1::Removal& removal : changes.removals()) sent.insert({removal.kind(), removal.record_id()});
+  const State& state = *model(facts.identity.tenant).At(token.cursor.revision);
+  for (const auto& [name, item] : *state.feeds.at(facts.carer)) {
+    const feed::Position position{item.moved, KeyOf(name)};
+    const bool passed = position > facts.position && position <= token.position;
+    const bool before_copy = token.rebuild_began.has_value() && item.moved <= *token.rebuild_began;
+    const bool due = item.removal && passed && !before_copy && LeastLevel(name.first) <= facts.level;
+    Expect(!due || sent.contains(name), absl::StrCat("the removal of record ", name.second, " is left out"));
+  }
 }
 
 std::shared_ptr<const View> Oracle::CheckCaughtUp(StreamFacts& facts, const v1::CaughtUp& caught_up,
@@ -279,7 +295,13 @@ std::shared_ptr<const View> Oracle::CheckCaughtUp(StreamFacts& facts, const v1::
   const std::shared_ptr<const View>& view = state->views.at(facts.carer);
   const fakes::HeldRecords& visible = view->Through(facts.level);
   for (const auto& [name, payload] : visible) {
-    Expect(state->PositionOf(facts.carer, name) <= token->position, "caught_up though something is left");
+    Expect(state->PositionOf(facts.carer, name) <= facts.position, "caught_up though something is left");
+  }
+  // A new copy of which nothing was sent has nothing that could be removed.
+  if (caught_up.rebuild_number() == 0 || facts.rebuild_began.has_value()) {
+    sync::ResumeToken up_to = *token;
+    up_to.rebuild_began = facts.rebuild_began;
+    CheckNoRemovalLeft(facts, v1::Changes(), up_to);
   }
   const v1::CopySum holds = fakes::SumOf(visible);
   Expect(holds.count() == caught_up.holds().count() && holds.sum() == caught_up.holds().sum(),

@@ -82,6 +82,18 @@ v1::ApplyChangesRequest RotaMaker::NextMessage(const std::string& source) {
   return request;
 }
 
+std::optional<v1::ApplyChangesRequest> RotaMaker::Cancel(const std::string& source, const IsWanted& is_wanted) {
+  for (auto& [place, change] : sent_) {
+    const bool cancellable = place.first == source && change.has_visit() && !change.visit().cancelled();
+    if (!cancellable || !is_wanted(change)) continue;
+    change.mutable_visit()->set_cancelled(true);
+    v1::ApplyChangesRequest request;
+    *request.add_changes() = change;
+    return request;
+  }
+  return std::nullopt;
+}
+
 v1::RosterChange RotaMaker::Change(const std::string& source) {
   const size_t kind = Below(23);
   if (kind >= 20) return GroupChange(source);

@@ -3,7 +3,9 @@
 #ifndef CARESYNC_TESTS_SIMULATION_ROTA_MAKER_H_
 #define CARESYNC_TESTS_SIMULATION_ROTA_MAKER_H_
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -29,6 +31,9 @@ class RotaMaker {
   v1::ApplyChangesRequest EverybodyBack(const std::string& source);
   // One to four changes, each of another record.
   v1::ApplyChangesRequest NextMessage(const std::string& source);
+  // Cancels one of the source's visits, as it was last sent; nullopt where none that goes on is wanted.
+  using IsWanted = std::function<bool(const v1::RosterChange& visit)>;
+  std::optional<v1::ApplyChangesRequest> Cancel(const std::string& source, const IsWanted& is_wanted);
 
  private:
   size_t Below(size_t bound) { return random_() % bound; }

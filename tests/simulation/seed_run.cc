@@ -32,6 +32,8 @@ const char* const kRequired[] = {
     "notice",
     "an interval",
     "removals sent",
+    "removals sent to a new copy",
+    "visit taken away during a new copy",
     "REBUILD_REASON_NEW_COPY",
     "REBUILD_REASON_CLEAN_SYNC",
     "REBUILD_REASON_EXPIRED",

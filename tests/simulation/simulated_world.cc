@@ -191,6 +191,7 @@ std::string SimulatedWorld::Run(int steps) {
 void SimulatedWorld::Step() {
   static constexpr Kind kKinds[] = {
       {"rota", 50, &SimulatedWorld::SendRota},
+      {"take from a new copy", 12, &SimulatedWorld::TakeFromNewCopy},
       {"event", 25, &SimulatedWorld::RecordEvent},
       {"sync", 50, &SimulatedWorld::StartSync},
       {"upload while following", 15, &SimulatedWorld::UploadWhileFollowing},

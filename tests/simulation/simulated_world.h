@@ -133,6 +133,10 @@ class SimulatedWorld {
   // What a step may do.
   void Step();
   void SendRota();
+  // What a device has got of a copy that it is making is taken away while the rest is still to come.
+  void TakeFromNewCopy();
+  // False where none of the sources can take a visit away now that is in the copy.
+  bool TakeVisitFrom(const base::TenantId& tenant, const base::Uuid& carer, const fakes::HeldRecords& copy);
   void SubmitRota(const base::TenantId& tenant, const std::string& source, v1::ApplyChangesRequest request);
   // Sends the next message that has no answer, if one is to be sent now.
   void SendNext(const base::TenantId& tenant, const std::string& source);

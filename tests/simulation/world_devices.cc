@@ -417,6 +417,8 @@ void SimulatedWorld::CountMessage(const StreamFacts& facts, const v1::SyncRespon
   }
   if (response.has_sync_recorded() && response.has_started()) Count("one message each way");
   if (response.changes().removals_size() > 0) Count("removals sent");
+  const bool to_new_copy = response.changes().rebuild_number() != 0;
+  if (to_new_copy && response.changes().removals_size() > 0) Count("removals sent to a new copy");
   for (const v1::Upsert& upsert : response.changes().upserts()) {
     if (upsert.kind() == v1::RECORD_KIND_CARE_PLAN) Count("care plan sent");
   }

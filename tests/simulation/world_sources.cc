@@ -1,12 +1,14 @@
 // What the rostering systems of the simulated world do.
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/commit/timeline.h"
+#include "server/records/record_key.h"
 #include "server/restore/standing.h"
 #include "server/roster/take_message.h"
 #include "server/sync/resume_token.h"
@@ -34,6 +36,41 @@ void SimulatedWorld::SendNext(const base::TenantId& tenant, const std::string& n
   request.set_resent(source.resending == 1);
   source.in_flight = true;
   SubmitRota(tenant, name, std::move(request));
+}
+
+void SimulatedWorld::TakeFromNewCopy() {
+  const size_t first = Below(devices_.size());
+  for (size_t i = 0; i < devices_.size(); ++i) {
+    Device& device = devices_[(first + i) % devices_.size()];
+    for (const base::Uuid& carer : device.carers) {
+      const auto& making = device.app.of(carer).making;
+      // Without a token nothing of it is durable yet.
+      if (!making.has_value() || making->token.empty()) continue;
+      if (TakeVisitFrom(device.tenant, carer, making->records)) return Count("visit taken away during a new copy");
+    }
+  }
+}
+
+bool SimulatedWorld::TakeVisitFrom(const base::TenantId& tenant, const base::Uuid& carer,
+                                   const fakes::HeldRecords& copy) {
+  for (const std::string& name : RotaMaker::Sources()) {
+    Source& source = sources_[{tenant, name}];
+    // Its changes keep their order.
+    if (source.in_flight || !source.to_send.empty()) continue;
+    std::optional<v1::ApplyChangesRequest> request = rota_.Cancel(
+        name, [&](const v1::RosterChange& visit) { return copy.contains(oracle_.model(tenant).NameOf(visit)); });
+    if (!request.has_value()) continue;
+    source.to_send.push_back(*std::move(request));
+    SendNext(tenant, name);
+    // What was removed may be forgotten before the copy comes to it.
+    constexpr base::Revision kAhead = 1'000;
+    const base::Revision head = oracle_.model(tenant).head().revision;
+    if (OneIn(4)) {
+      ForgetRemovals(tenant, records::CarerReceiver(carer), feed::Position::EndOf(head + kAhead), 1 + Below(5));
+    }
+    return true;
+  }
+  return false;
 }
 
 void SimulatedWorld::SubmitRota(const base::TenantId& tenant, const std::string& name,
