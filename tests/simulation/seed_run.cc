@@ -84,6 +84,7 @@ const char* const kRequired[] = {
     "store unavailable",
     "commits held back",
     "reads fail",
+    "others are quicker",
     "crash",
     "backup",
     "restore",

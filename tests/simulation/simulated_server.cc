@@ -60,6 +60,7 @@ void SimulatedServer::RunOut() {
   observed_.StopTelling();
   tasks_.Stop();
   store_.FailReads(false);
+  store_.BeforeNextSnapshot(nullptr);
   store_.HoldBackDone(false);
   store_.ReleaseAll();
   // Reads that failed while a commit's outcome was unknown are tried again after a pause.

@@ -208,6 +208,7 @@ void SimulatedWorld::Step() {
       {"fail commits", 8, &SimulatedWorld::FailCommits},
       {"hold commits", 10, &SimulatedWorld::HoldCommits},
       {"fail reads", 2, &SimulatedWorld::FailReads},
+      {"others are quicker", 20, &SimulatedWorld::BeQuicker},
       {"time", 8, &SimulatedWorld::PassTime},
       {"clock", 2, &SimulatedWorld::JumpClock},
       {"hours", 3, &SimulatedWorld::PassHours},

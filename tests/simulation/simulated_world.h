@@ -168,6 +168,7 @@ class SimulatedWorld {
   void FailCommits();
   void HoldCommits();
   void FailReads();
+  void BeQuicker();
   void PassTime();
   void JumpClock();
   void PassHours();
@@ -186,6 +187,8 @@ class SimulatedWorld {
   void Restore();
 
   // Parts of steps.
+  // What others do comes before each of the next `times` snapshots that somebody asks for.
+  void WorkBeforeSnapshots(size_t times);
   void SetRestoreWait(const base::TenantId& tenant);
   // A change by a person; `predict` makes the same of the state.
   void SubmitOfOffice(const base::TenantId& tenant, const std::string& what, commit::Change change,

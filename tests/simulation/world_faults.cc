@@ -142,6 +142,18 @@ void SimulatedWorld::FailReads() {
   server_->store().FailReads(false);
 }
 
+// Elsewhere in the server, and at a source, things go on while somebody is about to read.
+void SimulatedWorld::BeQuicker() { WorkBeforeSnapshots(1 + Below(6)); }
+
+void SimulatedWorld::WorkBeforeSnapshots(size_t times) {
+  server_->store().BeforeNextSnapshot([this, times] {
+    Count("others are quicker");
+    if (OneIn(2)) SendRota();
+    for (size_t i = 1 + Below(6); i > 0; --i) server_->executor().RunOne();
+    if (times > 1) WorkBeforeSnapshots(times - 1);
+  });
+}
+
 void SimulatedWorld::TakeBackup() {
   Count("backup");
   if (backups_.size() == 3) backups_.erase(backups_.begin());

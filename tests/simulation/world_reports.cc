@@ -48,6 +48,8 @@ ReportMoment SimulatedWorld::MomentOfReport(const base::TenantId& tenant) {
 }
 
 void SimulatedWorld::CompareReports() {
+  // Nothing goes on meanwhile: what is compared is of one moment.
+  server_->store().BeforeNextSnapshot(nullptr);
   const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = server_->memory().NewSnapshot();
   if (!snapshot.ok()) return Fail("no snapshot");
   for (const base::TenantId& tenant : tenants_) {
