@@ -15,8 +15,9 @@
 
 namespace caresync::fakes {
 
-// Work is run by whoever calls RunAll, RunOne or Advance: one thread at a time, and never from within work. Post,
-// PostAfter and Cancel are thread-safe. Work that was not run is dropped with the executor.
+// Work is run by whoever calls RunAll, RunOne or Advance: one thread at a time, and from within work only where
+// somebody calls them there, as if another thread got on meanwhile. Post, PostAfter and Cancel are thread-safe. Work
+// that was not run is dropped with the executor.
 class ManualExecutor : public base::Executor {
  public:
   // Timers follow `clock`'s monotonic time; it must outlive the executor. With a seed, ready work runs in a random

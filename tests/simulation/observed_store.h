@@ -11,21 +11,27 @@
 
 namespace caresync::simulation {
 
-// Called when a commit has taken effect, before anybody else hears of it.
-using OnApplied = std::function<void(const std::vector<storage::Write>& writes)>;
+// Who is told of commits.
+struct CommitWatch {
+  // Called before one is tried: it may yet meet a conflict.
+  std::function<void(storage::Durability durability)> before;
+  // Called when one has taken effect, before anybody else hears of it.
+  std::function<void(const std::vector<storage::Write>& writes)> applied;
+};
 
 // Used by one thread. `inner` must outlive it.
 class ObservedStore : public storage::Store {
  public:
-  ObservedStore(storage::Store& inner, OnApplied on_applied) : inner_(inner), on_applied_(std::move(on_applied)) {}
+  ObservedStore(storage::Store& inner, CommitWatch watch) : inner_(inner), watch_(std::move(watch)) {}
 
   absl::StatusOr<std::unique_ptr<storage::Snapshot>> NewSnapshot() const override { return inner_.NewSnapshot(); }
 
   void Apply(storage::Commit commit, storage::CommitDone done) override {
+    if (watch_.before) watch_.before(commit.durability);
     std::vector<storage::Write> writes = commit.writes;
     inner_.Apply(std::move(commit),
                  [this, writes = std::move(writes), done = std::move(done)](storage::CommitResult result) {
-                   if (result.outcome == storage::CommitOutcome::kCommitted && on_applied_) on_applied_(writes);
+                   if (result.outcome == storage::CommitOutcome::kCommitted && watch_.applied) watch_.applied(writes);
                    done(std::move(result));
                  });
   }
@@ -33,11 +39,11 @@ class ObservedStore : public storage::Store {
   absl::Status Health() const override { return inner_.Health(); }
 
   // What takes effect from now on is nobody's business.
-  void StopTelling() { on_applied_ = nullptr; }
+  void StopTelling() { watch_ = {}; }
 
  private:
   storage::Store& inner_;
-  OnApplied on_applied_;
+  CommitWatch watch_;
 };
 
 }  // namespace caresync::simulation

@@ -86,6 +86,7 @@ const char* const kRequired[] = {
     "reads fail",
     "others are quicker",
     "crash",
+    "power cut",
     "backup",
     "restore",
     "source reads anew",

@@ -18,9 +18,9 @@
 namespace caresync::simulation {
 
 SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
-                                 size_t batch_bytes, const commit::CommitRoom& room, OnApplied on_applied)
+                                 size_t batch_bytes, const commit::CommitRoom& room, CommitWatch watch)
     : memory_(std::move(memory)),
-      observed_(*memory_, std::move(on_applied)),
+      observed_(*memory_, std::move(watch)),
       store_(observed_),
       executor_(clock, seed),
       random_(seed),

@@ -35,7 +35,7 @@ class SimulatedServer {
  public:
   // Opens `memory` on a timeline of its own. `clock` must outlive it.
   SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
-                  size_t batch_bytes, const commit::CommitRoom& room, OnApplied on_applied);
+                  size_t batch_bytes, const commit::CommitRoom& room, CommitWatch watch);
   // All sessions must have ended.
   ~SimulatedServer();
 

@@ -129,14 +129,19 @@ void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
     room.looked = 1 + Below(12);
     room.scopes = Below(4);
   }
-  server_ = std::make_unique<SimulatedServer>(std::move(memory), clock_, seed, batch_bytes_, room,
-                                              [this](const std::vector<storage::Write>& writes) {
-                                                oracle_.OnApplied(writes);
-                                                for (const base::TenantId& tenant : tenants_) {
-                                                  if (!oracle_.model(tenant).head().unsettled.empty())
-                                                    Count("commit during a fan-out");
-                                                }
-                                              });
+  power_at_risk_ = false;
+  unflushed_.reset();
+  CommitWatch watch;
+  watch.before = [this](storage::Durability durability) { KeepWhatIsFlushed(durability); };
+  watch.applied = [this](const std::vector<storage::Write>& writes) { OnApplied(writes); };
+  server_ = std::make_unique<SimulatedServer>(std::move(memory), clock_, seed, batch_bytes_, room, std::move(watch));
+}
+
+void SimulatedWorld::OnApplied(const std::vector<storage::Write>& writes) {
+  oracle_.OnApplied(writes);
+  for (const base::TenantId& tenant : tenants_) {
+    if (!oracle_.model(tenant).head().unsettled.empty()) Count("commit during a fan-out");
+  }
 }
 
 void SimulatedWorld::RetireServer() {
@@ -223,6 +228,7 @@ void SimulatedWorld::Step() {
       {"again", 4, &SimulatedWorld::SendAgain},
       {"other bytes", 3, &SimulatedWorld::SendOtherBytes},
       {"crash", 2, &SimulatedWorld::Crash},
+      {"power", 4, &SimulatedWorld::CutPower},
       {"backup", 4, &SimulatedWorld::TakeBackup},
       {"restore", 1, &SimulatedWorld::Restore},
       {"release", 2, &SimulatedWorld::ReleaseRebuilds},

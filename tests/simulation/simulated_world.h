@@ -127,6 +127,9 @@ class SimulatedWorld {
                  const std::vector<std::pair<std::string, std::string>>& carers);
   void Enrol(const Device& device);
   void OpenServer(std::unique_ptr<storage::MemoryStore> memory);
+  void OnApplied(const std::vector<storage::Write>& writes);
+  // Before a commit is tried: keeps what a power cut would leave, where one is to come.
+  void KeepWhatIsFlushed(storage::Durability durability);
   // Cuts every stream and lets the server run to its end, unheard. All sessions must end.
   void RetireServer();
 
@@ -183,6 +186,9 @@ class SimulatedWorld {
   void SendAgain();
   void SendOtherBytes();
   void Crash();
+  void CutPower();
+  // Nothing that anybody was told of is lost by a power cut which leaves that.
+  void JudgePowerCut(const Truth& left);
   void TakeBackup();
   void Restore();
 
@@ -296,6 +302,9 @@ class SimulatedWorld {
   std::map<std::pair<base::TenantId, std::string>, Reader> readers_;
   std::map<std::pair<base::TenantId, std::string>, Source> sources_;
   std::vector<Backup> backups_;
+  // The power is about to go; what it would leave, where that is not all.
+  bool power_at_risk_ = false;
+  std::optional<Backup> unflushed_;
   std::vector<Answered> answered_;
   size_t batch_bytes_ = 0;
   // The latest that the clock has shown.

@@ -1,6 +1,8 @@
 // What goes wrong in the simulated world, and what else comes from outside.
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
@@ -169,6 +171,51 @@ void SimulatedWorld::Crash() {
   oracle_.GoBackTo(truth);
   OpenServer(std::move(memory));
   for (auto& [of, source] : sources_) source.begins_stream = true;
+}
+
+// What a commit leaves in the cache alone is on the disk once a later one is flushed.
+void SimulatedWorld::KeepWhatIsFlushed(storage::Durability durability) {
+  if (!power_at_risk_) return;
+  if (durability == storage::Durability::kDurable) return unflushed_.reset();
+  if (!unflushed_.has_value()) unflushed_ = Backup{server_->memory().Copy(), oracle_.truth()};
+}
+
+// First it begins to be kept what would be left; then the power goes, and the server comes back on that.
+void SimulatedWorld::CutPower() {
+  power_at_risk_ = true;
+  if (!unflushed_.has_value()) return;
+  Count("power cut");
+  Backup left = *std::exchange(unflushed_, std::nullopt);
+  power_at_risk_ = false;
+  JudgePowerCut(left.truth);
+  RetireServer();
+  oracle_.GoBackTo(left.truth);
+  OpenServer(std::move(left.memory));
+  for (auto& [of, source] : sources_) source.begins_stream = true;
+}
+
+void SimulatedWorld::JudgePowerCut(const Truth& left) {
+  const auto is_lost = [&](const base::TenantId& tenant, const base::CommitPoint& commit) {
+    return oracle_.model(tenant).IsKnown(commit) && !left.models.at(tenant).IsKnown(commit);
+  };
+  for (const auto& [of, source] : sources_) {
+    const base::CommitPoint seen{source.last_commit.timeline(), source.last_commit.revision()};
+    if (is_lost(of.first, seen)) Fail("a power cut loses a change that a source was answered for");
+  }
+  for (const Answered& answered : answered_) {
+    const EventKey event{answered.event.event_id(), answered.event.event()};
+    const State& now = oracle_.model(answered.sender.tenant).head();
+    const State& then = left.models.at(answered.sender.tenant).head();
+    const bool is_there = now.settled.contains(event) || now.for_review.contains(event);
+    if (is_there && !then.settled.contains(event) && !then.for_review.contains(event)) {
+      Fail("a power cut loses an event that a device was answered for");
+    }
+  }
+  for (const auto& [device, known] : oracle_.truth().devices) {
+    const auto then = left.devices.find(device);
+    const std::optional<absl::Time> success = then == left.devices.end() ? std::nullopt : then->second.last_success;
+    if (known.last_success != success) Fail("a power cut loses a sync that was recorded");
+  }
 }
 
 // An older copy of the store takes the place of the one in use.
