@@ -99,7 +99,7 @@ void SimulatedWorld::AddTenant(const std::string& name) {
 
 void SimulatedWorld::AddDevice(const base::TenantId& tenant, const std::string& uuid,
                                const std::vector<std::pair<std::string, std::string>>& carers) {
-  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}, {}};
+  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}, {}, {}};
   for (const auto& [source, carer] : carers) device.carers.push_back(CarerId(tenant, source, carer));
   oracle_.AddDevice(tenant, device.app.uuid());
   // A device of one carer becomes known by its first sync.
@@ -208,6 +208,9 @@ void SimulatedWorld::Step() {
       {"kill", 4, &SimulatedWorld::KillDevice},
       {"spoil", 3, &SimulatedWorld::SpoilCopy},
       {"clone", 6, &SimulatedWorld::CloneDevice},
+      {"back up a phone", 5, &SimulatedWorld::BackUpPhone},
+      {"put a phone back", 3, &SimulatedWorld::PutPhoneBack},
+      {"install anew", 2, &SimulatedWorld::ReinstallApp},
       {"half-close", 3, &SimulatedWorld::HalfCloseEarly},
       {"compact", 20, &SimulatedWorld::CompactFeed},
       {"fail commits", 8, &SimulatedWorld::FailCommits},

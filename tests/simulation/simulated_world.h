@@ -69,6 +69,8 @@ class SimulatedWorld {
     std::set<base::Uuid> spoiled;
     // What each carer's last event was recorded on.
     std::map<base::Uuid, Name> recorded_on;
+    // Whose copies are older than what the phone had acknowledged, until they are caught up.
+    std::set<base::Uuid> put_back;
   };
   // A rostering system: it sends one message at a time, again until it has an answer, and sends again what a restore
   // took back.
@@ -166,6 +168,10 @@ class SimulatedWorld {
   void KillDevice();
   void SpoilCopy();
   void CloneDevice();
+  void BackUpPhone();
+  void PutPhoneBack();
+  void ReinstallApp();
+  void ForgetAnswersOf(const Device& device);
   void HalfCloseEarly();
   void CompactFeed();
   void FailCommits();
@@ -297,6 +303,8 @@ class SimulatedWorld {
   std::vector<base::TenantId> tenants_;
   // The last one may be a second phone with the UUID of another.
   std::vector<Device> devices_;
+  // By their places in `devices_`.
+  std::map<size_t, Device> phone_backups_;
   // The phone whose UUID has a second one.
   std::optional<size_t> cloned_;
   std::map<std::pair<base::TenantId, std::string>, Reader> readers_;

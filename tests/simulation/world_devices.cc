@@ -325,6 +325,7 @@ void SimulatedWorld::JudgeCaughtUp(Device& device, const StreamFacts& facts, con
   if (!right && (made_anew || !device.spoiled.contains(carer))) {
     Fail("a device is caught up and does not hold what its carer may see");
   }
+  if (right) device.put_back.erase(carer);
   if (right && device.spoiled.erase(carer) > 0) Count(made_anew ? "spoiled copy made anew" : "spoiled copy put right");
 }
 

@@ -110,12 +110,13 @@ void SimulatedWorld::JudgeRow(const base::TenantId& tenant, const v1::Device& ro
 }
 
 // Whoever is shown as current holds all that the carer may see. What the server cannot know is left out: which of two
-// phones it is, a copy that was spoiled since, and one that comes from a store that was put back.
+// phones it is, a copy that was spoiled since, a phone that was put back, and a copy that comes from a store that was.
 void SimulatedWorld::JudgeCurrent(const Device& device, const std::string& carer_id) {
   const base::Uuid carer = *base::Uuid::Parse(carer_id);
   fakes::TestDevice app = device.app;
   const fakes::TestDevice::CarerData& data = app.of(carer);
   if (IsOfPair(device) || device.spoiled.contains(carer) || data.token.empty()) return;
+  if (device.put_back.contains(carer)) return;
   const absl::StatusOr<sync::ResumeToken> token = sync::OpenToken(server_->sealer(), device.tenant, data.token);
   const NaiveModel& model = oracle_.model(device.tenant);
   if (!token.ok() || !model.IsKnown(token->cursor)) return;
