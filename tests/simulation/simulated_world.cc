@@ -140,7 +140,10 @@ void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
 void SimulatedWorld::OnApplied(const std::vector<storage::Write>& writes) {
   oracle_.OnApplied(writes);
   for (const base::TenantId& tenant : tenants_) {
-    if (!oracle_.model(tenant).head().unsettled.empty()) Count("commit during a fan-out");
+    const State& head = oracle_.model(tenant).head();
+    if (!head.unsettled.empty()) Count("commit during a fan-out");
+    const bool lags = head.edges.has_anew_by_start() || head.edges.has_anew_by_end();
+    if (lags) Count("commit while a window is worked out anew");
   }
 }
 
@@ -232,6 +235,7 @@ void SimulatedWorld::Step() {
       {"other bytes", 3, &SimulatedWorld::SendOtherBytes},
       {"crash", 2, &SimulatedWorld::Crash},
       {"power", 4, &SimulatedWorld::CutPower},
+      {"week", 1, &SimulatedWorld::StayDownForAWeek},
       {"backup", 4, &SimulatedWorld::TakeBackup},
       {"restore", 1, &SimulatedWorld::Restore},
       {"release", 2, &SimulatedWorld::ReleaseRebuilds},

@@ -192,6 +192,7 @@ class SimulatedWorld {
   void SendAgain();
   void SendOtherBytes();
   void Crash();
+  void StayDownForAWeek();
   void CutPower();
   // Nothing that anybody was told of is lost by a power cut which leaves that.
   void JudgePowerCut(const Truth& left);
@@ -199,6 +200,8 @@ class SimulatedWorld {
   void Restore();
 
   // Parts of steps.
+  // The server dies, and comes back on what was committed after so much time.
+  void Restart(absl::Duration down);
   // What others do comes before each of the next `times` snapshots that somebody asks for.
   void WorkBeforeSnapshots(size_t times);
   void SetRestoreWait(const base::TenantId& tenant);

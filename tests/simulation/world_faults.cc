@@ -165,10 +165,23 @@ void SimulatedWorld::TakeBackup() {
 // The server dies at any moment and comes back on what was committed.
 void SimulatedWorld::Crash() {
   Count("crash");
+  Restart(absl::ZeroDuration());
+}
+
+// Not in each seed: what the sources plan lies in the past then.
+void SimulatedWorld::StayDownForAWeek() {
+  if (seed_ % 4 != 3) return;
+  Count("restart after a week");
+  Restart(absl::Hours(24 * 7) + absl::Minutes(static_cast<int>(Below(600))));
+}
+
+void SimulatedWorld::Restart(absl::Duration down) {
   std::unique_ptr<storage::MemoryStore> memory = server_->memory().Copy();
   const Truth truth = oracle_.truth();
   RetireServer();
   oracle_.GoBackTo(truth);
+  waits_.Saw(clock_.Now());
+  clock_.Advance(down);
   OpenServer(std::move(memory));
   for (auto& [of, source] : sources_) source.begins_stream = true;
 }

@@ -97,8 +97,10 @@ void SimulatedWorld::SubmitRota(const base::TenantId& tenant, const std::string&
         oracle_.Withdraw(tenant);
         Count(done.ok() ? "rota message taken" : absl::StrCat("rota message failed ", base::Reason(done.status())));
         // A stream ends with such an error: the next message is the first of another one.
-        if (!done.ok()) source.begins_stream = true;
-        if (!done.ok()) return;
+        const bool lost = done.ok() && OneIn(40);
+        if (lost) Count("rota answer lost, message sent twice");
+        if (!done.ok() || lost) source.begins_stream = true;
+        if (!done.ok() || lost) return;
         response->mutable_commit()->set_revision(done->head.revision);
         response->mutable_commit()->set_timeline(done->head.timeline);
         OnAnswer(source, request, *response);
