@@ -59,6 +59,22 @@ TEST_F(FaultyStoreTest, AnUnknownOutcomeMayBeEither) {
   EXPECT_FALSE(Has("not applied"));
 }
 
+TEST_F(FaultyStoreTest, ALateCommitTakesEffectJustBeforeTheNextOneWhereItStillCan) {
+  const auto put_if_absent = [this](std::string_view key, std::string_view value) {
+    storage::Commit commit = PutOf(Space::kRecords, key, value);
+    commit.preconditions.push_back({Space::kRecords, std::string(key), std::nullopt});
+    return CommitAndWait(store_, std::move(commit)).outcome;
+  };
+  store_.LandLate(Space::kDevices);
+  EXPECT_EQ(put_if_absent("other", "v"), CommitOutcome::kCommitted);
+  store_.LandLate(Space::kRecords);
+  EXPECT_EQ(put_if_absent("late", "first"), CommitOutcome::kUnknown);
+  EXPECT_FALSE(Has("late"));
+  EXPECT_EQ(put_if_absent("late", "second"), CommitOutcome::kConflict);
+  EXPECT_EQ(ValueOf(inner_, Space::kRecords, "late"), "first");
+  EXPECT_EQ(put_if_absent("next", "v"), CommitOutcome::kCommitted);
+}
+
 TEST_F(FaultyStoreTest, HeldBackCommitsTakeEffectButNobodyIsTold) {
   std::vector<int> told;
   store_.HoldBackDone(true);

@@ -197,6 +197,17 @@ TEST_F(SequencerTest, AnUnknownOutcomeThatWasNotAppliedRunsTheChangeAgain) {
   EXPECT_THAT(bench_.Read("n"), Optional(Eq("1")));
 }
 
+TEST_F(SequencerTest, ACommitThatLandsAfterItWasLookedForTakesEffectOnce) {
+  std::vector<base::Revision> heard;
+  auto handle = bench_.subscriptions.Subscribe(bench_.tenant, {"carer"},
+                                               [&](base::Revision revision) { heard.push_back(revision); });
+  ASSERT_TRUE(bench_.Run(Increment("n")).ok());
+  bench_.store.LandLate(kRecords);
+  EXPECT_EQ(bench_.Run(Increment("n")).value().head.revision, 2u);
+  EXPECT_THAT(bench_.Read("n"), Optional(Eq("2")));
+  EXPECT_THAT(heard, ElementsAre(1, 2));
+}
+
 TEST_F(SequencerTest, AnUnknownOutcomeOfTheLastTryIsStillLookedFor) {
   bench_.store.FailNext(fakes::Fault::kConflict, base::limits::kConflictTries - 1);
   bench_.store.FailNext(fakes::Fault::kUnknownApplied);

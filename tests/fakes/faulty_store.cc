@@ -50,6 +50,8 @@ absl::StatusOr<std::unique_ptr<storage::Snapshot>> FaultyStore::NewSnapshot() co
 }
 
 void FaultyStore::Apply(storage::Commit commit, storage::CommitDone done) {
+  LandWhatIsLate();
+  if (KeepForLater(commit)) return Answer({CommitOutcome::kUnknown, "injected: applied late"}, std::move(done));
   const std::optional<Fault> fault = TakeFault();
   if (!fault.has_value() || *fault == Fault::kUnknownApplied) {
     inner_.Apply(std::move(commit), [this, fault, done = std::move(done)](CommitResult result) mutable {
@@ -90,6 +92,31 @@ void FaultyStore::BeforeNextSnapshot(std::function<void()> meanwhile) {
 void FaultyStore::FailNext(Fault fault, int commits) {
   storage::MutexLock lock(mutex_);
   faults_.insert(faults_.end(), static_cast<size_t>(commits), fault);
+}
+
+void FaultyStore::LandLate(storage::Space space) {
+  storage::MutexLock lock(mutex_);
+  late_of_ = space;
+}
+
+void FaultyStore::LandWhatIsLate() {
+  std::optional<storage::Commit> late;
+  {
+    storage::MutexLock lock(mutex_);
+    late.swap(late_);
+  }
+  // Where something else was committed meanwhile it meets a conflict; nobody waits for either.
+  if (late.has_value()) inner_.Apply(*std::move(late), [](const CommitResult&) {});
+}
+
+bool FaultyStore::KeepForLater(const storage::Commit& commit) {
+  storage::MutexLock lock(mutex_);
+  const bool is_of =
+      late_of_.has_value() && !commit.preconditions.empty() && commit.preconditions.front().space == *late_of_;
+  if (!is_of) return false;
+  late_of_.reset();
+  late_ = commit;
+  return true;
 }
 
 size_t FaultyStore::faults_left() const {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "storage/mutex.h"
 #include "storage/store.h"
@@ -35,6 +36,9 @@ class FaultyStore : public storage::Store {
 
   // The next `commits` commits meet `fault`, after those that were asked for before.
   void FailNext(Fault fault, int commits = 1) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The next commit that is made on condition of a row of `space` is answered kUnknown, and takes effect when the
+  // commit after it is about to, if it still can: too late for whoever looked for it at once.
+  void LandLate(storage::Space space) ABSL_LOCKS_EXCLUDED(mutex_);
   // Faults asked for that no commit has met yet.
   size_t faults_left() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -59,6 +63,9 @@ class FaultyStore : public storage::Store {
   class FaultySnapshot;
 
   std::optional<Fault> TakeFault() ABSL_LOCKS_EXCLUDED(mutex_);
+  void LandWhatIsLate() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether the commit is to be late, and is kept until then.
+  bool KeepForLater(const storage::Commit& commit) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status ReadFailure() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Answer(storage::CommitResult result, storage::CommitDone done) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -67,6 +74,9 @@ class FaultyStore : public storage::Store {
   std::deque<Fault> faults_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::function<void()>> held_back_ ABSL_GUARDED_BY(mutex_);
   mutable std::function<void()> before_snapshot_ ABSL_GUARDED_BY(mutex_);
+  // On condition of whose rows a commit is to be late; the one that is.
+  std::optional<storage::Space> late_of_ ABSL_GUARDED_BY(mutex_);
+  std::optional<storage::Commit> late_ ABSL_GUARDED_BY(mutex_);
   bool holding_back_ ABSL_GUARDED_BY(mutex_) = false;
   bool full_ ABSL_GUARDED_BY(mutex_) = false;
   bool reads_fail_ ABSL_GUARDED_BY(mutex_) = false;

@@ -81,6 +81,7 @@ const char* const kRequired[] = {
     "commit conflicts",
     "commit unknown, applied",
     "commit unknown, not applied",
+    "commit lands late",
     "store full",
     "store unavailable",
     "commits held back",

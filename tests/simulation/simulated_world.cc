@@ -217,6 +217,7 @@ void SimulatedWorld::Step() {
       {"half-close", 3, &SimulatedWorld::HalfCloseEarly},
       {"compact", 20, &SimulatedWorld::CompactFeed},
       {"fail commits", 8, &SimulatedWorld::FailCommits},
+      {"land late", 4, &SimulatedWorld::LandCommitLate},
       {"hold commits", 10, &SimulatedWorld::HoldCommits},
       {"fail reads", 2, &SimulatedWorld::FailReads},
       {"others are quicker", 20, &SimulatedWorld::BeQuicker},

@@ -175,6 +175,7 @@ class SimulatedWorld {
   void HalfCloseEarly();
   void CompactFeed();
   void FailCommits();
+  void LandCommitLate();
   void HoldCommits();
   void FailReads();
   void BeQuicker();

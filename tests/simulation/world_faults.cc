@@ -124,6 +124,12 @@ void SimulatedWorld::FailCommits() {
   server_->store().FailNext(fault, OneIn(6) ? 9 : 1 + static_cast<int>(Below(3)));
 }
 
+// A tenant's commit takes effect only after the server has looked for it and tried again.
+void SimulatedWorld::LandCommitLate() {
+  Count("commit lands late");
+  server_->store().LandLate(storage::Space::kRecords);
+}
+
 void SimulatedWorld::HoldCommits() {
   const size_t roll = Below(4);
   if (roll == 0) {
