@@ -2,6 +2,7 @@
 #ifndef CARESYNC_SERVER_BASE_PROTO_TIME_H_
 #define CARESYNC_SERVER_BASE_PROTO_TIME_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -12,9 +13,17 @@
 
 namespace caresync::base {
 
-// `time` lies in the years 1 to 9999.
+// The instants that a Timestamp can be, in microseconds: the years 1 to 9999. Protobuf ends the process over another.
+inline constexpr int64_t kFirstInstantUs = -62'135'596'800'000'000;
+inline constexpr int64_t kLastInstantUs = 253'402'300'799'999'999;
+inline constexpr bool IsInstant(int64_t microseconds) {
+  return microseconds >= kFirstInstantUs && microseconds <= kLastInstantUs;
+}
+
+// A time before the year 1 or after 9999 becomes the first or the last instant.
 inline google::protobuf::Timestamp ToTimestamp(absl::Time time) {
-  return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
+  return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
+      std::clamp(absl::ToUnixMicros(time), kFirstInstantUs, kLastInstantUs));
 }
 
 // nullopt where the timestamp is none: outside the years 1 to 9999, or its nanoseconds outside a second.
@@ -27,7 +36,8 @@ inline std::optional<absl::Time> FromTimestamp(const google::protobuf::Timestamp
   return absl::FromUnixSeconds(timestamp.seconds()) + absl::Nanoseconds(timestamp.nanos());
 }
 
-// Sets the timestamp that `mutable_field` makes to the stored time; does not make it where that is "never".
+// Sets the timestamp that `mutable_field` makes to the stored time, an instant as of every row that ParseStored
+// (stored.h) read; does not make it where that is "never".
 template <typename MutableField>
 void SetTime(int64_t stored_us, MutableField mutable_field) {
   if (stored_us == 0) return;

@@ -2,23 +2,27 @@
 #ifndef CARESYNC_SERVER_BASE_STORED_H_
 #define CARESYNC_SERVER_BASE_STORED_H_
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "server/base/errors.h"
+#include "server/base/stored_times.h"
 #include "storage/store.h"
 
 namespace caresync::base {
 
-// `Message` from stored bytes. Errors: DAMAGED_ROW naming the message's type.
+// `Message` from stored bytes; its times and lengths of time are such (StoredTimes). Errors: DAMAGED_ROW naming the
+// message's type.
 template <typename Message>
 absl::StatusOr<Message> ParseStored(std::string_view bytes) {
+  static const StoredTimes times(Message::descriptor());
   Message message;
-  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return errors::DamagedRow(Message::descriptor()->full_name());
-  }
+  const bool whole = bytes.size() <= std::numeric_limits<int>::max() &&
+                     message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  if (!whole || !times.HoldIn(message)) return errors::DamagedRow(Message::descriptor()->full_name());
   return message;
 }
 

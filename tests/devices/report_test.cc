@@ -1,6 +1,7 @@
 #include "server/devices/report.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -341,6 +342,17 @@ TEST_F(ReportTest, RefusesThePageTokenOfAnotherList) {
   ASSERT_FALSE(request.page_token().empty());
   request.set_order_by("device_name");
   EXPECT_EQ(base::Reason(List(request).status()), "PAGE_TOKEN_NOT_VALID");
+}
+
+TEST_F(ReportTest, ATimeThatDamageMadeOfARowIsNamed) {
+  Enrol(1);
+  Call(1, std::numeric_limits<int64_t>::max(), v1::CALL_STATE_FAILED);
+  EXPECT_EQ(base::Reason(List({}).status()), "DAMAGED_ROW");
+  Call(1, 1, v1::CALL_STATE_FAILED);
+  Report(1, "Pixel 6", std::numeric_limits<int64_t>::min());
+  EXPECT_EQ(base::Reason(List({}).status()), "DAMAGED_ROW");
+  Report(1, "Pixel 6", 1);
+  EXPECT_TRUE(List({}).ok());
 }
 
 }  // namespace
