@@ -4,11 +4,11 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/util/time_util.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/planted_bug.h"
+#include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/commit/tasks.h"
@@ -32,15 +32,16 @@ struct VisitTimes {
 
 // nullopt where nobody is assigned.
 absl::StatusOr<std::optional<VisitTimes>> TimesOf(const store::Record& record) {
-  using google::protobuf::util::TimeUtil;
   ASSIGN_OR_RETURN(const v1::Visit visit, base::ParseStored<v1::Visit>(record.payload()));
   std::optional<VisitTimes> times;
   for (const v1::Assignment& part : visit.assignments()) {
-    const int64_t start = TimeUtil::TimestampToMicroseconds(part.start_time());
-    const int64_t end = TimeUtil::TimestampToMicroseconds(part.end_time());
-    if (!times.has_value()) times = VisitTimes{start, end};
-    times->start_us = std::min(times->start_us, start);
-    times->end_us = std::max(times->end_us, end);
+    const std::optional<absl::Time> start = base::FromTimestamp(part.start_time());
+    const std::optional<absl::Time> end = base::FromTimestamp(part.end_time());
+    if (!start.has_value() || !end.has_value()) return base::errors::DamagedRow("a visit's assignment");
+    const VisitTimes of_part{absl::ToUnixMicros(*start), absl::ToUnixMicros(*end)};
+    if (!times.has_value()) times = of_part;
+    times->start_us = std::min(times->start_us, of_part.start_us);
+    times->end_us = std::max(times->end_us, of_part.end_us);
   }
   return times;
 }
@@ -108,6 +109,8 @@ absl::StatusOr<std::vector<Place>> ReadPlaces(const storage::Reader& reader, con
     Place place;
     damaged = by_start ? !base::keys::ParseVisitByStart(key, &place.time_us, &place.record)
                        : !base::keys::ParseVisitByEnd(key, &place.time_us, &place.record);
+    // Lengths are added to it, and taken away.
+    damaged = damaged || !base::IsInstant(place.time_us);
     if (damaged || (to.has_value() && place >= *to)) return false;
     places.push_back(std::move(place));
     return true;
