@@ -47,6 +47,11 @@ absl::Status CheckGroupsOf(const commit::Transaction& transaction, const RecordK
   return fits ? absl::OkStatus() : base::errors::TooManyGroups(name.has_value() ? name->id.ToString() : "");
 }
 
+bool IsGroup(const RecordKey& key) {
+  const std::optional<RecordName> name = NameOf(key);
+  return name.has_value() && name->kind == v1::RECORD_KIND_EMPLOYEE_GROUP;
+}
+
 using ParsePair = bool (*)(std::string_view, RecordKey*, RecordKey*);
 
 absl::StatusOr<std::vector<RecordKey>> SecondsIn(const storage::Reader& reader, const storage::KeyRange& range,
@@ -85,7 +90,7 @@ absl::StatusOr<std::vector<GroupOfCarer>> GroupsOf(const storage::Reader& reader
                                 RecordKey of;
                                 GroupOfCarer& group = groups.emplace_back();
                                 group.leaving = !value.empty();
-                                damaged = !base::keys::ParseGroupOf(key, &of, &group.group);
+                                damaged = !base::keys::ParseGroupOf(key, &of, &group.group) || !IsGroup(group.group);
                                 return !damaged;
                               }));
   if (damaged) return base::errors::DamagedRow("a row of a carer's groups");

@@ -53,7 +53,8 @@ std::optional<base::RecordKey> CarerOf(const base::ReceiverId& receiver) {
 }
 
 base::ReceiverId GroupHolder(const base::RecordKey& group) {
-  return {std::string(1, kGroupHolder).append(group.bytes, 1)};
+  // Without the kind. What is no key of a group makes a holder of nothing.
+  return {std::string(1, kGroupHolder).append(std::string_view(group.bytes).substr(group.bytes.empty() ? 0 : 1))};
 }
 
 std::optional<base::RecordKey> GroupOfHolder(const base::ReceiverId& holder) {

@@ -180,5 +180,20 @@ TEST_F(GroupsTest, AScopeConcernsItsCarerTheMembersOfItsGroupOrEverybody) {
   EXPECT_EQ(told, 1);
 }
 
+TEST_F(GroupsTest, ARowThatNamesNoGroupIsDamage) {
+  for (const std::string& group : {std::string(), KeyOf(CarerName(1)).bytes}) {
+    const absl::Status status =
+        engine_
+            .Run(tenant_,
+                 [&](commit::Transaction& transaction) {
+                   transaction.Put(storage::Space::kRecords, base::keys::GroupOf(tenant_, KeyOf(CarerName(2)), {group}),
+                                   std::string());
+                   return RecordStore(transaction).Put(VisitRecord(1, 1, {2})).status();
+                 })
+            .status();
+    EXPECT_EQ(base::Reason(status), "DAMAGED_ROW") << group.size();
+  }
+}
+
 }  // namespace
 }  // namespace caresync::records
