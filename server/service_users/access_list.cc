@@ -96,10 +96,12 @@ absl::StatusOr<v1::ServiceUserAccess> SetAccess(commit::Transaction& transaction
   const v1::ServiceUserAccess& access = request.access();
   ASSIGN_OR_RETURN(const store::Record service_user, StoredServiceUser(transaction, tenant, access.service_user_id()));
   ASSIGN_OR_RETURN(const std::set<ReceiverId> holders, HoldersIn(transaction, access));
-  const std::optional<base::Uuid> id = base::Uuid::Parse(service_user.record_id());
-  if (!id.has_value()) return errors::DamagedRow("a service user under an ID that is no UUID");
+  ASSIGN_OR_RETURN(const base::Uuid id, ParseId("service_user_id", access.service_user_id()));
+  if (service_user.kind() != v1::RECORD_KIND_SERVICE_USER || base::Uuid::Parse(service_user.record_id()) != id) {
+    return errors::DamagedRow("a service user under another record's key");
+  }
   records::RecordStore records(transaction);
-  RETURN_IF_ERROR(records.SetAccess(records::KeyOf({v1::RECORD_KIND_SERVICE_USER, *id}), holders).status());
+  RETURN_IF_ERROR(records.SetAccess(records::KeyOf({v1::RECORD_KIND_SERVICE_USER, id}), holders).status());
   v1::GetAccessRequest get;
   get.set_service_user_id(access.service_user_id());
   return GetAccess(transaction, tenant, get);

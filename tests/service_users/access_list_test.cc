@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "server/base/errors.h"
+#include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/records/record_store.h"
 #include "server/roster/matching.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/feeds.h"
@@ -113,6 +115,19 @@ TEST_F(AccessListTest, TheListIsBounded) {
     request.mutable_access()->add_carer_ids(IdOf(v1::RECORD_KIND_CARER, "c1"));
   }
   EXPECT_EQ(ReasonOfSet(request), "INVALID_FIELD");
+}
+
+TEST_F(AccessListTest, ARecordUnderAnothersKeyIsDamage) {
+  const base::RecordKey key =
+      records::KeyOf({v1::RECORD_KIND_SERVICE_USER, *base::Uuid::Parse(IdOf(v1::RECORD_KIND_SERVICE_USER, "u"))});
+  store::Record record = **records::GetRecord(*engine_.Snapshot(), tenant_, key);
+  record.set_record_id(IdOf(v1::RECORD_KIND_SERVICE_USER, "none"));
+  const auto committed = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
+    transaction.Put(storage::Space::kRecords, base::keys::Record(tenant_, key), record.SerializeAsString());
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(committed.ok()) << committed.status();
+  EXPECT_EQ(ReasonOfSet(Request({"g"}, {})), "DAMAGED_ROW");
 }
 
 }  // namespace
