@@ -6,6 +6,7 @@
 
 #include "caresync/store/stored.pb.h"
 #include "server/base/clock.h"
+#include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
@@ -31,7 +32,10 @@ void PutSource(commit::Transaction& transaction, const std::string& source, cons
 absl::StatusOr<store::RebuildRelease> GetRelease(const storage::Reader& reader, const base::TenantId& tenant) {
   ASSIGN_OR_RETURN(std::optional<store::RebuildRelease> release,
                    base::GetStored<store::RebuildRelease>(reader, Space::kRecords, base::keys::RebuildRelease(tenant)));
-  return release.value_or(store::RebuildRelease());
+  if (release.has_value() && !release->opening().empty() && release->time_us() == 0) {
+    return base::errors::DamagedRow("a release of rebuilds that has no time");
+  }
+  return std::move(release).value_or(store::RebuildRelease());
 }
 
 void PutRelease(commit::Transaction& transaction, const store::RebuildRelease& release) {

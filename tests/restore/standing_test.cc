@@ -5,6 +5,7 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "tests/fakes/engine.h"
@@ -395,6 +396,21 @@ TEST_F(StandingTest, LostTimelinesAreBounded) {
   for (int i = 0; i <= base::limits::kLostTimelines; ++i) NoteLostNow("lost " + std::to_string(i));
   EXPECT_FALSE(LossesOf(*engine_->Snapshot(), tenant_, "lost 0")->is_noted);
   EXPECT_TRUE(LossesOf(*engine_->Snapshot(), tenant_, "lost 1")->is_noted);
+}
+
+TEST_F(StandingTest, AReleaseWithoutATimeIsDamage) {
+  ReleaseNow();
+  store::RebuildRelease release;
+  release.set_opening(engine_->opening().timeline);
+  const absl::Status status = engine_
+                                  ->Run(tenant_,
+                                        [&](commit::Transaction& transaction) {
+                                          transaction.Put(storage::Space::kRecords, base::keys::RebuildRelease(tenant_),
+                                                          release.SerializeAsString());
+                                          return Release(transaction, engine_->opening().timeline).status();
+                                        })
+                                  .status();
+  EXPECT_EQ(base::Reason(status), "DAMAGED_ROW");
 }
 
 }  // namespace
