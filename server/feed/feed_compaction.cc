@@ -63,7 +63,10 @@ absl::Status CompactionStep(commit::Transaction& transaction, const std::string&
   if (summary.removals <= kKept) return absl::OkStatus();
   const uint64_t too_many = summary.removals - kKept;
   const size_t most = std::min<uint64_t>(too_many, base::limits::kCompactedPerCommit);
-  RETURN_IF_ERROR(Compact(transaction, receiver, Position::EndOf(summary.last_revision), most).status());
+  ASSIGN_OR_RETURN(const size_t forgotten,
+                   Compact(transaction, receiver, Position::EndOf(summary.last_revision), most));
+  // Another step would find as little, and another one.
+  if (forgotten == 0) return base::errors::DamagedRow("a feed's head row, which counts too many removals");
   if (too_many > most) ScheduleCompaction(transaction, receiver);
   return absl::OkStatus();
 }

@@ -23,6 +23,7 @@ absl::StatusOr<size_t> Compact(commit::Transaction& transaction, const base::Rec
 void ScheduleCompaction(commit::Transaction& transaction, const base::ReceiverId& receiver);
 
 // One step of the task kCompactionTask: forgets the oldest removals until half of limits::kFeedRemovals are left.
+// Errors as for Compact, and DAMAGED_ROW where the head row counts more of them than there are.
 absl::Status CompactionStep(commit::Transaction& transaction, const std::string& payload);
 
 }  // namespace caresync::feed

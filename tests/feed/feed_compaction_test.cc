@@ -100,5 +100,16 @@ TEST_F(FeedCompactionTest, AHeadRowThatCountsTooLittleIsDamageAndNotTheEndOfTheS
   });
 }
 
+TEST_F(FeedCompactionTest, AHeadRowThatCountsTooMuchIsDamageAndNotATaskWithoutEnd) {
+  bench_.Forget(10);
+  FeedSummary summary = bench_.Summary();
+  summary.removals = base::limits::kFeedRemovals + base::limits::kCompactedPerCommit;
+  bench_.Commit([&](commit::Transaction& transaction) { PutSummary(transaction, bench_.receiver, summary); });
+  bench_.Commit([&](commit::Transaction& transaction) {
+    EXPECT_EQ(base::Reason(CompactionStep(transaction, bench_.receiver.bytes)), "DAMAGED_ROW");
+    EXPECT_FALSE(transaction.wrote());
+  });
+}
+
 }  // namespace
 }  // namespace caresync::feed
