@@ -191,11 +191,15 @@ absl::StatusOr<v1::ChangeResult> ApplyWaiting(RecordStore& records, const v1::Ro
 
 // Applies what waits to write `waiter`, keeps it waiting for what is still missing, or notes that it is refused. Not OK
 // where it does not fit into this commit any more, and for errors of the store. Returns how much it refers to.
-absl::StatusOr<size_t> Release(RecordStore& records, const RecordKey& waiter) {
+// `record`: what came.
+absl::StatusOr<size_t> Release(RecordStore& records, const RecordKey& record, const RecordKey& waiter) {
   commit::Transaction& transaction = records.transaction();
   ASSIGN_OR_RETURN(const std::optional<store::WaitingChange> waiting,
                    GetWaiting(transaction, transaction.tenant(), waiter));
-  if (!waiting.has_value()) return errors::DamagedRow("a change that is said to wait");
+  const bool waits = waiting.has_value() && std::find(waiting->missing().begin(), waiting->missing().end(),
+                                                      record.bytes) != waiting->missing().end();
+  // What does not know of it would go on being said to wait, step after step.
+  if (!waits) return errors::DamagedRow("a change that is said to wait");
   const size_t references = ReferencesOf(waiting->change()).size();
   const RecordStore::Mark mark = records.SetMark();
   const absl::StatusOr<v1::ChangeResult> result = ApplyWaiting(records, waiting->change());
@@ -226,7 +230,7 @@ absl::Status ReleaseStep(commit::Transaction& transaction, const std::string& pa
   RecordStore records(transaction);
   size_t references = 0;
   for (const RecordKey& waiter : waiters) {
-    const absl::StatusOr<size_t> released = Release(records, waiter);
+    const absl::StatusOr<size_t> released = Release(records, record, waiter);
     if (IsOfStore(released.status())) return released.status();
     // The commit is full. The first waiter always fits, so each step gets on.
     if (!released.ok()) break;

@@ -449,6 +449,21 @@ TEST_F(WaitingTest, AGroupThatAwaitsMoreThanTheCommitHoldsIsRefusedAloneAndTaken
   EXPECT_EQ(WaitingCount(), static_cast<uint64_t>(kGroups));
 }
 
+TEST_F(WaitingTest, WhatIsSaidToWaitAndDoesNotIsDamageAndNotATaskWithoutEnd) {
+  ASSERT_EQ(ApplyOne(VisitChange("v", "p1", {"c1"})), v1::CHANGE_OUTCOME_WAITING);
+  const base::RecordKey visit = records::KeyOf(Named(v1::RECORD_KIND_VISIT, "v"));
+  const base::RecordKey other = records::KeyOf(Named(v1::RECORD_KIND_CARER, "c2"));
+  const auto committed = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
+    transaction.Put(storage::Space::kRecords, base::keys::WaitingFor(tenant_, other, visit), std::string());
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(committed.ok()) << committed.status();
+  // Its release runs to an end.
+  EXPECT_EQ(ApplyOne(CarerChange("c2")), v1::CHANGE_OUTCOME_CREATED);
+  EXPECT_EQ(WaitingCount(), 1u);
+  EXPECT_TRUE(WaitingFor(v1::RECORD_KIND_VISIT, "v").has_value());
+}
+
 TEST_F(WaitingTest, ManyLargeGroupsThatAwaitOneCarerAreReleasedInSeveralSteps) {
   constexpr int kGroups = 20;
   constexpr int kMembers = 1'000;
