@@ -179,6 +179,10 @@ absl::StatusOr<bool> TakeFirst(RecordStore& records, const ReviewName& name, con
   commit::Transaction& transaction = records.transaction();
   ASSIGN_OR_RETURN(std::optional<store::ReviewItem> item, GetReview(transaction, transaction.tenant(), name));
   if (!item.has_value()) return errors::DamagedRow("an event for review");
+  // It would take effect again, and go on being listed as one that waits.
+  if (item->resolution() != v1::RESOLUTION_UNSPECIFIED) {
+    return errors::DamagedRow("an event for review that is resolved and is said to wait");
+  }
   if (!MayGoByItself(item->reason())) return false;
   // One that an older server understood, and this one does not, is a person's: it is in nobody else's way.
   const absl::StatusOr<v1::CareEvent> event = EventOf(*item);

@@ -407,6 +407,14 @@ TEST_F(ReviewResolutionTest, ADamagedOneWaitsAndEndsNoServer) {
   EXPECT_FALSE(Sees(1, 1));
 }
 
+TEST_F(ReviewResolutionTest, OneThatIsResolvedAndIsSaidToWaitTakesNoEffect) {
+  Take(1, 1, NoteEvent(1, VisitName(9)));
+  ChangeRow(OnlyOne(), [](store::ReviewItem& item) { item.set_resolution(v1::RESOLUTION_DISCARDED); });
+  PutAll(engine_, tenant_, {VisitRecord(9, 1, {1})});
+  EXPECT_FALSE(Sees(1, 1));
+  EXPECT_EQ(OnlyOne().event_id, EventName(1).id.ToString());
+}
+
 TEST_F(ReviewResolutionTest, ItsNameIsTextThatReadsBack) {
   const ReviewName name{"an event", std::string(32, '\xFF')};
   EXPECT_EQ(ParseReviewName(TextOf(name)), name);
