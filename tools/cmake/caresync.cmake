@@ -3,6 +3,7 @@
 option(CARESYNC_ENGINE_ONLY "Build what needs no gRPC: storage/ to sync/ and their tests" OFF)
 option(CARESYNC_TESTS "Build the tests" ON)
 option(CARESYNC_PLANTED_BUGS "Build with bugs that caresync-sim can plant, to measure what the simulation finds" OFF)
+option(CARESYNC_FUZZ "Build the targets of tests/fuzz/ with libFuzzer; needs clang" OFF)
 set(CARESYNC_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -24,6 +25,10 @@ endif()
 if(CARESYNC_SANITIZE)
   add_compile_options(-fsanitize=${CARESYNC_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${CARESYNC_SANITIZE})
+endif()
+if(CARESYNC_FUZZ)
+  # All code tells the fuzzer which way it went; the targets alone are linked with it.
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
 if(CARESYNC_PLANTED_BUGS)
