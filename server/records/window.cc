@@ -210,7 +210,8 @@ class Step {
                                   std::nullopt, 1));
       if (!next.empty()) due = std::min(due, next[0].time_us - edges_.download_window_s() * kSecond);
     }
-    if (edges_.has_closing() && !closing_is_held_back_) {
+    // Without a retention nothing moves the closing edge, and what lies behind it is no reason to look at once.
+    if (edges_.has_closing() && edges_.retention_s() > 0 && !closing_is_held_back_) {
       ASSIGN_OR_RETURN(const std::vector<Place> next,
                        ReadPlaces(transaction_, transaction_.tenant(), VisitIndex::kByEnd, PlaceOf(edges_.closing()),
                                   std::nullopt, 1));

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -478,31 +477,6 @@ TEST_F(LargeWindowTest, AVisitPutBetweenTwoStepsIsRightAtOnce) {
   engine_.executor().RunAll();
   EXPECT_EQ(CountSeen(), 3u);
   EXPECT_FALSE(IsLagging());
-}
-
-TEST_F(WindowTest, AVisitWithoutTimesThatCanBeIsDamage) {
-  store::Record record = VisitAt(1, 1);
-  v1::Visit visit;
-  visit.ParseFromString(record.payload());
-  visit.mutable_assignments(0)->mutable_start_time()->set_seconds(std::numeric_limits<int64_t>::max());
-  record.set_payload(visit.SerializeAsString());
-  const absl::Status status =
-      engine_
-          .Run(tenant_, [&](commit::Transaction& transaction) { return RecordStore(transaction).Put(record).status(); })
-          .status();
-  EXPECT_EQ(base::Reason(status), "DAMAGED_ROW");
-}
-
-TEST_F(WindowTest, AnIndexRowUnderATimeThatCannotBeIsDamage) {
-  const int64_t beyond = std::numeric_limits<int64_t>::max();
-  const auto committed = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
-    transaction.Put(storage::Space::kRecords, base::keys::VisitByStart(tenant_, beyond, KeyOf(VisitName(1))),
-                    std::string());
-    return absl::OkStatus();
-  });
-  ASSERT_TRUE(committed.ok()) << committed.status();
-  const auto places = ReadPlaces(*engine_.Snapshot(), tenant_, VisitIndex::kByStart, {}, std::nullopt, 10);
-  EXPECT_EQ(base::Reason(places.status()), "DAMAGED_ROW");
 }
 
 }  // namespace
