@@ -113,6 +113,10 @@ def rows():
     seeds["record_id_is_none"] = added("carer", "Record", 'record_id: "nobody"')
     seeds["visit_without_payload"] = added("visit", "Record", r'payload: "\377"')
     visit = message("caresync.v1.Visit", f'service_user_id: "{UNKNOWN}" assignments {{ carer_id: "{UNKNOWN}" start_time {{ seconds: {MOST} }} }}')
+    # An explicit 0: a field that is added later counts.
+    seeds["edges_without_retention"] = b"\x01" + struct.pack(">H", ROWS.index("edges")) + chunk(b"\x30\0" + message(
+        "caresync.store.WindowEdges", "closing { time_us: 1772000000000000 }")) + new_row(
+            0, b"q" + time_in_key(1772100000000000) + text(b"\x05" + bytes(range(16))))
     seeds["visit_at_no_time"] = b"\x01" + struct.pack(">H", ROWS.index("visit")) + chunk(b"\x1a" + bytes([len(visit)]) + visit)
     seeds["access_of_nobody"] = added("service_user", "Record", r'access: "" access: "g" access: "c\001"')
     seeds["waiting_change_without_record"] = replaced("waiting", message("caresync.store.WaitingChange", 'change { source: "rota" }'))

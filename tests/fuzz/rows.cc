@@ -290,11 +290,12 @@ void Use(RunningAgency& running) {
     ReadOffice(running, *snapshot);
   }
   SyncDevice(running, v1::SYNC_TYPE_STANDARD);
+  running.engine().Advance(absl::Hours(1));
   SendRota(running);
   ChangeService(running);
   ResolveEvents(running);
   ChangeTenant(running);
-  running.engine().Advance(absl::Hours(2));
+  running.engine().Advance(absl::Hours(1));
   SyncDevice(running, v1::SYNC_TYPE_CLEAN);
   BlockDevice(running);
   SyncDevice(running, v1::SYNC_TYPE_STANDARD);
