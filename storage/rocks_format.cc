@@ -158,6 +158,13 @@ std::string RocksDirectory::opening_path() const { return path_ + "/opening"; }
 
 std::string RocksDirectory::recovery_path() const { return path_ + "/recovery"; }
 
+absl::Status RocksDirectory::MakeDatabase() const {
+  const std::string path = database_path();
+  if (mkdir(path.c_str(), kDirectoryMode) != 0 && errno != EEXIST) return DiskError("make the directory", path);
+  // Also where it was there already: whoever made it may have been cut off before this.
+  return FlushDirectory(path_);
+}
+
 void RocksDirectory::KeepLogsAside() const { LinkLogs(database_path(), opening_path()); }
 
 void RocksDirectory::DropLogsAside() const {

@@ -39,6 +39,11 @@ class RocksDirectory {
   std::string database_path() const;
   std::string recovery_path() const;
 
+  // Makes the database's directory where it is not there; a power cut does not take it away again. RocksDB flushes what
+  // is in it, and leaves to others where it is.
+  // Errors: kUnavailable.
+  absl::Status MakeDatabase() const;
+
   // The sequence number of the last commit that was acknowledged as durable; nullopt in a new store, and where an
   // operator has deleted the mark to go on without what is missing. A database that recovers to less has lost
   // acknowledged commits.

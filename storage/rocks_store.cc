@@ -6,8 +6,6 @@
 
 #include <array>
 #include <deque>
-#include <filesystem>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -212,7 +210,7 @@ class GroupWrites {
 
 class RocksStore::Engine {
  public:
-  static absl::StatusOr<std::unique_ptr<Engine>> Open(const std::string& directory, uint64_t reserved_bytes);
+  static absl::StatusOr<std::unique_ptr<Engine>> Open(const std::string& directory, const RocksSetup& setup);
   ~Engine();
 
   absl::StatusOr<std::unique_ptr<Snapshot>> NewSnapshot() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -221,8 +219,8 @@ class RocksStore::Engine {
   absl::Status Failure() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  Engine(std::unique_ptr<RocksDirectory> directory, uint64_t reserved_bytes)
-      : directory_(std::move(directory)), reserved_bytes_(reserved_bytes), watch_(std::make_shared<ErrorWatch>()) {}
+  Engine(std::unique_ptr<RocksDirectory> directory, const RocksSetup& setup)
+      : directory_(std::move(directory)), setup_(setup), watch_(std::make_shared<ErrorWatch>()) {}
 
   absl::Status OpenDatabase();
   absl::Status CheckAcknowledged();
@@ -237,7 +235,7 @@ class RocksStore::Engine {
   void FailForGood(absl::Status why) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::unique_ptr<RocksDirectory> directory_;
-  const uint64_t reserved_bytes_;
+  const RocksSetup setup_;
   const std::shared_ptr<ErrorWatch> watch_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   Families families_{};
@@ -257,10 +255,10 @@ class RocksStore::Engine {
 };
 
 absl::StatusOr<std::unique_ptr<RocksStore::Engine>> RocksStore::Engine::Open(const std::string& directory,
-                                                                             uint64_t reserved_bytes) {
+                                                                             const RocksSetup& setup) {
   absl::StatusOr<std::unique_ptr<RocksDirectory>> held = RocksDirectory::Open(directory);
   if (!held.ok()) return held.status();
-  std::unique_ptr<Engine> engine(new Engine(*std::move(held), reserved_bytes));
+  std::unique_ptr<Engine> engine(new Engine(*std::move(held), setup));
   if (absl::Status opened = engine->OpenDatabase(); !opened.ok()) return opened;
   if (absl::Status checked = engine->CheckAcknowledged(); !checked.ok()) return checked;
   engine->committer_ = std::thread([raw = engine.get()] { raw->RunCommitter(); });
@@ -273,11 +271,16 @@ absl::Status RocksStore::Engine::OpenDatabase() {
   // Commits were acknowledged here before: an absent database is a loss, not a beginning.
   options.create_if_missing = directory_->acknowledged().value_or(0) == 0;
   directory_->KeepLogsAside();
-  // RocksDB would make it too, after complaining in the log that it is not there.
-  std::error_code told_by_rocksdb;
-  if (options.create_if_missing) std::filesystem::create_directory(directory_->database_path(), told_by_rocksdb);
+  if (options.create_if_missing) {
+    if (absl::Status made = directory_->MakeDatabase(); !made.ok()) return made;
+  }
+  if (setup_.env != nullptr) options.env = setup_.env;
+  std::vector<rocksdb::ColumnFamilyDescriptor> families = SpaceFamilies();
+  for (rocksdb::ColumnFamilyDescriptor& family : families) {
+    if (setup_.memtable_bytes > 0) family.options.write_buffer_size = setup_.memtable_bytes;
+  }
   rocksdb::DB* db = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(options, directory_->database_path(), SpaceFamilies(), &handles_, &db);
+  rocksdb::Status status = rocksdb::DB::Open(options, directory_->database_path(), families, &handles_, &db);
   if (status.IsCorruption() || (status.IsInvalidArgument() && !options.create_if_missing)) {
     directory_->KeepLogsForRecovery();
     return absl::DataLossError(absl::StrCat("the store in ", directory_->path(), " is damaged (", status.ToString(),
@@ -406,9 +409,9 @@ absl::Status RocksStore::Engine::Probe() {
   // the store go on by itself when there is room again; a write that hits the end of the disk could do none of that.
   absl::StatusOr<uint64_t> free_bytes = FreeBytes(directory_->path());
   if (!free_bytes.ok()) return free_bytes.status();
-  if (*free_bytes < reserved_bytes_) {
+  if (*free_bytes < setup_.reserved_bytes) {
     return absl::ResourceExhaustedError(absl::StrCat("the disk of ", directory_->path(), " is full: ", *free_bytes,
-                                                     " bytes are free, ", reserved_bytes_,
+                                                     " bytes are free, ", setup_.reserved_bytes,
                                                      " are kept; make room or enlarge it"));
   }
   if (watch_->error().ok()) return absl::OkStatus();
@@ -455,8 +458,8 @@ RocksStore::RocksStore(std::unique_ptr<Engine> engine) : engine_(std::move(engin
 
 RocksStore::~RocksStore() = default;
 
-absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const std::string& directory, uint64_t reserved_bytes) {
-  absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Open(directory, reserved_bytes);
+absl::StatusOr<std::unique_ptr<RocksStore>> RocksStore::Open(const std::string& directory, const RocksSetup& setup) {
+  absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Open(directory, setup);
   if (!engine.ok()) return engine.status();
   return std::unique_ptr<RocksStore>(new RocksStore(*std::move(engine)));
 }

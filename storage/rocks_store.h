@@ -2,17 +2,32 @@
 #ifndef CARESYNC_STORAGE_ROCKS_STORE_H_
 #define CARESYNC_STORAGE_ROCKS_STORE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "storage/store.h"
 
+namespace rocksdb {
+class Env;
+}  // namespace rocksdb
+
 namespace caresync::storage {
 
 // Free room on the disk that commits leave alone: for flushing all memtables, and for compacting when it is needed
 // most.
 inline constexpr uint64_t kReservedBytes = uint64_t{256} << 20;
+
+// What a server takes as it is. Tests have less room, other disks, and files that are full sooner.
+struct RocksSetup {
+  // While fewer are free on the store's disk, commits are answered kFull and Health() says so; reads go on.
+  uint64_t reserved_bytes = kReservedBytes;
+  // What the database's files go through; must outlive the store. Null: the system itself.
+  rocksdb::Env* env = nullptr;
+  // What a space may hold in memory before it goes to a file. 0: as it is tuned.
+  size_t memtable_bytes = 0;
+};
 
 // One committer thread drains a queue of commits: it checks the preconditions, writes what holds as one batch with one
 // fsync, and calls each `done` on its own thread; `done` must not block. A failed flush is final: from then on Health()
@@ -22,11 +37,7 @@ class RocksStore : public Store {
   // Opens or creates the store in `directory` (made if absent, its parent must exist).
   // Errors: kFailedPrecondition where another process holds it, or it has a newer format (nothing is changed then);
   // kDataLoss where it is damaged; kUnavailable for any other failure of the disk. Each message says what to do.
-  //
-  // While fewer than `reserved_bytes` are free on its disk, commits are answered kFull and Health() says so; reads go
-  // on.
-  static absl::StatusOr<std::unique_ptr<RocksStore>> Open(const std::string& directory,
-                                                          uint64_t reserved_bytes = kReservedBytes);
+  static absl::StatusOr<std::unique_ptr<RocksStore>> Open(const std::string& directory, const RocksSetup& setup = {});
 
   // Waits for the commits that were taken.
   ~RocksStore() override;

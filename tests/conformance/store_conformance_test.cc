@@ -21,7 +21,7 @@ class RocksUnderTest : public StoreUnderTest {
  public:
   RocksUnderTest() {
     // The suite is about the contract and not about a tester's full disk.
-    auto opened = storage::RocksStore::Open(directory_ / "data", /*reserved_bytes=*/0);
+    auto opened = storage::RocksStore::Open(directory_ / "data", {.reserved_bytes = 0});
     ABSL_RAW_CHECK(opened.ok(), "the store does not open");
     store_ = *std::move(opened);
   }

@@ -24,7 +24,7 @@ using fakes::ValueOf;
 using ::testing::HasSubstr;
 
 // Tests are about the store and not about a tester's full disk.
-constexpr uint64_t kNoReserve = 0;
+constexpr RocksSetup kNoReserve = {.reserved_bytes = 0};
 
 std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
@@ -299,7 +299,7 @@ TEST(RocksStore, AMissingDatabaseIsDamageAndNotABeginning) {
 TEST(RocksStore, AFullDiskRefusesCommitsAndStillReads) {
   TemporaryDirectory parent;
   { PutMany(*OpenOrDie(parent / "data"), 0, 1); }
-  auto store = RocksStore::Open(parent / "data", /*reserved_bytes=*/uint64_t{1} << 60);
+  auto store = RocksStore::Open(parent / "data", {.reserved_bytes = uint64_t{1} << 60});
   ASSERT_TRUE(store.ok());
   CommitResult result = CommitAndWait(**store, PutOf(Space::kRecords, "0", "changed"));
   EXPECT_EQ(result.outcome, CommitOutcome::kFull);
