@@ -1,10 +1,8 @@
 #include "tests/fault/power_cuts.h"
 
-#include <cstdlib>
 #include <utility>
 
-#include "absl/base/internal/raw_logging.h"
-#include "absl/strings/numbers.h"
+#include "tests/fault/number_from.h"
 
 namespace caresync::fault {
 namespace {
@@ -12,12 +10,6 @@ namespace {
 constexpr char kMark[] = "ACKNOWLEDGED";
 // The least that RocksDB takes: a file each some twenty commits.
 constexpr size_t kMemtableBytes = size_t{64} << 10;
-
-uint64_t NumberFrom(const char* variable, uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  uint64_t number = 0;
-  return text != nullptr && absl::SimpleAtoi(text, &number) ? number : otherwise;
-}
 
 }  // namespace
 

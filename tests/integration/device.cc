@@ -16,12 +16,12 @@ grpc::Status SyncCall::ReadToTheEnd() {
 }
 
 Device::Device(const Client& client, std::string tenant, std::string_view carer, std::string_view uuid)
-    : client_(client), tenant_(std::move(tenant)), carer_(*base::Uuid::Parse(carer)), app_(*base::Uuid::Parse(uuid)) {}
+    : client_(&client), tenant_(std::move(tenant)), carer_(*base::Uuid::Parse(carer)), app_(*base::Uuid::Parse(uuid)) {}
 
 SyncCall Device::Open() const {
   SyncCall call;
-  call.context = client_.Context(AsDevice(tenant_, carer_.ToString(), app_.uuid().ToString()));
-  call.stream = client_.sync().Sync(call.context.get());
+  call.context = client_->Context(AsDevice(tenant_, carer_.ToString(), app_.uuid().ToString()));
+  call.stream = client_->sync().Sync(call.context.get());
   return call;
 }
 
@@ -59,8 +59,8 @@ std::vector<v1::SyncSummary> Device::History() const {
   v1::ListSyncsRequest request;
   request.set_device_uuid(app_.uuid().ToString());
   v1::ListSyncsResponse response;
-  const grpc::Status status = client_.Call(client_.devices(), &v1::DeviceService::Stub::ListSyncs,
-                                           As(access::Role::kSupport, tenant_), request, &response);
+  const grpc::Status status = client_->Call(client_->devices(), &v1::DeviceService::Stub::ListSyncs,
+                                            As(access::Role::kSupport, tenant_), request, &response);
   // A device that never called has no history.
   ABSL_RAW_CHECK(status.ok() || ReasonOf(status) == "DEVICE_UNKNOWN", "the history cannot be read");
   return {response.syncs().begin(), response.syncs().end()};

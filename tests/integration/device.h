@@ -34,7 +34,12 @@ class Device {
   // `client` must outlive it.
   Device(const Client& client, std::string tenant, std::string_view carer, std::string_view uuid);
 
+  // From now on it calls this server, as after one that is gone; `client` must outlive it.
+  void UseServer(const Client& client) { client_ = &client; }
+
   const base::Uuid& uuid() const { return app_.uuid(); }
+  // What the server did against the contract.
+  const std::vector<std::string>& faults() const { return app_.faults(); }
   fakes::TestDevice::CarerData& held() { return app_.of(carer_); }
 
   // A stream on which nothing was said.
@@ -49,7 +54,7 @@ class Device {
   std::vector<v1::SyncSummary> History() const;
 
  private:
-  const Client& client_;
+  const Client* client_;
   const std::string tenant_;
   const base::Uuid carer_;
   fakes::TestDevice app_;
