@@ -98,9 +98,10 @@ rocksdb::DBOptions DatabaseOptions() {
   // mode refuses a record whose checksum is wrong and leaves the files as they are; it forgives an incomplete last
   // record of a log, which in the last 32 KiB includes a record whose length was damaged.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  // What that forgives too much, two checks find: a log that is not the last one and is missing or short (this option;
-  // RocksDB notes the size of each log that is closed and flushed), and a last one that is missing or ends before what
-  // was acknowledged (RocksDirectory's mark, compared after opening, with the logs kept aside until then).
+  // What that forgives too much, three checks find: a log that is not the last one and is missing or short (this
+  // option; RocksDB notes the size of each log that is closed and flushed); commits that are missing between others
+  // (the order of what is replayed, rocks_survey.h); and a last log that is missing or ends before what was
+  // acknowledged (RocksDirectory's mark, compared before anything is changed).
   options.track_and_verify_wals_in_manifest = true;
   // A reused file would hold old records behind the end of the new ones; it also rules out the mode above.
   options.recycle_log_file_num = 0;

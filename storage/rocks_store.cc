@@ -6,6 +6,7 @@
 
 #include <array>
 #include <deque>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "storage/mutex.h"
 #include "storage/rocks_format.h"
 #include "storage/rocks_options.h"
+#include "storage/rocks_survey.h"
 
 namespace caresync::storage {
 namespace {
@@ -31,7 +33,8 @@ std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), sli
 
 absl::Status ReadError(const rocksdb::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  if (status.IsCorruption()) {
+  // A table that is not there was, when the store was opened.
+  if (status.IsCorruption() || status.IsPathNotFound()) {
     return absl::DataLossError(
         absl::StrCat("the store is damaged (", status.ToString(), "); restore it from a backup"));
   }
@@ -223,7 +226,12 @@ class RocksStore::Engine {
       : directory_(std::move(directory)), setup_(setup), watch_(std::make_shared<ErrorWatch>()) {}
 
   absl::Status OpenDatabase();
-  absl::Status CheckAcknowledged();
+  // Before anything is changed: what is there can be read, and all that was acknowledged is there.
+  absl::Status LookThroughDatabase(const rocksdb::DBOptions& options,
+                                   const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
+  absl::Status CannotOpen(const rocksdb::Status& status) const;
+  // That the database holds all that was acknowledged, where it ends at `recovered`.
+  absl::Status CheckAcknowledged(uint64_t recovered) const;
   void RunCommitter() ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits for commits; an empty group after kProbeEvery without any. False where there will be no more.
   bool TakeGroup(std::vector<Pending>* group) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -239,6 +247,7 @@ class RocksStore::Engine {
   const std::shared_ptr<ErrorWatch> watch_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   Families families_{};
+  std::optional<UnbrokenLogs> logs_;
   std::unique_ptr<rocksdb::DB> db_;
 
   mutable Mutex mutex_;
@@ -260,7 +269,9 @@ absl::StatusOr<std::unique_ptr<RocksStore::Engine>> RocksStore::Engine::Open(con
   if (!held.ok()) return held.status();
   std::unique_ptr<Engine> engine(new Engine(*std::move(held), setup));
   if (absl::Status opened = engine->OpenDatabase(); !opened.ok()) return opened;
-  if (absl::Status checked = engine->CheckAcknowledged(); !checked.ok()) return checked;
+  const uint64_t recovered = engine->db_->GetLatestSequenceNumber();
+  if (absl::Status checked = engine->CheckAcknowledged(recovered); !checked.ok()) return checked;
+  engine->directory_->DropLogsAside();
   engine->committer_ = std::thread([raw = engine.get()] { raw->RunCommitter(); });
   return engine;
 }
@@ -279,30 +290,44 @@ absl::Status RocksStore::Engine::OpenDatabase() {
   for (rocksdb::ColumnFamilyDescriptor& family : families) {
     if (setup_.memtable_bytes > 0) family.options.write_buffer_size = setup_.memtable_bytes;
   }
+  if (absl::Status sound = LookThroughDatabase(options, families); !sound.ok()) return sound;
+  if (logs_.has_value()) options.wal_filter = &*logs_;
   rocksdb::DB* db = nullptr;
   rocksdb::Status status = rocksdb::DB::Open(options, directory_->database_path(), families, &handles_, &db);
-  if (status.IsCorruption() || (status.IsInvalidArgument() && !options.create_if_missing)) {
-    directory_->KeepLogsForRecovery();
-    return absl::DataLossError(absl::StrCat("the store in ", directory_->path(), " is damaged (", status.ToString(),
-                                            "); restore the whole directory from a backup"));
-  }
-  if (!status.ok()) {
-    return absl::UnavailableError(absl::StrCat("cannot open the store in ", directory_->path(), ": ", status.ToString(),
-                                               "; check the disk, its room and the permissions"));
-  }
+  if (!status.ok()) return CannotOpen(status);
   db_.reset(db);
   // Behind RocksDB's own family, in the order of the enum.
   for (size_t i = 0; i < families_.size(); ++i) families_[i] = handles_[i + 1];
   return absl::OkStatus();
 }
 
-absl::Status RocksStore::Engine::CheckAcknowledged() {
-  const uint64_t recovered = db_->GetLatestSequenceNumber();
-  const uint64_t acknowledged = directory_->acknowledged().value_or(0);
-  if (recovered >= acknowledged) {
-    directory_->DropLogsAside();
-    return absl::OkStatus();
+absl::Status RocksStore::Engine::LookThroughDatabase(const rocksdb::DBOptions& options,
+                                                     const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
+  Survey survey;
+  const rocksdb::Status status = LookThrough(options, directory_->database_path(), families, &survey);
+  // One whose making was cut off is made anew.
+  if (!status.ok()) return options.create_if_missing ? absl::OkStatus() : CannotOpen(status);
+  logs_.emplace(survey.tables_end);
+  return CheckAcknowledged(survey.end);
+}
+
+absl::Status RocksStore::Engine::CannotOpen(const rocksdb::Status& status) const {
+  const bool new_store = directory_->acknowledged().value_or(0) == 0;
+  // RocksDB says that it does not know something, or does not find it, also where a byte of it is another.
+  const bool damaged = status.IsCorruption() || status.IsNotSupported() ||
+                       (!new_store && (status.IsInvalidArgument() || status.IsPathNotFound()));
+  if (!damaged) {
+    return absl::UnavailableError(absl::StrCat("cannot open the store in ", directory_->path(), ": ", status.ToString(),
+                                               "; check the disk, its room and the permissions"));
   }
+  directory_->KeepLogsForRecovery();
+  return absl::DataLossError(absl::StrCat("the store in ", directory_->path(), " is damaged (", status.ToString(),
+                                          "); restore the whole directory from a backup"));
+}
+
+absl::Status RocksStore::Engine::CheckAcknowledged(uint64_t recovered) const {
+  const uint64_t acknowledged = directory_->acknowledged().value_or(0);
+  if (recovered >= acknowledged) return absl::OkStatus();
   directory_->KeepLogsForRecovery();
   return absl::DataLossError(
       absl::StrCat("the store in ", directory_->path(), " has lost commits that it had acknowledged (it ends at ",

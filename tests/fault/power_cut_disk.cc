@@ -27,6 +27,13 @@ Flush FlushOf(const std::string& name) {
 
 size_t UpTo(size_t most, std::mt19937_64& random) { return random() % (most + 1); }
 
+// All, nothing, or a part: with each file as it happens, so that a later one may keep what an earlier one loses.
+size_t SomeOf(size_t bytes, std::mt19937_64& random) {
+  const uint64_t which = random() % 3;
+  if (which == 0) return 0;
+  return which == 1 ? bytes : UpTo(bytes, random);
+}
+
 class PowerCutFile : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   PowerCutFile(PowerCutDisk& disk, std::string name, std::unique_ptr<rocksdb::FSWritableFile> file)
@@ -141,7 +148,8 @@ Files DiskState::Cut(Leaves leaves, std::mt19937_64& random) const {
   for (size_t i = 0; i < name_changes; ++i) Take(not_flushed_[i], names);
   Files left;
   for (const auto& [name, file] : names) {
-    const size_t more = leaves == Leaves::kSome ? UpTo(file->bytes.size() - file->flushed, random) : 0;
+    const size_t not_flushed = file->bytes.size() - file->flushed;
+    const size_t more = leaves == Leaves::kSome ? SomeOf(not_flushed, random) : 0;
     left[name] = file->bytes.substr(0, file->flushed + more);
   }
   return left;

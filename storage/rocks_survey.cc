@@ -1,0 +1,80 @@
+#include "storage/rocks_survey.h"
+
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace caresync::storage {
+namespace {
+
+using rocksdb::WriteBatch;
+using Option = rocksdb::WalFilter::WalProcessingOption;
+
+// A batch begins with its sequence number, little-endian.
+uint64_t SequenceOf(const WriteBatch& batch) {
+  const std::string& bytes = batch.Data();
+  uint64_t sequence = 0;
+  for (size_t i = 0; i < sizeof(sequence) && i < bytes.size(); ++i) {
+    sequence |= uint64_t{static_cast<uint8_t>(bytes[i])} << (8 * i);
+  }
+  return sequence;
+}
+
+// Reads the logs and takes none of it.
+class LogReader : public rocksdb::WalFilter {
+ public:
+  const char* Name() const override { return "LogReader"; }
+  Option LogRecordFound(unsigned long long, const std::string&, const WriteBatch& batch, WriteBatch*, bool*) override {
+    if (batch.Count() == 0) return Option::kIgnoreCurrentRecord;
+    const uint64_t sequence = SequenceOf(batch);
+    if (!first_.has_value()) first_ = next_ = sequence;
+    if (sequence != next_) return Option::kStopReplay;
+    next_ = sequence + batch.Count();
+    return Option::kIgnoreCurrentRecord;
+  }
+
+  // Where the logs that follow on the tables end.
+  uint64_t EndBehind(uint64_t tables_end) const {
+    const bool follows = first_.has_value() && *first_ <= tables_end + 1;
+    return follows ? std::max(tables_end, next_ - 1) : tables_end;
+  }
+
+ private:
+  std::optional<uint64_t> first_;
+  uint64_t next_ = 0;
+};
+
+}  // namespace
+
+Option UnbrokenLogs::LogRecordFound(unsigned long long, const std::string&, const WriteBatch& batch, WriteBatch*,
+                                    bool*) {
+  if (batch.Count() == 0) return Option::kContinueProcessing;
+  const uint64_t sequence = SequenceOf(batch);
+  const bool follows = next_.has_value() ? sequence == *next_ : sequence <= tables_end_ + 1;
+  if (!follows) return Option::kStopReplay;
+  next_ = sequence + batch.Count();
+  return Option::kContinueProcessing;
+}
+
+rocksdb::Status LookThrough(const rocksdb::DBOptions& options, const std::string& path,
+                            const std::vector<rocksdb::ColumnFamilyDescriptor>& families, Survey* survey) {
+  LogReader reader;
+  rocksdb::DBOptions looking = options;
+  looking.wal_filter = &reader;
+  looking.listeners.clear();
+  looking.create_if_missing = false;
+  looking.create_missing_column_families = false;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status = rocksdb::DB::OpenForReadOnly(looking, path, families, &handles, &opened);
+  if (!status.ok()) return status;
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  // Nothing of the logs was taken.
+  survey->tables_end = db->GetLatestSequenceNumber();
+  survey->end = reader.EndBehind(survey->tables_end);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  return status;
+}
+
+}  // namespace caresync::storage

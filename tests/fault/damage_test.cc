@@ -1,0 +1,264 @@
+// Bytes of a store that become others: whoever opens or reads it is told, and is never given a wrong answer.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/fakes/commits.h"
+#include "tests/fakes/temporary_directory.h"
+#include "tests/fault/number_from.h"
+#include "tests/fault/power_cuts.h"
+
+namespace caresync::fault {
+namespace {
+
+using fakes::CommitAndWait;
+using fakes::PutOf;
+using fakes::Rows;
+using fakes::TemporaryDirectory;
+using storage::CommitOutcome;
+using storage::RocksStore;
+using storage::Space;
+using ::testing::HasSubstr;
+
+constexpr Space kSpaces[] = {Space::kRecords, Space::kFeeds, Space::kDevices};
+
+// Bits that are turned over in each file.
+size_t BitsOfAFile() { return std::max<size_t>(1, NumberFrom("CARESYNC_DAMAGED_BITS", 20)); }
+
+// Of RocksDB's logs and manifests: records in blocks, each with a checksum, a length and a type before it.
+constexpr size_t kBlockBytes = size_t{32} << 10;
+constexpr size_t kHeaderBytes = 7;
+constexpr size_t kLengthAt = 4;
+constexpr size_t kTypeAt = 6;
+// Makes a type that RocksDB takes for what an older log left behind, and so for the end of this one.
+constexpr int kBitOfOldRecords = 2;
+
+bool IsLog(const std::string& name) { return absl::EndsWith(name, ".log"); }
+bool IsManifest(const std::string& name) { return absl::StartsWith(name, "MANIFEST-"); }
+
+// Where the records of a log or manifest begin.
+std::vector<size_t> RecordsOf(const std::string& bytes) {
+  std::vector<size_t> records;
+  size_t at = 0;
+  while (at + kHeaderBytes <= bytes.size()) {
+    if (kBlockBytes - at % kBlockBytes < kHeaderBytes) {
+      at += kBlockBytes - at % kBlockBytes;
+      continue;
+    }
+    const size_t length =
+        static_cast<uint8_t>(bytes[at + kLengthAt]) + (size_t{static_cast<uint8_t>(bytes[at + kLengthAt + 1])} << 8);
+    records.push_back(at);
+    at += kHeaderBytes + length;
+  }
+  return records;
+}
+
+struct Bit {
+  size_t byte = 0;
+  int bit = 0;
+};
+
+// A store with tables of several starts, with a manifest that knows them, and with two logs that are still needed.
+class DamageTest : public testing::Test {
+ protected:
+  DamageTest() {
+    const TemporaryDirectory parent;
+    Begin(parent / "store");
+    for (int life = 0; life < 3; ++life) {
+      const StoreWithPower store(parent / "store");
+      EXPECT_TRUE(store.opened().ok()) << store.opened().status();
+      FillUp(**store.opened(), life);
+    }
+    sound_.store = ReadFiles(parent / "store");
+    sound_.database = ReadFiles(parent / "store/rocksdb");
+  }
+
+  static void Begin(const std::string& directory) {
+    StoreWithPower store(directory);
+    EXPECT_TRUE(store.opened().ok()) << store.opened().status();
+  }
+
+  void Put(RocksStore& store, Space space, const std::string& key, size_t bytes) {
+    std::string value = absl::StrCat(key, " ");
+    while (value.size() < bytes) value.push_back(static_cast<char>(random_()));
+    EXPECT_EQ(CommitAndWait(store, PutOf(space, key, value)).outcome, CommitOutcome::kCommitted);
+    rows_[space][key] = value;
+  }
+
+  // What the devices' space holds stays in its memory, and keeps the first log; records fill their memory up, and begin
+  // a second.
+  void FillUp(RocksStore& store, int life) {
+    for (const Space space : kSpaces) {
+      for (int i = 0; i < 5; ++i) Put(store, space, absl::StrCat("row-", life, "-", i), 300);
+    }
+    for (int i = 0; i < 30; ++i) Put(store, Space::kRecords, absl::StrCat("long-", i), 4'000);
+  }
+
+  // The files of the database that a test looks at.
+  std::vector<std::string> Named(bool (*which)(const std::string&)) const {
+    std::vector<std::string> names;
+    for (const auto& [name, bytes] : sound_.database) {
+      if (which(name) && !bytes.empty()) names.push_back(name);
+    }
+    return names;
+  }
+
+  // What comes of the store with these files; empty: it is refused or answers right.
+  std::string FaultWith(const PowerCut& files) {
+    const TemporaryDirectory parent;
+    Restore(files, parent / "store");
+    StoreWithPower damaged(parent / "store");
+    if (damaged.opened().ok()) return FaultIn(damaged.store());
+    const absl::Status& refused = damaged.opened().status();
+    ++refused_;
+    const bool named = absl::IsDataLoss(refused) || absl::IsFailedPrecondition(refused);
+    const bool helps = absl::StrContains(refused.message(), "restore");
+    return named && helps ? "" : absl::StrCat("it is refused with ", refused.ToString());
+  }
+
+  std::string FaultIn(const RocksStore& store) {
+    const auto snapshot = store.NewSnapshot();
+    if (!snapshot.ok()) return absl::StrCat("no snapshot: ", snapshot.status().ToString());
+    for (const auto& [space, expected] : rows_) {
+      Rows rows;
+      const absl::Status scanned =
+          (*snapshot)->Scan(space, {}, SIZE_MAX, [&](std::string_view key, std::string_view v) {
+            rows.emplace_back(key, v);
+            return true;
+          });
+      if (scanned.ok() ? rows != Rows(expected.begin(), expected.end()) : !Helps(scanned)) {
+        return absl::StrCat("a scan is answered wrong: ", scanned.ToString(), ", ", rows.size(), " rows");
+      }
+      for (const auto& [key, value] : expected) {
+        const auto found = (*snapshot)->Get(space, key);
+        if (found.ok() ? *found != value : !Helps(found.status())) {
+          return absl::StrCat("a row is answered wrong: ", key, " ", found.status().ToString());
+        }
+      }
+    }
+    return "";
+  }
+
+  static bool Helps(const absl::Status& status) {
+    return absl::IsDataLoss(status) && absl::StrContains(status.message(), "restore");
+  }
+
+  // Turns one bit over, of a file that stands in `files`.
+  std::string FaultWithBit(Files PowerCut::*files, const std::string& name, Bit bit) {
+    PowerCut damaged = sound_;
+    char& byte = (damaged.*files).at(name)[bit.byte];
+    byte = static_cast<char>(byte ^ (1 << bit.bit));
+    const std::string fault = FaultWith(damaged);
+    return fault.empty() ? "" : absl::StrCat(name, ", bit ", bit.bit, " of byte ", bit.byte, ": ", fault);
+  }
+
+  // Bits all over a file: of every n-th byte one.
+  std::vector<Bit> BitsOf(const std::string& bytes) {
+    std::vector<Bit> bits;
+    const size_t step = std::max<size_t>(1, bytes.size() / BitsOfAFile());
+    for (size_t at = random_() % step; at < bytes.size(); at += step) {
+      bits.push_back({at, static_cast<int>(random_() % 8)});
+    }
+    return bits;
+  }
+
+  void ExpectToldOf(Files PowerCut::*files, const std::string& name) {
+    for (const Bit bit : BitsOf((sound_.*files).at(name))) EXPECT_EQ(FaultWithBit(files, name, bit), "");
+  }
+
+  std::mt19937_64 random_{SeedOfPowerCuts()};
+  PowerCut sound_;
+  std::map<Space, std::map<std::string, std::string>> rows_;
+  int refused_ = 0;
+};
+
+TEST_F(DamageTest, AStoreWithoutAnyAnswersRight) {
+  EXPECT_EQ(FaultWith(sound_), "");
+  EXPECT_EQ(refused_, 0);
+  EXPECT_GE(Named(IsLog).size(), 2u);
+}
+
+TEST_F(DamageTest, InALogIsRefused) {
+  for (const std::string& name : Named(IsLog)) ExpectToldOf(&PowerCut::database, name);
+  EXPECT_GT(refused_, 0);
+}
+
+TEST_F(DamageTest, InTheManifestIsRefused) {
+  for (const std::string& name : Named(IsManifest)) ExpectToldOf(&PowerCut::database, name);
+  EXPECT_GT(refused_, 0);
+}
+
+TEST_F(DamageTest, InATableIsFoundWhereItIsRead) {
+  for (const auto& [name, bytes] : sound_.database) {
+    if (absl::EndsWith(name, ".sst")) ExpectToldOf(&PowerCut::database, name);
+  }
+}
+
+// Those that say where the rest is: none is too small.
+TEST_F(DamageTest, InTheSmallFilesIsRefusedOrMakesNoDifference) {
+  for (const auto& [name, bytes] : sound_.database) {
+    if (name == "CURRENT" || name == "IDENTITY" || absl::StartsWith(name, "OPTIONS-")) {
+      ExpectToldOf(&PowerCut::database, name);
+    }
+  }
+  for (const char* name : {"FORMAT", "ACKNOWLEDGED"}) ExpectToldOf(&PowerCut::store, name);
+  EXPECT_GT(refused_, 0);
+}
+
+// A record whose length or type is another can pass for the end of what is written.
+TEST_F(DamageTest, InTheHeadersOfRecordsDoesNotPassForTheEnd) {
+  for (const auto& [name, bytes] : sound_.database) {
+    if (!IsLog(name) && !IsManifest(name)) continue;
+    std::vector<size_t> records = RecordsOf(bytes);
+    if (records.size() > 24) records.erase(records.begin() + 12, records.end() - 12);
+    for (const size_t record : records) {
+      EXPECT_EQ(FaultWithBit(&PowerCut::database, name, {record + kTypeAt, kBitOfOldRecords}), "");
+      EXPECT_EQ(FaultWithBit(&PowerCut::database, name, {record + kLengthAt + 1, 6}), "");
+    }
+  }
+  EXPECT_GT(refused_, 0);
+}
+
+// The first of two logs ends sooner than it did, and nothing in it is wrong: only that commits are missing tells it.
+TEST_F(DamageTest, CommitsMissingBetweenOthersAreALoss) {
+  const std::vector<std::string> logs = Named(IsLog);
+  ASSERT_GE(logs.size(), 2u);
+  const std::vector<size_t> records = RecordsOf(sound_.database.at(logs[0]));
+  ASSERT_GT(records.size(), 4u);
+  PowerCut damaged = sound_;
+  damaged.database.at(logs[0])[records[2] + kTypeAt] ^= 1 << kBitOfOldRecords;
+
+  const TemporaryDirectory parent;
+  Restore(damaged, parent / "store");
+  for (int i = 0; i < 2; ++i) {
+    const StoreWithPower store(parent / "store");
+    const absl::Status refused = store.opened().status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("has lost commits that it had acknowledged"));
+    // Nothing was changed.
+    EXPECT_EQ(ReadFiles(parent / "store/rocksdb").at(logs[0]), damaged.database.at(logs[0]));
+    EXPECT_EQ(ReadFiles(parent / "store/rocksdb").at(logs[1]), damaged.database.at(logs[1]));
+  }
+}
+
+// Whatever file is gone.
+TEST_F(DamageTest, AMissingFileIsRefusedOrMakesNoDifference) {
+  for (const auto& [name, bytes] : sound_.database) {
+    PowerCut damaged = sound_;
+    damaged.database.erase(name);
+    EXPECT_EQ(FaultWith(damaged), "") << name;
+  }
+  EXPECT_GT(refused_, 0);
+}
+
+}  // namespace
+}  // namespace caresync::fault
