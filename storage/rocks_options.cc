@@ -95,8 +95,9 @@ rocksdb::DBOptions DatabaseOptions() {
   // After a power cut the log may end in the middle of a commit that nobody was told of, so a log cut short must open:
   // kAbsoluteConsistency is out. RocksDB's default, kPointInTimeRecovery, would also open a log that is damaged in its
   // middle: it drops everything from there on, acknowledged commits among them, says nothing, and deletes the log. This
-  // mode refuses a record whose checksum is wrong and leaves the files as they are; it forgives an incomplete last
-  // record of a log, which in the last 32 KiB includes a record whose length was damaged.
+  // mode refuses a record whose checksum is wrong and leaves the files as they are (rocks_survey.h then looks whether
+  // it is only a torn end); it forgives an incomplete last record of a log, which in the last 32 KiB includes a record
+  // whose length was damaged.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   // What that forgives too much, three checks find: a log that is not the last one and is missing or short (this
   // option; RocksDB notes the size of each log that is closed and flushed); commits that are missing between others

@@ -227,8 +227,9 @@ class RocksStore::Engine {
 
   absl::Status OpenDatabase();
   // Before anything is changed: what is there can be read, and all that was acknowledged is there.
-  absl::Status LookThroughDatabase(const rocksdb::DBOptions& options,
-                                   const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
+  // Has `options` take no more of the logs than that.
+  absl::Status LookThroughDatabase(const std::vector<rocksdb::ColumnFamilyDescriptor>& families,
+                                   rocksdb::DBOptions& options);
   absl::Status CannotOpen(const rocksdb::Status& status) const;
   // That the database holds all that was acknowledged, where it ends at `recovered`.
   absl::Status CheckAcknowledged(uint64_t recovered) const;
@@ -290,8 +291,7 @@ absl::Status RocksStore::Engine::OpenDatabase() {
   for (rocksdb::ColumnFamilyDescriptor& family : families) {
     if (setup_.memtable_bytes > 0) family.options.write_buffer_size = setup_.memtable_bytes;
   }
-  if (absl::Status sound = LookThroughDatabase(options, families); !sound.ok()) return sound;
-  if (logs_.has_value()) options.wal_filter = &*logs_;
+  if (absl::Status sound = LookThroughDatabase(families, options); !sound.ok()) return sound;
   rocksdb::DB* db = nullptr;
   rocksdb::Status status = rocksdb::DB::Open(options, directory_->database_path(), families, &handles_, &db);
   if (!status.ok()) return CannotOpen(status);
@@ -301,13 +301,15 @@ absl::Status RocksStore::Engine::OpenDatabase() {
   return absl::OkStatus();
 }
 
-absl::Status RocksStore::Engine::LookThroughDatabase(const rocksdb::DBOptions& options,
-                                                     const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
+absl::Status RocksStore::Engine::LookThroughDatabase(const std::vector<rocksdb::ColumnFamilyDescriptor>& families,
+                                                     rocksdb::DBOptions& options) {
   Survey survey;
   const rocksdb::Status status = LookThrough(options, directory_->database_path(), families, &survey);
   // One whose making was cut off is made anew.
   if (!status.ok()) return options.create_if_missing ? absl::OkStatus() : CannotOpen(status);
   logs_.emplace(survey.tables_end);
+  options.wal_filter = &*logs_;
+  if (survey.torn) options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   return CheckAcknowledged(survey.end);
 }
 

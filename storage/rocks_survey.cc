@@ -29,10 +29,14 @@ class LogReader : public rocksdb::WalFilter {
     if (batch.Count() == 0) return Option::kIgnoreCurrentRecord;
     const uint64_t sequence = SequenceOf(batch);
     if (!first_.has_value()) first_ = next_ = sequence;
-    if (sequence != next_) return Option::kStopReplay;
+    broken_ = sequence != next_;
+    if (broken_) return Option::kStopReplay;
     next_ = sequence + batch.Count();
     return Option::kIgnoreCurrentRecord;
   }
+
+  // Whether a commit came that does not follow on the ones before.
+  bool broken() const { return broken_; }
 
   // Where the logs that follow on the tables end.
   uint64_t EndBehind(uint64_t tables_end) const {
@@ -43,7 +47,27 @@ class LogReader : public rocksdb::WalFilter {
  private:
   std::optional<uint64_t> first_;
   uint64_t next_ = 0;
+  bool broken_ = false;
 };
+
+rocksdb::Status Read(const rocksdb::DBOptions& options, const std::string& path,
+                     const std::vector<rocksdb::ColumnFamilyDescriptor>& families, LogReader* reader,
+                     uint64_t* tables_end) {
+  rocksdb::DBOptions looking = options;
+  looking.wal_filter = reader;
+  looking.listeners.clear();
+  looking.create_if_missing = false;
+  looking.create_missing_column_families = false;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  rocksdb::Status status = rocksdb::DB::OpenForReadOnly(looking, path, families, &handles, &opened);
+  if (!status.ok()) return status;
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  // Nothing of the logs was taken.
+  *tables_end = db->GetLatestSequenceNumber();
+  for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  return status;
+}
 
 }  // namespace
 
@@ -60,21 +84,18 @@ Option UnbrokenLogs::LogRecordFound(unsigned long long, const std::string&, cons
 rocksdb::Status LookThrough(const rocksdb::DBOptions& options, const std::string& path,
                             const std::vector<rocksdb::ColumnFamilyDescriptor>& families, Survey* survey) {
   LogReader reader;
-  rocksdb::DBOptions looking = options;
-  looking.wal_filter = &reader;
-  looking.listeners.clear();
-  looking.create_if_missing = false;
-  looking.create_missing_column_families = false;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* opened = nullptr;
-  rocksdb::Status status = rocksdb::DB::OpenForReadOnly(looking, path, families, &handles, &opened);
-  if (!status.ok()) return status;
-  const std::unique_ptr<rocksdb::DB> db(opened);
-  // Nothing of the logs was taken.
-  survey->tables_end = db->GetLatestSequenceNumber();
+  rocksdb::Status status = Read(options, path, families, &reader, &survey->tables_end);
   survey->end = reader.EndBehind(survey->tables_end);
-  for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
-  return status;
+  if (!status.IsCorruption()) return status;
+
+  // A page of the last write that never came to the disk is no end that RocksDB forgives.
+  LogReader behind;
+  rocksdb::DBOptions skipping = options;
+  skipping.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  if (!Read(skipping, path, families, &behind, &survey->tables_end).ok() || behind.broken()) return status;
+  survey->end = behind.EndBehind(survey->tables_end);
+  survey->torn = true;
+  return rocksdb::Status::OK();
 }
 
 }  // namespace caresync::storage

@@ -39,9 +39,13 @@ struct Survey {
   // The last sequence number that the tables know of, and the last that can be recovered.
   uint64_t tables_end = 0;
   uint64_t end = 0;
+  // What lies behind cannot be read, and nothing that can lies behind that: as a write does that a power cut has torn,
+  // and damage where the logs end. The mark tells which. kPointInTimeRecovery opens it, up to there.
+  bool torn = false;
 };
 
-// Reads the manifest and the logs of the database in `path`. Its errors are those of opening it; nothing is changed.
+// Reads the manifest and the logs of the database in `path`. Its errors are those of opening it, but where that is
+// torn; nothing is changed.
 rocksdb::Status LookThrough(const rocksdb::DBOptions& options, const std::string& path,
                             const std::vector<rocksdb::ColumnFamilyDescriptor>& families, Survey* survey);
 

@@ -17,6 +17,9 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
+// What a disk writes as one.
+constexpr size_t kPageBytes = 4'096;
+
 std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 Flush FlushOf(const std::string& name) {
@@ -26,13 +29,6 @@ Flush FlushOf(const std::string& name) {
 }
 
 size_t UpTo(size_t most, std::mt19937_64& random) { return random() % (most + 1); }
-
-// All, nothing, or a part: with each file as it happens, so that a later one may keep what an earlier one loses.
-size_t SomeOf(size_t bytes, std::mt19937_64& random) {
-  const uint64_t which = random() % 3;
-  if (which == 0) return 0;
-  return which == 1 ? bytes : UpTo(bytes, random);
-}
 
 class PowerCutFile : public rocksdb::FSWritableFileOwnerWrapper {
  public:
@@ -103,7 +99,11 @@ DiskState::DiskState(const Files& files) {
 
 void DiskState::Make(const std::string& name) { Change({name, std::make_shared<File>(), ""}); }
 
-void DiskState::Append(const std::string& name, std::string_view bytes) { now_.at(name)->bytes.append(bytes); }
+void DiskState::Append(const std::string& name, std::string_view bytes) {
+  File& file = *now_.at(name);
+  file.last_write = file.bytes.size();
+  file.bytes.append(bytes);
+}
 
 void DiskState::Truncate(const std::string& name, size_t size) {
   File& file = *now_.at(name);
@@ -146,13 +146,37 @@ Files DiskState::Cut(Leaves leaves, std::mt19937_64& random) const {
   if (leaves == Leaves::kSome) name_changes = UpTo(not_flushed_.size(), random);
   Names names = flushed_;
   for (size_t i = 0; i < name_changes; ++i) Take(not_flushed_[i], names);
+  std::string last_log;
+  for (const auto& [name, file] : names) {
+    if (FlushOf(name) == Flush::kLogs) last_log = name;
+  }
   Files left;
   for (const auto& [name, file] : names) {
-    const size_t not_flushed = file->bytes.size() - file->flushed;
-    const size_t more = leaves == Leaves::kSome ? SomeOf(not_flushed, random) : 0;
-    left[name] = file->bytes.substr(0, file->flushed + more);
+    left[name] =
+        leaves == Leaves::kSome ? LeftOf(*file, name == last_log, random) : file->bytes.substr(0, file->flushed);
   }
   return left;
+}
+
+// With each file as it happens, so that a later one may keep what an earlier one loses.
+std::string DiskState::LeftOf(const File& file, bool last_log, std::mt19937_64& random) {
+  switch (random() % 4) {
+    case 0:
+      return file.bytes.substr(0, file.flushed);
+    case 1:
+      return file.bytes.substr(0, file.flushed + UpTo(file.bytes.size() - file.flushed, random));
+    case 2:
+      return file.bytes;
+    default:
+      break;
+  }
+  const size_t begin = std::max(file.flushed, file.last_write);
+  if (!last_log || begin >= file.bytes.size()) return file.bytes;
+  std::string torn = file.bytes;
+  const size_t missing = begin + UpTo(file.bytes.size() - 1 - begin, random);
+  const size_t page = missing - missing % kPageBytes;
+  for (size_t i = std::max(begin, page); i < std::min(page + kPageBytes, torn.size()); ++i) torn[i] = 0;
+  return torn;
 }
 
 PowerCutDisk::PowerCutDisk(const std::string& directory, OnStep on_step, std::set<Flush> swallowed)

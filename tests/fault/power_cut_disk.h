@@ -28,7 +28,9 @@ using Files = std::map<std::string, std::string>;
 enum class Leaves {
   kNothing,  // A disk that wrote nothing it did not have to.
   kNames,    // What was made, renamed and deleted; of the bytes nothing. As a journal of the file system does it.
-  kSome,     // Names up to some point in their order, and of each file's bytes as many as it happens.
+  // Names up to some point in their order, and of each file's bytes as many as it happens; of a log's last write
+  // perhaps all but a page.
+  kSome,
 };
 
 // The files of one directory, as they are and as they would be. For one thread at a time.
@@ -52,7 +54,10 @@ class DiskState {
   struct File {
     std::string bytes;
     size_t flushed = 0;
+    // Where the last write began.
+    size_t last_write = 0;
   };
+  static std::string LeftOf(const File& file, bool last_log, std::mt19937_64& random);
   using Names = std::map<std::string, std::shared_ptr<File>>;
   // One step: `name` stands for `file` (null: for none), and `also_gone` for none.
   struct NameChange {

@@ -87,6 +87,17 @@ void Redirect(const fs::path& path, int device) {
   ASSERT_EQ(dup2(device, descriptor), descriptor);
 }
 
+std::string ReadFile(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void Overwrite(const fs::path& path, size_t position, std::string_view bytes) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(position));
+  file << bytes;
+}
+
 TEST(RocksStore, SurvivesReopening) {
   TemporaryDirectory parent;
   {
@@ -176,6 +187,25 @@ TEST(RocksStore, AnIncompleteCommitAtTheEndOfTheLogIsForgotten) {
   EXPECT_EQ(ValueOf(*copy, Space::kRecords, "10"), std::nullopt);
 }
 
+// The file system may know how long a file is before all of its pages are on the disk: the missing ones are zeros.
+TEST(RocksStore, ALastCommitOfWhichAPageIsMissingIsForgotten) {
+  TemporaryDirectory parent;
+  auto store = OpenOrDie(parent / "data");
+  PutMany(*store, 0, 10);
+  CrashCopy(parent / "data", parent / "copy");
+  const size_t begin = fs::file_size(LogOf(parent / "copy"));
+  CommitAndWait(*store, PutOf(Space::kRecords, "large", std::string(20'000, 'y')));
+  fs::copy_file(LogOf(parent / "data"), LogOf(parent / "copy"), fs::copy_options::overwrite_existing);
+  Overwrite(LogOf(parent / "copy"), begin + 8'000, std::string(4'096, '\0'));
+
+  for (int i = 0; i < 2; ++i) {
+    auto copy = OpenOrDie(parent / "copy");
+    EXPECT_NE(ValueOf(*copy, Space::kRecords, "9"), std::nullopt);
+    EXPECT_EQ(ValueOf(*copy, Space::kRecords, "large"), std::nullopt);
+    PutMany(*copy, 10, 1);
+  }
+}
+
 TEST(RocksStore, ALogThatEndsBeforeWhatWasAcknowledgedIsDamage) {
   TemporaryDirectory parent;
   auto store = OpenOrDie(parent / "data");
@@ -207,17 +237,6 @@ TEST(RocksStore, AMissingLogIsDamage) {
 size_t ValueInTheMiddle(const std::string& log) {
   const std::string value(100, 'x');
   return log.find(value, log.find(value, log.size() / 2 - 200) + value.size());
-}
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void Overwrite(const fs::path& path, size_t position, std::string_view bytes) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(static_cast<std::streamoff>(position));
-  file << bytes;
 }
 
 TEST(RocksStore, ACommitDamagedInTheLogIsRefusedAndTheLogLeftAsItIs) {
