@@ -143,6 +143,8 @@ absl::StatusOr<std::unique_ptr<RocksDirectory>> RocksDirectory::Open(const std::
   if (!signed_by.ok()) return signed_by;
   absl::Status marked = opened->OpenMark();
   if (!marked.ok()) return marked;
+  absl::Status read = opened->ReadRecoveredLog();
+  if (!read.ok()) return read;
   return opened;
 }
 
@@ -220,6 +222,24 @@ absl::Status RocksDirectory::OpenMark() {
   }
   mark_ = open(path.c_str(), O_WRONLY | O_CLOEXEC);
   return mark_ >= 0 ? absl::OkStatus() : DiskError("open", path);
+}
+
+absl::Status RocksDirectory::ReadRecoveredLog() {
+  const std::string path = path_ + "/RECOVERED";
+  absl::StatusOr<std::optional<std::string>> bytes = ReadSmallFile(path);
+  if (!bytes.ok()) return bytes.status();
+  if (!bytes->has_value()) return absl::OkStatus();
+  const std::optional<uint64_t> log = ParseMark(**bytes);
+  if (!log.has_value()) {
+    return absl::DataLossError(absl::StrCat(path, " cannot be read; restore the whole directory from a backup"));
+  }
+  recovered_log_ = *log;
+  return absl::OkStatus();
+}
+
+absl::Status RocksDirectory::SetRecoveredLog(uint64_t log) {
+  recovered_log_ = log;
+  return CreateFile(path_ + "/RECOVERED", MarkBytes(log));
 }
 
 absl::Status RocksDirectory::Acknowledge(uint64_t sequence) {

@@ -3,6 +3,7 @@
 //   LOCK          held (flock) by the process that has the store open; its text is that process's ID
 //   FORMAT        the format of all that follows; written before anything else
 //   ACKNOWLEDGED  up to where the store has told anyone that a commit is durable
+//   RECOVERED     the last log that went into the database's tables when the store was opened
 //   rocksdb/      the database
 //   opening/      while the store opens: the database's logs as they were before
 //   recovery/     what was in opening/ when an opening found damage; an operator's to take away, never the store's
@@ -56,6 +57,12 @@ class RocksDirectory {
   // Writes the mark through to the disk.
   absl::Status FlushMark();
 
+  // The number of the last of the database's logs that an opening took into its tables; 0 where none is known. The
+  // database needs none up to it again: one that does has lost what its manifest said of those tables.
+  uint64_t recovered_log() const { return recovered_log_; }
+  // Durable when it returns. Errors: kUnavailable.
+  absl::Status SetRecoveredLog(uint64_t log);
+
   // Opening the database reads its logs and deletes them, also where what it could read is less than what was
   // acknowledged. So they are kept aside (as hard links, where the file system has those) until that has been compared;
   // then they are dropped, or kept for the operator, beside what was kept for them before.
@@ -69,11 +76,13 @@ class RocksDirectory {
   std::string opening_path() const;
   absl::Status CheckFormat() const;
   absl::Status OpenMark();
+  absl::Status ReadRecoveredLog();
 
   const std::string path_;
   const int lock_;
   int mark_ = -1;
   std::optional<uint64_t> acknowledged_;
+  uint64_t recovered_log_ = 0;
 };
 
 // Bytes that may still be written in `directory`. Errors: kUnavailable.

@@ -231,6 +231,7 @@ class RocksStore::Engine {
   absl::Status LookThroughDatabase(const std::vector<rocksdb::ColumnFamilyDescriptor>& families,
                                    rocksdb::DBOptions& options);
   absl::Status CannotOpen(const rocksdb::Status& status) const;
+  absl::Status Damaged(std::string_view how) const;
   // That the database holds all that was acknowledged, where it ends at `recovered`.
   absl::Status CheckAcknowledged(uint64_t recovered) const;
   void RunCommitter() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -249,6 +250,8 @@ class RocksStore::Engine {
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   Families families_{};
   std::optional<UnbrokenLogs> logs_;
+  // What opening takes into tables; 0: nothing.
+  uint64_t replayed_log_ = 0;
   std::unique_ptr<rocksdb::DB> db_;
 
   mutable Mutex mutex_;
@@ -298,7 +301,7 @@ absl::Status RocksStore::Engine::OpenDatabase() {
   db_.reset(db);
   // Behind RocksDB's own family, in the order of the enum.
   for (size_t i = 0; i < families_.size(); ++i) families_[i] = handles_[i + 1];
-  return absl::OkStatus();
+  return replayed_log_ > 0 ? directory_->SetRecoveredLog(replayed_log_) : absl::OkStatus();
 }
 
 absl::Status RocksStore::Engine::LookThroughDatabase(const std::vector<rocksdb::ColumnFamilyDescriptor>& families,
@@ -309,6 +312,12 @@ absl::Status RocksStore::Engine::LookThroughDatabase(const std::vector<rocksdb::
   if (!status.ok()) return options.create_if_missing ? absl::OkStatus() : CannotOpen(status);
   logs_.emplace(survey.tables_end);
   options.wal_filter = &*logs_;
+  replayed_log_ = survey.last_log;
+  // A new database needs all logs, from number 0 on.
+  const uint64_t recovered_log = directory_->recovered_log();
+  if (recovered_log > 0 && survey.needed_log.has_value() && *survey.needed_log <= recovered_log) {
+    return Damaged("its manifest has lost what it said last");
+  }
   if (survey.torn) options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   return CheckAcknowledged(survey.end);
 }
@@ -322,8 +331,12 @@ absl::Status RocksStore::Engine::CannotOpen(const rocksdb::Status& status) const
     return absl::UnavailableError(absl::StrCat("cannot open the store in ", directory_->path(), ": ", status.ToString(),
                                                "; check the disk, its room and the permissions"));
   }
+  return Damaged(status.ToString());
+}
+
+absl::Status RocksStore::Engine::Damaged(std::string_view how) const {
   directory_->KeepLogsForRecovery();
-  return absl::DataLossError(absl::StrCat("the store in ", directory_->path(), " is damaged (", status.ToString(),
+  return absl::DataLossError(absl::StrCat("the store in ", directory_->path(), " is damaged (", how,
                                           "); restore the whole directory from a backup"));
 }
 

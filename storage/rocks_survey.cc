@@ -3,6 +3,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 
 namespace caresync::storage {
@@ -25,8 +26,14 @@ uint64_t SequenceOf(const WriteBatch& batch) {
 class LogReader : public rocksdb::WalFilter {
  public:
   const char* Name() const override { return "LogReader"; }
-  Option LogRecordFound(unsigned long long, const std::string&, const WriteBatch& batch, WriteBatch*, bool*) override {
+  void ColumnFamilyLogNumberMap(const std::map<uint32_t, uint64_t>& logs,
+                                const std::map<std::string, uint32_t>&) override {
+    for (const auto& [family, log] : logs) needed_log_ = std::min(log, needed_log_.value_or(log));
+  }
+  Option LogRecordFound(unsigned long long log, const std::string&, const WriteBatch& batch, WriteBatch*,
+                        bool*) override {
     if (batch.Count() == 0) return Option::kIgnoreCurrentRecord;
+    last_log_ = log;
     const uint64_t sequence = SequenceOf(batch);
     if (!first_.has_value()) first_ = next_ = sequence;
     broken_ = sequence != next_;
@@ -38,21 +45,22 @@ class LogReader : public rocksdb::WalFilter {
   // Whether a commit came that does not follow on the ones before.
   bool broken() const { return broken_; }
 
-  // Where the logs that follow on the tables end.
-  uint64_t EndBehind(uint64_t tables_end) const {
-    const bool follows = first_.has_value() && *first_ <= tables_end + 1;
-    return follows ? std::max(tables_end, next_ - 1) : tables_end;
+  Survey WithTables(uint64_t tables_end) const {
+    Survey survey{.tables_end = tables_end, .end = tables_end, .needed_log = needed_log_, .last_log = last_log_};
+    if (first_.has_value() && *first_ <= tables_end + 1) survey.end = std::max(tables_end, next_ - 1);
+    return survey;
   }
 
  private:
   std::optional<uint64_t> first_;
   uint64_t next_ = 0;
   bool broken_ = false;
+  std::optional<uint64_t> needed_log_;
+  uint64_t last_log_ = 0;
 };
 
 rocksdb::Status Read(const rocksdb::DBOptions& options, const std::string& path,
-                     const std::vector<rocksdb::ColumnFamilyDescriptor>& families, LogReader* reader,
-                     uint64_t* tables_end) {
+                     const std::vector<rocksdb::ColumnFamilyDescriptor>& families, LogReader* reader, Survey* survey) {
   rocksdb::DBOptions looking = options;
   looking.wal_filter = reader;
   looking.listeners.clear();
@@ -64,7 +72,7 @@ rocksdb::Status Read(const rocksdb::DBOptions& options, const std::string& path,
   if (!status.ok()) return status;
   const std::unique_ptr<rocksdb::DB> db(opened);
   // Nothing of the logs was taken.
-  *tables_end = db->GetLatestSequenceNumber();
+  *survey = reader->WithTables(db->GetLatestSequenceNumber());
   for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
   return status;
 }
@@ -84,16 +92,14 @@ Option UnbrokenLogs::LogRecordFound(unsigned long long, const std::string&, cons
 rocksdb::Status LookThrough(const rocksdb::DBOptions& options, const std::string& path,
                             const std::vector<rocksdb::ColumnFamilyDescriptor>& families, Survey* survey) {
   LogReader reader;
-  rocksdb::Status status = Read(options, path, families, &reader, &survey->tables_end);
-  survey->end = reader.EndBehind(survey->tables_end);
+  rocksdb::Status status = Read(options, path, families, &reader, survey);
   if (!status.IsCorruption()) return status;
 
   // A page of the last write that never came to the disk is no end that RocksDB forgives.
   LogReader behind;
   rocksdb::DBOptions skipping = options;
   skipping.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
-  if (!Read(skipping, path, families, &behind, &survey->tables_end).ok() || behind.broken()) return status;
-  survey->end = behind.EndBehind(survey->tables_end);
+  if (!Read(skipping, path, families, &behind, survey).ok() || behind.broken()) return status;
   survey->torn = true;
   return rocksdb::Status::OK();
 }

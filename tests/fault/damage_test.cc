@@ -210,7 +210,7 @@ TEST_F(DamageTest, InTheSmallFilesIsRefusedOrMakesNoDifference) {
       ExpectToldOf(&PowerCut::database, name);
     }
   }
-  for (const char* name : {"FORMAT", "ACKNOWLEDGED"}) ExpectToldOf(&PowerCut::store, name);
+  for (const char* name : {"FORMAT", "ACKNOWLEDGED", "RECOVERED"}) ExpectToldOf(&PowerCut::store, name);
   EXPECT_GT(refused_, 0);
 }
 

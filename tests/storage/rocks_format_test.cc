@@ -110,6 +110,26 @@ TEST(RocksDirectory, TheMarkIsFoundAgain) {
   EXPECT_EQ((*directory)->acknowledged(), 7'000'000'000u);
 }
 
+TEST(RocksDirectory, TheRecoveredLogIsFoundAgain) {
+  TemporaryDirectory parent;
+  {
+    auto directory = RocksDirectory::Open(parent / "data");
+    ASSERT_TRUE(directory.ok());
+    EXPECT_EQ((*directory)->recovered_log(), 0u);
+    ASSERT_TRUE((*directory)->SetRecoveredLog(4).ok());
+    ASSERT_TRUE((*directory)->SetRecoveredLog(17).ok());
+  }
+  {
+    auto directory = RocksDirectory::Open(parent / "data");
+    ASSERT_TRUE(directory.ok());
+    EXPECT_EQ((*directory)->recovered_log(), 17u);
+  }
+  WriteFile(parent / "data/RECOVERED", std::string(16, '\1'));
+  absl::Status status = RocksDirectory::Open(parent / "data").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(MessageOf(status), HasSubstr("RECOVERED"));
+}
+
 TEST(RocksDirectory, AMarkThatCannotBeReadIsDamage) {
   TemporaryDirectory parent;
   ASSERT_TRUE(RocksDirectory::Open(parent / "data").ok());
