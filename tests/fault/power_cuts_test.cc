@@ -130,14 +130,15 @@ TEST(PowerCuts, AtEveryStepTakeNothingThatWasAnsweredAndNoPartOfACommit) {
     const TemporaryDirectory parent;
     Reached reached;
     PowerCuts cuts(parent / "store", reached, seed);
-    for (int life = 0; life < 4; ++life) {
+    for (int life = 0; life < 3; ++life) {
       StoreWithPower store(parent / "store", cuts.AfterEachStep());
       ASSERT_TRUE(store.opened().ok()) << store.opened().status();
       ASSERT_NO_FATAL_FAILURE(CommitMany(store.store(), kCommitsOfALife, reached));
     }
     for (const PowerCut& cut : cuts.cuts()) {
       EXPECT_EQ(FaultAfter(cut), "") << Told(cut, seed);
-      if (HasFailure() || ++rounds == RoundsOfPowerCuts()) return;
+      if (HasFailure()) return;
+      ++rounds;
     }
   }
 }
