@@ -133,7 +133,7 @@ def what_was_not_shown_does_not_pass(fleet):
     stopped = subprocess.Popen([fleet.program, "--devices", "10", "--rota", fleet.rota, "--scenario", "empty", "--duration", "600",
                                 "--data-dir", os.path.join(os.path.dirname(fleet.file), "stopped")],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    log = os.path.join(os.path.dirname(fleet.file), "stopped", "caresyncd.log")
+    log = os.path.join(os.path.dirname(fleet.file), "stopped", "server.log")
     while not os.path.exists(log):
         expect(stopped.poll() is None, "fleetload ended by itself")
         time.sleep(0.05)
