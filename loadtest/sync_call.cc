@@ -3,7 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include "loadtest/shed.h"
+#include "server/base/errors.h"
 #include "tools/caresync/errors.h"
 
 namespace caresync::loadtest {
@@ -13,6 +13,10 @@ namespace {
 constexpr std::chrono::seconds kDeadline{120};
 
 }  // namespace
+
+std::optional<absl::Duration> ShedFor(const absl::Status& ended) {
+  return cli::ErrorReason(ended) == "OVERLOADED" ? base::RetryDelay(ended) : std::nullopt;
+}
 
 std::shared_ptr<SyncCall> SyncCall::Begin(SyncWiring wiring, SyncPlan plan) {
   std::shared_ptr<SyncCall> call(new SyncCall(std::move(wiring), std::move(plan)));
@@ -121,7 +125,7 @@ void SyncCall::OnDone(const grpc::Status& status) {
   {
     storage::MutexLock lock(mutex_);
     end_.status = ended;
-    if (!left_) end_.shed = ShedFor(status);
+    if (!left_) end_.shed = ShedFor(ended);
     end = end_;
   }
   if (!end.unheard) wiring_.on_end(end);

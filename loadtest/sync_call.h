@@ -69,6 +69,10 @@ struct SyncEnd {
   uint64_t bytes = 0;
 };
 
+// When the device is to come back, where the server ended the call because it has no room for it; else nullopt.
+// `ended`: as errors::FromCall of tools/caresync.
+std::optional<absl::Duration> ShedFor(const absl::Status& ended);
+
 // What a call needs of its fleet.
 struct SyncWiring {
   // Both outlive the call.

@@ -1,0 +1,29 @@
+#include "loadtest/sync_call.h"
+
+#include "gtest/gtest.h"
+#include "server/base/errors.h"
+#include "server/rpc/error_details.h"
+#include "tools/caresync/errors.h"
+
+namespace caresync::loadtest {
+namespace {
+
+// As a device gets it from the server.
+std::optional<absl::Duration> ShedByServer(const absl::Status& status) {
+  return ShedFor(cli::errors::FromCall(rpc::ToGrpc(status), "the server"));
+}
+
+TEST(ShedFor, SaysWhenToComeBackToAServerThatHadNoRoom) {
+  EXPECT_EQ(ShedByServer(base::errors::Overloaded(absl::Milliseconds(2'345))), absl::Milliseconds(2'345));
+}
+
+TEST(ShedFor, IsNothingForAnyOtherEnd) {
+  EXPECT_FALSE(ShedFor(absl::OkStatus()).has_value());
+  EXPECT_FALSE(ShedFor(cli::errors::FromCall(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too large"), "it"))
+                   .has_value());
+  EXPECT_FALSE(ShedByServer(base::errors::ShuttingDown(absl::Seconds(1))).has_value());
+  EXPECT_FALSE(ShedByServer(base::errors::DeviceSilent()).has_value());
+}
+
+}  // namespace
+}  // namespace caresync::loadtest
