@@ -231,7 +231,7 @@ class RocksStore::Engine {
   absl::Status LookThroughDatabase(const std::vector<rocksdb::ColumnFamilyDescriptor>& families,
                                    rocksdb::DBOptions& options);
   absl::Status CannotOpen(const rocksdb::Status& status) const;
-  absl::Status Damaged(std::string_view how) const;
+  absl::Status Damaged(const std::string& how) const;
   // That the database holds all that was acknowledged, where it ends at `recovered`.
   absl::Status CheckAcknowledged(uint64_t recovered) const;
   void RunCommitter() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -334,7 +334,7 @@ absl::Status RocksStore::Engine::CannotOpen(const rocksdb::Status& status) const
   return Damaged(status.ToString());
 }
 
-absl::Status RocksStore::Engine::Damaged(std::string_view how) const {
+absl::Status RocksStore::Engine::Damaged(const std::string& how) const {
   directory_->KeepLogsForRecovery();
   return absl::DataLossError(absl::StrCat("the store in ", directory_->path(), " is damaged (", how,
                                           "); restore the whole directory from a backup"));

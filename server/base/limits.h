@@ -174,10 +174,10 @@ inline constexpr absl::Duration kCredentialNotice = absl::Minutes(5);
 // Sync streams open at once.
 inline constexpr size_t kSessions = 50'000;
 // How long the work that is next may have waited while new calls are still taken. A sync waits about five times on its
-// way, so it takes a few seconds then: longer than a carer likes, and well within what a device has patience for.
-inline constexpr absl::Duration kCallDelay = absl::Milliseconds(500);
+// way, so it takes some five seconds then: longer than a carer likes, and within what a device has patience for.
+inline constexpr absl::Duration kCallDelay = absl::Seconds(1);
 // The same while new copies are still begun. They are refused first: each takes the work of many deltas.
-inline constexpr absl::Duration kCopyDelay = absl::Milliseconds(200);
+inline constexpr absl::Duration kCopyDelay = absl::Milliseconds(500);
 // Copies that are being made at once: each has a batch or two in memory, however slowly its device reads.
 inline constexpr size_t kCopiesBeingMade = 1'024;
 // When a caller that the server had no room for comes back, at the soonest, and over how long all of them spread: of
