@@ -18,8 +18,6 @@ namespace {
 
 // When the working day of a rota starts, UTC.
 constexpr int kDayStartHour = 7;
-// More than a hundred times the largest of demo/rotas.
-constexpr size_t kRotaBytes = size_t{16} * 1024 * 1024;
 // Only a server that hangs meets it.
 constexpr std::chrono::seconds kDeadline{120};
 
@@ -64,7 +62,7 @@ absl::Status Agency::ImportAll(const RotaChoice& rotas) {
 }
 
 absl::Status Agency::ImportOne(const std::string& file, const RotaChoice& rotas, size_t source, RotaFeed& feed) {
-  ASSIGN_OR_RETURN(const std::string json, cli::ReadFile(file, kRotaBytes));
+  ASSIGN_OR_RETURN(const std::string json, cli::ReadFile(file, cli::kRotaBytes));
   for (int day = 0; day < rotas.days; ++day) {
     const absl::CivilDay date = rotas.date + day;
     const absl::Time start =

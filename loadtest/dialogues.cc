@@ -16,6 +16,9 @@ namespace {
 using google::protobuf::util::ParseDelimitedFromZeroCopyStream;
 using google::protobuf::util::SerializeDelimitedToOstream;
 
+// The largest such file that is read.
+constexpr size_t kDialogueBytes = size_t{1} << 30;
+
 absl::Status NoDialogues(const std::string& file, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(
       file, ": ", what, "; such a file is made by fleetload --scenario record --dialogues FILE, with this program"));
@@ -39,7 +42,7 @@ absl::Status WriteDialogues(const std::string& file, const std::vector<Dialogue>
 }
 
 absl::StatusOr<std::vector<Dialogue>> ReadDialogues(const std::string& file) {
-  ASSIGN_OR_RETURN(const std::string bytes, cli::ReadFile(file));
+  ASSIGN_OR_RETURN(const std::string bytes, cli::ReadFile(file, kDialogueBytes));
   google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
   std::vector<Dialogue> dialogues;
   bool clean_eof = false;

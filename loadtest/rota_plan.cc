@@ -13,7 +13,7 @@ absl::StatusOr<std::vector<v1::ApplyChangesRequest>> PlanRotas(const Options& op
   std::vector<v1::ApplyChangesRequest> requests;
   const absl::Time midnight = absl::FromCivil(options.date, absl::UTCTimeZone());
   for (const std::string& file : options.rotas) {
-    ASSIGN_OR_RETURN(const std::string json, cli::ReadFile(file));
+    ASSIGN_OR_RETURN(const std::string json, cli::ReadFile(file, cli::kRotaBytes));
     ASSIGN_OR_RETURN(cli::RotaPlan plan, cli::PlanRota(file, json, {source, options.date, midnight, absl::Now()}));
     for (v1::ApplyChangesRequest& request : plan.requests) requests.push_back(std::move(request));
   }

@@ -5,12 +5,22 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/string_view.h"
 
 namespace caresync::storage {
 namespace {
 
 using rocksdb::WriteBatch;
 using Option = rocksdb::WalFilter::WalProcessingOption;
+
+constexpr absl::string_view kLogEnding = ".log";
 
 // A batch begins with its sequence number, little-endian.
 uint64_t SequenceOf(const WriteBatch& batch) {
@@ -32,6 +42,7 @@ class LogReader : public rocksdb::WalFilter {
   }
   Option LogRecordFound(unsigned long long log, const std::string&, const WriteBatch& batch, WriteBatch*,
                         bool*) override {
+    if (!first_log_.has_value()) first_log_ = log;
     if (batch.Count() == 0) return Option::kIgnoreCurrentRecord;
     last_log_ = log;
     const uint64_t sequence = SequenceOf(batch);
@@ -42,12 +53,22 @@ class LogReader : public rocksdb::WalFilter {
     return Option::kIgnoreCurrentRecord;
   }
 
+  // Logs before `log` are of no use: they wait to be deleted.
+  void KeptFrom(uint64_t log) { kept_from_ = log; }
   // Whether a commit came that does not follow on the ones before.
   bool broken() const { return broken_; }
+  // Whether the log is needed, and comes before the first of which anything could be read.
+  bool IsPassedOver(uint64_t log) const {
+    return needed_log_.has_value() && first_log_.has_value() && std::max(*needed_log_, kept_from_) <= log &&
+           log < *first_log_;
+  }
+
+  // Whether the logs begin no later than behind what the tables know of.
+  bool FollowsOn(uint64_t tables_end) const { return first_.has_value() && *first_ <= tables_end + 1; }
 
   Survey WithTables(uint64_t tables_end) const {
     Survey survey{.tables_end = tables_end, .end = tables_end, .needed_log = needed_log_, .last_log = last_log_};
-    if (first_.has_value() && *first_ <= tables_end + 1) survey.end = std::max(tables_end, next_ - 1);
+    if (FollowsOn(tables_end)) survey.end = std::max(tables_end, next_ - 1);
     return survey;
   }
 
@@ -56,6 +77,8 @@ class LogReader : public rocksdb::WalFilter {
   uint64_t next_ = 0;
   bool broken_ = false;
   std::optional<uint64_t> needed_log_;
+  uint64_t kept_from_ = 0;
+  std::optional<uint64_t> first_log_;
   uint64_t last_log_ = 0;
 };
 
@@ -73,8 +96,30 @@ rocksdb::Status Read(const rocksdb::DBOptions& options, const std::string& path,
   const std::unique_ptr<rocksdb::DB> db(opened);
   // Nothing of the logs was taken.
   *survey = reader->WithTables(db->GetLatestSequenceNumber());
+  uint64_t kept_from = 0;
+  if (db->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &kept_from)) reader->KeptFrom(kept_from);
   for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
   return status;
+}
+
+// A log that holds something of which nothing could be read, not even its first record, while a later log goes on: no
+// sequence number tells that its commits are missing where the tables of another family know of later ones.
+rocksdb::Status FindPassedOver(const rocksdb::DBOptions& options, const std::string& path, const LogReader& reader) {
+  std::vector<rocksdb::Env::FileAttributes> files;
+  rocksdb::Status listed = options.env->GetChildrenFileAttributes(path, &files);
+  if (!listed.ok()) return listed;
+  for (const rocksdb::Env::FileAttributes& file : files) {
+    const std::string_view name = file.name;
+    uint64_t log = 0;
+    if (!absl::EndsWith(file.name, kLogEnding) ||
+        !absl::SimpleAtoi(file.name.substr(0, name.size() - kLogEnding.size()), &log)) {
+      continue;
+    }
+    if (file.size_bytes > 0 && reader.IsPassedOver(log)) {
+      return rocksdb::Status::Corruption("nothing of a log can be read that is needed", file.name);
+    }
+  }
+  return rocksdb::Status::OK();
 }
 
 }  // namespace
@@ -93,6 +138,7 @@ rocksdb::Status LookThrough(const rocksdb::DBOptions& options, const std::string
                             const std::vector<rocksdb::ColumnFamilyDescriptor>& families, Survey* survey) {
   LogReader reader;
   rocksdb::Status status = Read(options, path, families, &reader, survey);
+  if (status.ok() && reader.FollowsOn(survey->tables_end)) return FindPassedOver(options, path, reader);
   if (!status.IsCorruption()) return status;
 
   // A page of the last write that never came to the disk is no end that RocksDB forgives.

@@ -2,6 +2,7 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "caresync/store/stored.pb.h"
+#include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/planted_bug.h"
 #include "server/base/status_macros.h"
@@ -35,6 +36,10 @@ absl::StatusOr<FeedSummary> ReadSummary(const storage::Reader& reader, const bas
       const std::optional<store::FeedHead> head,
       base::GetStored<store::FeedHead>(reader, storage::Space::kFeeds, base::keys::FeedHead(tenant, receiver)));
   if (!head.has_value()) return FeedSummary{};
+  // Whoever made a copy anew would be past it again: without end.
+  if (head->horizon_revision() > head->last_revision()) {
+    return base::errors::DamagedRow("a feed's head row, whose horizon lies behind its last entry");
+  }
   FeedSummary summary{
       .count = head->count(),
       .sum = head->sum(),

@@ -102,9 +102,12 @@ v1::ChangeResult Rejected(const absl::Status& status) {
 // dissolved, a carer who left. It waits for nothing that it refers to: nobody is to see that, and who sees what it
 // takes away must not keep it for the sake of a record that has not come.
 bool TakesAway(const v1::RosterChange& change, const std::optional<store::Record>& stored) {
+  // A group is stored with those of its members who are known: sent again it would be found stored, and waiting no
+  // more.
+  if (change.employee_group().dissolved()) return true;
   if (!stored.has_value()) return false;
   const bool hides_visit = change.has_visit() && (change.visit().cancelled() || !change.visit().published());
-  return hides_visit || change.employee_group().dissolved() || change.carer().left();
+  return hides_visit || change.carer().left();
 }
 
 // Stores `record`, which a change asks for.

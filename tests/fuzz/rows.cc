@@ -266,7 +266,7 @@ void ChangeTenant(RunningAgency& running) {
 }
 
 void BlockDevice(RunningAgency& running) {
-  devices::DeviceRegistry registry(running.engine().store(), running.engine().executor(), running.engine().clock());
+  devices::DeviceRegistry registry(running.engine().store(), running.engine().clock(), running.engine().executor());
   v1::UpdateDeviceRequest request;
   request.set_device_uuid(running.agency().device.uuid().ToString());
   request.set_set_blocked(true);

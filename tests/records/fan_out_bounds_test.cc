@@ -107,7 +107,7 @@ TEST_F(FanOutBoundsTest, EveryCommitOfALargeGroupKeepsThem) {
   bench_->RunAll();
   for (const int carer : {0, half, size_ - 1}) ExpectSeen(carer, 1);
 
-  EXPECT_LE(bench_->most_moved(), base::limits::kFanOutStepEntries);
+  EXPECT_LE(bench_->most_moved(), base::limits::kFanOutEntries);
   EXPECT_LE(bench_->most_rows(), base::limits::kCommitRows);
   // The work of a step is near its bound: steps are not wasted.
   const size_t pairs = 2 * all * all;

@@ -168,8 +168,9 @@ v1::ChangeOutcome NaiveModel::Apply(State& state, const v1::RosterChange& change
   const Name name = NameOf(change);
   // Nobody is to see what is taken away: it waits for nobody.
   const bool hidden = change.has_visit() && (change.visit().cancelled() || !change.visit().published());
-  const bool ends = hidden || change.employee_group().dissolved() || change.carer().left();
-  const bool has_all = HasAll(state, change) || (ends && state.records.contains(name));
+  const bool ends = hidden || change.carer().left();
+  const bool has_all =
+      HasAll(state, change) || change.employee_group().dissolved() || (ends && state.records.contains(name));
   bool waited = false;
   if (has_all) {
     waited = state.waiting.erase(name) > 0;

@@ -28,9 +28,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// More than a hundred times the largest of demo/rotas.
-constexpr size_t kRotaBytes = size_t{16} * 1024 * 1024;
-
 struct ImportWish {
   std::vector<std::string> files;
   std::string date;

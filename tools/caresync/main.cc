@@ -43,6 +43,7 @@ bool AsksForJson(int argc, char** argv) {
 
 // A command that ended well has not where what it printed came to nobody.
 int Ended(bool json, int code) {
+  if (code != 0) return code;
   const absl::Status written = FlushOutput();
   return written.ok() ? code : TellError(json, written);
 }

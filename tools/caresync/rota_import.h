@@ -5,6 +5,7 @@
 #ifndef CARESYNC_TOOLS_CARESYNC_ROTA_IMPORT_H_
 #define CARESYNC_TOOLS_CARESYNC_ROTA_IMPORT_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@
 #include "caresync/v1/roster.pb.h"
 
 namespace caresync::cli {
+
+// The largest file of a rota that is read: more than a hundred times the largest of demo/rotas.
+inline constexpr size_t kRotaBytes = size_t{16} * 1024 * 1024;
 
 struct RotaPlan {
   // The rota's own name, such as 000-cosenza.
