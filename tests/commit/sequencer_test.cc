@@ -208,6 +208,20 @@ TEST_F(SequencerTest, ACommitThatLandsAfterItWasLookedForTakesEffectOnce) {
   EXPECT_THAT(heard, ElementsAre(1, 2));
 }
 
+TEST_F(SequencerTest, ACommitThatLandsAfterItWasGivenUpComesBeforeTheNextChange) {
+  bench_.store.FailNext(fakes::Fault::kConflict, base::limits::kConflictTries - 1);
+  int runs = 0;
+  const absl::StatusOr<Committed> given_up = bench_.Run([&](Transaction& transaction) {
+    if (++runs == base::limits::kConflictTries) bench_.store.LandLate(kRecords);
+    return Increment("n")(transaction);
+  });
+  EXPECT_EQ(ReasonOf(given_up), base::Reason(base::errors::CommitConflict()));
+  EXPECT_EQ(bench_.Read("n"), std::nullopt);
+  // It lands while this one is on its way, which must see it then.
+  EXPECT_EQ(bench_.Run(Increment("n")).value().head.revision, 2u);
+  EXPECT_THAT(bench_.Read("n"), Optional(Eq("2")));
+}
+
 TEST_F(SequencerTest, AnUnknownOutcomeOfTheLastTryIsStillLookedFor) {
   bench_.store.FailNext(fakes::Fault::kConflict, base::limits::kConflictTries - 1);
   bench_.store.FailNext(fakes::Fault::kUnknownApplied);

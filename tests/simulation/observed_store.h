@@ -14,7 +14,7 @@ namespace caresync::simulation {
 // Who is told of commits.
 struct CommitWatch {
   // Called before one is tried: it may yet meet a conflict.
-  std::function<void(storage::Durability durability)> before;
+  std::function<void(const storage::Commit& commit)> before;
   // Called when one has taken effect, before anybody else hears of it.
   std::function<void(const std::vector<storage::Write>& writes)> applied;
 };
@@ -27,7 +27,7 @@ class ObservedStore : public storage::Store {
   absl::StatusOr<std::unique_ptr<storage::Snapshot>> NewSnapshot() const override { return inner_.NewSnapshot(); }
 
   void Apply(storage::Commit commit, storage::CommitDone done) override {
-    if (watch_.before) watch_.before(commit.durability);
+    if (watch_.before) watch_.before(commit);
     std::vector<storage::Write> writes = commit.writes;
     inner_.Apply(std::move(commit),
                  [this, writes = std::move(writes), done = std::move(done)](storage::CommitResult result) {

@@ -10,6 +10,12 @@ namespace {
 
 namespace keys = base::keys;
 
+std::map<std::string, std::optional<std::string>> RowsOf(const std::vector<storage::Write>& writes) {
+  std::map<std::string, std::optional<std::string>> rows;
+  for (const storage::Write& write : writes) rows[write.key] = write.value;
+  return rows;
+}
+
 base::ReceiverId ReceiverOf(const std::string& carer) { return records::CarerReceiver(*base::Uuid::Parse(carer)); }
 
 }  // namespace
@@ -33,59 +39,68 @@ void Oracle::AddEvent(const base::TenantId& tenant, const SentEvent& event) {
 void Oracle::GoBackTo(const Truth& truth) {
   truth_ = truth;
   proposed_.clear();
-  rulings_.clear();
+  handed_over_.clear();
 }
 
 void Oracle::Propose(const base::TenantId& tenant, State state) {
-  Withdraw(tenant);
-  proposed_.emplace(tenant, std::move(state));
+  proposed_[tenant] = {std::move(state), std::nullopt};
 }
 
-void Oracle::ProposeRuling(const base::TenantId& tenant, base::Revision revision, const Ruling& ruling) {
-  Withdraw(tenant);
-  rulings_[tenant] = {revision, ruling};
+void Oracle::ProposeRuling(const base::TenantId& tenant, const Ruling& ruling) {
+  proposed_[tenant] = {std::nullopt, ruling};
 }
 
-void Oracle::Withdraw(const base::TenantId& tenant) {
-  proposed_.erase(tenant);
-  rulings_.erase(tenant);
+void Oracle::Withdraw(const base::TenantId& tenant) { proposed_.erase(tenant); }
+
+void Oracle::OnHandedOver(const std::vector<storage::Write>& writes) {
+  for (const auto& [tenant, head] : HeadsIn(RowsOf(writes))) {
+    auto proposed = proposed_.extract(tenant);
+    if (!proposed.empty()) handed_over_[tenant][head.commit_id()] = std::move(proposed.mapped());
+  }
 }
 
 void Oracle::OnApplied(const std::vector<storage::Write>& writes) {
-  Rows rows;
-  for (const storage::Write& write : writes) rows[write.key] = write.value;
-  for (const auto& [key, tenant] : head_keys_) {
-    const auto row = rows.find(key);
-    if (row == rows.end()) continue;
-    store::TenantHead head;
-    Expect(row->second.has_value() && head.ParseFromString(*row->second), "a head row cannot be read");
-    OnTenantCommit(model(tenant), head, rows);
-  }
+  const Rows rows = RowsOf(writes);
+  for (const auto& [tenant, head] : HeadsIn(rows)) OnTenantCommit(model(tenant), head, rows);
   for (const auto& [report_key, of] : report_keys_) CheckTakeOvers(report_key, of.first, of.second, rows);
   TakeDevices(rows);
   CheckReports(rows);
   TakeReports(rows);
 }
 
+std::vector<std::pair<base::TenantId, store::TenantHead>> Oracle::HeadsIn(const Rows& rows) {
+  std::vector<std::pair<base::TenantId, store::TenantHead>> heads;
+  for (const auto& [key, tenant] : head_keys_) {
+    const auto row = rows.find(key);
+    if (row == rows.end()) continue;
+    store::TenantHead head;
+    Expect(row->second.has_value() && head.ParseFromString(*row->second), "a head row cannot be read");
+    heads.emplace_back(tenant, std::move(head));
+  }
+  return heads;
+}
+
 void Oracle::OnTenantCommit(NaiveModel& model, const store::TenantHead& head, const Rows& rows) {
   Expect(head.revision() == model.head().revision + 1,
          absl::StrCat("revision ", head.revision(), " follows ", model.head().revision));
-  State state;
-  const auto proposed = proposed_.find(model.tenant());
-  if (proposed != proposed_.end() && proposed->second.revision == head.revision()) {
-    state = std::move(proposed->second);
-  } else {
-    state = StateAfter(model, rows);
-  }
-  Withdraw(model.tenant());
+  Proposal proposal = TakeProposal(model.tenant(), head.commit_id());
+  State state = proposal.state.has_value() ? *std::move(proposal.state) : StateAfter(model, rows, proposal.ruling);
   TakeEdges(model, rows, state);
   TakeHorizons(model, rows, state);
   feeds_.Take(model.tenant(), model.head(), rows, state);
   model.Commit(std::move(state), head.timeline());
 }
 
+Oracle::Proposal Oracle::TakeProposal(const base::TenantId& tenant, const std::string& commit_id) {
+  // The others were made on the same head, and can take effect no more.
+  const auto all = handed_over_.extract(tenant);
+  if (all.empty()) return {};
+  const auto proposal = all.mapped().extract(commit_id);
+  return proposal.empty() ? Proposal() : std::move(proposal.mapped());
+}
+
 // What a commit that is no message of a source must have made: it released what waited, took events, or resolved some.
-State Oracle::StateAfter(const NaiveModel& model, const Rows& rows) {
+State Oracle::StateAfter(const NaiveModel& model, const Rows& rows, const std::optional<Ruling>& ruling) {
   State state = model.NextState();
   std::vector<std::pair<Name, bool>> released;
   for (const auto& [name, change] : state.waiting) {
@@ -96,7 +111,7 @@ State Oracle::StateAfter(const NaiveModel& model, const Rows& rows) {
     model.Release(state, name);
     Expect(state.waiting.contains(name) == still_waits, "a change waits no more, or still, without a reason");
   }
-  TakeEvents(model, rows, state);
+  TakeEvents(model, rows, ruling, state);
   return state;
 }
 

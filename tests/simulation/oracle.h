@@ -68,12 +68,15 @@ class Oracle {
   const Truth& truth() const { return truth_; }
   void GoBackTo(const Truth& truth);
 
-  // A change of the tenant has run, and makes `state` if it commits next; until it is withdrawn.
+  // A change of the tenant has run: the commit that is handed over next makes `state`, whenever it takes effect.
   void Propose(const base::TenantId& tenant, State state);
-  // Likewise, for a person's word on an event for review, which makes `revision`.
-  void ProposeRuling(const base::TenantId& tenant, base::Revision revision, const Ruling& ruling);
+  // Likewise, for a person's word on an event for review.
+  void ProposeRuling(const base::TenantId& tenant, const Ruling& ruling);
+  // The change is done: what was proposed and not handed over never will be. What was handed over may yet take effect.
   void Withdraw(const base::TenantId& tenant);
 
+  // A commit goes to the store, and may take effect at once, late or never.
+  void OnHandedOver(const std::vector<storage::Write>& writes);
   void OnApplied(const std::vector<storage::Write>& writes);
 
   // Whether the device held, when it said `start`, all that its carer may see at some revision since then: such a start
@@ -100,10 +103,20 @@ class Oracle {
     SentEvent event;
   };
 
+  // What a change makes: one of them, or neither where only its rows can say.
+  struct Proposal {
+    std::optional<State> state;
+    std::optional<Ruling> ruling;
+  };
+
+  // The tenants whose head is among the rows, and those heads.
+  std::vector<std::pair<base::TenantId, store::TenantHead>> HeadsIn(const Rows& rows);
   void OnTenantCommit(NaiveModel& model, const store::TenantHead& head, const Rows& rows);
-  State StateAfter(const NaiveModel& model, const Rows& rows);
-  void TakeEvents(const NaiveModel& model, const Rows& rows, State& state);
-  void TakeResolutions(const NaiveModel& model, const Rows& rows, State& state);
+  // What the commit was handed over as; empty where nothing was proposed of it.
+  Proposal TakeProposal(const base::TenantId& tenant, const std::string& commit_id);
+  State StateAfter(const NaiveModel& model, const Rows& rows, const std::optional<Ruling>& ruling);
+  void TakeEvents(const NaiveModel& model, const Rows& rows, const std::optional<Ruling>& ruling, State& state);
+  void TakeResolutions(const NaiveModel& model, const Rows& rows, const std::optional<Ruling>& ruling, State& state);
   void TakeKept(const NaiveModel& model, const Rows& rows, State& state);
   void TakeIdentities(const NaiveModel& model, const Rows& rows, State& state);
   void CheckAccepted(const NaiveModel& model, const SentEvent& event, const State& state);
@@ -166,8 +179,10 @@ class Oracle {
   const OnCount on_count_;
   Truth truth_;
   ObservedFeeds feeds_;
-  std::map<base::TenantId, State> proposed_;
-  std::map<base::TenantId, std::pair<base::Revision, Ruling>> rulings_;
+  // Of changes that have run and whose commits are not handed over yet.
+  std::map<base::TenantId, Proposal> proposed_;
+  // By the commit's ID: a change whose outcome stayed unknown may take effect while another one is at work.
+  std::map<base::TenantId, std::map<std::string, Proposal>> handed_over_;
   std::map<std::string, base::TenantId> head_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> report_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> device_keys_;

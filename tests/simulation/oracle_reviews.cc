@@ -22,15 +22,16 @@ bool IsUsedElsewhere(const State& state, const EventKey& event) {
 
 }  // namespace
 
-void Oracle::TakeEvents(const NaiveModel& model, const Rows& rows, State& state) {
-  TakeResolutions(model, rows, state);
+void Oracle::TakeEvents(const NaiveModel& model, const Rows& rows, const std::optional<Ruling>& ruling, State& state) {
+  TakeResolutions(model, rows, ruling, state);
   TakeKept(model, rows, state);
   TakeIdentities(model, rows, state);
 }
 
 // Which events were resolved, and how, the model works out: by the word of a person, or from the place at which one
 // was looked at.
-void Oracle::TakeResolutions(const NaiveModel& model, const Rows& rows, State& state) {
+void Oracle::TakeResolutions(const NaiveModel& model, const Rows& rows, const std::optional<Ruling>& ruling,
+                             State& state) {
   std::map<EventKey, SettledEvent> resolved;
   std::set<std::pair<std::string, Name>> looked_at;
   for (const auto& [key, row] : rows) {
@@ -49,10 +50,8 @@ void Oracle::TakeResolutions(const NaiveModel& model, const Rows& rows, State& s
       if (KeyOf(name).bytes == item.stored_on()) resolved[KeyOfEvent(event)].stored_on = name;
     }
   }
-  const auto ruling = rulings_.find(model.tenant());
-  const bool ruled = ruling != rulings_.end() && ruling->second.first == state.revision;
-  if (ruled) {
-    model.Rule(state, ruling->second.second);
+  if (ruling.has_value()) {
+    model.Rule(state, *ruling);
   } else {
     for (const auto& [carer, parent] : looked_at) model.TakeWaiting(state, carer, parent, std::nullopt);
   }
@@ -65,7 +64,7 @@ void Oracle::TakeResolutions(const NaiveModel& model, const Rows& rows, State& s
     Expect(stored == resolved.end() || stored->second == settled,
            absl::StrCat("event ", event.first, " is resolved otherwise than it was ruled, or can be"));
     if (settled.resolution != v1::RESOLUTION_BY_ITSELF) continue;
-    on_count_(ruled ? "event follows one that a person ruled on" : "event resolved by itself");
+    on_count_(ruling.has_value() ? "event follows one that a person ruled on" : "event resolved by itself");
   }
   Expect(expected == resolved.size(), "an event is resolved without a reason");
 }

@@ -18,14 +18,16 @@
 namespace caresync::simulation {
 
 SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
-                                 size_t batch_bytes, const commit::CommitRoom& room, CommitWatch watch)
+                                 size_t batch_bytes, const commit::CommitRoom& room, CommitWatch watch,
+                                 CommitWatch of_sequencer)
     : memory_(std::move(memory)),
       observed_(*memory_, std::move(watch)),
       store_(observed_),
+      of_sequencer_(store_, std::move(of_sequencer)),
       executor_(clock, seed),
       random_(seed),
       opening_(commit::NewTimeline(random_)),
-      sequencer_(store_, clock, random_, executor_, subscriptions_, opening_, room),
+      sequencer_(of_sequencer_, clock, random_, executor_, subscriptions_, opening_, room),
       closing_edge_(clock),
       tasks_(store_, sequencer_, clock, executor_),
       registry_(store_, clock, executor_),
@@ -58,6 +60,7 @@ void SimulatedServer::UpdateDevice(const base::TenantId& tenant, const v1::Updat
 
 void SimulatedServer::RunOut() {
   observed_.StopTelling();
+  of_sequencer_.StopTelling();
   tasks_.Stop();
   store_.FailReads(false);
   store_.BeforeNextSnapshot(nullptr);

@@ -33,9 +33,10 @@ namespace caresync::simulation {
 // Used by one thread. What is random, the order of ready work included, repeats with the seed.
 class SimulatedServer {
  public:
-  // Opens `memory` on a timeline of its own. `clock` must outlive it.
+  // Opens `memory` on a timeline of its own. `clock` must outlive it. `watch` is of the store itself; `of_sequencer` of
+  // what the sequencer hands over, before any fault comes in between.
   SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
-                  size_t batch_bytes, const commit::CommitRoom& room, CommitWatch watch);
+                  size_t batch_bytes, const commit::CommitRoom& room, CommitWatch watch, CommitWatch of_sequencer);
   // All sessions must have ended.
   ~SimulatedServer();
 
@@ -62,6 +63,7 @@ class SimulatedServer {
   std::unique_ptr<storage::MemoryStore> memory_;
   ObservedStore observed_;
   fakes::FaultyStore store_;
+  ObservedStore of_sequencer_;
   fakes::ManualExecutor executor_;
   fakes::SeededRandom random_;
   const std::string opening_;

@@ -132,9 +132,12 @@ void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
   power_at_risk_ = false;
   unflushed_.reset();
   CommitWatch watch;
-  watch.before = [this](storage::Durability durability) { KeepWhatIsFlushed(durability); };
+  watch.before = [this](const storage::Commit& commit) { KeepWhatIsFlushed(commit.durability); };
   watch.applied = [this](const std::vector<storage::Write>& writes) { OnApplied(writes); };
-  server_ = std::make_unique<SimulatedServer>(std::move(memory), clock_, seed, batch_bytes_, room, std::move(watch));
+  CommitWatch of_sequencer;
+  of_sequencer.before = [this](const storage::Commit& commit) { oracle_.OnHandedOver(commit.writes); };
+  server_ = std::make_unique<SimulatedServer>(std::move(memory), clock_, seed, batch_bytes_, room, std::move(watch),
+                                              std::move(of_sequencer));
 }
 
 void SimulatedWorld::OnApplied(const std::vector<storage::Write>& writes) {

@@ -97,7 +97,7 @@ void SimulatedWorld::SubmitRuling(const base::TenantId& tenant, const Ruling& ru
           Fail("a word that was said before writes something, or a new one does not");
         }
         if (!made.ok() || !transaction.wrote()) return made;
-        oracle_.ProposeRuling(tenant, transaction.revision(), ruling);
+        oracle_.ProposeRuling(tenant, ruling);
         if (head.for_review.at(ruling.event).reused) Count("ruling of one whose ID was used");
         return made;
       },
