@@ -141,9 +141,9 @@ void Oracle::TakeCopies(const StreamFacts& facts, const store::DeviceReport& rep
     Expect(written.insert(carer).second, "a carer's copy is written twice");
     const bool is_new = !known.copies.contains(carer);
     Expect(!is_new || carer == facts.carer, "another carer's copy is made up");
+    // What was written before the session came to the device's word, or was under way, still has the copy as it was.
+    Expect(!is_new || !facts.dropped.contains(carer), "a copy that its device dropped is written again");
     NaiveCopy& before = known.copies[carer];
-    // Dropped, and begun again.
-    if (facts.dropped.contains(carer) && copy.last_success_us() == 0) before = {};
     const Place place = PlaceOf(copy);
     if (place == PlaceOf(before)) continue;
     Expect(carer == facts.carer && MayStandAt(facts, place.cursor, place.position, begins, row),
