@@ -28,6 +28,7 @@
 #include "server/base/limits.h"
 #include "server/base/random.h"
 #include "server/base/sealed_token.h"
+#include "server/base/signals.h"
 #include "server/base/status_macros.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/store_identity.h"
@@ -259,18 +260,6 @@ class Node {
   std::unique_ptr<rpc::Server> server_;
 };
 
-// Before any thread is made: all inherit it, so that only WaitForTheEnd hears these signals.
-sigset_t BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  // Whoever read our output may be gone; that is no reason to stop serving.
-  signal(SIGPIPE, SIG_IGN);
-  return signals;
-}
-
 // Returns the exit code when somebody asks the server to stop, or its store has failed for good.
 int WaitForTheEnd(Node& node, const sigset_t& signals) {
   while (true) {
@@ -293,7 +282,7 @@ int Run(int argc, char** argv) {
   // What carers see and the key that signs credentials: all files that are made, the database's own included.
   umask(S_IRWXG | S_IRWXO);
   observability::SetLevel(LevelFrom(options.log_level));
-  const sigset_t signals = BlockSignals();
+  const sigset_t signals = base::BlockSignals();
   absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(options);
   if (!node.ok()) {
     std::cerr << "caresyncd: " << node.status().message() << std::endl;

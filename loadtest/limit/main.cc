@@ -17,6 +17,7 @@
 #include "loadtest/limit/limit_services.h"
 #include "loadtest/limit/ready_syncs.h"
 #include "server/base/limits.h"
+#include "server/base/signals.h"
 #include "server/rpc/server_settings.h"
 
 namespace caresync::loadtest {
@@ -24,17 +25,6 @@ namespace {
 
 constexpr int kCannotStart = 1;
 constexpr int kBadOptions = 2;
-
-// Before any thread is made: all inherit it.
-sigset_t BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  return signals;
-}
 
 // Until somebody asks it to stop. The exit code.
 int Serve(const ReadySyncs& syncs, const std::string& address, const sigset_t& signals) {
@@ -75,7 +65,7 @@ int Run(int argc, char** argv) {
     std::cerr << "caresync-limit: " << dialogues.status().message() << "\n";
     return kCannotStart;
   }
-  const sigset_t signals = BlockSignals();
+  const sigset_t signals = base::BlockSignals();
   return Serve(ReadySyncs(*dialogues), address, signals);
 }
 

@@ -398,7 +398,7 @@ absl::Status DamagedRow(std::string_view what) {
 absl::Status CommitConflict() {
   return MakeRetryable(
       StatusCode::kAborted, "COMMIT_CONFLICT",
-      StrCat("other commits came first ", limits::kConflictTries, " times; nothing was changed, try again"),
+      StrCat("other commits came first ", limits::kConflictTries, " times; see whether it took effect, then try again"),
       absl::Seconds(1));
 }
 

@@ -2,19 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "server/base/keys.h"
 #include "server/base/limits.h"
-#include "server/base/stored.h"
 #include "server/records/record_store.h"
 #include "server/roster/carers.h"
-#include "server/roster/matching.h"
-#include "tests/fakes/engine.h"
 #include "tests/fakes/feeds.h"
 #include "tests/fakes/rota.h"
+#include "tests/roster/planner_test.h"
 
 namespace caresync::roster {
 namespace {
@@ -23,35 +20,13 @@ using fakes::CarerChange;
 using fakes::GroupChange;
 using fakes::ServiceUserChange;
 using fakes::VisitChange;
-using records::RecordName;
 
-class TakingAwayTest : public testing::Test {
+class TakingAwayTest : public PlannerTest {
  protected:
-  void SetUp() override { engine_.CreateTenant(tenant_); }
-
-  std::vector<v1::ChangeResult> Apply(std::vector<v1::RosterChange> changes) {
-    return engine_.ApplyChanges(tenant_, "planner", std::move(changes));
-  }
-  v1::ChangeOutcome ApplyOne(const v1::RosterChange& change) { return Apply({change}).at(0).outcome(); }
-
-  RecordName Named(v1::RecordKind kind, const std::string& external_id) const {
-    return {kind, *MeantBy(*engine_.Snapshot(), tenant_, "planner", kind, external_id)};
-  }
-  std::optional<store::Record> Stored(v1::RecordKind kind, const std::string& external_id) const {
-    return *records::GetRecord(*engine_.Snapshot(), tenant_, records::KeyOf(Named(kind, external_id)));
-  }
   bool Sees(const std::string& carer, const std::string& visit) const {
     const base::ReceiverId feed = records::CarerReceiver(Named(v1::RECORD_KIND_CARER, carer).id);
     return fakes::SeenBy(*engine_.Snapshot(), tenant_, feed).contains(Named(v1::RECORD_KIND_VISIT, visit));
   }
-  uint64_t WaitingCount() const {
-    const auto state = base::GetStored<store::SourceState>(*engine_.Snapshot(), storage::Space::kRecords,
-                                                           base::keys::SourceState(tenant_, "planner"));
-    return state->has_value() ? (*state)->waiting() : 0;
-  }
-
-  fakes::Engine engine_;
-  const base::TenantId tenant_ = fakes::Tenant("acme");
 };
 
 // Requirement: S12

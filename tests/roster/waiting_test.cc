@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,10 +15,10 @@
 #include "server/base/stored.h"
 #include "server/records/grants.h"
 #include "server/records/record_store.h"
-#include "server/roster/matching.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/feeds.h"
 #include "tests/fakes/rota.h"
+#include "tests/roster/planner_test.h"
 
 namespace caresync::roster {
 namespace {
@@ -28,23 +29,9 @@ using fakes::CareServiceChange;
 using fakes::GroupChange;
 using fakes::ServiceUserChange;
 using fakes::VisitChange;
-using records::RecordName;
 
-class WaitingTest : public testing::Test {
+class WaitingTest : public PlannerTest {
  protected:
-  void SetUp() override { engine_.CreateTenant(tenant_); }
-
-  std::vector<v1::ChangeResult> Apply(std::vector<v1::RosterChange> changes) {
-    return engine_.ApplyChanges(tenant_, "planner", std::move(changes));
-  }
-  v1::ChangeOutcome ApplyOne(const v1::RosterChange& change) { return Apply({change}).at(0).outcome(); }
-
-  RecordName Named(v1::RecordKind kind, const std::string& external_id) const {
-    return {kind, *MeantBy(*engine_.Snapshot(), tenant_, "planner", kind, external_id)};
-  }
-  std::optional<store::Record> Stored(v1::RecordKind kind, const std::string& external_id) const {
-    return *records::GetRecord(*engine_.Snapshot(), tenant_, records::KeyOf(Named(kind, external_id)));
-  }
   bool IsStored(v1::RecordKind kind, const std::string& external_id) const {
     return Stored(kind, external_id).has_value();
   }
@@ -56,17 +43,9 @@ class WaitingTest : public testing::Test {
   std::optional<store::WaitingChange> WaitingFor(v1::RecordKind kind, const std::string& external_id) const {
     return *GetWaiting(*engine_.Snapshot(), tenant_, records::KeyOf(Named(kind, external_id)));
   }
-  uint64_t WaitingCount() const {
-    const auto state = base::GetStored<store::SourceState>(*engine_.Snapshot(), storage::Space::kRecords,
-                                                           base::keys::SourceState(tenant_, "planner"));
-    return state->has_value() ? (*state)->waiting() : 0;
-  }
   bool AnyWaitFor(v1::RecordKind kind, const std::string& missing) const {
     return !WaitersFor(*engine_.Snapshot(), tenant_, records::KeyOf(Named(kind, missing)), 1)->empty();
   }
-
-  fakes::Engine engine_;
-  const base::TenantId tenant_ = fakes::Tenant("acme");
 };
 
 TEST_F(WaitingTest, TheSenderIsToldWhatIsMissing) {
