@@ -90,7 +90,7 @@ class LimitSync : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer> {
 // done with it.
 class LimitChanges : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer> {
  public:
-  explicit LimitChanges(ByteBuffer answer) : answer_(std::move(answer)) { StartRead(&incoming_); }
+  explicit LimitChanges(const ByteBuffer& answer) : answer_(answer) { StartRead(&incoming_); }
 
   void OnReadDone(bool ok) override {
     storage::MutexLock lock(mutex_);
