@@ -72,6 +72,8 @@ rocksdb::ColumnFamilyOptions OptionsOf(Space space, const std::shared_ptr<rocksd
     case Space::kRecords:
       break;
     case Space::kFeeds:
+      // Mostly IDs and fingerprints, which nothing makes smaller, and rewritten by every large fan-out.
+      options.bottommost_compression = rocksdb::kLZ4Compression;
       options.table_properties_collector_factories.push_back(
           rocksdb::NewCompactOnDeletionCollectorFactory(kDeletionWindow, kDeletionTrigger));
       break;
@@ -112,8 +114,9 @@ rocksdb::DBOptions DatabaseOptions() {
   options.max_open_files = kOpenFiles;
   // Flushes and compactions; they share the machine with the server's own threads.
   options.max_background_jobs = 2;
-  // What is compacted can wait, devices do not: it gets what they leave of the processors. A flush is waited for.
-  options.env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kLow);
+  // What is compacted can wait, devices do not: it gets what they leave of the processors, and a core where it runs
+  // counts as free for what wakes up. A flush is waited for.
+  options.env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW, rocksdb::CpuPriority::kIdle);
   // Large files go to the disk bit by bit instead of in one burst that a commit's flush would wait behind.
   options.bytes_per_sync = kMebi;
   // A reader that lets go of the last old file does not delete it itself: reads stay free of such work.

@@ -66,9 +66,14 @@ class LogReader : public rocksdb::WalFilter {
   // Whether the logs begin no later than behind what the tables know of.
   bool FollowsOn(uint64_t tables_end) const { return first_.has_value() && *first_ <= tables_end + 1; }
 
+  // Whether they begin later than that: what came before cannot be read.
+  bool Misses(uint64_t tables_end) const { return first_.has_value() && !FollowsOn(tables_end); }
+
   Survey WithTables(uint64_t tables_end) const {
     Survey survey{.tables_end = tables_end, .end = tables_end, .needed_log = needed_log_, .last_log = last_log_};
-    if (FollowsOn(tables_end)) survey.end = std::max(tables_end, next_ - 1);
+    // Also where that is before `tables_end`: one space's tables may know of commits that another's still take from
+    // the logs.
+    if (FollowsOn(tables_end)) survey.end = next_ - 1;
     return survey;
   }
 
@@ -145,7 +150,8 @@ rocksdb::Status LookThrough(const rocksdb::DBOptions& options, const std::string
   LogReader behind;
   rocksdb::DBOptions skipping = options;
   skipping.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
-  if (!Read(skipping, path, families, &behind, survey).ok() || behind.broken()) return status;
+  if (!Read(skipping, path, families, &behind, survey).ok()) return status;
+  if (behind.broken() || behind.Misses(survey->tables_end)) return status;
   survey->torn = true;
   return rocksdb::Status::OK();
 }

@@ -1,6 +1,6 @@
 // Bugs that are planted on purpose, to measure whether the simulation finds them. They are in a build with the CMake
 // option CARESYNC_PLANTED_BUGS alone, and there one at a time, when the program asks for it; in every other build
-// nothing of them is left, and nobody pays for the question.
+// the question is answered when it is compiled, and nobody pays for it.
 //
 // Each breaks one rule of the product. `tools/checks/planted_faults.py` sees to it that each has a place in the code.
 #ifndef CARESYNC_SERVER_BASE_PLANTED_BUG_H_

@@ -20,8 +20,9 @@ using observability::Level;
 using observability::Log;
 
 constexpr storage::Space kSpace = storage::Space::kRecords;
-// Of what a step took.
+// Of what a step took; and how often as much again is added while others wait.
 constexpr int kRestOfStep = 2;
+constexpr int kMoreRests = 8;
 // Rows of due tasks that are looked through at once for what goes first, and likewise of those that are due since ever
 // for what does not: more than there are at nearly any time, and still little beside the commit of a step.
 constexpr size_t kLookedThrough = 1'024;
@@ -119,8 +120,9 @@ storage::KeyRange DueAtATime(const base::TenantId& tenant) {
   return {base::keys::Task(tenant, 1, ""), base::keys::AllTasks(tenant).end};
 }
 
-// Adds the keys of tasks that a clock which was ahead put further away than any is ever due, up to limits::kDueTasks.
-// Looks at no more than kLookedThrough: what is parked lies among them, and is left there.
+// Adds the keys of tasks that a clock which was ahead put further away than any is ever due, until there are
+// limits::kDueTasks, and one at least: where many are due they would never be looked at. Looks at no more than
+// kLookedThrough: what is parked lies among them, and is left there.
 absl::Status AddMisdated(const storage::Reader& reader, const base::TenantId& tenant, absl::Time now,
                          std::vector<std::string>& keys) {
   const int64_t furthest_us = base::ToStoredTime(now + kTaskAheadMost);
@@ -363,20 +365,24 @@ void TaskRunner::RunTask(const base::TenantId& tenant, const std::string& key, T
       },
       [this, tenant, key, keys, next, began](const absl::StatusOr<Committed>& done) {
         if (!done.ok()) return PutOff(tenant, key, keys, next, done.status());
-        RestAndRunFrom(kRestOfStep * (clock_.Monotonic() - *began), tenant, keys, next);
+        RestAndRunFrom(clock_.Monotonic() - *began, 0, tenant, keys, next);
       });
 }
 
-void TaskRunner::RestAndRunFrom(absl::Duration rest, const base::TenantId& tenant, TaskKeys keys, size_t place) {
-  if (rest <= absl::ZeroDuration()) return RunFrom(tenant, std::move(keys), place);
+void TaskRunner::RestAndRunFrom(absl::Duration step, int rested, const base::TenantId& tenant, TaskKeys keys,
+                                size_t place) {
+  if (step <= absl::ZeroDuration()) return RunFrom(tenant, std::move(keys), place);
+  const absl::Duration rest = rested == 0 ? kRestOfStep * step : step;
   storage::MutexLock lock(mutex_);
   if (stopped_) return;
-  tenants_[tenant].rest = executor_.PostAfter(rest, [this, tenant, keys, place] {
+  tenants_[tenant].rest = executor_.PostAfter(rest, [this, step, rested, tenant, keys, place] {
     {
       storage::MutexLock lock(mutex_);
       if (stopped_) return;
       tenants_[tenant].rest = 0;
     }
+    const bool others_wait = executor_.Delay() > absl::ZeroDuration();
+    if (others_wait && rested < kMoreRests) return RestAndRunFrom(step, rested + 1, tenant, keys, place);
     RunFrom(tenant, keys, place);
   });
 }

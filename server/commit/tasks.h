@@ -53,8 +53,9 @@ enum class TaskWaiters { kNone, kSome };
 // end.
 inline constexpr uint32_t kAwaitedInARow = 8;
 
-// After each step a tenant's tasks rest for twice as long as the step took: most of what others do then meets none, and
-// a large fan-out leaves two thirds of a core, and of the disk, to them.
+// After each step a tenant's tasks rest for twice as long as the step took, and then for as long as other work waits
+// for a thread, up to ten times as long: most of what others do then meets none, and a large fan-out leaves two thirds
+// of a core, and of the disk, to them where little is done, and nine tenths where much is.
 //
 // Thread-safe. Everything given to the constructor must outlive it. Destroy it only when the executor runs no more of
 // its work.
@@ -125,8 +126,8 @@ class TaskRunner {
   // Runs the task `key`, then goes on from keys[next].
   void RunTask(const base::TenantId& tenant, const std::string& key, TaskKeys keys, size_t next)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // The same after `rest`.
-  void RestAndRunFrom(absl::Duration rest, const base::TenantId& tenant, TaskKeys keys, size_t place)
+  // The same after a rest from a step that took `step`; `rested`: how often that was prolonged.
+  void RestAndRunFrom(absl::Duration step, int rested, const base::TenantId& tenant, TaskKeys keys, size_t place)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Puts the task `key` off, then goes on from keys[next].
   void PutOff(const base::TenantId& tenant, const std::string& key, TaskKeys keys, size_t next, const absl::Status& why)

@@ -163,16 +163,23 @@ void SessionRows::CountSuccess(absl::Time now) {
   // Days since 1970-01-01, UTC.
   const int32_t today = static_cast<int32_t>(absl::ToUnixSeconds(now) / absl::ToInt64Seconds(absl::Hours(24)));
   auto& days = *report_.mutable_days();
-  // A day ahead was counted by a clock that was wrong. The oldest ones go by their number and not by their age: a clock
-  // that is ahead for a minute must not take the whole month away.
-  days.erase(
-      std::remove_if(days.begin(), days.end(), [today](const store::DayCount& day) { return day.day() > today; }),
-      days.end());
-  if (days.empty() || days.rbegin()->day() != today) days.Add()->set_day(today);
-  if (static_cast<size_t>(days.size()) > limits::kCountedDays) days.DeleteSubrange(0, 1);
-  store::DayCount& day = *days.rbegin();
-  day.set_successes(day.successes() + 1);
-  if (sync_.sync_type() == v1::SYNC_TYPE_CLEAN && !succeeded_) day.set_clean_successes(day.clean_successes() + 1);
+  auto day = std::find_if(days.begin(), days.end(), [today](const store::DayCount& d) { return d.day() >= today; });
+  if (day == days.end() || day->day() != today) {
+    const auto at = day - days.begin();
+    days.Add()->set_day(today);
+    day = days.begin() + at;
+    std::rotate(day, days.end() - 1, days.end());
+  }
+  day->set_successes(day->successes() + 1);
+  if (sync_.sync_type() == v1::SYNC_TYPE_CLEAN && !succeeded_) day->set_clean_successes(day->clean_successes() + 1);
+  if (static_cast<size_t>(days.size()) <= limits::kCountedDays) return;
+  // They go by their number: a clock that is wrong for a minute must not take the whole month away. The one furthest
+  // from today goes, and so first those that such a clock counted.
+  if (today - days.begin()->day() >= days.rbegin()->day() - today) {
+    days.DeleteSubrange(0, 1);
+  } else {
+    days.RemoveLast();
+  }
 }
 
 void SessionRows::MarkSuccess(absl::Time now) {

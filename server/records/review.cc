@@ -72,6 +72,14 @@ void PutReview(commit::Transaction& transaction, const ReviewName& name, const s
                   item.SerializeAsString());
 }
 
+void LeaveToPerson(commit::Transaction& transaction, const ReviewName& name, store::ReviewItem item) {
+  if (std::optional<std::string> row = RowOfWaiting(transaction.tenant(), item, name.digest); row.has_value()) {
+    transaction.Delete(Space::kRecords, *std::move(row));
+  }
+  item.clear_waits_on();
+  PutReview(transaction, name, item);
+}
+
 void CloseReview(commit::Transaction& transaction, const ReviewName& name, const store::ReviewItem& item) {
   const base::TenantId& tenant = transaction.tenant();
   PutReview(transaction, name, item);

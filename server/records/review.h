@@ -44,6 +44,9 @@ absl::StatusOr<std::optional<store::ReviewItem>> GetReview(const storage::Reader
 // Writes an item that is there with another reason: it waits on.
 void PutReview(commit::Transaction& transaction, const ReviewName& name, const store::ReviewItem& item);
 
+// Writes an item that only a person can take, and that nothing is to follow.
+void LeaveToPerson(commit::Transaction& transaction, const ReviewName& name, store::ReviewItem item);
+
 // Writes the item with its resolution, which it has now: it waits no more, and nothing follows it any more.
 void CloseReview(commit::Transaction& transaction, const ReviewName& name, const store::ReviewItem& item);
 

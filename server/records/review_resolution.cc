@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "observability/log.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
@@ -145,13 +146,17 @@ std::optional<RecordKey> CarerOf(const store::ReviewItem& item) {
   return KeyOf({v1::RECORD_KIND_CARER, *carer});
 }
 
+bool IsVisit(const RecordKey& parent) {
+  const std::optional<RecordName> name = NameOf(parent);
+  return name.has_value() && name->kind == v1::RECORD_KIND_VISIT;
+}
+
 // Whether what else waits there follows it. What is recorded on a service user stands by itself; and while an earlier
 // one waits, what is behind both waits for that one, and the earlier one was not spoken of.
 absl::StatusOr<bool> LeadsOthers(const commit::Transaction& transaction, const ReviewName& name,
                                  const store::ReviewItem& item) {
   const std::optional<RecordKey> carer = CarerOf(item);
-  const std::optional<RecordName> parent = NameOf({item.waits_on()});
-  if (!carer.has_value() || !parent.has_value() || parent->kind != v1::RECORD_KIND_VISIT) return false;
+  if (!carer.has_value() || !IsVisit({item.waits_on()})) return false;
   ASSIGN_OR_RETURN(const std::vector<ReviewName> first,
                    WaitingReviews(transaction, transaction.tenant(), *carer, {item.waits_on()}, 1));
   return !first.empty() && first.front() == name;
@@ -173,20 +178,27 @@ void ScheduleLook(commit::Transaction& transaction, const RecordKey& carer, cons
   commit::ScheduleTask(transaction, kLookDue, LookId(carer, parent), kReviewTask, payload.SerializeAsString());
 }
 
-// Takes the first that waits, where it belongs, else on `target`. False where it goes on waiting, and so does what is
-// behind it.
+// Takes one that waits, where it belongs, else on `target`. False where it goes on waiting, and so does what is behind
+// it on a visit.
 absl::StatusOr<bool> TakeFirst(RecordStore& records, const ReviewName& name, const std::optional<RecordKey>& target) {
   commit::Transaction& transaction = records.transaction();
   ASSIGN_OR_RETURN(std::optional<store::ReviewItem> item, GetReview(transaction, transaction.tenant(), name));
   if (!item.has_value()) return errors::DamagedRow("an event for review");
-  // It would take effect again, and go on being listed as one that waits.
   if (item->resolution() != v1::RESOLUTION_UNSPECIFIED) {
-    return errors::DamagedRow("an event for review that is resolved and is said to wait");
+    // Damage: it would take effect again, or hold up what is behind it.
+    observability::Log(observability::Level::kError, "resolved_event_said_to_wait",
+                       {{"tenant", transaction.tenant().text()}, {"review", TextOf(name)}});
+    CloseReview(transaction, name, *item);
+    return true;
   }
-  if (!MayGoByItself(item->reason())) return false;
-  // One that an older server understood, and this one does not, is a person's: it is in nobody else's way.
+  // On a service user each stands by itself: one that a person must take is not in the others' way.
+  const bool on_visit = IsVisit({item->waits_on()});
   const absl::StatusOr<v1::CareEvent> event = EventOf(*item);
-  if (!event.ok()) return false;
+  // One that an older server understood, and this one does not, is a person's too.
+  if (!MayGoByItself(item->reason()) || !event.ok()) {
+    if (!on_visit) LeaveToPerson(transaction, name, *item);
+    return false;
+  }
   const std::optional<base::Uuid> carer = base::Uuid::Parse(item->carer_id());
   if (!carer.has_value()) return errors::DamagedRow("an event for review of a carer under no UUID");
   const RecordName parent = *ParentOf(*event);
@@ -212,7 +224,11 @@ absl::StatusOr<bool> TakeFirst(RecordStore& records, const ReviewName& name, con
   const bool is_full = own.reason == v1::REVIEW_REASON_UNSPECIFIED;
   if (is_full || item->reason() == v1::REVIEW_REASON_FOLLOWS_ONE_FOR_REVIEW) {
     item->set_reason(is_full ? v1::REVIEW_REASON_TOO_MANY_EVENTS : own.reason);
-    PutReview(transaction, name, *item);
+    if (is_full && !on_visit) {
+      LeaveToPerson(transaction, name, *item);
+    } else {
+      PutReview(transaction, name, *item);
+    }
   }
   return false;
 }
@@ -252,22 +268,27 @@ absl::StatusOr<size_t> TakeWaiting(RecordStore& records, const RecordKey& carer,
                    WaitingReviews(transaction, transaction.tenant(), carer, parent, kMost + 1));
   size_t taken = 0;
   for (const ReviewName& name : waiting) {
-    if (taken == kMost) {
-      ScheduleLook(transaction, carer, parent, target);
-      break;
-    }
+    if (taken == kMost) break;
     const RecordStore::Mark mark = records.SetMark();
     const absl::StatusOr<bool> gone = TakeFirst(records, name, target);
     const bool full = base::Reason(gone.status()) == base::Reason(errors::CommitTooLarge());
     if (full && taken > 0) {
       records.RollBackTo(mark);
       ScheduleLook(transaction, carer, parent, target);
-      break;
+      return taken;
     }
     if (!gone.ok()) return gone.status();
-    if (!*gone) break;
-    ++taken;
+    if (*gone) {
+      ++taken;
+    } else if (IsVisit(parent)) {
+      return taken;
+    }
   }
+  if (waiting.size() <= kMost) return taken;
+  // Others lie behind those that were looked at. Where the first of these waits on, so do they, for the same.
+  ASSIGN_OR_RETURN(const std::vector<ReviewName> first,
+                   WaitingReviews(transaction, transaction.tenant(), carer, parent, 1));
+  if (!first.empty() && first.front() != waiting.front()) ScheduleLook(transaction, carer, parent, target);
   return taken;
 }
 

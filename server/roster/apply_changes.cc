@@ -201,8 +201,13 @@ absl::StatusOr<size_t> Release(RecordStore& records, const RecordKey& record, co
                    GetWaiting(transaction, transaction.tenant(), waiter));
   const bool waits = waiting.has_value() && std::find(waiting->missing().begin(), waiting->missing().end(),
                                                       record.bytes) != waiting->missing().end();
-  // What does not know of it would go on being said to wait, step after step.
-  if (!waits) return errors::DamagedRow("a change that is said to wait");
+  if (!waits) {
+    // It would go on being said to wait, step after step, and hold up what does.
+    observability::Log(observability::Level::kError, "waiting_change_missing",
+                       {{"tenant", transaction.tenant().text()}});
+    ForgetWaiter(transaction, record, waiter);
+    return 0;
+  }
   const size_t references = ReferencesOf(waiting->change()).size();
   const RecordStore::Mark mark = records.SetMark();
   const absl::StatusOr<v1::ChangeResult> result = ApplyWaiting(records, waiting->change());

@@ -136,6 +136,10 @@ absl::Status RefuseWaiting(commit::Transaction& transaction, const RecordKey& re
   return absl::OkStatus();
 }
 
+void ForgetWaiter(commit::Transaction& transaction, const RecordKey& missing, const RecordKey& waiter) {
+  transaction.Delete(Space::kRecords, base::keys::WaitingFor(transaction.tenant(), missing, waiter));
+}
+
 absl::Status ScheduleRelease(commit::Transaction& transaction, const RecordKey& record) {
   ASSIGN_OR_RETURN(const std::vector<RecordKey> waiters, WaitersFor(transaction, transaction.tenant(), record, 1));
   if (waiters.empty()) return absl::OkStatus();

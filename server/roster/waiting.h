@@ -41,6 +41,9 @@ absl::StatusOr<bool> DropWaiting(commit::Transaction& transaction, const base::R
 // limits::kWaitingChanges of its source were refused already. Errors: DAMAGED_ROW where nothing waits.
 absl::Status RefuseWaiting(commit::Transaction& transaction, const base::RecordKey& record, const std::string& reason);
 
+// Deletes the row that says that `waiter` waits for `missing`: damage, since no change does.
+void ForgetWaiter(commit::Transaction& transaction, const base::RecordKey& missing, const base::RecordKey& waiter);
+
 // Schedules the release of what waits for `record`, if anything does.
 absl::Status ScheduleRelease(commit::Transaction& transaction, const base::RecordKey& record);
 

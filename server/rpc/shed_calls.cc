@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "caresync/store/stored.pb.h"
 #include "observability/log.h"
 #include "server/base/errors.h"
 #include "server/base/ids.h"
@@ -22,6 +23,7 @@
 namespace caresync::rpc {
 
 namespace limits = base::limits;
+using base::keys::DevicePart;
 
 // What came since it was written down last.
 class ShedCalls::Noted {
@@ -59,14 +61,16 @@ class ShedCalls::Noted {
   };
   using Calls = std::map<Device, Call>;
 
-  // Of the devices that are known.
+  // Of the devices that are known, and have not come back since.
   storage::Commit RowsOf(const Calls& calls) const {
     storage::Commit commit;
     commit.durability = storage::Durability::kBuffered;
     std::vector<std::string> keys;
-    keys.reserve(calls.size());
+    keys.reserve(3 * calls.size());
     for (const auto& [device, call] : calls) {
-      keys.push_back(base::keys::DeviceRow(device.first, device.second, base::keys::DevicePart::kDevice));
+      keys.push_back(base::keys::DeviceRow(device.first, device.second, DevicePart::kDevice));
+      keys.push_back(base::keys::DeviceRow(device.first, device.second, DevicePart::kCall));
+      keys.push_back(base::keys::DeviceRow(device.first, device.second, DevicePart::kRefusedCall));
     }
     const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = store_.NewSnapshot();
     if (!snapshot.ok()) return commit;
@@ -75,10 +79,19 @@ class ShedCalls::Noted {
     if (!rows.ok()) return commit;
     auto row = rows->begin();
     for (const auto& [device, call] : calls) {
-      if (!(row++)->has_value()) continue;
+      const bool known = (row++)->has_value();
+      const std::optional<std::string>& last_call = *row++;
+      const std::optional<std::string>& last_refused = *row++;
+      if (!known || CameAfter(last_call, call.time) || CameAfter(last_refused, call.time)) continue;
       commit.writes.push_back(devices::RefusedCallRow(device.first, device.second, call.time, call.reason));
     }
     return commit;
+  }
+
+  // Whether a device's row of its last call is of one after `time`, which what is written now would hide.
+  static bool CameAfter(const std::optional<std::string>& row, absl::Time time) {
+    store::DeviceCall last;
+    return row.has_value() && last.ParseFromString(*row) && last.time_us() > base::ToStoredTime(time);
   }
 
   storage::Store& store_;

@@ -21,9 +21,9 @@ class ShedCalls {
   ShedCalls(storage::Store& store, base::Clock& clock, base::Executor& executor);
   ~ShedCalls();
 
-  // Notes that a call of `caller`'s device was refused now for `why`: its row of the report shows it, if it is a device
-  // that is known, limits::kShedCallsEvery later. Past limits::kShedDevices of them within that time, a device's is
-  // only counted. `caller.device` must be set.
+  // Notes that a call of `caller`'s device was refused now for `why`: its row of the report shows it
+  // limits::kShedCallsEvery later, if it is a device that is known and no later call of it is shown by then. Past
+  // limits::kShedDevices of them within that time, a device's is only counted. `caller.device` must be set.
   void Note(const access::Identity& caller, const absl::Status& why);
 
  private:

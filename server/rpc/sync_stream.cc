@@ -47,6 +47,8 @@ void SyncStream::Begin(const grpc::CallbackServerContext& context) {
       sync::SessionDriver::Create(edge_.sync, SessionIdentityOf(caller), arrival_, *this);
   absl::StatusOr<OpenCalls::Handle> open =
       edge_.sessions.Enter([driver](const absl::Status& status) { driver->Stop(status); });
+  // As many sessions are open as may be; the driver has done nothing yet.
+  if (!open.ok() && absl::IsResourceExhausted(open.status())) return Shed(open.status(), caller);
   if (!open.ok()) return Refuse(open.status(), caller);
   open_ = *std::move(open);
   driver_ = driver;

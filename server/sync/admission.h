@@ -1,5 +1,6 @@
-// Whether the server has room for what is about to begin: decided before any work is done for it, so that under
-// overload what was begun is also finished.
+// Whether the server has room for what is about to begin: of a call decided before any work is done for it, of a copy
+// before any of it is sent (whether there is to be one shows only when its device's rows and feed were looked at), so
+// that under overload what was begun is also finished.
 //
 // Two things are measured: how long the executor's next work has waited, which grows while more comes than is done, and
 // how many copies are being made, which bounds the memory of their batches. A copy takes the work of many deltas, so

@@ -35,8 +35,8 @@ struct DownloadBatch {
   feed::FeedBatch feed;
   // The head in the snapshot.
   base::CommitPoint head;
-  // Why the carer may get nothing on this device in this snapshot (WhyNotPermitted, WhyTooOld); where it is not OK,
-  // nothing else is filled in.
+  // Why the carer may get nothing on this device in this snapshot (WhyNotPermitted, WhyTooOld), and nothing else is
+  // filled in then; or, where the session asked for room, why it gets none of a copy now.
   absl::Status refusal;
   // An unfinished fan-out concerns the carer in this snapshot: there is no batch, and nothing else is filled in.
   bool must_wait = false;

@@ -131,7 +131,6 @@ void Session::On(LoadedEvent event) {
   // This take-over is the one too many: nothing is certified for a UUID that two phones share, not even to this one.
   if (!refusal_.has_value() && rows_->cloned()) refusal_ = errors::DeviceCloned();
   if (refusal_.has_value()) return BeginRefused();
-  if (plan_.rebuild_began.has_value()) actions_.push_back(BeginCopyAction{});
   if (start_.unsent_events() > 0) {
     PrepareRows();
     return WriteBegin(Durability::kDurable);
@@ -157,7 +156,11 @@ void Session::Refuse(absl::Status status) {
 }
 
 void Session::OnFirstBatch(DownloadBatch batch) {
-  if (!batch.refusal.ok()) return Refuse(std::move(batch.refusal));
+  if (!batch.refusal.ok()) {
+    refusal_ = std::move(batch.refusal);
+    // There is no room for a copy: that is refused with all that the device is to be told, as before it was read.
+    return absl::IsResourceExhausted(*refusal_) && HasToSay() ? BeginRefused() : Refuse(*refusal_);
+  }
   if (batch.must_wait) {
     PrepareRows();
     return WriteBegin(Durability::kDurable);
@@ -166,7 +169,6 @@ void Session::OnFirstBatch(DownloadBatch batch) {
     plan_ = NewCopy(start_, start_token_, *facts_, batch.head.revision, v1::REBUILD_REASON_EXPIRED);
     CheckRoom();
     if (refusal_.has_value()) return HasToSay() ? BeginRefused() : Refuse(*refusal_);
-    actions_.push_back(BeginCopyAction{});
     return ReadOn({plan_.after, plan_.rebuild_began, start_.data_level()});
   }
   TakeReading(batch);

@@ -136,9 +136,6 @@ struct ReadNextAction {};
 struct LoadAction {
   StartTokens tokens;
 };
-// A copy is being made from now on, until CopySentAction or the session's end: it counts among those of all sessions.
-struct BeginCopyAction {};
-struct CopySentAction {};
 // List the session among the live ones; of two of the device the one whose stream came earlier is ended.
 struct EnterAction {};
 // What a session may want to hear of. It asks before the read that finds nothing, so that nothing is missed.
@@ -181,9 +178,9 @@ struct EndAction {
   // Do not wait for the message under way: the device does not read.
   bool abandon;
 };
-using SessionAction = std::variant<SendAction, ReadNextAction, LoadAction, BeginCopyAction, CopySentAction, EnterAction,
-                                   SubscribeAction, UnsubscribeAction, ReadBatchAction, ReadTenantAction,
-                                   WriteRowsAction, TakeEventsAction, RecordDropsAction, SetTimerAction, EndAction>;
+using SessionAction = std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction,
+                                   UnsubscribeAction, ReadBatchAction, ReadTenantAction, WriteRowsAction,
+                                   TakeEventsAction, RecordDropsAction, SetTimerAction, EndAction>;
 
 class Session {
  public:

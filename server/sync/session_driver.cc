@@ -143,12 +143,6 @@ void SessionDriver::NoteLoss(LoadAction action, const std::string& timeline) {
       });
 }
 
-void SessionDriver::Perform(BeginCopyAction action) {
-  if (!copy_.counts()) copy_ = parts_.admission.BeginCopy();
-}
-
-void SessionDriver::Perform(CopySentAction action) { copy_ = Admission::Copy(); }
-
 void SessionDriver::Perform(EnterAction action) {
   const SessionIdentity& identity = session_.identity();
   live_ = parts_.live.Enter(
@@ -220,7 +214,21 @@ absl::StatusOr<DownloadBatch> SessionDriver::ReadFeed(const ReadBatchAction& act
   return batch;
 }
 
-void SessionDriver::Perform(ReadBatchAction action) { Enqueue(BatchReadEvent{ReadFeed(action)}); }
+void SessionDriver::CountCopy(const feed::ReadFrom& from, DownloadBatch& batch) {
+  const bool of_copy = from.rebuild_began.has_value() && !batch.must_wait;
+  if (of_copy && !copy_.counts()) batch.refusal = parts_.admission.RoomForCopy();
+  if (!of_copy || !batch.refusal.ok() || batch.feed.nothing_left) {
+    copy_ = Admission::Copy();
+  } else if (!copy_.counts()) {
+    copy_ = parts_.admission.BeginCopy();
+  }
+}
+
+void SessionDriver::Perform(ReadBatchAction action) {
+  absl::StatusOr<DownloadBatch> batch = ReadFeed(action);
+  if (batch.ok() && batch->refusal.ok()) CountCopy(action.from, *batch);
+  Enqueue(BatchReadEvent{std::move(batch)});
+}
 
 void SessionDriver::Perform(ReadTenantAction action) {
   const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = parts_.store.NewSnapshot();

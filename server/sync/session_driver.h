@@ -114,12 +114,14 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   // Lets the tenant know that commits of `timeline` are lost; then loads anew.
   void NoteLoss(LoadAction action, const std::string& timeline);
   absl::StatusOr<DownloadBatch> ReadFeed(const ReadBatchAction& action) const;
+  // A copy counts among those of all sessions while batches of it are read and sent, and no longer: not while the
+  // session waits for fan-outs, nor before the device's events are taken. Refuses the batch that begins one, or goes on
+  // with one after a wait, where there is no room.
+  void CountCopy(const feed::ReadFrom& from, DownloadBatch& batch);
   void CarryOut(SessionAction action);
   void Perform(SendAction action);
   void Perform(ReadNextAction action);
   void Perform(LoadAction action);
-  void Perform(BeginCopyAction action);
-  void Perform(CopySentAction action);
   void Perform(EnterAction action);
   void Perform(SubscribeAction action);
   void Perform(UnsubscribeAction action);

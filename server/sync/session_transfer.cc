@@ -142,8 +142,6 @@ void Session::BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason
   rows_->copy().set_rebuild_number(rebuild_number_);
   rows_->sync().set_rebuild_reason(reason);
   rows_changed_ = true;
-  // The session is at work already: it goes on, whether or not there is room.
-  actions_.push_back(BeginCopyAction{});
 }
 
 void Session::AddRebuild(v1::SyncResponse& response) {
@@ -200,10 +198,7 @@ void Session::AddBatch(DownloadBatch batch, v1::SyncResponse& response) {
 
 void Session::AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response) {
   v1::CaughtUp* caught_up = response.mutable_caught_up();
-  if (from_.rebuild_began.has_value()) {
-    caught_up->set_rebuild_number(rebuild_number_);
-    actions_.push_back(CopySentAction{});
-  }
+  if (from_.rebuild_began.has_value()) caught_up->set_rebuild_number(rebuild_number_);
   from_ = {feed::Position::EndOf(batch.head.revision), std::nullopt, start_.data_level()};
   const ResumeToken token = TokenAt(batch.head, from_.after);
   caught_up->set_revision(batch.head.revision);

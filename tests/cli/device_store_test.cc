@@ -228,6 +228,19 @@ TEST(DeviceStore, AnInterruptionThatNobodyHeardIsToldOnceMore) {
   EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_NO_NETWORK);
 }
 
+TEST(DeviceStore, WhatAServerWithoutRoomWasToldIsToldAgain) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  ASSERT_TRUE(store.BeginSync().ok());
+  ASSERT_TRUE(store.EndSync(v1::INTERRUPTION_CAUSE_NO_NETWORK).ok());
+  ASSERT_TRUE(store.BeginSync().ok());
+  ASSERT_TRUE(store.EndUnheardSync().ok());
+  EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_NO_NETWORK);
+  ASSERT_TRUE(store.InterruptionTold().ok());
+  ASSERT_TRUE(store.EndUnheardSync().ok());
+  EXPECT_EQ(*store.BeginSync(), v1::INTERRUPTION_CAUSE_UNSPECIFIED);
+}
+
 TEST(DeviceStore, IsForNobodyElseToRead) {
   const StateFolder folder;
   const mode_t before = umask(0);

@@ -113,6 +113,30 @@ TEST_F(TasksTest, RestAfterAStepForTwiceAsLongAsItTook) {
   EXPECT_EQ(server.bench.executor.timers(), 0u);
 }
 
+TEST_F(TasksTest, RestForLongerWhileOtherWorkWaitsButNotForEver) {
+  RunningServer server(store_, ran_);
+  constexpr absl::Duration kStep = absl::Milliseconds(20);
+  server.runner.Register("slow", [&](Transaction& transaction, const std::string& payload) {
+    ran_.push_back(payload);
+    server.bench.clock.Advance(kStep);
+    ScheduleTask(transaction, transaction.now(), "slow", "slow", payload + "+");
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(server.runner.Start().ok());
+  server.Schedule(absl::ZeroDuration(), "1", "slow");
+  server.bench.executor.SetDelay(absl::Milliseconds(1));
+  server.bench.executor.Advance(2 * kStep);
+  EXPECT_THAT(ran_, ElementsAre("1"));
+  server.bench.executor.SetDelay(absl::ZeroDuration());
+  server.bench.executor.Advance(kStep);
+  EXPECT_THAT(ran_, ElementsAre("1", "1+"));
+  server.bench.executor.SetDelay(absl::Milliseconds(1));
+  server.bench.executor.Advance(10 * kStep - absl::Milliseconds(1));
+  EXPECT_THAT(ran_, ElementsAre("1", "1+"));
+  server.bench.executor.Advance(absl::Milliseconds(1));
+  EXPECT_THAT(ran_, ElementsAre("1", "1+", "1++"));
+}
+
 TEST_F(TasksTest, SurviveARestart) {
   {
     RunningServer server(store_, ran_);

@@ -100,8 +100,23 @@ TEST_F(SessionRowsTest, AClockThatWasSetBackCountsOn) {
   Sync(v1::SYNC_TYPE_AUTO);
   now_ -= absl::Hours(48);
   Sync(v1::SYNC_TYPE_AUTO);
-  ASSERT_EQ(Report().days_size(), 1);
   EXPECT_EQ(SuccessfulSyncs7Days(Report(), now_), 1u);
+}
+
+// As one that begins in 1970 until the time has come over the network.
+TEST_F(SessionRowsTest, AClockThatIsBehindForAMinuteTakesNoDaysAway) {
+  for (size_t day = 0; day < base::limits::kCountedDays - 1; ++day) {
+    Sync(v1::SYNC_TYPE_CLEAN);
+    now_ += absl::Hours(24);
+  }
+  const absl::Time right = now_;
+  now_ = absl::UnixEpoch();
+  Sync(v1::SYNC_TYPE_AUTO);
+  now_ = right;
+  Sync(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(static_cast<size_t>(Report().days_size()), base::limits::kCountedDays);
+  EXPECT_EQ(SuccessfulSyncs7Days(Report(), now_), 7u);
+  EXPECT_EQ(CleanSyncs30Days(Report(), now_), base::limits::kCountedDays - 1);
 }
 
 TEST_F(SessionRowsTest, AClockThatIsAheadForAMinuteTakesNoDaysAway) {

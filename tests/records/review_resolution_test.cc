@@ -156,6 +156,16 @@ TEST_F(ReviewResolutionTest, OneOnAServiceUserThatAPersonMustTakeHoldsNoOtherUp)
   EXPECT_TRUE(Sees(1, 2));
 }
 
+TEST_F(ReviewResolutionTest, OneOnAServiceUserThatIsNoLongerUnderstoodHoldsNoOtherUp) {
+  Take(1, 1, NoteEvent(1, ServiceUserName(2)));
+  Take(2, 1, NoteEvent(1, ServiceUserName(2), "And later"));
+  ChangeRow(Waiting().at(0).name, [](store::ReviewItem& item) { item.set_event("no event"); });
+  PutAll(engine_, tenant_, {VisitRecord(5, 2, {1})});
+  EXPECT_TRUE(Sees(1, 2));
+  ASSERT_EQ(Waiting().size(), 1u);
+  EXPECT_TRUE(Waiting()[0].item.waits_on().empty()) << "it is a person's now, and read no more with the others";
+}
+
 // While a fan-out is under way a feed may still hold what its carer may not see any more: then nothing appears in it
 // when the carer may see it again.
 TEST(ReviewResolution, AnEventOnAServiceUserIsTakenThoughTheFeedNeverLostIt) {
@@ -407,12 +417,14 @@ TEST_F(ReviewResolutionTest, ADamagedOneWaitsAndEndsNoServer) {
   EXPECT_FALSE(Sees(1, 1));
 }
 
-TEST_F(ReviewResolutionTest, OneThatIsResolvedAndIsSaidToWaitTakesNoEffect) {
+TEST_F(ReviewResolutionTest, OneThatIsResolvedAndIsSaidToWaitTakesNoEffectAndHoldsNoneUp) {
   Take(1, 1, NoteEvent(1, VisitName(9)));
-  ChangeRow(OnlyOne(), [](store::ReviewItem& item) { item.set_resolution(v1::RESOLUTION_DISCARDED); });
+  Take(2, 1, NoteEvent(1, VisitName(9), "And later"));
+  ChangeRow(Waiting().at(0).name, [](store::ReviewItem& item) { item.set_resolution(v1::RESOLUTION_DISCARDED); });
   PutAll(engine_, tenant_, {VisitRecord(9, 1, {1})});
   EXPECT_FALSE(Sees(1, 1));
-  EXPECT_EQ(OnlyOne().event_id, EventName(1).id.ToString());
+  EXPECT_TRUE(Sees(1, 2));
+  EXPECT_TRUE(Waiting().empty());
 }
 
 TEST_F(ReviewResolutionTest, ItsNameIsTextThatReadsBack) {

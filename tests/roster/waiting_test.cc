@@ -78,6 +78,22 @@ TEST_F(WaitingTest, AMessageInReverseOrderEndsAsOneInOrder) {
   for (const v1::ChangeResult& result : Apply(message)) EXPECT_EQ(result.outcome(), v1::CHANGE_OUTCOME_UNCHANGED);
 }
 
+// Damage, or another version's error: a row that names a change which is not there.
+TEST_F(WaitingTest, AWaiterThatIsNoneHoldsNoOtherUp) {
+  Apply({ServiceUserChange("u1"), VisitChange("v1", "u1", {"c1"})});
+  const base::RecordKey carer = records::KeyOf(Named(v1::RECORD_KIND_CARER, "c1"));
+  const auto damaged = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
+    for (const base::RecordKey& waiter : {base::RecordKey{std::string(1, '\0')}, carer}) {
+      transaction.Put(storage::Space::kRecords, base::keys::WaitingFor(tenant_, carer, waiter), "");
+    }
+    return absl::OkStatus();
+  });
+  ASSERT_TRUE(damaged.ok()) << damaged.status();
+  Apply({CarerChange("c1")});
+  EXPECT_TRUE(IsStored(v1::RECORD_KIND_VISIT, "v1"));
+  EXPECT_FALSE(AnyWaitFor(v1::RECORD_KIND_CARER, "c1"));
+}
+
 TEST_F(WaitingTest, AVisitIsAppliedWhenTheLastMissingRecordCame) {
   Apply({VisitChange("v1", "u1", {"c1", "c2"})});
   Apply({CarerChange("c2")});

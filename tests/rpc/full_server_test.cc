@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "server/base/limits.h"
 #include "tests/fakes/eventually.h"
@@ -34,12 +35,20 @@ class FullServer : public testing::Test {
   void SetUp() override {
     const integration::Client& client = edge_.client();
     client.CreateTenant("acme");
-    const std::string carer = client.Apply("acme", "rota", {fakes::CarerChange("ann")}).results(0).record_id();
-    device_.emplace(client, "acme", carer, kDevice);
+    carer_ = client.Apply("acme", "rota", {fakes::CarerChange("ann")}).results(0).record_id();
+    device_.emplace(client, "acme", carer_, kDevice);
     ASSERT_TRUE(device_->Sync().ok());
   }
 
   grpc::Status Sync() { return device_->Sync(); }
+  // With a credential that is not valid any more.
+  grpc::Status SyncTooLate() const {
+    const integration::Client& client = edge_.client();
+    access::Identity expired = integration::AsDevice("acme", carer_, kDevice);
+    expired.expires = absl::Now() - absl::Minutes(1);
+    const auto context = client.ContextWith("Bearer " + client.Mint(expired));
+    return client.sync().Sync(context.get())->Finish();
+  }
   // Its row of the report.
   v1::Device Row() const {
     const integration::Client& client = edge_.client();
@@ -53,16 +62,20 @@ class FullServer : public testing::Test {
   }
 
   ServedEdge edge_;
+  std::string carer_;
   std::optional<integration::Device> device_;
 };
 
 // Requirement: R3, R4
 TEST_F(FullServer, ADeviceThatItHasNoRoomForIsRefusedByNameAndSeenInTheReport) {
+  ASSERT_TRUE(edge_.WaitForTimers(0));
   std::vector<OpenCalls::Handle> others = Take(edge_.sessions(), base::limits::kSessions);
   const grpc::Status status = Sync();
   EXPECT_EQ(integration::ReasonOf(status), "OVERLOADED");
   EXPECT_TRUE(integration::RetryDelayOf(status).has_value());
-  EXPECT_EQ(Row().last_api_call(), v1::CALL_STATE_FAILED);
+  ASSERT_TRUE(edge_.WaitForTimers(1));
+  edge_.Advance(base::limits::kShedCallsEvery);
+  EXPECT_TRUE(fakes::Eventually([&] { return Row().last_api_call() == v1::CALL_STATE_FAILED; }));
   EXPECT_EQ(Row().last_api_call_reason(), "OVERLOADED");
   EXPECT_EQ(Row().successful_syncs_7_days(), 1u);
 
@@ -72,14 +85,13 @@ TEST_F(FullServer, ADeviceThatItHasNoRoomForIsRefusedByNameAndSeenInTheReport) {
 }
 
 TEST_F(FullServer, WhereManyAreRefusedAtOnceNotEachIsWrittenDown) {
-  const std::vector<OpenCalls::Handle> sessions = Take(edge_.sessions(), base::limits::kSessions);
   std::vector<OpenCalls::Handle> refused = Take(edge_.refused_calls(), kRefusedAtOnce);
-  EXPECT_EQ(integration::ReasonOf(Sync()), "OVERLOADED");
+  EXPECT_EQ(integration::ReasonOf(SyncTooLate()), "CREDENTIAL_EXPIRED");
   EXPECT_EQ(Row().last_api_call(), v1::CALL_STATE_SUCCEEDED);
 
   refused.pop_back();
   // One after the other: each leaves its place to the next.
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(integration::ReasonOf(Sync()), "OVERLOADED");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(integration::ReasonOf(SyncTooLate()), "CREDENTIAL_EXPIRED");
   EXPECT_EQ(Row().last_api_call(), v1::CALL_STATE_FAILED);
   EXPECT_EQ(Take(edge_.refused_calls(), 1).size(), 1u);
 }

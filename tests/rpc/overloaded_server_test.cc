@@ -120,6 +120,21 @@ TEST_F(OverloadedServerTest, ADeviceThatIsShedIsSeenInTheReport) {
   EXPECT_THAT(log, Not(HasSubstr("reason=OVERLOADED"))) << "a line for each would be more work than the call";
 }
 
+TEST_F(OverloadedServerTest, ADeviceThatHasComeBackMeanwhileIsNotShownAsRefused) {
+  ExpectTheGoodOneSyncs();
+  ASSERT_TRUE(edge_.WaitForTimers(0));
+  edge_.SetDelay(limits::kCallDelay);
+  ExpectShed(good_->Sync());
+  edge_.SetDelay(absl::ZeroDuration());
+  ASSERT_TRUE(edge_.WaitForTimers(1));
+  edge_.Advance(limits::kShedCallsEvery / 2);
+  ExpectTheGoodOneSyncs();
+  ASSERT_TRUE(edge_.WaitForTimers(1));
+  edge_.Advance(limits::kShedCallsEvery / 2);
+  ASSERT_TRUE(edge_.WaitForWork());
+  EXPECT_EQ(Row(kDevice).last_api_call(), v1::CALL_STATE_SUCCEEDED);
+}
+
 // What was let in is finished: it is new work that is refused.
 TEST_F(OverloadedServerTest, WhatHasBegunGoesOn) {
   const auto context = client().Context(As(access::Role::kRostering, "acme", "rota"));

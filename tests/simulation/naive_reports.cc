@@ -150,14 +150,18 @@ void NaiveDevice::Begin(NaiveSync sync) {
 void NaiveDevice::Succeed(absl::Time now, uint32_t level, uint64_t confirmations) {
   NaiveSync& sync = syncs.back();
   const bool first = sync.confirmations == 0 && sync.outcome != v1::SYNC_OUTCOME_SUCCEEDED;
-  // A day ahead was counted by a clock that was wrong. Of the others the last are kept that had a success.
   const int64_t today = DayOf(now);
-  std::erase_if(successes, [today](const Success& one) { return one.day > today; });
   // A sync is one clean sync, however often it is confirmed.
   successes.push_back({today, sync.type == v1::SYNC_TYPE_CLEAN && first});
   std::set<int64_t> days;
   for (const Success& one : successes) days.insert(one.day);
-  if (days.size() > kDays) std::erase_if(successes, [&days](const Success& one) { return one.day == *days.begin(); });
+  // Of more days than that, those are kept that are nearest: those ahead were counted by a clock that was wrong.
+  if (days.size() > kDays) {
+    const int64_t earliest = *days.begin();
+    const int64_t latest = *days.rbegin();
+    const int64_t furthest = today - earliest >= latest - today ? earliest : latest;
+    std::erase_if(successes, [furthest](const Success& one) { return one.day == furthest; });
+  }
   failures = 0;
   failures_before = 0;
   last_success = now;

@@ -2,15 +2,13 @@
 #include <string>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "gtest/gtest.h"
-#include "server/base/keys.h"
-#include "server/commit/transaction.h"
 #include "server/records/record_key.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
 #include "tests/fakes/test_device.h"
+#include "tests/sync/held_fan_out.h"
 
 namespace caresync::sync {
 namespace {
@@ -29,22 +27,6 @@ class FanOutWaitTest : public testing::Test {
     engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange(name, "p1", {"c1"})});
   }
 
-  // A fan-out that concerns the carer.
-  void BeginFanOut() {
-    const auto begun = engine_.Run(kTenant, [this](commit::Transaction& transaction) {
-      transaction.Put(storage::Space::kRecords, ScopeKey(), "");
-      return absl::OkStatus();
-    });
-    ASSERT_TRUE(begun.ok()) << begun.status();
-  }
-  void EndFanOut() {
-    const auto ended = engine_.Run(kTenant, [this](commit::Transaction& transaction) {
-      transaction.Delete(storage::Space::kRecords, ScopeKey());
-      transaction.Announce(records::FanOutTopic());
-      return absl::OkStatus();
-    });
-    ASSERT_TRUE(ended.ok()) << ended.status();
-  }
   // Whether a session has work to do because a fan-out of another carer is through.
   bool HearsOfAnotherFanOut() {
     EXPECT_EQ(engine_.executor().ready(), 0u);
@@ -67,25 +49,21 @@ class FanOutWaitTest : public testing::Test {
   fakes::SyncServer server_{engine_};
   fakes::TestDevice device_{kDevice};
   const base::Uuid carer_ = records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_CARER, "c1");
-
- private:
-  std::string ScopeKey() const {
-    return base::keys::FanOutScope(kTenant, records::CarerReceiver(carer_).bytes, "a task");
-  }
+  HeldFanOut fan_out_{engine_, kTenant, carer_};
 };
 
 TEST_F(FanOutWaitTest, AFollowerThatHasWaitedHearsOfNoLaterFanOut) {
   fakes::ScriptedPeer peer(server_, {kTenant, kDevice, carer_});
   StartFollowing(peer);
   EXPECT_FALSE(HearsOfAnotherFanOut());
-  BeginFanOut();
+  fan_out_.Begin();
   AddVisit("v1");
   peer.Settle();
   EXPECT_TRUE(peer.received().empty());
   EXPECT_TRUE(HearsOfAnotherFanOut());
   peer.Settle();
   EXPECT_TRUE(peer.received().empty());
-  EndFanOut();
+  fan_out_.End();
   fakes::RunDevice(device_, carer_, peer, /*follows=*/true);
   EXPECT_EQ(Held(), 3u);
   EXPECT_FALSE(HearsOfAnotherFanOut());
@@ -95,11 +73,11 @@ TEST_F(FanOutWaitTest, AFollowerThatWaitsAgainIsToldAgain) {
   fakes::ScriptedPeer peer(server_, {kTenant, kDevice, carer_});
   StartFollowing(peer);
   for (const char* visit : {"v1", "v2"}) {
-    BeginFanOut();
+    fan_out_.Begin();
     AddVisit(visit);
     peer.Settle();
     EXPECT_TRUE(peer.received().empty());
-    EndFanOut();
+    fan_out_.End();
     // No time has passed: it was told.
     fakes::RunDevice(device_, carer_, peer, /*follows=*/true);
   }

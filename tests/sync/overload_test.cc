@@ -21,6 +21,7 @@
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
 #include "tests/fakes/test_device.h"
+#include "tests/sync/held_fan_out.h"
 
 namespace caresync::sync {
 namespace {
@@ -74,6 +75,13 @@ class OverloadTest : public testing::Test {
   void AddVisit(const std::string& name) {
     engine_.ApplyChanges(kTenant, "rota", {fakes::VisitChange(name, "p1", {"c1"})});
   }
+  void RecordNote() {
+    v1::CareEvent event;
+    event.mutable_occurred_time()->set_seconds(absl::ToUnixSeconds(engine_.clock().Now()));
+    event.set_service_user_id(records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_SERVICE_USER, "p1").ToString());
+    event.mutable_note()->set_text("all well");
+    device_.Record(carer_, std::move(event), engine_.random());
+  }
   v1::SyncSummary LastSync() { return fakes::LastSyncOf(server_, kTenant, kDevice); }
   size_t held() { return device_.of(carer_).in_use.size(); }
 
@@ -116,11 +124,7 @@ TEST_F(OverloadTest, ACleanSyncThatThereIsNoRoomForLeavesTheCopyInUse) {
 }
 
 TEST_F(OverloadTest, ADeviceThatIsRefusedItsCopyGetsItsEventsTaken) {
-  v1::CareEvent event;
-  event.mutable_occurred_time()->set_seconds(absl::ToUnixSeconds(engine_.clock().Now()));
-  event.set_service_user_id(records::IntegratedId(kTenant, "rota", v1::RECORD_KIND_SERVICE_USER, "p1").ToString());
-  event.mutable_note()->set_text("all well");
-  device_.Record(carer_, std::move(event), engine_.random());
+  RecordNote();
   SetDelay(limits::kCopyDelay);
   ExpectShed(Sync());
   EXPECT_TRUE(device_.of(carer_).unsent.empty());
@@ -128,7 +132,7 @@ TEST_F(OverloadTest, ADeviceThatIsRefusedItsCopyGetsItsEventsTaken) {
   EXPECT_EQ(LastSync().upserts_sent(), 0u);
 }
 
-TEST_F(OverloadTest, ACopyCountsUntilItIsSentAndNotAsLongAsItsDeviceFollows) {
+TEST_F(OverloadTest, ACopyCountsUntilItsLastBatchAndNotAsLongAsItsDeviceFollows) {
   const auto peer = Open(v1::SYNC_TYPE_STANDARD, true);
   EXPECT_EQ(server_.admission().copies(), 1u);
   peer->SetReading(true);
@@ -136,6 +140,36 @@ TEST_F(OverloadTest, ACopyCountsUntilItIsSentAndNotAsLongAsItsDeviceFollows) {
   ASSERT_FALSE(peer->end().has_value());
   EXPECT_EQ(held(), kVisits + 2u);
   EXPECT_EQ(server_.admission().copies(), 0u);
+}
+
+// Many that wait at once, of one tenant, must not keep every other's new phone away.
+TEST_F(OverloadTest, ACopyThatWaitsForAFanOutDoesNotCountAndNeedsRoomAfterwards) {
+  HeldFanOut fan_out(engine_, kTenant, carer_);
+  fan_out.Begin();
+  const auto peer = Open(v1::SYNC_TYPE_STANDARD);
+  peer->SetReading(true);
+  peer->Settle();
+  EXPECT_FALSE(peer->end().has_value());
+  EXPECT_EQ(server_.admission().copies(), 0u);
+  TakeAllRoomForCopies();
+  fan_out.End();
+  peer->Settle();
+  ASSERT_TRUE(peer->end().has_value());
+  ExpectShed(*peer->end());
+}
+
+TEST_F(OverloadTest, ACopyDoesNotCountBeforeItsDevicesEventsAreTaken) {
+  RecordNote();
+  const auto peer = Open(v1::SYNC_TYPE_STANDARD);
+  peer->SetReading(true);
+  peer->Settle();
+  ASSERT_FALSE(peer->received().empty());
+  EXPECT_TRUE(peer->received().front().has_started());
+  EXPECT_EQ(server_.admission().copies(), 0u);
+  fakes::RunDevice(device_, carer_, *peer);
+  EXPECT_TRUE(peer->end().has_value() && peer->end()->ok());
+  // The note too: it is of what the carer sees.
+  EXPECT_EQ(held(), kVisits + 3u);
 }
 
 TEST_F(OverloadTest, ACopyThatIsCutOffCountsNoLonger) {
@@ -199,7 +233,6 @@ TEST(OverloadedSession, ACopyThatTurnsOutToBeNeededIsRefusedToo) {
   batch.feed.horizon_passed = true;
   const std::vector<SessionAction> refused = session.Handle(BatchReadEvent{std::move(batch)}, now);
   EXPECT_EQ(Find<ReadBatchAction>(refused), nullptr);
-  EXPECT_EQ(Find<BeginCopyAction>(refused), nullptr);
   ASSERT_NE(Find<WriteRowsAction>(refused), nullptr);
   const std::vector<SessionAction> ended =
       session.Handle(RowsWrittenEvent{{storage::CommitOutcome::kCommitted, ""}}, now);

@@ -413,6 +413,8 @@ absl::Status DeviceStore::EndSync(v1::InterruptionCause cause) const {
   return transaction.Commit();
 }
 
+absl::Status DeviceStore::EndUnheardSync() const { return SetSetting(kSyncing, ""); }
+
 absl::StatusOr<v1::InterruptionCause> DeviceStore::Interruption() const {
   ASSIGN_OR_RETURN(const std::string text, Setting(kInterruption));
   int cause = v1::INTERRUPTION_CAUSE_UNSPECIFIED;

@@ -127,6 +127,8 @@ class DeviceStore {
   absl::Status InterruptionTold() const;
   // Unspecified: the server knows how it ended.
   absl::Status EndSync(v1::InterruptionCause cause) const;
+  // The server had no room to hear it: what it said of the one before is said again.
+  absl::Status EndUnheardSync() const;
 
   // Settings by name, such as the tenant's time zone; empty where never set.
   absl::StatusOr<std::string> Setting(std::string_view name) const;

@@ -179,7 +179,11 @@ absl::Status RunStream(const Connection& connection, const DeviceStore& store, D
   ASSIGN_OR_RETURN(std::vector<v1::SyncRequest> requests, client.Begin(absl::Now()));
   absl::Status status = Talk(connection, client, run, std::move(requests), context, go_on);
   // Each stream, also of a follower: the next one's start tells of it.
-  RETURN_IF_ERROR(store.EndSync(client.recorded() ? v1::INTERRUPTION_CAUSE_UNSPECIFIED : CauseOf(status)));
+  if (ErrorReason(status) == "OVERLOADED" && !client.recorded()) {
+    RETURN_IF_ERROR(store.EndUnheardSync());
+  } else {
+    RETURN_IF_ERROR(store.EndSync(client.recorded() ? v1::INTERRUPTION_CAUSE_UNSPECIFIED : CauseOf(status)));
+  }
   return status;
 }
 
