@@ -4,20 +4,15 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "caresync/v1/roster.grpc.pb.h"
 #include "caresync/v1/tenants.grpc.pb.h"
+#include "loadtest/rota_plan.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/errors.h"
-#include "tools/caresync/files.h"
-#include "tools/caresync/rota_import.h"
 
 namespace caresync::loadtest {
 namespace {
 
-// When the working day of a rota starts, UTC.
-constexpr int kDayStartHour = 7;
 // Only a server that hangs meets it.
 constexpr std::chrono::seconds kDeadline{120};
 
@@ -28,11 +23,11 @@ void Prepare(grpc::ClientContext& context, const std::string& authorization) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Agency>> Agency::Open(const std::string& tenant, const RotaChoice& rotas,
+absl::StatusOr<std::unique_ptr<Agency>> Agency::Open(const std::string& tenant, const Options& options,
                                                      const Credentials& credentials, const Connections& connections) {
   std::unique_ptr<Agency> agency(new Agency(credentials, connections));
   RETURN_IF_ERROR(agency->MakeTenant(tenant));
-  RETURN_IF_ERROR(agency->ImportAll(rotas));
+  RETURN_IF_ERROR(agency->ImportAll(options));
   agency->ListCarers();
   return agency;
 }
@@ -48,37 +43,14 @@ absl::Status Agency::MakeTenant(const std::string& tenant) const {
   return cli::errors::FromCall(stub->CreateTenant(&context, request, &made), connections_.server());
 }
 
-absl::Status Agency::ImportAll(const RotaChoice& rotas) {
-  for (int i = 0; i < rotas.sources; ++i) {
-    sources_.push_back(absl::StrCat("fleetload-", i));
-    imported_.emplace_back();
+absl::Status Agency::ImportAll(const Options& options) {
+  for (int i = 0; i < options.sources; ++i) {
+    sources_.push_back(SourceName(i));
+    ASSIGN_OR_RETURN(std::vector<v1::ApplyChangesRequest> requests, PlanRotas(options, sources_.back()));
     ASSIGN_OR_RETURN(const std::unique_ptr<RotaFeed> feed, NewFeed(static_cast<size_t>(i)));
-    for (const std::string& file : rotas.files) {
-      RETURN_IF_ERROR(ImportOne(file, rotas, static_cast<size_t>(i), *feed));
-    }
+    for (const v1::ApplyChangesRequest& request : requests) RETURN_IF_ERROR(Apply(*feed, request).status());
     RETURN_IF_ERROR(feed->Close());
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Agency::ImportOne(const std::string& file, const RotaChoice& rotas, size_t source, RotaFeed& feed) {
-  ASSIGN_OR_RETURN(const std::string json, cli::ReadFile(file, cli::kRotaBytes));
-  for (int day = 0; day < rotas.days; ++day) {
-    const absl::CivilDay date = rotas.date + day;
-    const absl::Time start =
-        absl::FromCivil(absl::CivilHour(date.year(), date.month(), date.day(), kDayStartHour), absl::UTCTimeZone());
-    ASSIGN_OR_RETURN(cli::RotaPlan plan, cli::PlanRota(file, json, {sources_[source], date, start, absl::Now()}));
-    for (v1::ApplyChangesRequest& request : plan.requests) {
-      RETURN_IF_ERROR(Apply(feed, request).status());
-      // The people are the same every day.
-      auto& changes = *request.mutable_changes();
-      if (day > 0) {
-        changes.erase(std::remove_if(changes.begin(), changes.end(),
-                                     [](const v1::RosterChange& change) { return !change.has_visit(); }),
-                      changes.end());
-      }
-      imported_[source].push_back(std::move(request));
-    }
+    imported_.push_back(std::move(requests));
   }
   return absl::OkStatus();
 }

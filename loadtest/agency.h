@@ -8,31 +8,21 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/civil_time.h"
 #include "caresync/v1/roster.pb.h"
 #include "loadtest/connections.h"
 #include "loadtest/credentials.h"
 #include "loadtest/model.h"
+#include "loadtest/options.h"
 #include "loadtest/rota_feed.h"
 
 namespace caresync::loadtest {
 
-struct RotaChoice {
-  // As tools/caresync imports them.
-  std::vector<std::string> files;
-  absl::CivilDay date;
-  // The rotas are imported for so many days from `date` on.
-  int days = 1;
-  // So many rostering systems send them, each carers, service users and visits of its own.
-  int sources = 1;
-};
-
 // Used by one thread at a time.
 class Agency {
  public:
-  // Makes the tenant and imports the rotas. `connections` must outlive it. Errors: those of the rota files and of the
-  // calls.
-  static absl::StatusOr<std::unique_ptr<Agency>> Open(const std::string& tenant, const RotaChoice& rotas,
+  // Makes the tenant and imports the rotas of `options`, from each of its sources: each has carers, service users and
+  // visits of its own. `connections` must outlive it. Errors: those of the rota files and of the calls.
+  static absl::StatusOr<std::unique_ptr<Agency>> Open(const std::string& tenant, const Options& options,
                                                       const Credentials& credentials, const Connections& connections);
   Agency(const Agency&) = delete;
   Agency& operator=(const Agency&) = delete;
@@ -56,8 +46,7 @@ class Agency {
       : credentials_(credentials), connections_(connections) {}
 
   absl::Status MakeTenant(const std::string& tenant) const;
-  absl::Status ImportAll(const RotaChoice& rotas);
-  absl::Status ImportOne(const std::string& file, const RotaChoice& rotas, size_t source, RotaFeed& feed);
+  absl::Status ImportAll(const Options& options);
   void ListCarers();
 
   const Credentials credentials_;

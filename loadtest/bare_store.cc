@@ -34,6 +34,8 @@ class BareStore {
   static absl::StatusOr<std::unique_ptr<BareStore>> Open(const std::string& directory) {
     rocksdb::DBOptions options = storage::DatabaseOptions();
     options.create_if_missing = true;
+    // What an earlier run has left would be compacted while this one is measured.
+    options.error_if_exists = true;
     auto store = std::make_unique<BareStore>();
     rocksdb::DB* db = nullptr;
     RETURN_IF_ERROR(ToStatus(rocksdb::DB::Open(options, directory, storage::SpaceFamilies(), &store->families_, &db)));
@@ -82,9 +84,11 @@ absl::Status WriteStretch(BareStore& store, ComingDays& days, Report& report, Ph
 
 }  // namespace
 
+std::string BareStoreDirectory(const std::string& data_dir) { return absl::StrCat(data_dir, "/bare_store"); }
+
 absl::Status RunBareStore(const Options& options, const std::string& directory, Report& report) {
   if (options.server_core.has_value()) RETURN_IF_ERROR(StayOnCore(*options.server_core));
-  ASSIGN_OR_RETURN(const std::vector<v1::ApplyChangesRequest> rota, PlanRotas(options, "fleetload-0"));
+  ASSIGN_OR_RETURN(const std::vector<v1::ApplyChangesRequest> rota, PlanRotas(options, SourceName(0)));
   ASSIGN_OR_RETURN(const std::unique_ptr<BareStore> store, BareStore::Open(directory));
   ComingDays days(rota);
   Phase& phase = report.AddPhase("store");

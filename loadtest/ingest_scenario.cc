@@ -111,7 +111,7 @@ absl::Status RunIngest(Stage& stage) {
 }
 
 absl::Status RunIngestOnLimit(FleetStage& stage) {
-  const std::string source = "fleetload-0";
+  const std::string source = SourceName(0);
   ASSIGN_OR_RETURN(const std::vector<v1::ApplyChangesRequest> rota, PlanRotas(stage.options, source));
   ASSIGN_OR_RETURN(const std::string authorization, stage.credentials.OfSource(source));
   std::vector<Sender> senders;

@@ -129,8 +129,7 @@ absl::Status RunOn(const Target& target, const Options& options, Report& report,
   const std::string tenant = NewTenant();
   ASSIGN_OR_RETURN(const Credentials credentials, Credentials::Open(target.data_dir, tenant));
   const Connections& connections = FirstConnections(target, options);
-  const RotaChoice rotas{options.rotas, options.date, options.days, options.sources};
-  ASSIGN_OR_RETURN(const std::unique_ptr<Agency> agency, Agency::Open(tenant, rotas, credentials, connections));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Agency> agency, Agency::Open(tenant, options, credentials, connections));
   ASSIGN_OR_RETURN(const std::unique_ptr<Fleet> fleet,
                    Fleet::Make(options.devices, tenant, agency->carer_ids(), credentials, connections, faults));
   report.settings() = {options.scenario, fleet->size(), options.connections, agency->carer_ids().size()};
@@ -156,10 +155,14 @@ void Tell(const absl::Status& status) {
 
 // The scenario without a server.
 absl::Status RunWithoutServer(const Options& options, Report& report) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> temporary, TemporaryDirectory::Make());
   report.settings() = {options.scenario, options.devices, options.connections, 0};
-  const std::string& directory = options.data_dir.empty() ? temporary->path() : options.data_dir;
-  return RunBareStore(options, absl::StrCat(directory, "/bare_store"), report);
+  if (!options.data_dir.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(options.data_dir, error);
+    return RunBareStore(options, BareStoreDirectory(options.data_dir), report);
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryDirectory> temporary, TemporaryDirectory::Make());
+  return RunBareStore(options, BareStoreDirectory(temporary->path()), report);
 }
 
 // Says what was measured and what went wrong; the exit code.

@@ -8,6 +8,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "loadtest/bare_store.h"
 #include "loadtest/connections.h"
 #include "loadtest/scenarios.h"
 #include "tools/caresync/arguments.h"
@@ -108,9 +109,12 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--fleet-core", options.fleet_core, "The core that the fleet stays on")->check(CLI::NonNegativeNumber);
 }
 
-// What is wrong with the options together; empty where nothing is.
-std::string Check(const Options& options) {
-  if (options.rotas.empty()) return absl::StrCat("there is no rota in ", kRotaFolder, "; name one with --rota");
+// Each says what is wrong with the options together; empty where nothing is.
+
+std::string WrongOfServer(const Options& options) {
+  if (!NeedsServer(options.scenario) && !options.server.empty()) {
+    return absl::StrCat("the scenario ", options.scenario, " has no use for a server");
+  }
   if (!options.server.empty() && options.data_dir.empty()) {
     return "--server needs --data-dir, that server's data directory: credentials are made with the key in it";
   }
@@ -123,6 +127,27 @@ std::string Check(const Options& options) {
   if (options.server.empty() && options.server_pid.has_value()) {
     return "--server-pid is of a server that runs; the one that is started is known";
   }
+  if (NeedsConnectionForEach(options.scenario) && options.connections * kDevicesOfConnection < options.devices) {
+    return absl::StrCat(options.scenario, " needs a connection for every ", kDevicesOfConnection,
+                        " devices: a server takes ", kCallsOfConnection, " calls on one");
+  }
+  return "";
+}
+
+std::string WrongOfLimit(const Options& options) {
+  if (options.limit.empty()) return "";
+  if (!RunsOnLimit(options.scenario)) {
+    return absl::StrCat("--limit is for scenarios that a server which does no work will do for, not for ",
+                        options.scenario);
+  }
+  if (!options.server.empty() || options.batch_bytes != 0 || options.server_threads != 0) {
+    return "--limit starts a server of its own, without --server, --batch-bytes and --server-threads";
+  }
+  if (options.sources != 1) return "--sources is not for --limit, which one rostering system sends to";
+  return "";
+}
+
+std::string WrongOfScenario(const Options& options) {
   if (options.slowest_delta.has_value() && options.scenario != "group") {
     return "--slowest-delta is for the scenario group";
   }
@@ -132,23 +157,25 @@ std::string Check(const Options& options) {
   if ((options.registered == 0) == (options.scenario == "register")) {
     return "--scenario register and --registered go together";
   }
+  if (options.scenario == "register" && options.registered <= options.devices) {
+    return "--registered must be more than --devices: the fleet's own are the first of them";
+  }
   if (options.scenario != "delta" && (options.moves != 0 || options.stored_records != 0)) {
     return "--moves and --stored-records are for the scenario delta";
   }
-  if (!NeedsServer(options.scenario) && !options.server.empty()) {
-    return absl::StrCat("the scenario ", options.scenario, " has no use for a server");
-  }
-  if (!options.limit.empty() && !RunsOnLimit(options.scenario)) {
-    return absl::StrCat("--limit is for scenarios that a server which does no work will do for, not for ",
-                        options.scenario);
-  }
-  if (!options.limit.empty() && (!options.server.empty() || options.batch_bytes != 0 || options.server_threads != 0)) {
-    return "--limit starts a server of its own, without --server, --batch-bytes and --server-threads";
-  }
   if (options.sources > 1 && options.scenario != "ingest") return "--sources is for the scenario ingest";
-  if (NeedsConnectionForEach(options.scenario) && options.connections * kDevicesOfConnection < options.devices) {
-    return absl::StrCat(options.scenario, " needs a connection for every ", kDevicesOfConnection,
-                        " devices: a server takes ", kCallsOfConnection, " calls on one");
+  const std::string store = BareStoreDirectory(options.data_dir);
+  std::error_code none;
+  if (options.scenario == "store" && !options.data_dir.empty() && std::filesystem::exists(store, none)) {
+    return absl::StrCat("--scenario store makes a new store, and ", store, " exists; name another --data-dir");
+  }
+  return "";
+}
+
+std::string Wrong(const Options& options) {
+  if (options.rotas.empty()) return absl::StrCat("there is no rota in ", kRotaFolder, "; name one with --rota");
+  for (const auto check : {WrongOfServer, WrongOfLimit, WrongOfScenario}) {
+    if (std::string wrong = check(options); !wrong.empty()) return wrong;
   }
   return "";
 }
@@ -180,7 +207,7 @@ std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
   if (options.connections == 0) {
     options.connections = (options.devices + kDevicesOfConnection - 1) / kDevicesOfConnection;
   }
-  if (const std::string wrong = Check(options); !wrong.empty()) {
+  if (const std::string wrong = Wrong(options); !wrong.empty()) {
     std::cerr << "fleetload: " << wrong << "\n";
     return kBadOptions;
   }

@@ -113,7 +113,9 @@ def a_server_that_does_no_work(fleet, directory):
 
 def changes_that_nobody_keeps(fleet, directory):
     """After what wrote the dialogues."""
-    figures = fleet.run("--scenario", "ingest", "--duration", "0.5", "--limit", os.path.join(directory, "dialogues"))
+    to_limit = ("--scenario", "ingest", "--duration", "0.5", "--limit", os.path.join(directory, "dialogues"))
+    expect("--sources" in fleet.refuses(*to_limit, "--rota", fleet.rota, "--sources", "2"), "two sources of the limit")
+    figures = fleet.run(*to_limit)
     ingest = phase_of(figures, "ingest")
     expect_series(ingest, "apply changes")
     expect(ingest["sums"]["changes"] == 100 * ingest["series"]["apply changes"]["count"], f"{ingest['sums']}")
@@ -126,6 +128,12 @@ def a_slow_phase_is_a_fault(fleet):
     expect(figures["faults"] >= 3, f"the group's phases were to be too slow: {figures['faults_told']}")
     expect(any("group set up: the median sync took" in fault for fault in figures["faults_told"]), figures["faults_told"])
     expect(fleet.run(*small, "--slowest-delta", "1000")["faults"] == 0, "a bound that is kept")
+
+
+def a_store_is_made_once(fleet, directory):
+    store = ("--scenario", "store", "--duration", "0.1", "--data-dir", os.path.join(directory, "of", "store"))
+    expect_series(phase_of(fleet.run(*store), "store"), "write")
+    expect(os.path.join(directory, "of", "store") in fleet.refuses(*store, "--rota", fleet.rota), "what is written to is not named")
 
 
 def what_was_not_shown_does_not_pass(fleet):
@@ -166,6 +174,8 @@ def options_that_do_not_go_together(fleet):
     expect("--limit" in fleet.refuses("--scenario", "storm", "--rota", fleet.rota, "--limit", fleet.rota), "--limit")
     expect("--slowest-delta" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--slowest-delta", "2"),
            "--slowest-delta")
+    expect("--registered" in fleet.refuses("--scenario", "register", "--rota", fleet.rota, "--devices", "20", "--registered", "20"),
+           "nobody to register")
     expect("--server" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", ""), "--server of nothing")
 
 
@@ -183,6 +193,7 @@ def main():
         a_server_that_does_no_work(fleet, directory)
         changes_that_nobody_keeps(fleet, directory)
         a_slow_phase_is_a_fault(fleet)
+        a_store_is_made_once(fleet, directory)
         what_was_not_shown_does_not_pass(fleet)
         overload_tells_what_is_left_of_the_best(fleet)
         options_that_do_not_go_together(fleet)
