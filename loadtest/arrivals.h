@@ -27,7 +27,8 @@ struct SentChange {
   std::string visit_id;
   // How many devices it comes to.
   size_t devices = 0;
-  Instant sent;
+  // When it was to be sent. It is sent later where the answer to the one before is late, and that delay is a server's.
+  Instant due;
   Instant answered;
 };
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "loadtest/stopwatch.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
 #include "tools/caresync/errors.h"
@@ -109,6 +110,7 @@ void Fleet::BeginSync(size_t index, SyncPlan plan) {
     ++calls_;
     if (plan.cut.has_value() && member.unheard_open) plan.cut->unheard = false;
   }
+  if (!plan.first_tried.has_value()) plan.first_tried = Now();
   member.plan = plan;
   SyncWiring wiring;
   wiring.stub = connections_->OfDevice(index);
@@ -145,6 +147,8 @@ void Fleet::OnShed(size_t index, absl::Duration retry_after) {
   Member& member = *members_[index];
   member.device.Refused();
   if (!member.plan.again_when_shed) return Advance(index);
+  // A server that goes on refusing must not keep a run from its end.
+  if (StopWished()) return Rest();
   SyncPlan again = member.plan;
   again.pause = retry_after;
   BeginLater(index, std::move(again));

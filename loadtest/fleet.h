@@ -66,7 +66,7 @@ class Fleet {
         : device(std::move(device)), authorization(std::move(authorization)) {}
     VirtualDevice device;
     const std::string authorization;
-    // The last that was begun, for another try.
+    // The last that was begun, for another try, with the time of its first.
     SyncPlan plan;
     // Of the pause before the next sync.
     std::shared_ptr<grpc::Alarm> alarm;

@@ -1,5 +1,4 @@
 // Devices that follow: they go on with changes as they commit, or stay connected while there are none.
-#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -11,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "loadtest/arrivals.h"
+#include "loadtest/open_loop.h"
 #include "loadtest/rota_changer.h"
 #include "loadtest/scenarios.h"
 #include "loadtest/stopwatch.h"
@@ -102,18 +102,17 @@ std::map<std::string, size_t> DevicesOfCarers(const Fleet& fleet) {
 absl::StatusOr<SentChanges> ChangeVisits(Stage& stage, PrivateVisits& visits, RotaFeed& feed) {
   const std::map<std::string, size_t> devices = DevicesOfCarers(stage.fleet);
   SentChanges changes;
-  const auto pause = absl::ToChronoNanoseconds(absl::Seconds(1 / stage.options.changes_per_second));
+  Schedule schedule(stage.options.changes_per_second);
   const Deadline deadline(stage.options.duration);
-  Instant next = Now();
-  while (!deadline.passed() && WaitUntil(next)) {
+  while (!deadline.passed()) {
+    const std::optional<Instant> due = schedule.WaitForNext();
+    if (!due.has_value()) break;
     const v1::ApplyChangesRequest request = visits.ChangeOne();
     const v1::RosterChange& change = request.changes(0);
     const std::string carer =
         stage.agency.model().IdOf({change.source(), v1::RECORD_KIND_CARER, change.visit().assignments(0).carer()});
-    const Instant sent = Now();
     ASSIGN_OR_RETURN(const v1::ApplyChangesResponse response, stage.agency.Apply(feed, request));
-    changes[response.commit().revision()] = {response.results(0).record_id(), devices.at(carer), sent, Now()};
-    next = std::max(next + pause, Now());
+    changes[response.commit().revision()] = {response.results(0).record_id(), devices.at(carer), *due, Now()};
   }
   return changes;
 }
@@ -134,7 +133,7 @@ void Evaluate(const SentChanges& changes, const std::vector<Arrival>& arrivals, 
     const auto change = changes.find(arrival.revision);
     if (change == changes.end()) continue;
     // The commit lies between the two; an arrival before the answer counts as 0 after it.
-    phase.others["sent to device"].Add(Between(change->second.sent, arrival.came));
+    phase.others["sent to device"].Add(Between(change->second.due, arrival.came));
     phase.others["answered to device"].Add(Between(change->second.answered, arrival.came));
   }
 }
@@ -177,9 +176,7 @@ absl::Status RunFollow(Stage& stage) {
 absl::Status RunIdle(FleetStage& stage) {
   Phase& before = stage.report.AddPhase("before");
   stage.report.Measure(before, [] {});
-  // Never destroyed, as the fleet's first ones.
-  static const Connections& own = *new Connections(stage.connections.server(), stage.options.connections);
-  stage.fleet.Use(own);
+  UseNewConnections(stage);
   Watch watch;
   bool follow = false;
   Phase& phase = stage.report.AddPhase("idle");

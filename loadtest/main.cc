@@ -166,7 +166,8 @@ absl::Status RunWithoutServer(const Options& options, Report& report) {
 }
 
 // Says what was measured and what went wrong; the exit code.
-int Conclude(const Options& options, const Report& report, const Faults& faults, absl::Status status) {
+int Conclude(const Options& options, const Report& report, Faults& faults, absl::Status status) {
+  if (options.most_rss_mb.has_value()) report.CheckMemory(*options.most_rss_mb * 1'000'000, faults);
   if (report.settings().devices > 0) report.PrintTable(std::cout, faults);
   if (!options.json.empty()) status.Update(WriteJson(options.json, report.ToJson(faults)));
   status.Update(cli::FlushOutput());

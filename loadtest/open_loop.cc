@@ -1,6 +1,7 @@
 #include "loadtest/open_loop.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace caresync::loadtest {
 namespace {
@@ -27,6 +28,13 @@ std::optional<OpenLoop::Arrival> OpenLoop::Take() {
     return Arrival{number, std::max(pause, absl::ZeroDuration())};
   }
   return std::nullopt;
+}
+
+Schedule::Schedule(double per_second) : apart_(absl::ToChronoNanoseconds(absl::Seconds(1 / per_second))) {}
+
+std::optional<Instant> Schedule::WaitForNext() {
+  if (!WaitUntil(next_)) return std::nullopt;
+  return std::exchange(next_, next_ + apart_);
 }
 
 }  // namespace caresync::loadtest

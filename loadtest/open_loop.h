@@ -3,6 +3,7 @@
 #define CARESYNC_LOADTEST_OPEN_LOOP_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -38,6 +39,21 @@ class OpenLoop {
   std::atomic<uint64_t> next_ = 0;
   std::atomic<uint64_t> taken_ = 0;
   std::atomic<uint64_t> missed_ = 0;
+};
+
+// For one who takes every arrival alone, one after the other: what it is late for waits, and stays due when it was. Not
+// thread-safe.
+class Schedule {
+ public:
+  // The first is due now, then so many a second (more than 0), evenly.
+  explicit Schedule(double per_second);
+
+  // Waits until the next one is due, where it is not yet. When it was due; nullopt: somebody asked to stop.
+  std::optional<Instant> WaitForNext();
+
+ private:
+  const std::chrono::nanoseconds apart_;
+  Instant next_ = Now();
 };
 
 }  // namespace caresync::loadtest

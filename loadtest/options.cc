@@ -101,6 +101,14 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--clean-percent", options.clean_percent, "With overload: how many in a hundred syncs are clean ones")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
+  app.add_option(
+         "--least-goodput", options.least_goodput,
+         "With overload: it is a fault where less than so much of the best goodput is left at the last level, and "
+         "where the devices were too few to tell")
+      ->check(CLI::Range(0.01, 1.0));
+  app.add_option("--most-rss-mb", options.most_rss_mb,
+                 "It is a fault where the server ever had more resident memory, in millions of bytes")
+      ->check(CLI::Range(1, 1'000'000));
   app.add_option("--batch-bytes", options.batch_bytes, "As caresyncd's, of a server that is started");
   app.add_option("--server-threads", options.server_threads, "As caresyncd's --threads, of a server that is started");
   app.add_option("--server-core", options.server_core,
@@ -127,6 +135,9 @@ std::string WrongOfServer(const Options& options) {
   if (options.server.empty() && options.server_pid.has_value()) {
     return "--server-pid is of a server that runs; the one that is started is known";
   }
+  if (!options.server.empty() && options.most_rss_mb.has_value() && !options.server_pid.has_value()) {
+    return "--most-rss-mb needs --server-pid with --server: the memory of a process that is not known is not measured";
+  }
   if (NeedsConnectionForEach(options.scenario) && options.connections * kDevicesOfConnection < options.devices) {
     return absl::StrCat(options.scenario, " needs a connection for every ", kDevicesOfConnection,
                         " devices: a server takes ", kCallsOfConnection, " calls on one");
@@ -150,6 +161,9 @@ std::string WrongOfLimit(const Options& options) {
 std::string WrongOfScenario(const Options& options) {
   if (options.slowest_delta.has_value() && options.scenario != "group") {
     return "--slowest-delta is for the scenario group";
+  }
+  if (options.least_goodput.has_value() && options.scenario != "overload") {
+    return "--least-goodput is for the scenario overload";
   }
   if (options.dialogues.empty() == (options.scenario == "record")) {
     return "--scenario record and --dialogues go together: the one says what is written, the other where to";

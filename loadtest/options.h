@@ -56,6 +56,10 @@ struct Options {
   double syncs_per_second = 500;
   // With overload: clean syncs in a hundred.
   int clean_percent = 10;
+  // With overload: less than so much of the best goodput at the last level is a fault.
+  std::optional<double> least_goodput;
+  // More resident memory of the server than so many millions of bytes, at any time, is a fault.
+  std::optional<uint64_t> most_rss_mb;
   // Of a server of its own; 0: the server's default.
   size_t batch_bytes = 0;
   int server_threads = 0;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "loadtest/goodput.h"
 #include "loadtest/open_loop.h"
 #include "loadtest/scenarios.h"
 #include "loadtest/stopwatch.h"
@@ -29,10 +30,6 @@ SyncPlan NthSync(const Options& options, uint64_t number) {
   return plan;
 }
 
-void TellShed(Phase& phase) {
-  for (const auto& [type, count] : phase.syncs.shed()) phase.sums[absl::StrCat(type, " syncs shed")] = count;
-}
-
 // Syncs that were recorded a second. Those that end after the time are measured in their latencies, and not counted.
 double Goodput(const Phase& phase, Instant began) {
   return static_cast<double>(phase.syncs.counts().recorded) / absl::ToDoubleSeconds(Since(began));
@@ -53,15 +50,14 @@ double MeasureCapacity(Stage& stage) {
         phase.syncs);
     goodput = Goodput(phase, began);
   });
-  TellShed(phase);
   phase.figures["syncs recorded a second"] = goodput;
   return goodput;
 }
 
 double RunLevel(Stage& stage, Phase& phase, double per_second) {
   double goodput = 0;
+  OpenLoop arrivals(per_second, stage.options.duration);
   stage.report.Measure(phase, [&] {
-    OpenLoop arrivals(per_second, stage.options.duration);
     const Instant began = Now();
     stage.fleet.Start(
         [&](size_t, VirtualDevice&) -> std::optional<SyncPlan> {
@@ -74,12 +70,19 @@ double RunLevel(Stage& stage, Phase& phase, double per_second) {
         phase.syncs);
     WaitUntil(began + absl::ToChronoNanoseconds(stage.options.duration));
     goodput = Goodput(phase, began);
-    stage.fleet.Wait();
-    phase.sums["arrivals"] = arrivals.taken();
-    phase.sums["arrivals that no device was free for"] = arrivals.missed();
   });
-  TellShed(phase);
+  // It takes longer the more has piled up, and nothing arrives any more: no rate is to be divided by it.
+  Phase& after = stage.report.AddPhase(absl::StrCat("after ", phase.name));
+  stage.report.Measure(after, [&] { stage.fleet.Wait(); });
+  phase.sums["arrivals"] = arrivals.taken();
+  phase.sums["arrivals that no device was free for"] = arrivals.missed();
+  phase.figures["arrivals offered a second"] = per_second;
   phase.figures["syncs recorded a second"] = goodput;
+  phase.figures["cores that the fleet kept busy"] = absl::FDivDuration(phase.fleet_cpu, phase.wall);
+  // Who asks for no goodput may run it with few devices.
+  if (stage.options.least_goodput.has_value() && !StopWished()) {
+    CheckArrivals(phase.name, arrivals.taken(), arrivals.missed(), stage.faults);
+  }
   return goodput;
 }
 
@@ -92,12 +95,16 @@ absl::Status RunOverload(Stage& stage) {
     return absl::OkStatus();
   }
   double best = capacity;
+  double goodput = 0;
   for (const int times : {1, 2, kMost}) {
     if (StopWished()) break;
     Phase& phase = stage.report.AddPhase(absl::StrCat(times, " x capacity"));
-    const double goodput = RunLevel(stage, phase, times * capacity);
+    goodput = RunLevel(stage, phase, times * capacity);
     best = std::max(best, goodput);
     phase.figures["of the best"] = goodput / best;
+  }
+  if (stage.options.least_goodput.has_value() && !StopWished()) {
+    CheckGoodput(absl::StrCat(kMost, " x capacity"), goodput, best, *stage.options.least_goodput, stage.faults);
   }
   return absl::OkStatus();
 }

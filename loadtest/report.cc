@@ -37,6 +37,13 @@ std::map<std::string, Histogram> SeriesOf(const Phase& phase) {
   return series;
 }
 
+// The sums of a phase: its own, and how many of its syncs were shed, by type.
+std::map<std::string, uint64_t> SumsOf(const Phase& phase) {
+  std::map<std::string, uint64_t> sums = phase.sums;
+  for (const auto& [type, count] : phase.syncs.shed()) sums[absl::StrCat(type, " syncs shed")] = count;
+  return sums;
+}
+
 Json ToJson(const Histogram& latencies, absl::Duration wall) {
   return {{"count", latencies.count()},
           {"per_second", static_cast<double>(latencies.count()) / absl::ToDoubleSeconds(wall)},
@@ -50,6 +57,7 @@ Json ToJson(const SyncCounts& counts) {
   return {{"recorded", counts.recorded},
           {"cut", counts.cut},
           {"failed", counts.failed},
+          {"shed", counts.shed},
           {"in_one_message", counts.in_one_message},
           {"upserts", counts.upserts},
           {"removals", counts.removals},
@@ -65,7 +73,7 @@ Json ToJson(const Phase& phase) {
                {"seconds", absl::ToDoubleSeconds(phase.wall)},
                {"series", std::move(series)},
                {"syncs", ToJson(phase.syncs.counts())}};
-  for (const auto& [name, sum] : phase.sums) json["sums"][name] = sum;
+  for (const auto& [name, sum] : SumsOf(phase)) json["sums"][name] = sum;
   for (const auto& [name, figure] : phase.figures) json["figures"][name] = figure;
   if (phase.server_cpu.has_value()) json["server_cpu_seconds"] = absl::ToDoubleSeconds(*phase.server_cpu);
   if (phase.server_rss_bytes.has_value()) json["server_rss_bytes"] = *phase.server_rss_bytes;
@@ -92,7 +100,8 @@ void PrintWork(std::ostream& out, const std::list<Phase>& phases) {
     const SyncCounts counts = phase.syncs.counts();
     rows.push_back(
         {phase.name, Seconds(phase.wall), absl::StrCat(counts.recorded), absl::StrCat(counts.cut),
-         absl::StrCat(counts.upserts + counts.removals), absl::StrCat(counts.event_results), Megabytes(counts.bytes),
+         absl::StrCat(counts.shed), absl::StrCat(counts.upserts + counts.removals), absl::StrCat(counts.event_results),
+         Megabytes(counts.bytes),
          absl::StrFormat("%.2f", static_cast<double>(counts.bytes) / 1e6 / absl::ToDoubleSeconds(phase.wall)),
          phase.server_cpu.has_value() ? Seconds(*phase.server_cpu) : "-",
          phase.server_cpu.has_value() ? Microseconds(*phase.server_cpu, counts.recorded) : "-",
@@ -100,14 +109,14 @@ void PrintWork(std::ostream& out, const std::list<Phase>& phases) {
          phase.server_peak_rss_bytes.has_value() ? Megabytes(*phase.server_peak_rss_bytes) : "-",
          Seconds(phase.fleet_cpu)});
   }
-  out << cli::FormatTable({"Phase", "Seconds", "Syncs", "Cut", "Records", "Events", "MB", "MB/s", "Server CPU s",
-                           "CPU us a sync", "Server RSS MB", "Peak RSS MB", "Fleet CPU s"},
+  out << cli::FormatTable({"Phase", "Seconds", "Syncs", "Cut", "Shed", "Records", "Events", "MB", "MB/s",
+                           "Server CPU s", "CPU us a sync", "Server RSS MB", "Peak RSS MB", "Fleet CPU s"},
                           rows, false);
 }
 
 void PrintSums(std::ostream& out, const std::list<Phase>& phases) {
   for (const Phase& phase : phases) {
-    for (const auto& [name, sum] : phase.sums) {
+    for (const auto& [name, sum] : SumsOf(phase)) {
       out << phase.name << ": " << sum << " " << name << ", " << PerSecond(sum, phase.wall) << " a second\n";
     }
     for (const auto& [name, figure] : phase.figures) {
@@ -137,6 +146,20 @@ void Report::Measure(Phase& phase, const std::function<void()>& work) {
   phase.server_cpu = phase.server_cpu.value_or(absl::ZeroDuration()) + server.cpu - server_before;
   phase.server_rss_bytes = server.rss_bytes;
   phase.server_peak_rss_bytes = server.peak_rss_bytes;
+}
+
+void Report::CheckMemory(uint64_t most, Faults& faults) const {
+  for (const Phase& phase : phases_) {
+    if (!phase.server_peak_rss_bytes.has_value()) continue;
+    const uint64_t peak = *phase.server_peak_rss_bytes;
+    // No process has none.
+    if (peak == 0) return faults.Add(absl::StrCat(phase.name, ": the server's memory is not known"));
+    if (peak <= most) continue;
+    faults.Add(absl::StrCat(phase.name, ": the server's memory came to ", Megabytes(peak), " MB, which is past ",
+                            Megabytes(most), " MB"));
+    // The peak never falls: every later phase would say the same.
+    return;
+  }
 }
 
 void Report::PrintTable(std::ostream& out, const Faults& faults) const {

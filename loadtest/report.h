@@ -63,6 +63,10 @@ class Report {
   // Runs `work` as a stretch of `phase`, whose time and processor time are measured.
   void Measure(Phase& phase, const std::function<void()>& work);
 
+  // Adds a fault for the first phase by whose end the server had more than `most` bytes resident at once; and where its
+  // process could not be looked at.
+  void CheckMemory(uint64_t most, Faults& faults) const;
+
   RunSettings& settings() { return settings_; }
   const RunSettings& settings() const { return settings_; }
   Verified& verified() { return verified_; }

@@ -67,6 +67,12 @@ absl::Status RunScenario(Stage& stage) {
   return scenario.run == nullptr ? scenario.run_on_limit(stage) : scenario.run(stage);
 }
 
+void UseNewConnections(FleetStage& stage) {
+  // Never destroyed, as the fleet's first ones.
+  static const Connections& connections = *new Connections(stage.connections.server(), stage.options.connections);
+  stage.fleet.Use(connections);
+}
+
 std::vector<std::string> CarersWithDevices(const Stage& stage) {
   std::set<std::string> carers;
   for (size_t i = 0; i < stage.fleet.size(); ++i) {

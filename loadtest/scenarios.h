@@ -61,15 +61,21 @@ absl::Status RunStorm(Stage& stage);
 // and dissolved, which takes the server many commits.
 absl::Status RunGroup(Stage& stage);
 // First a capacity is measured, by devices that sync as soon as the last sync is done; then syncs arrive at once, twice
-// and five times that rate, whatever becomes of them. Some are clean ones. Syncs that are shed are no faults.
+// and five times that rate, whatever becomes of them. Some are clean ones. Syncs that are shed are no faults. Of each
+// level the arrivals' time is a phase, and the time until what has arrived is done is another one, "after" it.
 absl::Status RunOverload(Stage& stage);
-// Most devices come for a new copy at the same moment, and come back when they are told to; the others sync as before.
+// Most devices connect anew and come for a new copy at the same moment, and come back when they are told to; the others
+// sync once a second, as before, each at a time of its own.
 absl::Status RunHerd(Stage& stage);
 
 // Devices of further fleets, as large as this one, make their first copies until the tenant has --registered.
 absl::Status RunRegister(Stage& stage);
 // Writes to --dialogues what the server says to a device of each carer in a clean sync and in an empty auto sync.
 absl::Status RunRecord(Stage& stage);
+
+// From now on every device comes with a connection that is made for it, as a phone that was away. The fleet's first
+// ones stay open, and idle. Once a run.
+void UseNewConnections(FleetStage& stage);
 
 // The carers who use the fleet's devices, each once, as the first source names them.
 std::vector<std::string> CarersWithDevices(const Stage& stage);

@@ -23,7 +23,7 @@ std::shared_ptr<SyncCall> SyncCall::Begin(SyncWiring wiring, SyncPlan plan) {
   call->self_ = call;
   call->context_.AddMetadata("authorization", call->wiring_.authorization);
   if (!call->plan_.follow) call->context_.set_deadline(std::chrono::system_clock::now() + kDeadline);
-  call->began_ = Now();
+  call->began_ = call->plan_.first_tried.value_or(Now());
   {
     storage::MutexLock lock(call->mutex_);
     call->end_.type = call->plan_.type;

@@ -42,6 +42,8 @@ struct SyncPlan {
   std::optional<Cut> cut;
   // Where the server has no room for it, the same again when the server says to come back; else the device goes on.
   bool again_when_shed = true;
+  // When the device tried first, where this is another try: whoever is shed waits from then on. Unset: now.
+  std::optional<Instant> first_tried;
   // Told of each message that was applied, and when it came. Called by gRPC's threads, one message at a time.
   std::function<void(const v1::SyncResponse&, Instant)> on_applied;
 };
@@ -58,7 +60,7 @@ struct SyncEnd {
   bool unheard = false;
   // The server had no room for it, and said to come back after so long.
   std::optional<absl::Duration> shed;
-  // From its beginning until it was recorded, the first time where it follows.
+  // From its first try until it was recorded, the first time where it follows.
   absl::Duration latency;
   uint64_t messages = 0;
   uint64_t upserts = 0;

@@ -16,6 +16,7 @@ std::string NameOf(v1::SyncType type) {
 void Tally::Add(const SyncEnd& end) {
   storage::MutexLock lock(mutex_);
   if (end.shed.has_value()) {
+    ++counts_.shed;
     ++shed_[end.type];
     return;
   }

@@ -17,6 +17,8 @@ struct SyncCounts {
   uint64_t recorded = 0;
   uint64_t cut = 0;
   uint64_t failed = 0;
+  // Refused for want of room; whoever comes again counts again. Such a one counts as nothing else.
+  uint64_t shed = 0;
   // Recorded with the first message of the server.
   uint64_t in_one_message = 0;
   uint64_t upserts = 0;
@@ -33,9 +35,10 @@ class Tally {
   void Add(const SyncEnd& end);
 
   SyncCounts counts() const;
-  // Of the recorded syncs, by the name of their type: "standard", "clean", "auto".
+  // Of the recorded syncs, by the name of their type: "standard", "clean", "auto". The time that one was shed for
+  // counts.
   std::map<std::string, Histogram> latencies() const;
-  // How many the server had no room for, by the name of their type. They count as nothing else.
+  // Those that were shed, by the name of their type.
   std::map<std::string, uint64_t> shed() const;
 
  private:

@@ -130,10 +130,24 @@ def a_slow_phase_is_a_fault(fleet):
     expect(fleet.run(*small, "--slowest-delta", "1000")["faults"] == 0, "a bound that is kept")
 
 
+def too_much_memory_is_a_fault(fleet):
+    figures = fleet.run("--scenario", "empty", "--duration", "0.2", "--most-rss-mb", "1", status=1)
+    expect(figures["faults"] == 1 and "the server's memory came to" in figures["faults_told"][0], f"{figures['faults_told']}")
+    expect(fleet.run("--scenario", "empty", "--duration", "0.2", "--most-rss-mb", "1000000")["faults"] == 0, "a bound that is kept")
+
+
 def a_store_is_made_once(fleet, directory):
     store = ("--scenario", "store", "--duration", "0.1", "--data-dir", os.path.join(directory, "of", "store"))
     expect_series(phase_of(fleet.run(*store), "store"), "write")
     expect(os.path.join(directory, "of", "store") in fleet.refuses(*store, "--rota", fleet.rota), "what is written to is not named")
+
+
+def ordinary_devices_come_one_by_one(fleet):
+    # Two of twenty: with this seed both in the first half of a second. Together they would come after a whole one.
+    figures = fleet.run("--scenario", "herd", "--duration", "0.1", "--seed", "9", devices=20)
+    quiet = phase_of(figures, "quiet")
+    expect(quiet["syncs"]["recorded"] == 2, f"each of two comes once: {quiet['syncs']}")
+    expect(quiet["seconds"] < 1, f"they came after {quiet['seconds']} s")
 
 
 def what_was_not_shown_does_not_pass(fleet):
@@ -162,8 +176,21 @@ def overload_tells_what_is_left_of_the_best(fleet):
         phase = phase_of(figures, level)
         expect(phase["sums"]["arrivals"] > 0, f"nobody arrived: {phase}")
         expect(0 < phase["figures"]["of the best"] <= 1, f"more than the best: {phase}")
+        expect(phase["figures"]["cores that the fleet kept busy"] > 0, f"the fleet did nothing: {phase}")
+        # In one second.
+        arrivals = phase["sums"]["arrivals"] + phase["sums"]["arrivals that no device was free for"]
+        offered = phase["figures"]["arrivals offered a second"]
+        expect(abs(arrivals - offered) <= 1, f"{arrivals} arrivals where {offered} were offered")
+        expect(phase_of(figures, f"after {level}")["seconds"] > 0, "what has arrived is done at once")
         expect_series(phase, "auto sync")
         expect_series(phase, "clean sync")
+
+
+def too_little_that_is_left_is_a_fault(fleet):
+    overload = ("--scenario", "overload", "--duration", "0.5", "--least-goodput")
+    # A hundred devices are never enough for five times what they come to themselves.
+    told = fleet.run(*overload, "0.01", devices=100, status=1)["faults_told"]
+    expect(any("5 x capacity: no device was free for" in fault for fault in told), f"a fleet that is too small: {told}")
 
 
 def options_that_do_not_go_together(fleet):
@@ -174,6 +201,10 @@ def options_that_do_not_go_together(fleet):
     expect("--limit" in fleet.refuses("--scenario", "storm", "--rota", fleet.rota, "--limit", fleet.rota), "--limit")
     expect("--slowest-delta" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--slowest-delta", "2"),
            "--slowest-delta")
+    expect("--least-goodput" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--least-goodput", "0.5"),
+           "--least-goodput")
+    expect("--most-rss-mb" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", "127.0.0.1:1",
+                                            "--data-dir", "data", "--most-rss-mb", "100"), "--most-rss-mb")
     expect("--registered" in fleet.refuses("--scenario", "register", "--rota", fleet.rota, "--devices", "20", "--registered", "20"),
            "nobody to register")
     expect("--server" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", ""), "--server of nothing")
@@ -193,9 +224,12 @@ def main():
         a_server_that_does_no_work(fleet, directory)
         changes_that_nobody_keeps(fleet, directory)
         a_slow_phase_is_a_fault(fleet)
+        too_much_memory_is_a_fault(fleet)
         a_store_is_made_once(fleet, directory)
+        ordinary_devices_come_one_by_one(fleet)
         what_was_not_shown_does_not_pass(fleet)
         overload_tells_what_is_left_of_the_best(fleet)
+        too_little_that_is_left_is_a_fault(fleet)
         options_that_do_not_go_together(fleet)
 
 

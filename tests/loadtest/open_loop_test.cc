@@ -34,5 +34,27 @@ TEST(OpenLoop, WhatNobodyWasFreeForIsCountedAndNotMadeUpFor) {
   EXPECT_EQ(arrivals.taken() + arrivals.missed(), arrival->number + 1);
 }
 
+TEST(Schedule, WaitsForWhatIsNotDueYet) {
+  Schedule schedule(100);
+  const std::optional<Instant> first = schedule.WaitForNext();
+  const std::optional<Instant> second = schedule.WaitForNext();
+  ASSERT_TRUE(first.has_value() && second.has_value());
+  EXPECT_EQ(*second - *first, std::chrono::milliseconds(10));
+  EXPECT_GE(Now(), *second);
+}
+
+TEST(Schedule, WhatItIsLateForStaysDueWhenItWas) {
+  Schedule schedule(100);
+  const std::optional<Instant> first = schedule.WaitForNext();
+  ASSERT_TRUE(first.has_value());
+  // As behind an answer that takes its time.
+  ASSERT_TRUE(WaitUntil(*first + std::chrono::milliseconds(55)));
+  for (int i = 1; i <= 5; ++i) {
+    const std::optional<Instant> due = schedule.WaitForNext();
+    ASSERT_TRUE(due.has_value());
+    EXPECT_EQ(*due - *first, std::chrono::milliseconds(10 * i));
+  }
+}
+
 }  // namespace
 }  // namespace caresync::loadtest

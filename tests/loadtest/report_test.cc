@@ -16,6 +16,7 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 // A hundred standard syncs in ten seconds, of latencies that the histogram tells exactly.
 Phase& AddSyncs(Report& report) {
@@ -59,18 +60,18 @@ TEST(Report, TheTableTellsThroughputPercentilesAndWhatTheServerTook) {
                                           "ms", "Max", "ms")));
   EXPECT_THAT(lines,
               Contains(ElementsAre("delta", "standard", "sync", "100", "10.0", "8.19", "16.38", "32.77", "65.53")));
-  EXPECT_THAT(lines, Contains(ElementsAre("Phase", "Seconds", "Syncs", "Cut", "Records", "Events", "MB", "MB/s",
+  EXPECT_THAT(lines, Contains(ElementsAre("Phase", "Seconds", "Syncs", "Cut", "Shed", "Records", "Events", "MB", "MB/s",
                                           "Server", "CPU", "s", "CPU", "us", "a", "sync", "Server", "RSS", "MB", "Peak",
                                           "RSS", "MB", "Fleet", "CPU", "s")));
-  EXPECT_THAT(lines, Contains(ElementsAre("delta", "10.00", "100", "0", "500", "0", "2.0", "0.20", "1.50", "15000",
+  EXPECT_THAT(lines, Contains(ElementsAre("delta", "10.00", "100", "0", "0", "500", "0", "2.0", "0.20", "1.50", "15000",
                                           "123.4", "150.0", "3.00")));
 }
 
 TEST(Report, TheTableShowsThatAServersProcessIsNotKnown) {
   Report report(std::nullopt);
   AddSyncs(report);
-  EXPECT_THAT(Lines(report, Faults()), Contains(ElementsAre("delta", "10.00", "100", "0", "500", "0", "2.0", "0.20",
-                                                            "-", "-", "-", "-", "3.00")));
+  EXPECT_THAT(Lines(report, Faults()), Contains(ElementsAre("delta", "10.00", "100", "0", "0", "500", "0", "2.0",
+                                                            "0.20", "-", "-", "-", "-", "3.00")));
 }
 
 TEST(Report, JsonTellsTheSame) {
@@ -106,7 +107,7 @@ TEST(Report, JsonLeavesOutWhatIsNotKnownOfTheServer) {
 
 TEST(Report, TellsWhatWasShedAndCountsItAsNothingElse) {
   Report report(std::nullopt);
-  report.settings() = {"overload", 10, 1, 10};
+  report.settings() = {"shift", 10, 1, 10};
   Phase& phase = AddSyncs(report);
   SyncEnd shed;
   shed.type = v1::SYNC_TYPE_STANDARD;
@@ -115,12 +116,15 @@ TEST(Report, TellsWhatWasShedAndCountsItAsNothingElse) {
   EXPECT_EQ(phase.syncs.shed().at("standard"), 1u);
   EXPECT_EQ(phase.syncs.counts().recorded, 100u);
   EXPECT_EQ(phase.syncs.counts().failed, 0u);
-  phase.sums["standard syncs shed"] = phase.syncs.shed().at("standard");
+  EXPECT_EQ(phase.syncs.counts().shed, 1u);
   phase.figures["of the best"] = 0.825;
+  EXPECT_THAT(Lines(report, Faults()), Contains(ElementsAre("delta", "10.00", "100", "0", "1", "500", "0", "2.0",
+                                                            "0.20", "-", "-", "-", "-", "3.00")));
   EXPECT_THAT(Lines(report, Faults()),
               Contains(ElementsAre("delta:", "1", "standard", "syncs", "shed,", "0.1", "a", "second")));
   EXPECT_THAT(Lines(report, Faults()), Contains(ElementsAre("delta:", "0.82", "of", "the", "best")));
   const nlohmann::ordered_json json = report.ToJson(Faults())["phases"][0];
+  EXPECT_EQ(json["syncs"]["shed"], 1);
   EXPECT_EQ(json["sums"]["standard syncs shed"], 1);
   EXPECT_EQ(json["figures"]["of the best"], 0.825);
 }
@@ -137,6 +141,33 @@ TEST(Report, MeasuresTheServersProcessInEachStretch) {
   EXPECT_GT(*phase.server_rss_bytes, 1'000'000u);
   ASSERT_TRUE(phase.server_peak_rss_bytes.has_value());
   EXPECT_GE(*phase.server_peak_rss_bytes, *phase.server_rss_bytes);
+}
+
+// What is said of a bound on memory, in bytes.
+std::vector<std::string> FaultsPast(const Report& report, uint64_t most) {
+  Faults faults;
+  report.CheckMemory(most, faults);
+  return faults.told();
+}
+
+TEST(Report, MemoryPastItsBoundIsAFaultOfThePhaseThatBroughtIt) {
+  Report report(std::nullopt);
+  report.AddPhase("quiet").server_peak_rss_bytes = 100'000'000;
+  report.AddPhase("herd").server_peak_rss_bytes = 150'000'000;
+  // The peak stays, whatever comes after.
+  report.AddPhase("last syncs").server_peak_rss_bytes = 150'000'000;
+  EXPECT_THAT(FaultsPast(report, 150'000'000), IsEmpty());
+  EXPECT_THAT(FaultsPast(report, 149'900'000),
+              ElementsAre("herd: the server's memory came to 150.0 MB, which is past 149.9 MB"));
+}
+
+TEST(Report, MemoryThatCouldNotBeReadDoesNotPassForLittle) {
+  Report gone(0x7fffffff);
+  gone.Measure(gone.AddPhase("work"), [] {});
+  EXPECT_THAT(FaultsPast(gone, 1'000'000'000'000), ElementsAre("work: the server's memory is not known"));
+  Report never_measured(std::nullopt);
+  never_measured.AddPhase("work");
+  EXPECT_THAT(FaultsPast(never_measured, 1), IsEmpty());
 }
 
 TEST(Report, TellsFaults) {
