@@ -15,10 +15,6 @@
 namespace caresync::loadtest {
 namespace {
 
-constexpr int kVisitsOfMessage = 100;
-// Messages that are on their way at once, so that the server need not wait for the next one.
-constexpr size_t kUnanswered = 4;
-
 struct Exchange {
   v1::ApplyChangesRequest request;
   v1::ApplyChangesResponse response;
@@ -44,22 +40,28 @@ class Sender {
 
  private:
   absl::Status SendAll(const Deadline& deadline) {
-    while (!deadline.passed() || feed_->unanswered() > 0) {
-      while (feed_->unanswered() < kUnanswered && !deadline.passed()) {
-        exchanges_.push_back({days_.Next(kVisitsOfMessage), {}});
-        sent_.push_back(Now());
-        RETURN_IF_ERROR(feed_->Send(exchanges_.back().request));
-        changes_ += static_cast<uint64_t>(exchanges_.back().request.changes_size());
-        bytes_ += exchanges_.back().request.ByteSizeLong();
-      }
-      if (feed_->unanswered() == 0) break;
-      Exchange& first = exchanges_[exchanges_.size() - feed_->unanswered()];
-      ASSIGN_OR_RETURN(first.response, feed_->Receive());
-      latencies_.Add(Since(sent_.front()));
-      sent_.pop_front();
-      if (!keep_) exchanges_.pop_front();
-    }
+    RETURN_IF_ERROR(feed_->SendAll([&] { return deadline.passed() ? nullptr : Next(); },
+                                   [this](v1::ApplyChangesResponse response) {
+                                     Take(std::move(response));
+                                     return absl::OkStatus();
+                                   }));
     return feed_->Close();
+  }
+
+  const v1::ApplyChangesRequest* Next() {
+    exchanges_.push_back({days_.Next(kVisitsOfMessage), {}});
+    const v1::ApplyChangesRequest& request = exchanges_.back().request;
+    changes_ += static_cast<uint64_t>(request.changes_size());
+    bytes_ += request.ByteSizeLong();
+    sent_.push_back(Now());
+    return &request;
+  }
+
+  void Take(v1::ApplyChangesResponse response) {
+    exchanges_[exchanges_.size() - sent_.size()].response = std::move(response);
+    latencies_.Add(Since(sent_.front()));
+    sent_.pop_front();
+    if (!keep_) exchanges_.pop_front();
   }
 
   std::unique_ptr<RotaFeed> feed_;

@@ -6,6 +6,12 @@
 #include "tools/caresync/errors.h"
 
 namespace caresync::loadtest {
+namespace {
+
+// Messages that are on their way at once, so that the server need not wait for the next one.
+constexpr size_t kUnanswered = 4;
+
+}  // namespace
 
 RotaFeed::RotaFeed(const std::shared_ptr<grpc::Channel>& channel, const std::string& authorization, std::string server)
     : server_(std::move(server)), stub_(v1::RosterService::NewStub(channel)) {
@@ -35,6 +41,19 @@ absl::StatusOr<v1::ApplyChangesResponse> RotaFeed::Receive() {
   if (!stream_->Read(&response)) return End();
   --unanswered_;
   return response;
+}
+
+absl::Status RotaFeed::SendAll(const NextMessage& next, const OnAnswer& on_answer) {
+  while (true) {
+    while (unanswered_ < kUnanswered) {
+      const v1::ApplyChangesRequest* request = next();
+      if (request == nullptr) break;
+      RETURN_IF_ERROR(Send(*request));
+    }
+    if (unanswered_ == 0) return absl::OkStatus();
+    ASSIGN_OR_RETURN(v1::ApplyChangesResponse response, Receive());
+    RETURN_IF_ERROR(on_answer(std::move(response)));
+  }
 }
 
 absl::Status RotaFeed::Close() {

@@ -3,6 +3,7 @@
 #define CARESYNC_LOADTEST_ROTA_FEED_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,9 @@
 #include "grpcpp/grpcpp.h"
 
 namespace caresync::loadtest {
+
+// Of a message, where a source sends as fast as it is answered.
+inline constexpr int kVisitsOfMessage = 100;
 
 // One stream of ApplyChanges. Used by one thread. Errors are those of the call, as errors::FromCall of tools/caresync.
 class RotaFeed {
@@ -30,6 +34,14 @@ class RotaFeed {
   absl::Status Send(const v1::ApplyChangesRequest& request);
   absl::StatusOr<v1::ApplyChangesResponse> Receive();
   size_t unanswered() const { return unanswered_; }
+
+  // The message to be sent next, which stays where it is until it is sent; null where there is none, now or later.
+  using NextMessage = std::function<const v1::ApplyChangesRequest*()>;
+  // Takes an answer, in order.
+  using OnAnswer = std::function<absl::Status(v1::ApplyChangesResponse response)>;
+  // Sends as fast as the answers come, a few messages ahead of them, until there is no next one and nothing is
+  // unanswered. Errors: also those of `on_answer`, which end it.
+  absl::Status SendAll(const NextMessage& next, const OnAnswer& on_answer);
 
   // Says that nothing more comes, and waits for the stream's end. Nothing is unanswered.
   absl::Status Close();

@@ -24,12 +24,21 @@ def positive(text):
     return value
 
 
+def writable(path):
+    """Looked at before anything is measured: an hour later would be too late."""
+    try:
+        with open(path, "a"):
+            return path
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="against_limit", description=__doc__.splitlines()[0],
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--bin-dir", default="build/release/bin", help="where fleetload and the servers are")
-    parser.add_argument("--json", help="also write everything that was measured to this file")
-    parser.add_argument("--html", help="also write a page with plots to this file")
+    parser.add_argument("--json", type=writable, help="also write everything that was measured to this file")
+    parser.add_argument("--html", type=writable, help="also write a page with plots to this file")
     parser.add_argument("--repetitions", type=positive, default=3, help="how often each run is made")
     parser.add_argument("--devices", type=positive, default=200, help="devices that sync")
     parser.add_argument("--following", type=positive, default=1000, help="devices that are connected and follow")
@@ -43,8 +52,7 @@ def parse():
     parser.add_argument("--server-core", type=int, help="the core of the servers; without it, the first that may be used")
     parser.add_argument("--fleet-core", type=int, help="the core of the fleet; without it, the second")
     parser.add_argument("--only", action="append", default=[], metavar="SCENARIO",
-                        choices=("empty", "delta", "clean", "idle", "follow", "store", "ingest"),
-                        help="make only these runs, and show what follows from them")
+                        choices=runs.SCENARIOS, help="make only these runs, and show what follows from them")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2 and None in (options.server_core, options.fleet_core):
@@ -67,8 +75,8 @@ def settings_of(options):
     return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "processor": processor(), "system": platform.release(), "devices": options.devices,
             "following": options.following, "seconds": options.duration, "repetitions": options.repetitions,
-            "moves": options.moves, "registered": options.registered or "-", "stored records": options.stored_records, "server core": options.server_core,
-            "fleet core": options.fleet_core}
+            "moves": options.moves, "registered": options.registered or "-", "stored records": options.stored_records,
+            "server core": options.server_core, "fleet core": options.fleet_core}
 
 
 def write(file, text):
@@ -78,25 +86,41 @@ def write(file, text):
         stream.write(text)
 
 
-def main():
-    options = parse()
+def measure(options, repetitions):
     arguments = ["--duration", str(options.duration), "--server-core", str(options.server_core),
                  "--fleet-core", str(options.fleet_core)]
     for rota in options.rota:
         arguments += ["--rota", rota]
+    with tempfile.TemporaryDirectory(prefix="against-limit-") as directory:
+        runner = runs.Runner(options.bin_dir, directory, arguments)
+        runs.measure(runner, options, lambda line: print(line, file=sys.stderr, flush=True), repetitions)
+
+
+def write_json(options, results, settings, repetitions):
+    write(options.json, json.dumps(report.as_json(results, settings, repetitions), indent=2) + "\n")
+
+
+def compare(options):
+    settings, repetitions = settings_of(options), []
     try:
-        with tempfile.TemporaryDirectory(prefix="against-limit-") as directory:
-            runner = runs.Runner(options.bin_dir, directory, arguments)
-            repetitions = runs.measure(runner, options, lambda line: print(line, file=sys.stderr, flush=True))
-        results = ratios.results_of(repetitions)
-        settings = settings_of(options)
-        print(report.as_text(results, settings))
-        write(options.json, json.dumps(report.as_json(results, settings, repetitions), indent=2) + "\n")
-        write(options.html, page.page(results, settings, repetitions))
-    except (runs.RunFailed, ratios.CannotCompare, OSError) as error:
+        measure(options, repetitions)
+    finally:
+        # What was measured is kept, whatever becomes of the rest.
+        write_json(options, [], settings, repetitions)
+    results = ratios.results_of(repetitions)
+    print(report.as_text(results, settings))
+    write_json(options, results, settings, repetitions)
+    write(options.html, page.page(results, settings, repetitions))
+    return 1 if any(result.why_not for result in results) else 0
+
+
+def main():
+    options = parse()
+    try:
+        return compare(options)
+    except (runs.RunFailed, OSError) as error:
         print(f"against_limit: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,12 @@ class RunFailed(Exception):
     """A run ended with faults, or did not start; says what it said."""
 
 
+# What can be measured by itself: something follows from each.
+SCENARIOS = ("empty", "delta", "clean", "idle", "follow", "ingest")
+# What is made only to compare another scenario with.
+OF_ANOTHER = {"store": "ingest"}
+
+
 class Runner:
     """Starts one run after the other. `arguments` are of every run; the files of the runs go to `directory`."""
 
@@ -72,27 +78,31 @@ def start_once(bin_dir, data_dir, core):
     return {"scenario": "start", "phases": [{"name": "start", "seconds": seconds, "series": {}}]}
 
 
-def measure(runner, options, tell):
-    """The repetitions, each a dict from a run's name to what it measured. `tell` is called before each run."""
+def wanted(scenario, options):
+    return not options.only or OF_ANOTHER.get(scenario, scenario) in options.only
+
+
+def measure(runner, options, tell, repetitions):
+    """Adds the repetitions, each a dict from a run's name to what it measured: at once, so that what was measured is there
+    where a later run fails. `tell` is called before each run."""
     dialogues = os.path.join(runner.directory, "dialogues")
     tell("what caresyncd says is written down")
     runner.run("record", max(options.devices, options.following), "--dialogues", dialogues)
-    repetitions = []
     for repetition in range(options.repetitions):
         runs = {}
+        repetitions.append(runs)
         for name, scenario, devices, arguments in steps(options, dialogues):
-            if options.only and scenario not in options.only:
+            if not wanted(scenario, options):
                 continue
             tell(f"repetition {repetition + 1} of {options.repetitions}: {name}")
             runs[name] = runner.run(scenario, devices, *arguments)
-        repetitions.append(runs)
     if options.registered:
         measure_starts(runner, options, tell, repetitions)
-    return repetitions
 
 
 def measure_starts(runner, options, tell, repetitions):
-    """Adds a start on a store with --registered devices to every repetition."""
+    """Adds a start on a store with --registered devices to every repetition: the first finds the log of the registrations, which
+    is read and put in tables; the others find these."""
     data_dir = os.path.join(runner.directory, "registered")
     tell(f"{options.registered} devices are registered")
     runner.run("register", options.devices, "--registered", str(options.registered), "--data-dir", data_dir)

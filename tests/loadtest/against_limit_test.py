@@ -37,20 +37,41 @@ def everything_is_measured_and_written(options, directory):
     runs = written["repetitions"][0]
     expect(all(figures.get("faults", 0) == 0 for figures in runs.values()), "a run with faults is no measurement")
     for result in written["results"]:
-        expect(result["middle"] > 0 and len(result["values"]) == 1, f"{result}")
+        expect(result["figure"] > 0 and len(result["values"]) == 1, f"{result}")
         expect(result["title"] in done.stdout, f"{result['title']} is not in what was printed:\n{done.stdout}")
         expect(result["title"].replace("'", "&#x27;") in page, f"{result['title']} is not on the page")
-    ours, limit = (phase["syncs"]["recorded"] / phase["seconds"]
+    what_a_server_does_is_not_what_the_fleet_does(written)
+    the_deltas_tell_what_they_were_measured_among(runs)
+
+
+def what_a_server_does_is_not_what_the_fleet_does(written):
+    """All share a core here, so no server has it to itself."""
+    runs = written["repetitions"][0]
+    ours, limit = (phase["server_cpu_seconds"] / phase["syncs"]["recorded"]
                    for name in ("ours/empty", "limit/empty") for phase in runs[name]["phases"] if phase["name"] == "empty")
-    ratio = next(result["middle"] for result in written["results"] if result["key"] == "empty_syncs")
-    expect(abs(ratio - ours / limit) < 1e-9, f"{ratio} is not {ours} / {limit}")
+    result = next(result for result in written["results"] if result["key"] == "empty_syncs")
+    expect(result["basis"] == "by server CPU" and result["busy"]["limit"] < 0.9, f"{result}")
+    expect(abs(result["figure"] - limit / ours) < 1e-9, f"{result['figure']} is not {limit} / {ours}")
     # Whoever does nothing is faster.
-    expect(ratio < 1, f"caresyncd came to {ratio} of what can be done at most")
+    expect(result["figure"] < 1, f"caresyncd came to {result['figure']} of what can be done at most")
+
+
+def the_deltas_tell_what_they_were_measured_among(runs):
+    deltas = {phase["name"]: phase for phase in runs["ours/delta"]["phases"] if phase["name"].startswith("delta")}
+    expect(len({phase["sums"]["rounds"] for phase in deltas.values()}) == 1, f"as many rounds of each: {deltas}")
+    expect(all(phase["syncs"]["recorded"] == 10 * phase["sums"]["rounds"] for phase in deltas.values()), f"{deltas}")
+    expect(deltas["delta among many"]["figures"]["records stored"] >= 1000, f"{deltas}")
+    expect(all("seconds until the server was quiet" in phase["figures"] for phase in deltas.values()), f"{deltas}")
 
 
 def a_run_that_fails_is_told(options):
     done = run(options, "--only", "empty", "--devices", "10", "--following", "1", "--duration", "0", status=1)
     expect("--duration" in done.stderr and "ended with 2" in done.stderr, done.stderr)
+
+
+def a_part_is_measured_with_what_it_is_compared_with(options):
+    done = run(options, "--only", "ingest", "--repetitions", "1", "--devices", "10", "--following", "1", "--duration", "0.3")
+    expect("rota ingest, durable" in done.stdout and "delta" not in done.stdout, done.stdout)
 
 
 def main():
@@ -61,6 +82,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="caresync-test-") as directory:
         everything_is_measured_and_written(options, directory)
     a_run_that_fails_is_told(options)
+    a_part_is_measured_with_what_it_is_compared_with(options)
 
 
 main()
