@@ -1,12 +1,17 @@
 // Bytes of a store that become others: whoever opens or reads it is told, and is never given a wrong answer.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_reader.h>
+#include <rocksdb/table_properties.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,6 +48,9 @@ constexpr size_t kTypeAt = 6;
 // Makes a type that RocksDB takes for what an older log left behind, and so for the end of this one.
 constexpr int kBitOfOldRecords = 2;
 
+constexpr const char* kStoreFiles[] = {"FORMAT", "ACKNOWLEDGED", "RECOVERED"};
+
+bool IsTable(const std::string& name) { return absl::EndsWith(name, ".sst"); }
 bool IsLog(const std::string& name) { return absl::EndsWith(name, ".log"); }
 bool IsManifest(const std::string& name) { return absl::StartsWith(name, "MANIFEST-"); }
 
@@ -61,6 +69,14 @@ std::vector<size_t> RecordsOf(const std::string& bytes) {
     at += kHeaderBytes + length;
   }
   return records;
+}
+
+// The column family whose rows a table holds.
+std::string FamilyOf(const std::string& table) {
+  rocksdb::SstFileReader reader{rocksdb::Options()};
+  const rocksdb::Status opened = reader.Open(table);
+  EXPECT_TRUE(opened.ok()) << opened.ToString();
+  return opened.ok() ? reader.GetTableProperties()->column_family_name : "";
 }
 
 struct Bit {
@@ -121,6 +137,7 @@ class DamageTest : public testing::Test {
     if (damaged.opened().ok()) return FaultIn(damaged.store());
     const absl::Status& refused = damaged.opened().status();
     ++refused_;
+    if (absl::IsDataLoss(refused)) ++told_;
     const bool named = absl::IsDataLoss(refused) || absl::IsFailedPrecondition(refused);
     const bool helps = absl::StrContains(refused.message(), "restore");
     return named && helps ? "" : absl::StrCat("it is refused with ", refused.ToString());
@@ -136,7 +153,7 @@ class DamageTest : public testing::Test {
             rows.emplace_back(key, v);
             return true;
           });
-      if (scanned.ok() ? rows != Rows(expected.begin(), expected.end()) : !Helps(scanned)) {
+      if (!IsRight(rows, expected, scanned)) {
         return absl::StrCat("a scan is answered wrong: ", scanned.ToString(), ", ", rows.size(), " rows");
       }
       for (const auto& [key, value] : expected) {
@@ -149,7 +166,17 @@ class DamageTest : public testing::Test {
     return "";
   }
 
-  static bool Helps(const absl::Status& status) {
+  // All rows, or the first of them and the error: what was visited before it may have been used.
+  bool IsRight(const Rows& rows, const std::map<std::string, std::string>& expected, const absl::Status& scanned) {
+    if (scanned.ok()) return rows == Rows(expected.begin(), expected.end());
+    if (rows.size() > expected.size()) return false;
+    const auto end = std::next(expected.begin(), static_cast<ptrdiff_t>(rows.size()));
+    return Helps(scanned) && rows == Rows(expected.begin(), end);
+  }
+
+  // Of an error of reading.
+  bool Helps(const absl::Status& status) {
+    if (absl::IsDataLoss(status)) ++told_;
     return absl::IsDataLoss(status) && absl::StrContains(status.message(), "restore");
   }
 
@@ -172,14 +199,39 @@ class DamageTest : public testing::Test {
     return bits;
   }
 
-  void ExpectToldOf(Files PowerCut::*files, const std::string& name) {
+  // Returns how often somebody was told of a loss: at the opening, or by what was read.
+  int ExpectToldOf(Files PowerCut::*files, const std::string& name) {
+    const int before = told_;
     for (const Bit bit : BitsOf((sound_.*files).at(name))) EXPECT_EQ(FaultWithBit(files, name, bit), "");
+    return told_ - before;
+  }
+
+  // The tables of each column family.
+  std::map<std::string, std::vector<std::string>> Tables() const {
+    const TemporaryDirectory parent;
+    Restore(sound_, parent / "store");
+    std::map<std::string, std::vector<std::string>> tables;
+    for (const std::string& name : Named(IsTable)) {
+      tables[FamilyOf(parent / ("store/rocksdb/" + name))].push_back(name);
+    }
+    return tables;
+  }
+
+  // The last file of the database whose name begins so.
+  std::string NamedLike(const std::string& beginning) const {
+    std::string last;
+    for (const auto& [name, bytes] : sound_.database) {
+      if (absl::StartsWith(name, beginning)) last = name;
+    }
+    return last;
   }
 
   std::mt19937_64 random_{SeedOfPowerCuts()};
   PowerCut sound_;
   std::map<Space, std::map<std::string, std::string>> rows_;
   int refused_ = 0;
+  // Answers of DATA_LOSS, to whoever opened the store or read it.
+  int told_ = 0;
 };
 
 TEST_F(DamageTest, AStoreWithoutAnyAnswersRight) {
@@ -199,20 +251,30 @@ TEST_F(DamageTest, InTheManifestIsRefused) {
 }
 
 TEST_F(DamageTest, InATableIsFoundWhereItIsRead) {
-  for (const auto& [name, bytes] : sound_.database) {
-    if (absl::EndsWith(name, ".sst")) ExpectToldOf(&PowerCut::database, name);
+  const auto tables = Tables();
+  for (const char* family : {"records", "feeds", "devices"}) {
+    ASSERT_TRUE(tables.contains(family)) << family;
+    const int before = told_;
+    for (const std::string& name : tables.at(family)) {
+      ExpectToldOf(&PowerCut::database, name);
+      // However few bits are asked for: one where the rows are.
+      EXPECT_EQ(FaultWithBit(&PowerCut::database, name, {100, 3}), "");
+    }
+    EXPECT_GT(told_, before) << family;
   }
 }
 
 // Those that say where the rest is: none is too small.
 TEST_F(DamageTest, InTheSmallFilesIsRefusedOrMakesNoDifference) {
-  for (const auto& [name, bytes] : sound_.database) {
-    if (name == "CURRENT" || name == "IDENTITY" || absl::StartsWith(name, "OPTIONS-")) {
-      ExpectToldOf(&PowerCut::database, name);
-    }
+  EXPECT_GT(ExpectToldOf(&PowerCut::database, NamedLike("CURRENT")), 0);
+  // Nothing of what is read stands on these two.
+  EXPECT_EQ(ExpectToldOf(&PowerCut::database, NamedLike("OPTIONS-")), 0);
+  EXPECT_EQ(ExpectToldOf(&PowerCut::database, NamedLike("IDENTITY")), 0);
+  for (const char* name : kStoreFiles) {
+    const int before = refused_;
+    ExpectToldOf(&PowerCut::store, name);
+    EXPECT_GT(refused_, before) << name;
   }
-  for (const char* name : {"FORMAT", "ACKNOWLEDGED", "RECOVERED"}) ExpectToldOf(&PowerCut::store, name);
-  EXPECT_GT(refused_, 0);
 }
 
 // A record whose length or type is another can pass for the end of what is written.
@@ -259,6 +321,14 @@ TEST_F(DamageTest, AMissingFileIsRefusedOrMakesNoDifference) {
     EXPECT_EQ(FaultWith(damaged), "") << name;
   }
   EXPECT_GT(refused_, 0);
+  for (const char* name : kStoreFiles) {
+    PowerCut damaged = sound_;
+    ASSERT_EQ(damaged.store.erase(name), 1u) << name;
+    const int before = refused_;
+    EXPECT_EQ(FaultWith(damaged), "") << name;
+    // Without the others what is there is all there is to go by.
+    EXPECT_EQ(refused_ - before, std::string_view(name) == "FORMAT" ? 1 : 0) << name;
+  }
 }
 
 // Commits of a store's last life, of which nothing durable came behind its last flush.
