@@ -1,6 +1,7 @@
 // Power cuts under the engine: what a rostering system was answered is there, with the feeds of those whom it concerns.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <string>
 #include <utility>
@@ -153,22 +154,58 @@ void ExpectWhole(const PowerCut& cut) {
   }
 }
 
-TEST(PowerCutsOfTheEngine, TakeNoRevisionThatWasAnsweredAndNoPartOfOne) {
-  size_t rounds = 0;
-  for (uint64_t seed = SeedOfPowerCuts(); rounds < RoundsOfPowerCuts() / 4; ++seed) {
-    const fakes::TemporaryDirectory parent;
-    Reached reached;
-    PowerCuts cuts(parent / "store", reached, seed);
+// What two lives of a store leave: the second one begins with what the first one had, on one disk.
+class TwoLives {
+ public:
+  explicit TwoLives(uint64_t seed) : cuts_(parent_ / "store", reached_, seed) {
     for (int life = 0; life < 2; ++life) {
-      StoreWithPower store(parent / "store", cuts.AfterEachStep());
-      ASSERT_TRUE(store.opened().ok()) << store.opened().status();
-      ASSERT_NO_FATAL_FAILURE(Work(store.store(), seed * 100 + life, reached));
+      second_ = cuts_.cuts().size();
+      begun_before_ = reached_.begun;
+      StoreWithPower store(parent_ / "store", cuts_.AfterEachStep());
+      EXPECT_TRUE(store.opened().ok()) << store.opened().status();
+      if (store.opened().ok()) Work(store.store(), seed * 100 + life, reached_);
     }
-    for (size_t i = seed % 4; i < cuts.cuts().size() && rounds < RoundsOfPowerCuts() / 4; i += 4, ++rounds) {
-      SCOPED_TRACE(absl::StrCat("step ", cuts.cuts()[i].step, " of CARESYNC_POWER_CUT_SEED=", seed));
-      ExpectWhole(cuts.cuts()[i]);
+  }
+
+  const std::vector<PowerCut>& cuts() const { return cuts_.cuts(); }
+  // In the second life before its first change was begun: while what the first one left is read.
+  bool InRecovery(size_t cut) const { return cut >= second_ && cuts()[cut].begun == begun_before_; }
+
+  // About so many of them from one end to the other, and of those in recovery beside them one of `kOfRecovery`.
+  std::vector<size_t> Some(size_t wanted, uint64_t seed) const {
+    const size_t stride = std::max<size_t>(1, cuts().size() / wanted);
+    std::vector<size_t> some;
+    for (size_t i = 0; i < cuts().size(); ++i) {
+      if (i % stride == seed % stride || (InRecovery(i) && i % kOfRecovery == seed % kOfRecovery)) some.push_back(i);
+    }
+    return some;
+  }
+
+ private:
+  static constexpr size_t kOfRecovery = 8;
+
+  const fakes::TemporaryDirectory parent_;
+  Reached reached_;
+  PowerCuts cuts_;
+  size_t second_ = 0;
+  uint64_t begun_before_ = 0;
+};
+
+TEST(PowerCutsOfTheEngine, TakeNoRevisionThatWasAnsweredAndNoPartOfOne) {
+  const size_t wanted = std::max<size_t>(1, RoundsOfPowerCuts() / 4);
+  size_t rounds = 0;
+  for (uint64_t seed = SeedOfPowerCuts(); rounds < wanted; ++seed) {
+    const TwoLives lives(seed);
+    if (testing::Test::HasFailure()) return;
+    size_t in_recovery = 0;
+    for (const size_t cut : lives.Some(wanted - rounds, seed)) {
+      SCOPED_TRACE(absl::StrCat("step ", lives.cuts()[cut].step, " of CARESYNC_POWER_CUT_SEED=", seed));
+      ExpectWhole(lives.cuts()[cut]);
       if (testing::Test::HasFailure()) return;
+      if (lives.InRecovery(cut)) ++in_recovery;
+      ++rounds;
     }
+    EXPECT_GT(in_recovery, 0u);
   }
 }
 
