@@ -1,8 +1,10 @@
 // The real server, killed under load again and again: what it answered it still has when it is started anew, and the
 // devices come to hold what they should.
 #include <atomic>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -32,17 +34,34 @@ using integration::ServerProcess;
 
 constexpr char kTenant[] = "acme";
 constexpr char kSource[] = "rota";
+// The last one's phone follows.
+constexpr int kCarerCount = 3;
+constexpr const char* kCarers[kCarerCount] = {"ann", "bob", "cyd"};
 constexpr int kChangesOfAMessage = 3;
-// Answers of a round after which the server is killed, at most.
+// One message of so many has the group's members too, and one sync of so many makes a new copy.
+constexpr uint64_t kOneOf = 4;
+// Answers of a round after which the server is killed, at most, and how long after the last of them: some more are
+// under way by then, each at its own point.
 constexpr int kMostAnswers = 60;
+constexpr uint64_t kMostMicroseconds = 20'000;
+// Seen by the members of a group, and by nobody else.
+constexpr char kOfGroup[] = "su-of-group";
 
 struct VisitSaid {
   std::string carer;
   // No two visits have the same.
   std::string notes;
 };
-// By external ID.
-using Rota = std::map<std::string, VisitSaid>;
+// Visits by external ID, and the carers in the group.
+struct Rota {
+  std::map<std::string, VisitSaid> visits;
+  std::set<std::string> members;
+};
+// What is new of these: no members where they are not named.
+struct Message {
+  std::map<std::string, VisitSaid> visits;
+  std::optional<std::set<std::string>> members;
+};
 
 // Sends visits and changes of them, and knows which of them were answered.
 class RosteringSystem {
@@ -55,82 +74,98 @@ class RosteringSystem {
     const auto stream = client.roster().ApplyChanges(context.get());
     v1::ApplyChangesResponse response;
     while (true) {
-      if (under_way_.empty()) under_way_ = NextChanges();
+      if (under_way_.visits.empty()) under_way_ = NextMessage();
       if (!stream->Write(RequestOf(under_way_)) || !stream->Read(&response)) break;
       for (const v1::ChangeResult& result : response.results()) {
         if (result.outcome() == v1::CHANGE_OUTCOME_REJECTED) refused_ = result.ShortDebugString();
       }
-      for (const auto& [external_id, said] : std::exchange(under_way_, {})) rota_[external_id] = said;
+      Take(std::exchange(under_way_, {}), rota_);
       ++answers;
     }
     stream->Finish();
   }
 
-  // The notes of the carer's visits: as answered, and as they are where the last message was taken without an answer.
-  std::set<std::string> NotesOf(const std::string& carer) const { return NotesIn(rota_, carer); }
-  std::set<std::string> NotesWithLastMessage(const std::string& carer) const {
+  // What the carer's phone shows: as answered, and as it is where the last message was taken without an answer.
+  std::set<std::string> ShownTo(const std::string& carer) const { return ShownBy(rota_, carer); }
+  std::set<std::string> ShownWithLastMessage(const std::string& carer) const {
     Rota rota = rota_;
-    for (const auto& [external_id, said] : under_way_) rota[external_id] = said;
-    return NotesIn(rota, carer);
+    Take(under_way_, rota);
+    return ShownBy(rota, carer);
   }
   // A change that the server would not have; empty: there was none.
   const std::string& refused() const { return refused_; }
 
  private:
-  static std::set<std::string> NotesIn(const Rota& rota, const std::string& carer) {
-    std::set<std::string> notes;
-    for (const auto& [external_id, said] : rota) {
-      if (said.carer == carer) notes.insert(said.notes);
+  // The notes of the carer's visits, and the group's service user.
+  static std::set<std::string> ShownBy(const Rota& rota, const std::string& carer) {
+    std::set<std::string> shown;
+    for (const auto& [external_id, said] : rota.visits) {
+      if (said.carer == carer) shown.insert(said.notes);
     }
-    return notes;
+    if (rota.members.contains(carer)) shown.insert(kOfGroup);
+    return shown;
   }
 
-  static v1::ApplyChangesRequest RequestOf(const Rota& changes) {
+  static void Take(const Message& message, Rota& rota) {
+    for (const auto& [external_id, said] : message.visits) rota.visits[external_id] = said;
+    if (message.members.has_value()) rota.members = *message.members;
+  }
+
+  static v1::ApplyChangesRequest RequestOf(const Message& message) {
     v1::ApplyChangesRequest request;
-    for (const auto& [external_id, said] : changes) {
-      v1::RosterChange change = fakes::VisitChange(external_id, "su", {said.carer});
-      change.set_source(kSource);
+    for (const auto& [external_id, said] : message.visits) {
+      v1::RosterChange& change = *request.add_changes();
+      change = fakes::VisitChange(external_id, "su", {said.carer});
       change.mutable_visit()->set_notes(said.notes);
       v1::RosterAssignment& assignment = *change.mutable_visit()->mutable_assignments(0);
       *assignment.mutable_start_time() = base::ToTimestamp(absl::Now());
       *assignment.mutable_end_time() = base::ToTimestamp(absl::Now() + absl::Hours(1));
-      *request.add_changes() = std::move(change);
     }
+    if (message.members.has_value()) {
+      *request.add_changes() = fakes::GroupChange("group", {message.members->begin(), message.members->end()});
+    }
+    for (v1::RosterChange& change : *request.mutable_changes()) change.set_source(kSource);
     return request;
   }
 
-  // A new visit, and others that are said anew, perhaps of another carer.
-  Rota NextChanges() {
-    Rota changes;
+  // A new visit, and others that are said anew, perhaps of another carer; now and then who is in the group.
+  Message NextMessage() {
+    Message message;
     for (int i = 0; i < kChangesOfAMessage; ++i) {
-      const size_t visit = i == 0 ? rota_.size() : random_() % (rota_.size() + 1);
+      const size_t visit = i == 0 ? rota_.visits.size() : random_() % (rota_.visits.size() + 1);
       const std::string external_id = absl::StrCat("visit-", visit);
-      changes[external_id] = {carers_[random_() % carers_.size()], absl::StrCat(external_id, " as said ", ++said_)};
+      message.visits[external_id] = {carers_[random_() % carers_.size()],
+                                     absl::StrCat(external_id, " as said ", ++said_)};
     }
-    return changes;
+    if (random_() % kOneOf != 0) return message;
+    message.members.emplace();
+    for (const std::string& carer : carers_) {
+      if (random_() % 2 == 0) message.members->insert(carer);
+    }
+    return message;
   }
 
   const std::vector<std::string> carers_;
   std::mt19937_64 random_;
   Rota rota_;
-  Rota under_way_;
+  Message under_way_;
   int said_ = 0;
   std::string refused_;
 };
 
-// A carer with a phone, who takes notes at a visit of her own and syncs.
+// A carer with a phone that follows, or one who takes notes at a visit of her own and syncs, now and then a new copy.
 class CarerWithPhone {
  public:
   CarerWithPhone(const Client& client, std::string name, const std::string& carer, std::string visit,
-                 const std::string& phone)
-      : name_(std::move(name)), visit_(std::move(visit)), phone_(client, kTenant, carer, phone) {}
+                 const std::string& phone, bool follows)
+      : name_(std::move(name)), visit_(std::move(visit)), follows_(follows), phone_(client, kTenant, carer, phone) {}
 
-  void SyncUntilCut(const Client& client, std::atomic<int>& answers) {
+  void WorkUntilCut(const Client& client, std::atomic<int>& answers) {
     phone_.UseServer(client);
-    while (true) {
-      recorded_.insert(phone_.Note(visit_, absl::StrCat("note ", recorded_.size())));
-      if (!phone_.Sync().ok()) return;
-      ++answers;
+    if (follows_) {
+      phone_.Follow([&answers] { ++answers; });
+    } else {
+      SyncUntilCut(answers);
     }
   }
 
@@ -139,21 +174,38 @@ class CarerWithPhone {
   // The event IDs of all its notes.
   const std::set<std::string>& recorded() const { return recorded_; }
 
-  // The notes of the visits that the phone shows, but for the one where the carer takes hers.
-  std::set<std::string> NotesShown() {
-    std::set<std::string> notes;
+  // The notes of the visits that the phone shows, but for the one where the carer takes hers, and the group's service
+  // user.
+  std::set<std::string> Shown() {
+    std::set<std::string> shown;
     for (const auto& [name, payload] : phone_.held().in_use) {
       v1::Visit visit;
-      if (name.first != v1::RECORD_KIND_VISIT || name.second == visit_) continue;
-      EXPECT_TRUE(visit.ParseFromString(payload));
-      notes.insert(visit.notes());
+      v1::ServiceUser service_user;
+      if (name.first == v1::RECORD_KIND_VISIT && name.second != visit_) {
+        EXPECT_TRUE(visit.ParseFromString(payload));
+        shown.insert(visit.notes());
+      } else if (name.first == v1::RECORD_KIND_SERVICE_USER) {
+        EXPECT_TRUE(service_user.ParseFromString(payload));
+        if (service_user.name() == kOfGroup) shown.insert(kOfGroup);
+      }
     }
-    return notes;
+    return shown;
   }
 
  private:
+  void SyncUntilCut(std::atomic<int>& answers) {
+    // A new copy is made only where nothing is to be sent.
+    for (uint64_t sync = 1;; ++sync) {
+      const bool clean = sync % kOneOf == 0;
+      if (!clean) recorded_.insert(phone_.Note(visit_, absl::StrCat("note ", recorded_.size())));
+      if (!phone_.Sync(clean ? v1::SYNC_TYPE_CLEAN : v1::SYNC_TYPE_STANDARD).ok()) return;
+      ++answers;
+    }
+  }
+
   const std::string name_;
   const std::string visit_;
+  const bool follows_;
   Device phone_;
   std::set<std::string> recorded_;
 };
@@ -163,15 +215,29 @@ class KilledServerTest : public testing::Test {
   KilledServerTest() {
     const Client client(*server_);
     client.CreateTenant(kTenant);
-    const auto applied = client.Apply(kTenant, kSource,
-                                      {fakes::CarerChange("ann"), fakes::CarerChange("bob"),
-                                       fakes::ServiceUserChange("su"), OwnVisit("ann"), OwnVisit("bob")});
-    carers_.push_back(std::make_unique<CarerWithPhone>(client, "ann", applied.results(0).record_id(),
-                                                       applied.results(3).record_id(),
-                                                       "3f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e5f"));
-    carers_.push_back(std::make_unique<CarerWithPhone>(client, "bob", applied.results(1).record_id(),
-                                                       applied.results(4).record_id(),
-                                                       "4f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e5f"));
+    std::vector<v1::RosterChange> changes = {fakes::ServiceUserChange("su"), fakes::ServiceUserChange(kOfGroup),
+                                             fakes::GroupChange("group", {})};
+    for (const char* name : kCarers) changes.push_back(fakes::CarerChange(name));
+    for (const char* name : kCarers) changes.push_back(OwnVisit(name));
+    const auto applied = client.Apply(kTenant, kSource, std::move(changes));
+    GiveToGroup(client, applied.results(1).record_id(), applied.results(2).record_id());
+    constexpr int kBeforeCarers = 3;
+    for (int i = 0; i < kCarerCount; ++i) {
+      carers_.push_back(std::make_unique<CarerWithPhone>(
+          client, kCarers[i], applied.results(kBeforeCarers + i).record_id(),
+          applied.results(kBeforeCarers + kCarerCount + i).record_id(),
+          absl::StrCat(i + 3, "f2c0d3e-8f1b-4c56-9d20-6a1b2c3d4e5f"), /*follows=*/i + 1 == kCarerCount));
+    }
+  }
+
+  static void GiveToGroup(const Client& client, const std::string& service_user, const std::string& group) {
+    v1::SetAccessRequest request;
+    request.mutable_access()->set_service_user_id(service_user);
+    request.mutable_access()->add_group_ids(group);
+    v1::ServiceUserAccess access;
+    const grpc::Status status = client.Call(client.service_users(), &v1::ServiceUserService::Stub::SetAccess,
+                                            integration::As(Role::kCoordinator, kTenant), request, &access);
+    ASSERT_TRUE(status.ok()) << status.error_message();
   }
 
   static v1::RosterChange OwnVisit(const std::string& carer) {
@@ -182,8 +248,8 @@ class KilledServerTest : public testing::Test {
     return change;
   }
 
-  // Everybody works until the server has answered this often, and is killed in the middle of it.
-  void WorkUntilKilled(int answers_before) {
+  // Everybody works until the server has answered this often, and is killed so long after that.
+  void WorkUntilKilled(int answers_before, absl::Duration after) {
     std::atomic<int> answers = 0;
     std::vector<std::thread> threads;
     threads.emplace_back([&] {
@@ -193,10 +259,12 @@ class KilledServerTest : public testing::Test {
     for (const auto& carer : carers_) {
       threads.emplace_back([&, person = carer.get()] {
         const Client client(*server_);
-        person->SyncUntilCut(client, answers);
+        person->WorkUntilCut(client, answers);
       });
     }
     EXPECT_TRUE(fakes::Eventually([&] { return answers >= answers_before; }));
+    // Nothing is waited for: it is the moment that the seed chooses.
+    absl::SleepFor(after);
     server_->Kill();
     for (std::thread& thread : threads) thread.join();
   }
@@ -214,9 +282,9 @@ class KilledServerTest : public testing::Test {
       EXPECT_TRUE(phone.faults().empty()) << phone.faults().front();
       EXPECT_TRUE(phone.held().unsent.empty());
       EXPECT_GE(SuccessesOf(client, phone), phone.held().syncs_recorded);
-      const std::set<std::string> shown = carer->NotesShown();
-      as_answered = as_answered && shown == rostering_.NotesOf(carer->name());
-      with_last_message = with_last_message && shown == rostering_.NotesWithLastMessage(carer->name());
+      const std::set<std::string> shown = carer->Shown();
+      as_answered = as_answered && shown == rostering_.ShownTo(carer->name());
+      with_last_message = with_last_message && shown == rostering_.ShownWithLastMessage(carer->name());
     }
     // A message is one revision: all of it or nothing, with everybody.
     EXPECT_TRUE(as_answered || with_last_message);
@@ -252,7 +320,7 @@ class KilledServerTest : public testing::Test {
   const uint64_t seed_ = NumberFrom("CARESYNC_KILL_SEED", 1);
   fakes::TemporaryDirectory folder_;
   std::unique_ptr<ServerProcess> server_ = std::make_unique<ServerProcess>(folder_.path());
-  RosteringSystem rostering_{{"ann", "bob"}, seed_};
+  RosteringSystem rostering_{{std::begin(kCarers), std::end(kCarers)}, seed_};
   std::vector<std::unique_ptr<CarerWithPhone>> carers_;
 };
 
@@ -261,7 +329,8 @@ TEST_F(KilledServerTest, HasWhatItAnsweredAndTheDevicesHoldWhatTheyShould) {
   const uint64_t rounds = NumberFrom("CARESYNC_KILL_ROUNDS", 20);
   for (uint64_t round = 0; round < rounds && !HasFailure(); ++round) {
     SCOPED_TRACE(absl::StrCat("round ", round, " of CARESYNC_KILL_SEED=", seed_));
-    WorkUntilKilled(1 + static_cast<int>(random() % kMostAnswers));
+    const int answers = 1 + static_cast<int>(random() % kMostAnswers);
+    WorkUntilKilled(answers, absl::Microseconds(random() % kMostMicroseconds));
     server_ = std::make_unique<ServerProcess>(folder_.path());
     ExpectNothingLost();
   }

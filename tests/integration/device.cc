@@ -25,26 +25,36 @@ SyncCall Device::Open() const {
   return call;
 }
 
-SyncCall Device::Begin() {
+SyncCall Device::Begin(v1::SyncType type, bool follow) {
   SyncCall call = Open();
-  call.stream->Write(app_.Start(carer_, v1::SYNC_TYPE_STANDARD));
+  v1::SyncRequest start = app_.Start(carer_, type);
+  start.mutable_start()->set_follow(follow);
+  call.stream->Write(start);
   return call;
 }
 
-grpc::Status Device::Sync() {
-  const uint64_t recorded_before = held().syncs_recorded;
-  const SyncCall call = Begin();
+grpc::Status Device::Converse(const SyncCall& call, const std::function<void()>& recorded) {
   for (const v1::SyncRequest& upload : app_.Uploads(carer_)) call.stream->Write(upload);
   v1::SyncResponse response;
   while (call.stream->Read(&response)) {
     const std::optional<v1::SyncRequest> ack = app_.Apply(carer_, response);
     if (ack.has_value() && !response.has_sync_recorded()) call.stream->Write(*ack);
-    if (response.has_sync_recorded()) call.stream->WritesDone();
+    if (response.has_sync_recorded()) recorded();
   }
-  const grpc::Status status = call.stream->Finish();
+  return call.stream->Finish();
+}
+
+grpc::Status Device::Sync(v1::SyncType type) {
+  const uint64_t recorded_before = held().syncs_recorded;
+  const SyncCall call = Begin(type);
+  const grpc::Status status = Converse(call, [&call] { call.stream->WritesDone(); });
   ABSL_RAW_CHECK(!status.ok() || held().syncs_recorded == recorded_before + 1,
                  "a sync ended well, and is not recorded");
   return status;
+}
+
+grpc::Status Device::Follow(const std::function<void()>& recorded) {
+  return Converse(Begin(v1::SYNC_TYPE_STANDARD, /*follow=*/true), recorded);
 }
 
 std::string Device::Note(const std::string& visit, const std::string& text) {

@@ -2,6 +2,7 @@
 #ifndef CARESYNC_TESTS_INTEGRATION_DEVICE_H_
 #define CARESYNC_TESTS_INTEGRATION_DEVICE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,15 +46,20 @@ class Device {
   // A stream on which nothing was said.
   SyncCall Open() const;
   // A stream on which `start` was said and nothing else.
-  SyncCall Begin();
+  SyncCall Begin(v1::SyncType type = v1::SYNC_TYPE_STANDARD, bool follow = false);
   // A whole sync as an app does it. OK: the server said that it is recorded.
-  grpc::Status Sync();
+  grpc::Status Sync(v1::SyncType type = v1::SYNC_TYPE_STANDARD);
+  // Follows until the stream ends, and calls `recorded` each time that the server said that a sync is.
+  grpc::Status Follow(const std::function<void()>& recorded);
   // A note on `visit`, which the next sync sends; its event ID.
   std::string Note(const std::string& visit, const std::string& text);
   // Its syncs as the office sees them, newest first.
   std::vector<v1::SyncSummary> History() const;
 
  private:
+  // Uploads, reads and acks until the stream ends.
+  grpc::Status Converse(const SyncCall& call, const std::function<void()>& recorded);
+
   const Client* client_;
   const std::string tenant_;
   const base::Uuid carer_;
