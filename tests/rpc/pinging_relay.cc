@@ -110,7 +110,8 @@ void PingingRelay::Run() {
   if (client_ < 0) return;
   std::thread to_client([this] { RelayToClient(); });
   RelayToServer();
-  ::shutdown(server_, SHUT_RDWR);
+  // Of a path that is gone nobody hears that its other end has left.
+  if (!deaf_) ::shutdown(server_, SHUT_RDWR);
   to_client.join();
   ::close(client_);
 }
@@ -120,6 +121,7 @@ void PingingRelay::RelayToServer() {
   while (true) {
     const ssize_t size = ::recv(client_, buffer.data(), buffer.size(), 0);
     if (size <= 0) return;
+    if (deaf_) continue;
     const std::string_view bytes(buffer.data(), static_cast<size_t>(size));
     storage::MutexLock lock(mutex_);
     frames_.Take(bytes);
@@ -134,6 +136,7 @@ void PingingRelay::RelayToClient() {
   while (true) {
     const ssize_t size = ::recv(server_, buffer.data(), buffer.size(), 0);
     if (size <= 0) break;
+    if (deaf_) continue;
     const std::string_view bytes(buffer.data(), static_cast<size_t>(size));
     if (!SendAll(client_, bytes)) break;
     seen += bytes;

@@ -30,6 +30,9 @@ class PingingRelay {
   // does not for half a minute.
   bool Ping();
 
+  // From now on nothing comes through, in neither direction, and neither side is told: a phone out of its network.
+  void GoDeaf() { deaf_ = true; }
+
  private:
   // Where the client's bytes stand: a ping may go only between two frames (RFC 9113, section 4.1).
   class Frames {
@@ -52,6 +55,7 @@ class PingingRelay {
   const int server_;
   int client_ = -1;
   std::atomic<int> answers_{0};
+  std::atomic<bool> deaf_{false};
   storage::Mutex mutex_;
   Frames frames_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
