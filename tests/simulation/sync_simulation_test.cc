@@ -1,4 +1,5 @@
-// Random schedules of rotas, devices, cuts, crashes and restores, each repeated by its seed.
+// Random schedules of rotas, devices, cuts, crashes and restores, each repeated by its seed. Few of them: caresync-sim
+// runs many, several at once.
 //
 // CARESYNC_SIM_FIRST is the first seed, CARESYNC_SIM_SEEDS how many are run; CARESYNC_SIM_ECHO=1 prints every step.
 #include <gmock/gmock.h>
@@ -7,19 +8,28 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "observability/log.h"
 #include "tests/simulation/seed_run.h"
 
 namespace caresync::simulation {
 namespace {
 
-constexpr uint64_t kSeeds = 300;
+constexpr uint64_t kSeeds = 50;
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+// The command as it stands, wherever it is called from.
+std::string ReplayOf(uint64_t seed) {
+  return absl::StrCat("CARESYNC_SIM_FIRST=", seed, " CARESYNC_SIM_SEEDS=1 CARESYNC_SIM_ECHO=1 ",
+                      std::filesystem::read_symlink("/proc/self/exe").string(),
+                      " --gtest_filter=SyncSimulation.EverySchedule*");
 }
 
 TEST(SyncSimulation, EveryScheduleEndsWithWhatTheNaiveModelSays) {
@@ -31,8 +41,7 @@ TEST(SyncSimulation, EveryScheduleEndsWithWhatTheNaiveModelSays) {
   Counts counts;
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
     const SeedOutcome outcome = echo ? RunSeed(seed, true) : RunSeedOfMany(seed, IsInSample(seed, first));
-    ASSERT_EQ(outcome.fault, "") << "replay: CARESYNC_SIM_FIRST=" << seed
-                                 << " CARESYNC_SIM_SEEDS=1 CARESYNC_SIM_ECHO=1 simulation_test";
+    ASSERT_EQ(outcome.fault, "") << "replay: " << ReplayOf(seed);
     AddTo(counts, outcome.counts);
   }
   for (const auto& [what, count] : counts) std::printf("%10" PRIu64 "  %s\n", count, what.c_str());
