@@ -14,6 +14,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "observability/log.h"
 #include "server/base/planted_bug.h"
 #include "tests/simulation/planted_bugs.h"
@@ -83,32 +84,70 @@ int ListBugs() {
 
 // ---- Seeds as they are
 
-int RunSeeds(const Options& options) {
-  const std::optional<NamedBug> bug = FindPlantedBug(options.bug);
+// What the seeds of a run came to.
+struct SeedsRun {
   Counts counts;
   uint64_t failed = 0;
-  const absl::Status run = RunInProcesses(
-      options.seeds, options.limits,
-      [&options, &bug](uint64_t seed) {
-        if (bug.has_value()) base::PlantBug(bug->bug);
-        if (options.echo) return RunSeed(seed, true);
-        return RunSeedOfMany(seed, IsInSample(seed, options.seeds.first));
-      },
+  // Of those that are to run once more.
+  std::map<uint64_t, uint64_t> traces;
+};
+
+SeedOutcome RunOne(uint64_t seed, const Options& options) {
+  if (const std::optional<NamedBug> bug = FindPlantedBug(options.bug); bug.has_value()) base::PlantBug(bug->bug);
+  return RunSeed(seed, options.echo);
+}
+
+void TellFault(uint64_t seed, const SeedOutcome& outcome, const Options& options) {
+  std::printf("seed %" PRIu64 ": %s\n  trace %016" PRIx64 "\n  replay: %s\n", seed, outcome.fault.c_str(),
+              outcome.trace_hash, ReplayOf(seed, options).c_str());
+}
+
+absl::Status RunOnce(const Options& options, SeedsRun& run) {
+  return RunInProcesses(
+      options.seeds, options.limits, [&options](uint64_t seed) { return RunOne(seed, options); },
       [&](uint64_t seed, const SeedOutcome& outcome) {
-        AddTo(counts, outcome.counts);
-        if (outcome.fault.empty()) return true;
-        ++failed;
-        std::printf("seed %" PRIu64 ": %s\n  replay: %s\n", seed, outcome.fault.c_str(),
-                    ReplayOf(seed, options).c_str());
+        AddTo(run.counts, outcome.counts);
+        if (!outcome.fault.empty()) {
+          ++run.failed;
+          TellFault(seed, outcome, options);
+          return true;
+        }
+        if (options.seeds.count == 1) std::printf("trace %016" PRIx64 "\n", outcome.trace_hash);
+        if (IsInSample(seed, options.seeds.first)) run.traces[seed] = outcome.trace_hash;
         return true;
       });
-  if (!run.ok()) return TellError(std::string(run.message()));
-  for (const auto& [what, count] : counts) std::printf("%10" PRIu64 "  %s\n", count, what.c_str());
+}
+
+// Runs those of the sample once more, in other processes, where addresses are others: what is committed and sent then
+// must be the same.
+absl::Status RunSampleAgain(const Options& options, SeedsRun& run) {
+  SeedRange sample = options.seeds;
+  sample.step = kSampled;
+  sample.count = (options.seeds.count + kSampled - 1) / kSampled;
+  return RunInProcesses(
+      sample, options.limits, [&options](uint64_t seed) { return RunOne(seed, options); },
+      [&](uint64_t seed, SeedOutcome outcome) {
+        const auto first = run.traces.find(seed);
+        if (first == run.traces.end() || first->second == outcome.trace_hash) return true;
+        ++run.failed;
+        outcome.fault = absl::StrFormat("the seed does not repeat itself: its trace was %016x", first->second);
+        TellFault(seed, outcome, options);
+        return true;
+      });
+}
+
+int RunSeeds(const Options& options) {
+  SeedsRun run;
+  absl::Status ran = RunOnce(options, run);
+  // A replay that is read need not be there twice.
+  if (ran.ok() && !options.echo) ran = RunSampleAgain(options, run);
+  if (!ran.ok()) return TellError(std::string(ran.message()));
+  for (const auto& [what, count] : run.counts) std::printf("%10" PRIu64 "  %s\n", count, what.c_str());
   std::vector<std::string> missing;
-  if (options.seeds.count >= kSeedsForAllFaults) missing = NeverHappened(counts);
+  if (options.seeds.count >= kSeedsForAllFaults) missing = NeverHappened(run.counts);
   for (const std::string& what : missing) std::printf("never happened: %s\n", what.c_str());
-  std::printf("%" PRIu64 " seeds, %" PRIu64 " failed\n", options.seeds.count, failed);
-  return failed == 0 && missing.empty() ? 0 : kWrong;
+  std::printf("%" PRIu64 " seeds, %" PRIu64 " failed\n", options.seeds.count, run.failed);
+  return run.failed == 0 && missing.empty() ? 0 : kWrong;
 }
 
 // ---- Planted bugs

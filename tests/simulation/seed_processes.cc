@@ -103,11 +103,11 @@ absl::Status RunInProcesses(const SeedRange& seeds, const ProcessLimits& limits,
                             const OnOutcome& on_outcome) {
   std::vector<Running> running;
   absl::Status status;
-  uint64_t next = seeds.first;
+  uint64_t begun_seeds = 0;
   bool goes_on = true;
   while (true) {
-    while (goes_on && next < seeds.first + seeds.count && running.size() < limits.jobs) {
-      absl::StatusOr<Running> begun = Begin(next++, limits, run);
+    while (goes_on && begun_seeds < seeds.count && running.size() < limits.jobs) {
+      absl::StatusOr<Running> begun = Begin(seeds.first + begun_seeds++ * seeds.step, limits, run);
       status = begun.status();
       goes_on = begun.ok();
       if (begun.ok()) running.push_back(*std::move(begun));

@@ -18,6 +18,8 @@ namespace caresync::simulation {
 struct SeedRange {
   uint64_t first = 1;
   uint64_t count = 1;
+  // From each to the next one.
+  uint64_t step = 1;
 };
 
 struct ProcessLimits {

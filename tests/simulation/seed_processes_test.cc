@@ -39,6 +39,12 @@ TEST(SeedProcesses, EverySeedIsRunOnceAndItsOutcomeComesWhole) {
   EXPECT_EQ(outcomes.rbegin()->first, 16u);
 }
 
+TEST(SeedProcesses, SeedsMayLieApart) {
+  const auto outcomes = RunAll({10, 3, 50}, {2, 60}, [](uint64_t seed) { return SeedOutcome{"", seed, {}}; });
+  ASSERT_EQ(outcomes.size(), 3u);
+  for (const uint64_t seed : {10, 60, 110}) EXPECT_EQ(outcomes.at(seed).trace_hash, seed);
+}
+
 TEST(SeedProcesses, ASeedThatCrashesHasFailedAndTheOthersGoOn) {
   const auto outcomes = RunAll({1, 4}, {2, 60}, [](uint64_t seed) {
     if (seed == 2) std::abort();

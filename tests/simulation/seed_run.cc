@@ -6,8 +6,6 @@ namespace caresync::simulation {
 namespace {
 
 constexpr int kSteps = 1'200;
-// One seed of so many is run twice.
-constexpr uint64_t kSampled = 50;
 
 // Faults and transitions without which a run has not tried what it is for.
 const char* const kRequired[] = {

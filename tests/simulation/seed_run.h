@@ -12,6 +12,8 @@ namespace caresync::simulation {
 
 // Fewer seeds than this need not meet every fault: of the rarest there are one or two in a hundred.
 inline constexpr uint64_t kSeedsForAllFaults = 300;
+// One seed of so many is run twice.
+inline constexpr uint64_t kSampled = 50;
 
 struct SeedOutcome {
   // The first rule that was broken; empty: none.

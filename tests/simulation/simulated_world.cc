@@ -81,6 +81,10 @@ void SimulatedWorld::Mix(std::string_view bytes) {
 
 void SimulatedWorld::Trace(std::string_view what) {
   Mix(what);
+  Echo(what);
+}
+
+void SimulatedWorld::Echo(std::string_view what) {
   if (echo_) std::fprintf(stderr, "%lu %.*s\n", step_, static_cast<int>(what.size()), what.data());
 }
 
@@ -141,6 +145,11 @@ void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
 }
 
 void SimulatedWorld::OnApplied(const std::vector<storage::Write>& writes) {
+  for (const storage::Write& write : writes) {
+    Mix(write.key);
+    Mix(write.value.has_value() ? "=" : "-");
+    Mix(write.value.value_or(""));
+  }
   oracle_.OnApplied(writes);
   for (const base::TenantId& tenant : tenants_) {
     const State& head = oracle_.model(tenant).head();

@@ -121,6 +121,8 @@ class SimulatedWorld {
   void Fail(const std::string& fault);
   // Adds to the trace; `what` is printed as well where steps are.
   void Trace(std::string_view what);
+  // Prints it where steps are; the trace is the same whether they are or not.
+  void Echo(std::string_view what);
   void Mix(std::string_view bytes);
 
   // Setting up.

@@ -66,7 +66,7 @@ void SimulatedWorld::OnAck(StreamFacts& facts, const v1::Ack& ack) {
 std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1::SyncResponse& response) {
   if (retiring_) return nullptr;
   Mix(response.SerializeAsString());
-  if (echo_) Trace(Describe(response));
+  if (echo_) Echo(Describe(response));
   CountMessage(facts, response);
   if (response.started().waiting()) JudgeWaiting(facts);
   if (response.rebuild().reason() == v1::REBUILD_REASON_FOREIGN) JudgeWaitsEnd(facts);
