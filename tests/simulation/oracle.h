@@ -39,6 +39,9 @@ struct Truth {
   Permissions permissions;
 };
 
+// Whether a sync that so begins is a clean one that may not be.
+bool WouldLoseWork(const v1::Start& start);
+
 // Used by one thread. It learns of commits by the rows they write: that one took effect, and at which revision; what
 // it must have done is worked out here.
 class Oracle {
@@ -52,6 +55,8 @@ class Oracle {
     std::function<bool(absl::Time time, const Moment& since)> may_have_shown;
     // Whether a stream of the device that has not ended was open when the clock showed `time`.
     std::function<bool(const base::TenantId&, const base::Uuid& device, absl::Time time)> may_have_called;
+    // Whether a stream of the device that was opened later has said `start`.
+    std::function<bool(const StreamFacts&)> later_start;
   };
   // Told of what only the commits show.
   using OnCount = std::function<void(const std::string&)>;
@@ -86,7 +91,7 @@ class Oracle {
   // Why the carer's download on the device is refused now, whatever its app, as a reason of the errors; empty: it is
   // not.
   std::string WhyRefused(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const;
-  // Judges how a session ended: it was refused for a reason that there was.
+  // Judges how a session ended: it was refused, or cut off, for a reason that there was.
   void CheckEnd(const StreamFacts& facts, const absl::Status& end);
 
   // The server got another count and sum than it had sent.
@@ -150,6 +155,8 @@ class Oracle {
                    NaiveDevice& known);
   void CheckRecordedEnd(const StreamFacts& facts, const absl::Status& end);
   void CheckStartBelieved(const StreamFacts& facts);
+  void CheckCutOff(const StreamFacts& facts, const std::string& reason);
+  void CheckRefusal(const StreamFacts& facts, const std::string& reason);
 
   void CheckResults(StreamFacts& facts, const v1::UploadResult& result);
   void CheckRebuild(StreamFacts& facts, const v1::Rebuild& rebuild);

@@ -16,6 +16,15 @@ std::string Say(const feed::Position& position) {
   return absl::StrCat("(", position.revision, ", ", position.record.bytes.size(), " bytes)");
 }
 
+// What the device owes an answer to, beside batches.
+void NoteWhatIsAsked(StreamFacts& facts, const v1::SyncResponse& response) {
+  facts.downloads = facts.downloads || response.has_rebuild() || response.has_changes() || response.has_caught_up();
+  if (response.has_started()) facts.resend_owed = response.started().resend_events();
+  for (const auto* carers : {&response.started().drop_now_carer_ids(), &response.notice().drop_now().carer_ids()}) {
+    facts.drops_owed.insert(carers->begin(), carers->end());
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const View> Oracle::OnSend(StreamFacts& facts, const v1::SyncResponse& response,
@@ -25,6 +34,8 @@ std::shared_ptr<const View> Oracle::OnSend(StreamFacts& facts, const v1::SyncRes
   Expect(!facts.recorded || facts.start.follow() || !of_sync, "something is sent after sync_recorded");
   Expect(!response.has_started() || !facts.recorded, "a sync is started twice");
   Expect(facts.head_at_start.has_value(), "something is sent before start");
+  Expect(!response.has_started() || !WouldLoseWork(facts.start), "a clean sync is begun that would lose work");
+  NoteWhatIsAsked(facts, response);
   std::shared_ptr<const View> expected;
   if (response.has_rebuild() || response.has_changes() || response.has_caught_up()) CheckStartBelieved(facts);
   if (response.has_upload_result()) CheckResults(facts, response.upload_result());
@@ -132,49 +143,12 @@ void Oracle::CheckPermitted(const StreamFacts& facts, const base::CommitPoint& h
                                                               " of a feed that is not what the carer may see"));
 }
 
-bool Oracle::AppWasTooOld(const StreamFacts& facts) const {
-  const NaiveModel& model = truth_.models.at(facts.identity.tenant);
-  bool was = false;
-  for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
-    was = was || IsOlderApp(facts.start.app_version(), model.At(at)->least_app_version);
-  }
-  return was;
-}
-
-std::string Oracle::WhyRefused(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const {
-  if (truth_.models.at(tenant).head().HasLeft(carer)) return "CARER_LEFT";
-  return truth_.permissions.WhyNot(tenant, device, carer);
-}
-
-void Oracle::CheckEnd(const StreamFacts& facts, const absl::Status& end) {
-  CheckRecordedEnd(facts, end);
-  if (end.ok() || !facts.head_at_start.has_value()) return;
-  const base::TenantId& tenant = facts.identity.tenant;
-  const std::string reason = base::Reason(end);
-  if (reason == "CARER_LEFT") {
-    bool left = false;
-    for (base::Revision at = *facts.head_at_start; at <= model(tenant).head().revision; ++at) {
-      left = left || model(tenant).At(at)->HasLeft(facts.carer);
-    }
-    Expect(left, "CARER_LEFT though the carer did not");
-  }
-  if (reason == "DEVICE_BLOCKED" || reason == "DEVICE_CLONED" || reason == "CARER_NOT_A_USER") {
-    const auto was = [&](std::string_view why) {
-      return truth_.permissions.WasRefused(tenant, facts.identity.device, facts.carer, why, *facts.head_at_start);
-    };
-    // A device that was told to drop the copy is ended though what was the cause is over.
-    Expect(was(reason) || (reason == "CARER_NOT_A_USER" && was("DEVICE_BLOCKED")),
-           absl::StrCat(reason, " though that is not so"));
-  }
-  if (reason == "COPY_DIVERGED") Expect(facts.diverged, "COPY_DIVERGED though count and sum were right");
-  if (reason == "APP_TOO_OLD") Expect(AppWasTooOld(facts), "APP_TOO_OLD though it is not");
-}
-
 void Oracle::CheckChanges(StreamFacts& facts, const v1::Changes& changes, const base::TokenSealer& sealer,
                           size_t batch_bytes) {
   const std::optional<sync::ResumeToken> token =
       OpenIssued(facts, changes.resume_token(), changes.rebuild_number(), sealer);
   if (!token.has_value()) return;
+  facts.unacked.push_back(*token);
   Expect(IsBuilding(*token) == (changes.rebuild_number() != 0), "a batch's copy and its token's differ");
   if (facts.rebuild_began.has_value()) {
     Expect(token->rebuild_began == facts.rebuild_began, "a rebuild's beginning moves");
@@ -287,6 +261,7 @@ std::shared_ptr<const View> Oracle::CheckCaughtUp(StreamFacts& facts, const v1::
   const std::optional<sync::ResumeToken> token =
       OpenIssued(facts, caught_up.resume_token(), caught_up.rebuild_number(), sealer);
   if (!token.has_value()) return nullptr;
+  facts.unacked.push_back(*token);
   Expect(!IsBuilding(*token), "the token of a caught_up is of an unfinished rebuild");
   Expect(token->cursor.revision == caught_up.revision(), "the revision of a caught_up and its token's differ");
   const State* state = model(facts.identity.tenant).At(caught_up.revision());
@@ -321,6 +296,7 @@ void Oracle::CheckRecorded(StreamFacts& facts) {
   facts.confirmed = false;
   facts.success_stored = false;
   facts.caught_up.reset();
+  facts.unacked.clear();
 }
 
 }  // namespace caresync::simulation

@@ -20,6 +20,8 @@ const char* const kRequired[] = {
     "sync SYNC_TYPE_STANDARD",
     "sync SYNC_TYPE_CLEAN",
     "sync SYNC_TYPE_AUTO",
+    "clean sync while a visit is open",
+    "clean sync while a form is filled in",
     "sync recorded",
     "one message each way",
     "sync that follows",

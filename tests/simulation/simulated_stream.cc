@@ -20,7 +20,9 @@ void SimulatedStream::Flush() {
 void SimulatedStream::FinishWrite(bool ok) {
   Delivery delivery = *std::exchange(under_way_, std::nullopt);
   if (!network_broken_) to_device_.push_back(std::move(delivery));
-  driver_->OnSent(ok || !network_broken_);
+  const bool has_left = ok || !network_broken_;
+  facts_.cut_got = facts_.cut_got || !has_left;
+  driver_->OnSent(has_left);
 }
 
 bool SimulatedStream::CanReachServer() const {
@@ -30,7 +32,10 @@ bool SimulatedStream::CanReachServer() const {
 
 void SimulatedStream::ReachServer() {
   read_wanted_ = false;
-  if (to_server_.empty()) return driver_->OnHalfClose();
+  if (to_server_.empty()) {
+    facts_.half_close_got = true;
+    return driver_->OnHalfClose();
+  }
   v1::SyncRequest request = std::move(to_server_.front());
   to_server_.pop_front();
   on_taken_(facts_, request);
@@ -49,6 +54,7 @@ bool SimulatedStream::CanEndAtDevice() const {
 
 void SimulatedStream::TellServer() {
   told_server_ = true;
+  facts_.cut_got = true;
   driver_->OnCancelled();
 }
 
@@ -74,6 +80,8 @@ void SimulatedStream::ReadNext() {
 void SimulatedStream::End(absl::Status status, bool abandon) {
   ABSL_RAW_CHECK(!end_.has_value(), "a session ends twice");
   end_ = std::move(status);
+  // Of one that it had taken up it would have asked for the next.
+  facts_.ignored_last = !read_wanted_;
   if (under_way_.has_value() && !abandon && !network_broken_) to_device_.push_back(*std::move(under_way_));
   under_way_.reset();
   // What was read ahead dies with the stream; the session holds itself until it is done with this call.

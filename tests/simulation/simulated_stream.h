@@ -32,6 +32,8 @@ struct Moment {
 struct StreamFacts {
   std::string session_id;
   sync::SessionIdentity identity;
+  // Rises with each stream that is opened.
+  uint64_t arrival = 0;
   std::string carer;
   v1::Start start;
   // What the app can keep, as far as there is anything to keep.
@@ -53,6 +55,10 @@ struct StreamFacts {
   uint64_t rebuild_number = 0;
   feed::Position position;
   std::optional<base::Revision> rebuild_began;
+  // Something of the download was sent.
+  bool downloads = false;
+  // Batches and `caught_up`s that were sent and that no ack that the server got reaches.
+  std::vector<sync::ResumeToken> unacked;
   // The last `caught_up` that was sent.
   std::optional<v1::CaughtUp> caught_up;
   // The server got the ack of it, with the right count and sum, and has not said yet that it is recorded.
@@ -65,15 +71,33 @@ struct StreamFacts {
   bool success_stored = false;
   // Tokens of copies in use that the server got back from the device, in this order.
   std::vector<sync::ResumeToken> acked;
-  // Carers whose copies the device said that it dropped.
+  // Carers whose copies the device said that it dropped, and those whose it was told to drop since.
   std::set<std::string> dropped;
+  std::set<std::string> drops_owed;
+  // It was asked for its events again, and has not said that these were all.
+  bool resend_owed = false;
   // The server got another count and sum.
   bool diverged = false;
   // At least once.
   bool recorded = false;
+  // The server got the device's end of its side; that the stream is cut.
+  bool half_close_got = false;
+  bool cut_got = false;
+  // The session had failed when it got the last message; what the device owed before that.
+  bool ignored_last = false;
+  bool owed_before_last = false;
+  // When the last message was sent, by the monotonic clock.
+  absl::Duration last_sent;
+  // A commit of the device's rows was refused for a conflict that nobody made.
+  bool conflict_injected = false;
   // Its end was looked at.
   bool end_judged = false;
 };
+
+// Whether the device is to send events, or to acknowledge something.
+inline bool OwesWork(const StreamFacts& facts) {
+  return !facts.unacked.empty() || facts.events_answered < facts.start.unsent_events();
+}
 
 // A message on its way to the device, with what its copy must be once a `caught_up` in it is applied, and the upload
 // that any results in it answer.
@@ -129,6 +153,11 @@ class SimulatedStream : public sync::SyncPeer {
   // The server sees that the stream is cut.
   bool CanTellServer() const { return server_open() && network_broken_ && !told_server_; }
   void TellServer();
+
+  // Whether anything is said on either side that the other one has not got, and still may.
+  bool IsUnderWay() const { return CanFlush() || CanFinishWrite() || CanReachServer() || CanReachDevice(); }
+  // The server asks for the device's next message.
+  bool server_reads() const { return read_wanted_; }
 
   // The connection is gone: only the first `to_device` and `to_server` messages under way still arrive.
   void Cut(size_t to_device, size_t to_server);

@@ -37,7 +37,11 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
               {.session = [this](const std::string& session_id) { return SessionOf(session_id); },
                .may_have_shown = [this](absl::Time time, const Moment& since) { return MayHaveShown(time, since); },
                .may_have_called = [this](const base::TenantId& tenant, const base::Uuid& device,
-                                         absl::Time time) { return MayHaveCalled(tenant, device, time); }},
+                                         absl::Time time) { return MayHaveCalled(tenant, device, time); },
+               .later_start =
+                   [this](const StreamFacts& facts) {
+                     return last_start_[{facts.identity.tenant, facts.identity.device}] > facts.arrival;
+                   }},
               [this](const std::string& what) { Count(what); }) {
   AddTenant("alpha");
   AddTenant("beta");

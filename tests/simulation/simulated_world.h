@@ -227,6 +227,7 @@ class SimulatedWorld {
   // Readies what the app sends in its next sync.
   void Prepare(Device& device, const base::Uuid& carer);
   SimulatedStream& OpenStream(size_t device, const base::Uuid& carer, v1::SyncType type, bool follow);
+  void NoteWorkInProgress(v1::Start& start);
   bool HasOpenStream(size_t device) const;
   // Which device is next to sync: where there are two phones with one UUID, mostly one of them.
   size_t ChooseCaller();
@@ -248,6 +249,18 @@ class SimulatedWorld {
   std::shared_ptr<const View> OnSend(StreamFacts& facts, const v1::SyncResponse& response);
   // Whether a device's next start shows that the store was put back.
   bool ShowsALoss(const Device& device) const;
+  // Where the server has nothing left to do, each session that is there waits for somebody.
+  void CheckStalls();
+  // Those that wait for nobody.
+  std::set<std::string> StalledSessions() const;
+  bool IsStalled(const SimulatedStream& stream) const;
+  // The device's word, an end of fan-outs, or anything new.
+  static bool AwaitsDevice(const StreamFacts& facts);
+  bool AwaitsFanOuts(const StreamFacts& facts) const;
+  bool AwaitsChanges(const StreamFacts& facts) const;
+  const State& HeadOf(const base::TenantId& tenant) const { return oracle_.truth().models.at(tenant).head(); }
+  // The window's opening edge is behind its time, or part of the window is worked out anew.
+  bool WindowLags(const base::TenantId& tenant) const;
   // What the oracle asks: see Oracle::World.
   StreamFacts* SessionOf(const std::string& session_id);
   bool MayHaveShown(absl::Time time, const Moment& since) const;
@@ -268,6 +281,7 @@ class SimulatedWorld {
   void CheckConfirmations(std::vector<SimulatedStream*>& followers);
   // Until nothing is under way, without a fault.
   void MoveAll();
+  void MoveStreams();
   void SyncAll(int round);
   void SyncToTheEnd(size_t device, const base::Uuid& carer, bool nothing_new);
   // Whoever was refused may sync again: what only waited on a device comes then.
@@ -328,6 +342,9 @@ class SimulatedWorld {
   NaiveWaits waits_{RotaMaker::Sources().size()};
   bool retiring_ = false;
   std::vector<std::unique_ptr<SimulatedStream>> streams_;
+  uint64_t arrivals_ = 0;
+  // By device: the last of its streams, by the order in which they were opened, that has said `start`.
+  std::map<std::pair<base::TenantId, base::Uuid>, uint64_t> last_start_;
   std::unique_ptr<SimulatedServer> server_;
 };
 

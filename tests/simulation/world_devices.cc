@@ -119,6 +119,19 @@ void SimulatedWorld::Prepare(Device& device, const base::Uuid& carer) {
   device.offline[carer].clear();
 }
 
+// The carer may be at a visit, or write in a form: only a clean sync must not begin then.
+void SimulatedWorld::NoteWorkInProgress(v1::Start& start) {
+  const bool is_clean = start.sync_type() == v1::SYNC_TYPE_CLEAN;
+  if (OneIn(12)) {
+    start.set_open_visit_id(base::Uuid::Random(ids_).ToString());
+    if (is_clean) Count("clean sync while a visit is open");
+  }
+  if (OneIn(12)) {
+    start.set_form_in_progress(true);
+    if (is_clean) Count("clean sync while a form is filled in");
+  }
+}
+
 SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uuid& carer, v1::SyncType type,
                                             bool follow) {
   Device& device = devices_[device_index];
@@ -126,6 +139,7 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
   v1::SyncRequest start = device.app.Start(carer, type);
   start.mutable_start()->set_follow(follow);
   if (follow) Count("sync that follows");
+  NoteWorkInProgress(*start.mutable_start());
   // Some phones' systems say when they allow the next sync; of some the clock is wrong.
   if (step_ % 4 == 0) {
     const absl::Time allowed = clock_.Now() + absl::Hours(static_cast<int>(step_ % 300));
@@ -134,6 +148,7 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
   StreamFacts facts;
   facts.identity = {device.tenant, device.app.uuid(), carer};
   facts.carer = carer.ToString();
+  facts.arrival = ++arrivals_;
   facts.start = start.start();
   facts.level = std::min(start.start().data_level(), kHighestLevel);
   facts.held_at_start = device.app.of(carer).in_use;

@@ -46,6 +46,13 @@ void SimulatedWorld::Quieten() {
 }
 
 void SimulatedWorld::MoveAll() {
+  MoveStreams();
+  CheckStalls();
+  // A second look may have set something going.
+  MoveStreams();
+}
+
+void SimulatedWorld::MoveStreams() {
   bool moved = true;
   while (moved && fault_.empty()) {
     server_->executor().RunAll();

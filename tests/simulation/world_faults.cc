@@ -22,6 +22,7 @@ void SimulatedWorld::RunAllWork() {
   server_->executor().RunAll();
   CheckAcksTaken();
   CompareReports();
+  CheckStalls();
 }
 
 // ---- The network and the devices

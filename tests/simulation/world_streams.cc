@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/base/limits.h"
 #include "tests/simulation/simulated_world.h"
 
 namespace caresync::simulation {
@@ -35,30 +36,40 @@ std::string Describe(const v1::SyncResponse& response) {
 }  // namespace
 
 void SimulatedWorld::OnTaken(StreamFacts& facts, const v1::SyncRequest& request) {
+  facts.owed_before_last = OwesWork(facts);
   if (request.has_start()) {
     const State& head = oracle_.model(facts.identity.tenant).head();
     facts.head_at_start = head.revision;
     facts.at_start = NowMoment();
+    uint64_t& last = last_start_[{facts.identity.tenant, facts.identity.device}];
+    last = std::max(last, facts.arrival);
     if (head.unsettled.contains(facts.carer)) Count("start during a fan-out");
   }
   if (request.has_upload()) facts.unanswered.push_back(request.upload());
+  if (request.upload().resend_complete()) facts.resend_owed = false;
   if (!request.has_ack()) return;
   const v1::Ack& ack = request.ack();
   facts.dropped.insert(ack.dropped_carer_ids().begin(), ack.dropped_carer_ids().end());
+  for (const std::string& carer : ack.dropped_carer_ids()) facts.drops_owed.erase(carer);
   OnAck(facts, ack);
 }
 
 void SimulatedWorld::OnAck(StreamFacts& facts, const v1::Ack& ack) {
   const absl::StatusOr<sync::ResumeToken> token =
       sync::OpenToken(server_->sealer(), facts.identity.tenant, ack.resume_token());
+  if (!token.ok()) return;
+  // One that is said again, or after a later one, counts for nothing.
+  const auto sent = std::find(facts.unacked.rbegin(), facts.unacked.rend(), *token);
+  if (sent == facts.unacked.rend()) return;
+  facts.unacked.erase(facts.unacked.begin(), sent.base());
   const bool of_caught_up = facts.caught_up.has_value() && ack.resume_token() == facts.caught_up->resume_token();
   // What confirms a copy says that it is right, too.
-  if (token.ok() && !token->rebuild_began.has_value() && !of_caught_up) facts.acked.push_back(*token);
+  if (!token->rebuild_began.has_value() && !of_caught_up) facts.acked.push_back(*token);
   if (!of_caught_up || !ack.has_holds()) return;
   const v1::CopySum& holds = facts.caught_up->holds();
   const bool same = ack.holds().count() == holds.count() && ack.holds().sum() == holds.sum();
   if (!same) return oracle_.OnDivergence(facts);
-  if (token.ok()) facts.acked.push_back(*token);
+  facts.acked.push_back(*token);
   facts.confirmed = true;
   facts.at_confirmation = NowMoment();
 }
@@ -66,6 +77,7 @@ void SimulatedWorld::OnAck(StreamFacts& facts, const v1::Ack& ack) {
 std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1::SyncResponse& response) {
   if (retiring_) return nullptr;
   Mix(response.SerializeAsString());
+  facts.last_sent = clock_.Monotonic();
   if (echo_) Echo(Describe(response));
   CountMessage(facts, response);
   if (response.started().waiting()) JudgeWaiting(facts);
@@ -134,7 +146,11 @@ void SimulatedWorld::Reap() {
     // Of a server that is gone nobody knows what it still read.
     if (retiring_) continue;
     oracle_.CheckEnd(facts, *stream->end());
-    if (base::Reason(*stream->end()) == "WAITING_AFTER_RESTORE") JudgeWaiting(facts);
+    const std::string reason = base::Reason(*stream->end());
+    if (reason == "WAITING_AFTER_RESTORE") JudgeWaiting(facts);
+    const bool wrote_for_long = clock_.Monotonic() - facts.last_sent >= base::limits::kWriteDeadline;
+    if (reason == "DEVICE_NOT_READING" && !wrote_for_long)
+      Fail("DEVICE_NOT_READING though nothing was leaving for long");
   }
   std::erase_if(streams_, [this](const std::unique_ptr<SimulatedStream>& stream) {
     if (!stream->done()) return false;
