@@ -1,4 +1,4 @@
-// A store that tells somebody of every commit that takes effect.
+// A store that tells somebody of every commit: that it is tried, that it takes effect, how it is answered.
 #ifndef CARESYNC_TESTS_SIMULATION_OBSERVED_STORE_H_
 #define CARESYNC_TESTS_SIMULATION_OBSERVED_STORE_H_
 
@@ -17,6 +17,10 @@ struct CommitWatch {
   std::function<void(const storage::Commit& commit)> before;
   // Called when one has taken effect, before anybody else hears of it.
   std::function<void(const std::vector<storage::Write>& writes)> applied;
+  // Called when it is known what became of one.
+  std::function<void(const std::vector<storage::Write>& writes, const storage::CommitResult& result)> answered;
+  // Called where no snapshot can be had.
+  std::function<void()> read_failed;
 };
 
 // Used by one thread. `inner` must outlive it.
@@ -24,7 +28,11 @@ class ObservedStore : public storage::Store {
  public:
   ObservedStore(storage::Store& inner, CommitWatch watch) : inner_(inner), watch_(std::move(watch)) {}
 
-  absl::StatusOr<std::unique_ptr<storage::Snapshot>> NewSnapshot() const override { return inner_.NewSnapshot(); }
+  absl::StatusOr<std::unique_ptr<storage::Snapshot>> NewSnapshot() const override {
+    absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = inner_.NewSnapshot();
+    if (!snapshot.ok() && watch_.read_failed) watch_.read_failed();
+    return snapshot;
+  }
 
   void Apply(storage::Commit commit, storage::CommitDone done) override {
     if (watch_.before) watch_.before(commit);
@@ -32,6 +40,7 @@ class ObservedStore : public storage::Store {
     inner_.Apply(std::move(commit),
                  [this, writes = std::move(writes), done = std::move(done)](storage::CommitResult result) {
                    if (result.outcome == storage::CommitOutcome::kCommitted && watch_.applied) watch_.applied(writes);
+                   if (watch_.answered) watch_.answered(writes, result);
                    done(std::move(result));
                  });
   }

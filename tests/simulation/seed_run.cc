@@ -82,6 +82,8 @@ const char* const kRequired[] = {
     "commit unknown, applied",
     "commit unknown, not applied",
     "commit lands late",
+    "late commit took effect",
+    "late commit met a conflict",
     "store full",
     "store unavailable",
     "commits held back",

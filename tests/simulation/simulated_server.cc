@@ -18,24 +18,25 @@
 namespace caresync::simulation {
 
 SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
-                                 size_t batch_bytes, const commit::CommitRoom& room, CommitWatch watch,
-                                 CommitWatch of_sequencer)
+                                 size_t batch_bytes, const commit::CommitRoom& room, CommitWatches watches)
     : memory_(std::move(memory)),
-      observed_(*memory_, std::move(watch)),
-      store_(observed_),
-      of_sequencer_(store_, std::move(of_sequencer)),
+      observed_(*memory_, std::move(watches.of_store)),
+      late_(observed_, std::move(watches.comes_behind)),
+      store_(late_),
+      of_callers_(store_, std::move(watches.of_callers)),
+      of_sequencer_(of_callers_, std::move(watches.of_sequencer)),
       executor_(clock, seed),
       random_(seed),
       opening_(commit::NewTimeline(random_)),
       sequencer_(of_sequencer_, clock, random_, executor_, subscriptions_, opening_, room),
       closing_edge_(clock),
-      tasks_(store_, sequencer_, clock, executor_),
-      registry_(store_, clock, executor_),
+      tasks_(of_callers_, sequencer_, clock, executor_),
+      registry_(of_callers_, clock, executor_),
       // Every server of a seed has the store's key, which copies of the store share.
       sealer_(std::string(32, 'k')),
       admission_(executor_, random_),
-      parts_{store_, sequencer_, subscriptions_, clock,       executor_,         random_,       sealer_,
-             live_,  admission_, opening_,       batch_bytes, clock.Monotonic(), kMostTakeOvers} {
+      parts_{of_callers_, sequencer_, subscriptions_, clock,       executor_,         random_,       sealer_,
+             live_,       admission_, opening_,       batch_bytes, clock.Monotonic(), kMostTakeOvers} {
   records::RegisterFanOuts(tasks_);
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
@@ -60,7 +61,9 @@ void SimulatedServer::UpdateDevice(const base::TenantId& tenant, const v1::Updat
 
 void SimulatedServer::RunOut() {
   observed_.StopTelling();
+  of_callers_.StopTelling();
   of_sequencer_.StopTelling();
+  late_.StopKeeping();
   tasks_.Stop();
   store_.FailReads(false);
   store_.BeforeNextSnapshot(nullptr);

@@ -26,17 +26,29 @@
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/manual_executor.h"
 #include "tests/fakes/seeded_random.h"
+#include "tests/simulation/late_store.h"
 #include "tests/simulation/observed_store.h"
 
 namespace caresync::simulation {
 
+// Who is told of a server's commits, from the store upwards.
+struct CommitWatches {
+  // By the store itself: what a fault keeps back does not come there.
+  CommitWatch of_store;
+  // By all who ask for commits, before any fault comes in between.
+  CommitWatch of_callers;
+  // Likewise by the sequencer alone.
+  CommitWatch of_sequencer;
+  // Which commits come behind the next one.
+  LateStore::ComesBehind comes_behind;
+};
+
 // Used by one thread. What is random, the order of ready work included, repeats with the seed.
 class SimulatedServer {
  public:
-  // Opens `memory` on a timeline of its own. `clock` must outlive it. `watch` is of the store itself; `of_sequencer` of
-  // what the sequencer hands over, before any fault comes in between.
+  // Opens `memory` on a timeline of its own. `clock` must outlive it.
   SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
-                  size_t batch_bytes, const commit::CommitRoom& room, CommitWatch watch, CommitWatch of_sequencer);
+                  size_t batch_bytes, const commit::CommitRoom& room, CommitWatches watches);
   // All sessions must have ended.
   ~SimulatedServer();
 
@@ -62,7 +74,9 @@ class SimulatedServer {
  private:
   std::unique_ptr<storage::MemoryStore> memory_;
   ObservedStore observed_;
+  LateStore late_;
   fakes::FaultyStore store_;
+  ObservedStore of_callers_;
   ObservedStore of_sequencer_;
   fakes::ManualExecutor executor_;
   fakes::SeededRandom random_;

@@ -139,13 +139,8 @@ void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
   }
   power_at_risk_ = false;
   unflushed_.reset();
-  CommitWatch watch;
-  watch.before = [this](const storage::Commit& commit) { KeepWhatIsFlushed(commit.durability); };
-  watch.applied = [this](const std::vector<storage::Write>& writes) { OnApplied(writes); };
-  CommitWatch of_sequencer;
-  of_sequencer.before = [this](const storage::Commit& commit) { oracle_.OnHandedOver(commit.writes); };
-  server_ = std::make_unique<SimulatedServer>(std::move(memory), clock_, seed, batch_bytes_, room, std::move(watch),
-                                              std::move(of_sequencer));
+  untold_.clear();
+  server_ = std::make_unique<SimulatedServer>(std::move(memory), clock_, seed, batch_bytes_, room, Watches());
 }
 
 void SimulatedWorld::OnApplied(const std::vector<storage::Write>& writes) {

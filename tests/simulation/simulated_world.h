@@ -131,7 +131,15 @@ class SimulatedWorld {
                  const std::vector<std::pair<std::string, std::string>>& carers);
   void Enrol(const Device& device);
   void OpenServer(std::unique_ptr<storage::MemoryStore> memory);
+  CommitWatches Watches();
   void OnApplied(const std::vector<storage::Write>& writes);
+  // Whether it is an earlier one than the last that somebody asked for.
+  bool IsLate(const storage::Commit& commit) const;
+  // The store tries a commit; it is done with it.
+  void OnTried(const storage::Commit& commit);
+  void OnLateOutcome(const std::vector<storage::Write>& writes, storage::CommitOutcome outcome);
+  // Counts the faults that commits have met, as they are answered.
+  void OnAnswered(const std::vector<storage::Write>& writes, const storage::CommitResult& result);
   // Before a commit is tried: keeps what a power cut would leave, where one is to come.
   void KeepWhatIsFlushed(storage::Durability durability);
   // Cuts every stream and lets the server run to its end, unheard. All sessions must end.
@@ -334,6 +342,11 @@ class SimulatedWorld {
   bool power_at_risk_ = false;
   std::optional<Backup> unflushed_;
   std::vector<Answered> answered_;
+  // The last commit that somebody asked for; whether the one that the store has is an earlier one, which comes late.
+  std::vector<storage::Write> asked_;
+  bool is_late_ = false;
+  // By tenant: revisions of commits that came late. Where its change was given up nobody is told of them.
+  std::map<base::TenantId, std::set<base::Revision>> untold_;
   size_t batch_bytes_ = 0;
   // The latest that the clock has shown.
   absl::Time latest_;

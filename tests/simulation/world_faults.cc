@@ -112,45 +112,6 @@ void SimulatedWorld::ForgetRemovals(const base::TenantId& tenant, const base::Re
       [](const absl::StatusOr<commit::Committed>&) {});
 }
 
-void SimulatedWorld::FailCommits() {
-  static constexpr std::pair<fakes::Fault, const char*> kFaults[] = {
-      {fakes::Fault::kConflict, "commit conflicts"},
-      {fakes::Fault::kUnknownApplied, "commit unknown, applied"},
-      {fakes::Fault::kUnknownNotApplied, "commit unknown, not applied"},
-      {fakes::Fault::kFull, "store full"},
-      {fakes::Fault::kUnavailable, "store unavailable"},
-  };
-  const auto& [fault, name] = kFaults[Below(std::size(kFaults))];
-  Count(name);
-  server_->store().FailNext(fault, OneIn(6) ? 9 : 1 + static_cast<int>(Below(3)));
-}
-
-// A tenant's commit takes effect only after the server has looked for it and tried again.
-void SimulatedWorld::LandCommitLate() {
-  Count("commit lands late");
-  server_->store().LandLate(storage::Space::kRecords);
-}
-
-void SimulatedWorld::HoldCommits() {
-  const size_t roll = Below(4);
-  if (roll == 0) {
-    Count("commits held back");
-    server_->store().HoldBackDone(true);
-  } else if (roll == 1) {
-    server_->store().ReleaseOne();
-  } else {
-    server_->store().HoldBackDone(false);
-    server_->store().ReleaseAll();
-  }
-}
-
-void SimulatedWorld::FailReads() {
-  Count("reads fail");
-  server_->store().FailReads(true);
-  for (size_t i = 1 + Below(4); i > 0; --i) server_->executor().RunOne();
-  server_->store().FailReads(false);
-}
-
 // Elsewhere in the server, and at a source, things go on while somebody is about to read.
 void SimulatedWorld::BeQuicker() { WorkBeforeSnapshots(1 + Below(6)); }
 

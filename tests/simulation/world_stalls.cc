@@ -78,8 +78,11 @@ bool SimulatedWorld::AwaitsChanges(const StreamFacts& facts) const {
   const bool at_rest = facts.recorded && facts.start.follow() && facts.unacked.empty() && facts.unanswered.empty();
   if (!at_rest || facts.caught_up.has_value()) return false;
   const Feed& feed = *HeadOf(facts.identity.tenant).feeds.at(facts.carer);
-  return std::none_of(feed.begin(), feed.end(), [&facts](const auto& item) {
-    return item.second.moved > facts.position.revision && LeastLevel(item.first.first) <= facts.level;
+  const auto untold = untold_.find(facts.identity.tenant);
+  return std::none_of(feed.begin(), feed.end(), [&](const auto& item) {
+    const base::Revision moved = item.second.moved;
+    const bool is_told = untold == untold_.end() || !untold->second.contains(moved);
+    return is_told && moved > facts.position.revision && LeastLevel(item.first.first) <= facts.level;
   });
 }
 
