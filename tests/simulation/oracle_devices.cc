@@ -1,5 +1,7 @@
 // What the oracle says of devices' rows: reports, what people said of the devices, and take-overs.
+#include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 
 #include "server/base/keys.h"
@@ -10,6 +12,12 @@ namespace caresync::simulation {
 namespace {
 
 namespace keys = base::keys;
+
+bool IsHandedOver(const std::set<std::string>& before, const std::set<std::string>& after) {
+  const bool none_left =
+      std::none_of(before.begin(), before.end(), [&after](const std::string& carer) { return after.contains(carer); });
+  return none_left && !before.empty() && !after.empty();
+}
 
 }  // namespace
 
@@ -70,7 +78,9 @@ void Oracle::TakeDevices(const Rows& rows) {
     const auto& [tenant, device] = known->second;
     store::Device stored;
     Expect(row.has_value() && stored.ParseFromString(*row), "a device's row cannot be read");
+    const std::set<std::string> before = truth_.permissions.UsersOf(tenant, device);
     truth_.permissions.Take(tenant, device, model(tenant).head().revision, stored);
+    if (IsHandedOver(before, truth_.permissions.UsersOf(tenant, device))) on_count_("device handed over");
   }
 }
 

@@ -94,6 +94,14 @@ std::optional<v1::ApplyChangesRequest> RotaMaker::Cancel(const std::string& sour
   return std::nullopt;
 }
 
+v1::ApplyChangesRequest RotaMaker::GiveBack(const std::string& source, const std::string& visit) {
+  v1::RosterChange& change = sent_.at({source, visit});
+  change.mutable_visit()->set_cancelled(false);
+  v1::ApplyChangesRequest request;
+  *request.add_changes() = change;
+  return request;
+}
+
 v1::RosterChange RotaMaker::Change(const std::string& source) {
   const size_t kind = Below(23);
   if (kind >= 20) return GroupChange(source);

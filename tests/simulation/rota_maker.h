@@ -34,6 +34,8 @@ class RotaMaker {
   // Cancels one of the source's visits, as it was last sent; nullopt where none that goes on is wanted.
   using IsWanted = std::function<bool(const v1::RosterChange& visit)>;
   std::optional<v1::ApplyChangesRequest> Cancel(const std::string& source, const IsWanted& is_wanted);
+  // A visit that it sent goes on after all.
+  v1::ApplyChangesRequest GiveBack(const std::string& source, const std::string& visit);
 
  private:
   size_t Below(size_t bound) { return random_() % bound; }

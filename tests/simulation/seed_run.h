@@ -10,8 +10,9 @@
 
 namespace caresync::simulation {
 
-// Fewer seeds than this need not meet every fault: of the rarest there are one or two in a hundred.
+// Fewer seeds than this need not meet every fault: of most there are one or two in a hundred, of the rarest fewer.
 inline constexpr uint64_t kSeedsForAllFaults = 300;
+inline constexpr uint64_t kSeedsForTheRarest = 2'000;
 // One seed of so many is run twice.
 inline constexpr uint64_t kSampled = 50;
 
@@ -33,8 +34,9 @@ SeedOutcome RunSeedOfMany(uint64_t seed, bool in_sample);
 // Whether a seed of a run that begins with `first` is run twice.
 bool IsInSample(uint64_t seed, uint64_t first);
 
-// Faults and transitions without which a run has not tried what it is for: those of which `counts` has none.
-std::vector<std::string> NeverHappened(const Counts& counts);
+// Faults and transitions without which a run of so many seeds has not tried what it is for: those of which `counts` has
+// none.
+std::vector<std::string> NeverHappened(const Counts& counts, uint64_t seeds);
 
 void AddTo(Counts& sums, const Counts& counts);
 

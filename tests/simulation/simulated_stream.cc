@@ -25,6 +25,12 @@ void SimulatedStream::FinishWrite(bool ok) {
   driver_->OnSent(has_left);
 }
 
+bool SimulatedStream::IsBetweenBatches() const {
+  if (!CanFinishWrite()) return false;
+  const v1::SyncResponse& response = under_way_->response;
+  return response.has_changes() && !response.changes().next_visits() && !response.has_caught_up();
+}
+
 bool SimulatedStream::CanReachServer() const {
   if (!server_open() || told_server_ || !read_wanted_) return false;
   return !to_server_.empty() || (half_closed_ && outbox_.empty() && !network_broken_);

@@ -132,6 +132,8 @@ class SimulatedStream : public sync::SyncPeer {
 
   // The device says something; it leaves with a later Flush.
   void Say(v1::SyncRequest request) { outbox_.push_back(std::move(request)); }
+  // What it keeps of the acks that it has said.
+  std::vector<v1::SyncRequest>& acks_said() { return acks_said_; }
   void HalfClose() { half_closed_ = true; }
   bool half_closed() const { return half_closed_; }
   bool CanFlush() const { return device_open_ && !outbox_.empty(); }
@@ -141,6 +143,8 @@ class SimulatedStream : public sync::SyncPeer {
   // does not.
   bool CanFinishWrite() const { return server_open() && under_way_.has_value(); }
   void FinishWrite(bool ok);
+  // A batch leaves, and it is not the last one before a `caught_up`.
+  bool IsBetweenBatches() const;
   // The server gets the device's next message, or its end.
   bool CanReachServer() const;
   void ReachServer();
@@ -175,6 +179,7 @@ class SimulatedStream : public sync::SyncPeer {
   const OnTaken on_taken_;
   std::shared_ptr<sync::SessionDriver> driver_;
   std::deque<v1::SyncRequest> outbox_;
+  std::vector<v1::SyncRequest> acks_said_;
   std::deque<v1::SyncRequest> to_server_;
   std::deque<Delivery> to_device_;
   std::optional<Delivery> under_way_;

@@ -62,13 +62,14 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
     }
   }
   server_->executor().RunAll();
-  // One carer with two devices, one device with two carers, one UUID in two tenants.
+  // One carer with two devices, one device with two carers, some that may be handed over to another one, one UUID in
+  // two tenants.
   const std::string shared = "11111111-1111-4111-8111-111111111111";
-  AddDevice(tenants_[0], shared, {{"north", "ann"}});
-  AddDevice(tenants_[0], "22222222-2222-4222-8222-222222222222", {{"north", "ann"}});
-  AddDevice(tenants_[0], "33333333-3333-4333-8333-333333333333", {{"north", "ben"}, {"south", "cid"}});
-  AddDevice(tenants_[0], "44444444-4444-4444-8444-444444444444", {{"south", "cid"}});
-  AddDevice(tenants_[1], shared, {{"north", "ann"}});
+  AddDevice(tenants_[0], shared, {{"north", "ann"}}, 1);
+  AddDevice(tenants_[0], "22222222-2222-4222-8222-222222222222", {{"north", "ann"}, {"north", "ben"}}, 1);
+  AddDevice(tenants_[0], "33333333-3333-4333-8333-333333333333", {{"north", "ben"}, {"south", "cid"}}, 2);
+  AddDevice(tenants_[0], "44444444-4444-4444-8444-444444444444", {{"south", "cid"}, {"north", "ann"}}, 1);
+  AddDevice(tenants_[1], shared, {{"north", "ann"}}, 1);
 }
 
 SimulatedWorld::~SimulatedWorld() { RetireServer(); }
@@ -106,21 +107,21 @@ void SimulatedWorld::AddTenant(const std::string& name) {
 }
 
 void SimulatedWorld::AddDevice(const base::TenantId& tenant, const std::string& uuid,
-                               const std::vector<std::pair<std::string, std::string>>& carers) {
+                               const std::vector<std::pair<std::string, std::string>>& carers, size_t users) {
   Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}, {}, {}};
   for (const auto& [source, carer] : carers) device.carers.push_back(CarerId(tenant, source, carer));
   oracle_.AddDevice(tenant, device.app.uuid());
   // A device of one carer becomes known by its first sync.
-  if (carers.size() > 1) Enrol(device);
+  if (carers.size() > 1) Enrol(device, users);
   devices_.push_back(std::move(device));
 }
 
-void SimulatedWorld::Enrol(const Device& device) {
+void SimulatedWorld::Enrol(const Device& device, size_t users) {
   v1::UpdateDeviceRequest request;
   request.set_device_uuid(device.app.uuid().ToString());
   request.set_allow_missing(true);
   request.set_set_users(true);
-  for (const base::Uuid& carer : device.carers) request.add_carer_ids(carer.ToString());
+  for (size_t i = 0; i < users; ++i) request.add_carer_ids(device.carers[i].ToString());
   server_->UpdateDevice(device.tenant, request,
                         [](const absl::Status& done) { ABSL_RAW_CHECK(done.ok(), "no device"); });
   server_->executor().RunAll();
@@ -258,6 +259,13 @@ void SimulatedWorld::Step() {
     return sum;
   }();
   ++step_;
+  // A batch leaves soon.
+  const bool between_batches =
+      std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) { return stream->IsBetweenBatches(); });
+  if (between_batches && OneIn(3)) {
+    Trace("take and give back");
+    return TakeAndGiveBack();
+  }
   size_t chosen = Below(total);
   for (const Kind& kind : kKinds) {
     if (chosen < kind.weight) {
@@ -297,6 +305,7 @@ void SimulatedWorld::CountChange(const base::TenantId& tenant, const Name& name,
       if (!before.touched.contains(touched)) carers.insert(touched.first);
     }
     CountDuringNewCopy(tenant, "a group's members change during a new copy", carers);
+    CountWhileFollowing(tenant, "a group's members change while a member follows", carers);
   }
   if (name.first != v1::RECORD_KIND_CARER) return;
   const bool left = after.HasLeft(name.second);
@@ -312,6 +321,15 @@ void SimulatedWorld::CountDuringNewCopy(const base::TenantId& tenant, std::strin
       const auto& making = device.app.of(carer).making;
       if (making.has_value() && !making->token.empty() && carers.contains(carer.ToString())) Count(what);
     }
+  }
+}
+
+void SimulatedWorld::CountWhileFollowing(const base::TenantId& tenant, std::string_view what,
+                                         const std::set<std::string>& carers) {
+  for (const auto& stream : streams_) {
+    const StreamFacts& facts = stream->facts();
+    const bool follows = stream->server_open() && facts.start.follow() && facts.recorded;
+    if (follows && facts.identity.tenant == tenant && carers.contains(facts.carer)) Count(what);
   }
 }
 

@@ -94,6 +94,11 @@ class SimulatedWorld {
     std::map<std::string, std::string> events;
     bool restored = false;
   };
+  struct TakenVisit {
+    std::string source;
+    std::string external_id;
+    Name name;
+  };
   struct Backup {
     std::unique_ptr<storage::MemoryStore> memory;
     Truth truth;
@@ -128,8 +133,8 @@ class SimulatedWorld {
   // Setting up.
   void AddTenant(const std::string& name);
   void AddDevice(const base::TenantId& tenant, const std::string& uuid,
-                 const std::vector<std::pair<std::string, std::string>>& carers);
-  void Enrol(const Device& device);
+                 const std::vector<std::pair<std::string, std::string>>& carers, size_t users);
+  void Enrol(const Device& device, size_t users);
   void OpenServer(std::unique_ptr<storage::MemoryStore> memory);
   CommitWatches Watches();
   void OnApplied(const std::vector<storage::Write>& writes);
@@ -150,8 +155,13 @@ class SimulatedWorld {
   void SendRota();
   // What a device has got of a copy that it is making is taken away while the rest is still to come.
   void TakeFromNewCopy();
-  // False where none of the sources can take a visit away now that is in the copy.
-  bool TakeVisitFrom(const base::TenantId& tenant, const base::Uuid& carer, const fakes::HeldRecords& copy);
+  // nullopt where none of the sources can take a visit away now that is in the copy.
+  std::optional<TakenVisit> TakeVisitFrom(const base::TenantId& tenant, const base::Uuid& carer,
+                                          const fakes::HeldRecords& copy);
+  // A visit goes and comes back while a device gets batches.
+  void TakeAndGiveBack();
+  // False where there is none to take.
+  bool TakeAndGiveBackIn(const SimulatedStream& stream);
   void SubmitRota(const base::TenantId& tenant, const std::string& source, v1::ApplyChangesRequest request);
   // Sends the next message that has no answer, if one is to be sent now.
   void SendNext(const base::TenantId& tenant, const std::string& source);
@@ -196,6 +206,8 @@ class SimulatedWorld {
   void SetAccess();
   void ChangeCarePlan();
   void ChangeDevice();
+  // What makes its users other ones, as far as it has carers for that.
+  v1::UpdateDeviceRequest HandOver(const Device& device);
   void ChangeLeastApp();
   void ChangeRestoreWait();
   void ResolveEvent();
@@ -229,6 +241,8 @@ class SimulatedWorld {
   void CountChange(const base::TenantId& tenant, const Name& name, const State& before, const State& after);
   // Counts `what` for each of the carers of whom a device is making a new copy.
   void CountDuringNewCopy(const base::TenantId& tenant, std::string_view what, const std::set<std::string>& carers);
+  // Likewise of whom a device follows.
+  void CountWhileFollowing(const base::TenantId& tenant, std::string_view what, const std::set<std::string>& carers);
   v1::CareEvent MakeEvent(Device& device, const base::Uuid& carer);
   Name ChooseParent(Device& device, const base::Uuid& carer);
   void Declare(const base::TenantId& tenant, const base::Uuid& carer, const v1::UploadedEvent& event);
@@ -237,8 +251,10 @@ class SimulatedWorld {
   SimulatedStream& OpenStream(size_t device, const base::Uuid& carer, v1::SyncType type, bool follow);
   void NoteWorkInProgress(v1::Start& start);
   bool HasOpenStream(size_t device) const;
+  bool HasUnsent(Device& device, const base::Uuid& carer);
   // Which device is next to sync: where there are two phones with one UUID, mostly one of them.
   size_t ChooseCaller();
+  base::Uuid ChooseCarer(const Device& device);
   bool IsOfPair(const Device& device) const;
   void CutAtRandom(SimulatedStream& stream);
   void ForgetRemovals(const base::TenantId& tenant, const base::ReceiverId& receiver, const feed::Position& up_to,
@@ -246,6 +262,8 @@ class SimulatedWorld {
   // One thing that can happen on the stream now; false where there is none.
   bool MoveOne(SimulatedStream& stream, bool faults);
   void ReceiveAtDevice(SimulatedStream& stream, bool faults);
+  void SayAck(SimulatedStream& stream, v1::SyncRequest ack, bool faults);
+  void SayUploadAgain(SimulatedStream& stream, std::vector<v1::SyncRequest> uploads);
   // What the device holds once it has applied a `caught_up`.
   void JudgeCaughtUp(Device& device, const StreamFacts& facts, const Delivery& delivery);
   void CountMessage(const StreamFacts& facts, const v1::SyncResponse& response);

@@ -12,7 +12,7 @@ namespace caresync::simulation {
 
 Name SimulatedWorld::ChooseParent(Device& device, const base::Uuid& carer) {
   // Much of what a carer records is of one visit.
-  if (const auto last = device.recorded_on.find(carer); last != device.recorded_on.end() && OneIn(3)) {
+  if (const auto last = device.recorded_on.find(carer); last != device.recorded_on.end() && OneIn(2)) {
     return last->second;
   }
   const State& head = oracle_.model(device.tenant).head();
@@ -54,7 +54,7 @@ void SimulatedWorld::Declare(const base::TenantId& tenant, const base::Uuid& car
 
 void SimulatedWorld::RecordEvent() {
   Device& device = devices_[Below(devices_.size())];
-  const base::Uuid carer = device.carers[Below(device.carers.size())];
+  const base::Uuid carer = ChooseCarer(device);
   // Kept aside: the sync that may be open has declared its number of events.
   const v1::UploadedEvent event = device.app.Record(carer, MakeEvent(device, carer), ids_);
   device.app.of(carer).unsent.pop_back();
@@ -92,6 +92,15 @@ void SimulatedWorld::SendOtherBytes() {
 bool SimulatedWorld::HasOpenStream(size_t device) const {
   return std::any_of(streams_.begin(), streams_.end(),
                      [device](const auto& stream) { return stream->device() == device && stream->device_open(); });
+}
+
+// Mostly one who may use the device.
+base::Uuid SimulatedWorld::ChooseCarer(const Device& device) {
+  const base::Uuid any = device.carers[Below(device.carers.size())];
+  if (WhyRefused(device, any) != "CARER_NOT_A_USER" || OneIn(4)) return any;
+  const auto user = std::find_if(device.carers.begin(), device.carers.end(),
+                                 [&](const base::Uuid& carer) { return WhyRefused(device, carer).empty(); });
+  return user == device.carers.end() ? any : *user;
 }
 
 bool SimulatedWorld::IsOfPair(const Device& device) const {
@@ -178,7 +187,7 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
 void SimulatedWorld::StartSync() {
   const size_t index = ChooseCaller();
   Device& device = devices_[index];
-  const base::Uuid carer = device.carers[Below(device.carers.size())];
+  const base::Uuid carer = ChooseCarer(device);
   if (HasOpenStream(index)) {
     if (!OneIn(6)) return;
     Count("second stream");
@@ -191,10 +200,21 @@ void SimulatedWorld::StartSync() {
   if (OneIn(12)) ReplaceApp(device);
   const size_t roll = Below(8);
   v1::SyncType type = roll < 3 ? v1::SYNC_TYPE_STANDARD : roll < 6 ? v1::SYNC_TYPE_AUTO : v1::SYNC_TYPE_CLEAN;
-  const bool unsent = !device.offline[carer].empty() || !device.app.of(carer).unsent.empty();
+  const bool unsent = HasUnsent(device, carer);
   if (type == v1::SYNC_TYPE_CLEAN && unsent && !OneIn(4)) type = v1::SYNC_TYPE_STANDARD;
   Count(absl::StrCat("sync ", v1::SyncType_Name(type)));
-  OpenStream(index, carer, type, OneIn(3));
+  SimulatedStream& stream = OpenStream(index, carer, type, OneIn(3));
+  if (unsent && OneIn(6)) SayUploadAgain(stream, device.app.Uploads(carer, 1 + Below(3)));
+}
+
+// An app that is not sure whether it said one; behind all that it has declared.
+void SimulatedWorld::SayUploadAgain(SimulatedStream& stream, std::vector<v1::SyncRequest> uploads) {
+  Count("upload said twice");
+  stream.Say(std::move(uploads[Below(uploads.size())]));
+}
+
+bool SimulatedWorld::HasUnsent(Device& device, const base::Uuid& carer) {
+  return !device.offline[carer].empty() || !device.app.of(carer).unsent.empty();
 }
 
 void SimulatedWorld::UploadWhileFollowing() {
@@ -219,7 +239,8 @@ void SimulatedWorld::UploadWhileFollowing() {
   }
   if (!request.has_upload()) return;
   Count("upload while following");
-  stream.Say(std::move(request));
+  stream.Say(request);
+  if (OneIn(6)) SayUploadAgain(stream, std::vector<v1::SyncRequest>(1, request));
 }
 
 void SimulatedWorld::TellNotice() {
@@ -302,7 +323,20 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
   if (response.has_sync_recorded()) return OnRecordedAtDevice(stream, std::move(ack), faults);
   if (!ack.has_value()) return;
   if (faults && !response.has_caught_up() && OneIn(5)) return Count("ack left out");
-  stream.Say(*std::move(ack));
+  SayAck(stream, *std::move(ack), faults);
+}
+
+// Now and then an app says one again that it has said: the last one, or an earlier one, which is lower.
+void SimulatedWorld::SayAck(SimulatedStream& stream, v1::SyncRequest ack, bool faults) {
+  std::vector<v1::SyncRequest>& said = stream.acks_said();
+  stream.Say(ack);
+  said.push_back(std::move(ack));
+  if (!faults || !OneIn(4)) return;
+  const size_t again = OneIn(2) ? said.size() - 1 : Below(said.size());
+  stream.Say(said[again]);
+  const std::string what = again + 1 == said.size() ? "ack said again" : "lower ack said";
+  Count(what);
+  if (stream.facts().recorded) Count(absl::StrCat(what, " by a follower"));
 }
 
 void SimulatedWorld::JudgeCaughtUp(Device& device, const StreamFacts& facts, const Delivery& delivery) {
@@ -327,7 +361,7 @@ void SimulatedWorld::OnRecordedAtDevice(SimulatedStream& stream, std::optional<v
     return stream.HalfClose();
   }
   // The start was the ack; a second one does no harm.
-  if (ack.has_value() && OneIn(2)) stream.Say(*std::move(ack));
+  if (ack.has_value() && OneIn(2)) SayAck(stream, *std::move(ack), faults);
 }
 
 void SimulatedWorld::TakeResults(Device& device, const base::Uuid& carer, const v1::UploadResult& result,

@@ -87,8 +87,7 @@ void SimulatedWorld::HealCopies() {
 void SimulatedWorld::FollowAll() {
   std::vector<SimulatedStream*> followers;
   for (size_t i = 0; i < devices_.size(); ++i) {
-    const std::vector<base::Uuid>& carers = devices_[i].carers;
-    const base::Uuid carer = carers[Below(carers.size())];
+    const base::Uuid carer = ChooseCarer(devices_[i]);
     if (!WhyRefused(devices_[i], carer).empty()) continue;
     // Two phones would take each other's stream over.
     if (cloned_.has_value() && i == *cloned_) continue;

@@ -241,12 +241,12 @@ void SimulatedWorld::PassTime() {
 }
 
 void SimulatedWorld::JumpClock() {
-  Count("clock jump");
   latest_ = std::max(latest_, clock_.Now());
   const absl::Time before = clock_.Now();
   clock_.SetNow(before + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
   waits_.WasSet(before, clock_.Now());
   jumps_.emplace_back(before, clock_.Now());
+  Count(clock_.Now() < before ? "clock jump back" : "clock jump forwards");
 }
 
 // Time enough for visits to cross the window's edges.

@@ -138,8 +138,26 @@ void SimulatedWorld::DeleteCarePlan(const base::TenantId& tenant, const std::str
 
 // ---- Devices and apps
 
+// Those become its users who are none now; where all are, one alone.
+v1::UpdateDeviceRequest SimulatedWorld::HandOver(const Device& device) {
+  const std::set<std::string>& users = oracle_.truth().permissions.UsersOf(device.tenant, device.app.uuid());
+  v1::UpdateDeviceRequest request;
+  request.set_device_uuid(device.app.uuid().ToString());
+  request.set_allow_missing(true);
+  request.set_set_blocked(true);
+  request.set_set_users(true);
+  for (const base::Uuid& carer : device.carers) {
+    if (!users.contains(carer.ToString())) request.add_carer_ids(carer.ToString());
+  }
+  if (request.carer_ids().empty()) request.add_carer_ids(device.carers[Below(device.carers.size())].ToString());
+  return request;
+}
+
 void SimulatedWorld::ChangeDevice() {
   const Device& device = devices_[Below(devices_.size())];
+  if (device.carers.size() > 1 && OneIn(2)) {
+    return server_->UpdateDevice(device.tenant, HandOver(device), [](const absl::Status&) {});
+  }
   v1::UpdateDeviceRequest request;
   request.set_device_uuid(device.app.uuid().ToString());
   request.set_allow_missing(true);

@@ -46,13 +46,15 @@ void SimulatedWorld::TakeFromNewCopy() {
       const auto& making = device.app.of(carer).making;
       // Without a token nothing of it is durable yet.
       if (!making.has_value() || making->token.empty()) continue;
-      if (TakeVisitFrom(device.tenant, carer, making->records)) return Count("visit taken away during a new copy");
+      if (!TakeVisitFrom(device.tenant, carer, making->records).has_value()) continue;
+      return Count("visit taken away during a new copy");
     }
   }
 }
 
-bool SimulatedWorld::TakeVisitFrom(const base::TenantId& tenant, const base::Uuid& carer,
-                                   const fakes::HeldRecords& copy) {
+std::optional<SimulatedWorld::TakenVisit> SimulatedWorld::TakeVisitFrom(const base::TenantId& tenant,
+                                                                        const base::Uuid& carer,
+                                                                        const fakes::HeldRecords& copy) {
   for (const std::string& name : RotaMaker::Sources()) {
     Source& source = sources_[{tenant, name}];
     // Its changes keep their order.
@@ -60,6 +62,8 @@ bool SimulatedWorld::TakeVisitFrom(const base::TenantId& tenant, const base::Uui
     std::optional<v1::ApplyChangesRequest> request = rota_.Cancel(
         name, [&](const v1::RosterChange& visit) { return copy.contains(oracle_.model(tenant).NameOf(visit)); });
     if (!request.has_value()) continue;
+    const v1::RosterChange& visit = request->changes(0);
+    TakenVisit taken{name, visit.external_id(), oracle_.model(tenant).NameOf(visit)};
     source.to_send.push_back(*std::move(request));
     SendNext(tenant, name);
     // What was removed may be forgotten before the copy comes to it.
@@ -68,9 +72,40 @@ bool SimulatedWorld::TakeVisitFrom(const base::TenantId& tenant, const base::Uui
     if (OneIn(4)) {
       ForgetRemovals(tenant, records::CarerReceiver(carer), feed::Position::EndOf(head + kAhead), 1 + Below(5));
     }
-    return true;
+    return taken;
   }
-  return false;
+  return std::nullopt;
+}
+
+void SimulatedWorld::TakeAndGiveBack() {
+  if (streams_.empty()) return;
+  const size_t first = Below(streams_.size());
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    const SimulatedStream& stream = *streams_[(first + i) % streams_.size()];
+    if (stream.IsBetweenBatches() && !stream.network_broken() && TakeAndGiveBackIn(stream)) return;
+  }
+}
+
+// The session waits for its batch to leave: what others do meanwhile comes before it reads the next one.
+bool SimulatedWorld::TakeAndGiveBackIn(const SimulatedStream& stream) {
+  const StreamFacts& facts = stream.facts();
+  const base::TenantId& tenant = facts.identity.tenant;
+  const fakes::TestDevice::CarerData& data = devices_[stream.device()].app.of(facts.identity.carer);
+  const bool new_copy = facts.rebuild_began.has_value();
+  if (new_copy && !data.making.has_value()) return false;
+  const std::optional<TakenVisit> taken =
+      TakeVisitFrom(tenant, facts.identity.carer, new_copy ? data.making->records : data.in_use);
+  if (!taken.has_value()) return false;
+  server_->executor().RunAll();
+  const auto is_seen = [&] { return HeadOf(tenant).ViewOf(facts.carer).records.contains(taken->name); };
+  Source& source = sources_[{tenant, taken->source}];
+  if (source.in_flight || !source.to_send.empty() || is_seen()) return true;
+  source.to_send.push_back(rota_.GiveBack(taken->source, taken->external_id));
+  SendNext(tenant, taken->source);
+  server_->executor().RunAll();
+  if (!is_seen() || !stream.IsBetweenBatches()) return true;
+  Count(new_copy ? "visit given back during the same new copy" : "visit given back between two batches of a delta");
+  return true;
 }
 
 void SimulatedWorld::SubmitRota(const base::TenantId& tenant, const std::string& name,

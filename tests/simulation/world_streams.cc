@@ -94,9 +94,8 @@ void SimulatedWorld::CountMessage(const StreamFacts& facts, const v1::SyncRespon
   if (cloned && response.upload_result().results_size() > 0) Count("upload of a cloned device taken");
   if (response.has_rebuild()) {
     Count(v1::RebuildReason_Name(response.rebuild().reason()));
-    if (!facts.start_token.has_value() || response.rebuild().rebuild_number() > facts.start_token->rebuild_number + 1) {
-      Count("rebuild after another");
-    }
+    // One that was not finished.
+    if (facts.rebuild_began.has_value()) Count("rebuild after another");
   } else if (response.has_started() && facts.start_token.has_value() && facts.start_token->rebuild_began.has_value() &&
              response.has_changes()) {
     Count("rebuild resumed");
