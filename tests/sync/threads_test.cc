@@ -42,37 +42,65 @@ constexpr int kChanges = 200;
 constexpr int kGroupEvery = 10;
 // What each phone has at least while the rota changes.
 constexpr int kSessions = 5;
+// Then those that follow must come to hold what each of so many bursts left.
+constexpr int kBursts = 40;
+constexpr int kVisitsOfABurst = 4;
 
-// The rostering system: each change after a session has ended, so that none of both is through before the other.
-void ChangeRota(ThreadedServer& server, Day& day) {
-  std::mt19937_64 random(1);
-  const auto some_carers = [&random](uint64_t one_of) {
+class RosteringSystem {
+ public:
+  RosteringSystem(ThreadedServer& server, Day& day) : server_(server), day_(day) {}
+
+  // Each change after a session has ended, so that none of both is through before the other.
+  void Work() {
+    int seen = 0;
+    for (int i = 0; i < kChanges || !day_.EachHas(kSessions); ++i) {
+      Send(i % kGroupEvery == 0 ? SomeGroup() : SomeVisit());
+      day_.WaitForAnySession(seen);
+    }
+    day_.rota_over = true;
+  }
+
+  // The last of them commits while sessions are at work on the first.
+  void SendAtOnce(int visits) {
+    for (int i = 0; i < visits; ++i) Send(SomeVisit());
+  }
+
+ private:
+  void Send(v1::RosterChange change) { server_.Send(kSource, {std::move(change)}); }
+
+  std::vector<std::string> SomeCarers(uint64_t one_of) {
     std::vector<std::string> carers;
     for (size_t carer = 0; carer < kCarers; ++carer) {
-      if (random() % one_of == 0) carers.push_back(CarerName(carer));
+      if (random_() % one_of == 0) carers.push_back(CarerName(carer));
     }
     return carers;
-  };
-  const absl::Time now = absl::Now();
-  int seen = 0;
-  for (int i = 0; i < kChanges || !day.EachHas(kSessions); ++i) {
-    v1::RosterChange change = fakes::GroupChange(absl::StrCat("group-", random() % 2), some_carers(2));
-    if (i % kGroupEvery != 0) {
-      // The last service user has no visits: only groups see it.
-      change = fakes::VisitChange(absl::StrCat("visit-", random() % kVisits),
-                                  ServiceUserName(random() % (kServiceUsers - 1)), some_carers(4));
-      change.mutable_visit()->set_notes(absl::StrCat("as said ", i));
-      change.mutable_visit()->set_published(random() % 8 != 0);
-      for (v1::RosterAssignment& assignment : *change.mutable_visit()->mutable_assignments()) {
-        *assignment.mutable_start_time() = base::ToTimestamp(now);
-        *assignment.mutable_end_time() = base::ToTimestamp(now + absl::Hours(1));
-      }
-    }
-    server.Send(kSource, {std::move(change)});
-    day.WaitForAnySession(seen);
   }
-  day.rota_over = true;
-}
+
+  v1::RosterChange SomeGroup() {
+    const std::string group = absl::StrCat("group-", random_() % 2);
+    return fakes::GroupChange(group, SomeCarers(2));
+  }
+
+  // The last service user has none: only groups see it.
+  v1::RosterChange SomeVisit() {
+    const std::string service_user = ServiceUserName(random_() % (kServiceUsers - 1));
+    v1::RosterChange change =
+        fakes::VisitChange(absl::StrCat("visit-", random_() % kVisits), service_user, SomeCarers(4));
+    change.mutable_visit()->set_notes(absl::StrCat("as said ", ++said_));
+    change.mutable_visit()->set_published(random_() % 8 != 0);
+    for (v1::RosterAssignment& assignment : *change.mutable_visit()->mutable_assignments()) {
+      *assignment.mutable_start_time() = base::ToTimestamp(now_);
+      *assignment.mutable_end_time() = base::ToTimestamp(now_ + absl::Hours(1));
+    }
+    return change;
+  }
+
+  ThreadedServer& server_;
+  Day& day_;
+  const absl::Time now_ = absl::Now();
+  std::mt19937_64 random_{1};
+  int said_ = 0;
+};
 
 // An office that blocks and allows phones, takes their carers off and gives them back, tells them things, and reads
 // its reports. The two phones of one UUID it leaves to each other.
@@ -233,6 +261,7 @@ class SessionThreads : public testing::Test {
   ThreadedServer server_{kThreads};
   Day day_;
   OpenStreams streams_;
+  RosteringSystem rota_{server_, day_};
   Office office_{server_, day_};
   std::vector<std::unique_ptr<Phone>> phones_;
 };
@@ -240,13 +269,16 @@ class SessionThreads : public testing::Test {
 TEST_F(SessionThreads, ManyDevicesSyncFollowAndTakeOverWhileTheRotaChanges) {
   std::vector<std::thread> following = StartPhones(/*following=*/true);
   std::vector<std::thread> syncing = StartPhones(/*following=*/false);
-  std::thread rota([this] { ChangeRota(server_, day_); });
+  std::thread rota([this] { rota_.Work(); });
   std::thread office([this] { office_.Work(); });
   rota.join();
   office.join();
   day_.over = true;
   Join(syncing);
-  EXPECT_TRUE(fakes::Eventually([this] { return FollowersHoldTheirFeeds(); }));
+  for (int i = 0; i < kBursts && !HasFailure(); ++i) {
+    rota_.SendAtOnce(kVisitsOfABurst);
+    EXPECT_TRUE(fakes::Eventually([this] { return FollowersHoldTheirFeeds(); })) << "burst " << i;
+  }
   day_.stopping = true;
   streams_.Stop();
   Join(following);
