@@ -87,8 +87,11 @@ inline constexpr absl::Duration kSettlePause = absl::Seconds(1);
 // Pairs of receiver and record that one commit looks at: most of them may be right already and move nothing.
 inline constexpr size_t kFanOutPairs = 8'192;
 // The same of one step of a fan-out: what others of the tenant commit meanwhile waits for a step to end.
-inline constexpr size_t kFanOutStepEntries = 1'024;
-inline constexpr size_t kFanOutStepPairs = 2'048;
+inline constexpr size_t kFanOutStepEntries = 256;
+inline constexpr size_t kFanOutStepPairs = 512;
+// What was read of tenants lately, kept in memory while their heads stand: some KB for each tenant and each carer
+// whose devices sync just now.
+inline constexpr size_t kHeadMemoBytes = 32 * 1024 * 1024;
 // Carers and groups that a fan-out names as those who wait; of more, a whole group or everybody waits.
 inline constexpr size_t kFanOutScopes = 256;
 // Timelines that a tenant remembers: one is added by each opening of the store that commits something.

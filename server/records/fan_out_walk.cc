@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/limits.h"
 #include "server/base/planted_bug.h"
 #include "server/base/status_macros.h"
 #include "server/records/fan_out.h"
@@ -25,8 +26,9 @@ using base::ReceiverId;
 using base::RecordKey;
 using storage::Space;
 
-// Rows of a group that are read at once.
-constexpr size_t kRowsAtOnce = 512;
+// Rows of a group that are read at once: as many pairs as are read ahead for one carer or record, since a step ends
+// soon after.
+constexpr size_t kRowsAtOnce = base::limits::kFanOutStepEntries / 2;
 // Carers who are walked over together: what is read of a record is read once for all of them, and of each feed's rows
 // many are written at once.
 constexpr int kCarersTogether = 32;

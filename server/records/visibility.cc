@@ -40,7 +40,7 @@ constexpr size_t kHoldersKept = 65'536;
 constexpr size_t kGrantRowsRead = 256;
 // Pairs of receiver and record that are read ahead at once: a half of what a step moves, so that little of it is in
 // vain where the step ends for another reason.
-constexpr size_t kPairsReadAhead = 512;
+constexpr size_t kPairsReadAhead = limits::kFanOutStepEntries / 2;
 
 }  // namespace
 
