@@ -30,6 +30,7 @@
 #include "server/base/sealed_token.h"
 #include "server/base/signals.h"
 #include "server/base/status_macros.h"
+#include "server/commit/head_memo.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/store_identity.h"
 #include "server/commit/subscriptions.h"
@@ -217,6 +218,7 @@ class Node {
                        .sealer = sealer_,
                        .live = live_,
                        .admission = admission_,
+                       .memo = memo_,
                        .opening = opening_,
                        .batch_bytes = options.batch_bytes,
                        .opened = clock_.Monotonic()}} {}
@@ -255,6 +257,7 @@ class Node {
   devices::DeviceRegistry registry_;
   sync::LiveSessions live_;
   sync::Admission admission_;
+  commit::HeadMemo memo_{base::limits::kHeadMemoBytes};
   access::TokenVerifier verifier_;
   rpc::Edge edge_;
   std::unique_ptr<rpc::Server> server_;

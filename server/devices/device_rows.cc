@@ -1,7 +1,6 @@
 #include "server/devices/device_rows.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "server/base/clock.h"
@@ -16,6 +15,9 @@ namespace {
 
 using base::keys::DevicePart;
 
+// The parts are numbered from 1 on.
+constexpr uint8_t kParts = static_cast<uint8_t>(DevicePart::kEvents);
+
 template <typename Message>
 absl::Status ParseInto(std::string_view value, std::optional<Message>& part) {
   ASSIGN_OR_RETURN(part, base::ParseStored<Message>(value));
@@ -29,21 +31,32 @@ storage::Write CallWrite(const base::TenantId& tenant, const base::Uuid& device,
 
 }  // namespace
 
+absl::StatusOr<DeviceBytes> ReadDeviceBytes(const storage::Reader& reader, const base::TenantId& tenant,
+                                            const base::Uuid& device) {
+  std::vector<std::string> keys;
+  keys.reserve(kParts);
+  for (uint8_t part = 1; part <= kParts; ++part) {
+    keys.push_back(base::keys::DeviceRow(tenant, device, static_cast<DevicePart>(part)));
+  }
+  return reader.MultiGet(storage::Space::kDevices, keys);
+}
+
+std::optional<std::string>& PartOf(DeviceBytes& bytes, DevicePart part) {
+  return bytes.at(static_cast<size_t>(part) - 1);
+}
+
+absl::StatusOr<DeviceRows> ParseDeviceBytes(const DeviceBytes& bytes) {
+  DeviceRows rows;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (bytes[i].has_value()) RETURN_IF_ERROR(AddPart(static_cast<uint8_t>(i + 1), *bytes[i], rows));
+  }
+  return rows;
+}
+
 absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const base::TenantId& tenant,
                                           const base::Uuid& device) {
-  DeviceRows rows;
-  absl::Status parsed;
-  RETURN_IF_ERROR(reader.Scan(storage::Space::kDevices, base::keys::OneDevice(tenant, device),
-                              std::numeric_limits<size_t>::max(), [&](std::string_view key, std::string_view value) {
-                                base::Uuid uuid;
-                                DevicePart part{};
-                                parsed = base::keys::ParseDeviceRow(key, &uuid, &part)
-                                             ? AddPart(static_cast<uint8_t>(part), value, rows)
-                                             : base::errors::DamagedRow("a device's key");
-                                return parsed.ok();
-                              }));
-  RETURN_IF_ERROR(parsed);
-  return rows;
+  ASSIGN_OR_RETURN(const DeviceBytes bytes, ReadDeviceBytes(reader, tenant, device));
+  return ParseDeviceBytes(bytes);
 }
 
 absl::Status AddPart(uint8_t part, std::string_view value, DeviceRows& rows) {

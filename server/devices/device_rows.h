@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "caresync/store/stored.pb.h"
 #include "server/base/ids.h"
+#include "server/base/keys.h"
 #include "server/base/uuid.h"
 #include "server/commit/transaction.h"
 #include "storage/store.h"
@@ -35,7 +36,19 @@ struct DeviceRows {
   std::optional<store::DeviceEvents> events;
 };
 
-// All empty where the device is not known. Errors are those of reading.
+// A device's parts as they are stored, in the order of their keys: DevicePart::kDevice first.
+using DeviceBytes = std::vector<std::optional<std::string>>;
+
+// By their keys: a scan would step over all that the rows have been lately, and they change with every sync. Errors are
+// those of reading.
+absl::StatusOr<DeviceBytes> ReadDeviceBytes(const storage::Reader& reader, const base::TenantId& tenant,
+                                            const base::Uuid& device);
+// Where `part` is among them.
+std::optional<std::string>& PartOf(DeviceBytes& bytes, base::keys::DevicePart part);
+// Errors: DAMAGED_ROW.
+absl::StatusOr<DeviceRows> ParseDeviceBytes(const DeviceBytes& bytes);
+
+// All empty where the device is not known. Errors: those of reading, DAMAGED_ROW.
 absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const base::TenantId& tenant,
                                           const base::Uuid& device);
 

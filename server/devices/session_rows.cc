@@ -24,12 +24,11 @@ using storage::Space;
 absl::StatusOr<StartRows> ReadStartRows(const storage::Reader& reader, const base::TenantId& tenant,
                                         const base::Uuid& device) {
   StartRows start;
-  ASSIGN_OR_RETURN(start.rows, ReadDeviceRows(reader, tenant, device));
-  ASSIGN_OR_RETURN(start.device_bytes,
-                   reader.Get(Space::kDevices, keys::DeviceRow(tenant, device, DevicePart::kDevice)));
+  ASSIGN_OR_RETURN(DeviceBytes bytes, ReadDeviceBytes(reader, tenant, device));
+  ASSIGN_OR_RETURN(start.rows, ParseDeviceBytes(bytes));
+  start.device_bytes = std::move(PartOf(bytes, DevicePart::kDevice));
+  start.report_bytes = std::move(PartOf(bytes, DevicePart::kReport));
   if (!start.rows.report.has_value()) return start;
-  ASSIGN_OR_RETURN(start.report_bytes,
-                   reader.Get(Space::kDevices, keys::DeviceRow(tenant, device, DevicePart::kReport)));
   ASSIGN_OR_RETURN(
       start.last_sync,
       base::GetStored<store::SyncRow>(reader, Space::kDevices, keys::Sync(tenant, device, start.rows.report->syncs())));

@@ -92,6 +92,15 @@ void SyncStream::End(absl::Status status, bool abandon) {
   FinishNow(status);
 }
 
+void SyncStream::SendLast(v1::SyncResponse response) {
+  // The write may lead to OnDone on another thread before this function returns.
+  const std::shared_ptr<SyncStream> self = shared_from_this();
+  outgoing_ = SerializeMessage(response);
+  record_.Ended(absl::OkStatus());
+  deadline_.Start();
+  StartWriteAndFinish(&outgoing_, grpc::WriteOptions(), grpc::Status::OK);
+}
+
 void SyncStream::FinishNow(const absl::Status& status) {
   record_.Ended(status);
   // A device that does not read gets no status either: then gRPC would keep the stream until the connection goes.

@@ -20,9 +20,10 @@
 
 namespace caresync::rpc {
 
-// Keeps itself alive until gRPC is done with it. Its driver calls it (SyncPeer) from executor threads, one call at a
-// time; gRPC's reactions come from gRPC's threads, at the same time as each other, and wait for nothing. After End
-// nothing is started but the one Finish: at once, or when the message under way has left or its deadline has passed.
+// Keeps itself alive until gRPC is done with it. Its driver calls it (SyncPeer) from executor threads, and for the
+// first message from gRPC's, one call at a time; gRPC's reactions come from gRPC's threads, at the same time as each
+// other, and wait for nothing. After End nothing is started but the one Finish: at once, or when the message under way
+// has left or its deadline has passed. After SendLast nothing is started.
 class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                    public sync::SyncPeer,
                    public std::enable_shared_from_this<SyncStream> {
@@ -34,6 +35,8 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
   void Send(v1::SyncResponse response) override ABSL_LOCKS_EXCLUDED(mutex_);
   void ReadNext() override;
   void End(absl::Status status, bool abandon) override ABSL_LOCKS_EXCLUDED(mutex_);
+  // As one: the device is not woken twice.
+  void SendLast(v1::SyncResponse response) override;
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);

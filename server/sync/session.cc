@@ -180,7 +180,10 @@ void Session::OnFirstBatch(DownloadBatch batch) {
   if (copy_is_right && facts_->pending_drops.empty() && !rows_->resend_wanted() && batch.feed.entries.empty() &&
       batch.feed.nothing_left)
     return FinishAtOnce(batch);
-  first_batch_ = std::move(batch);
+  // Made before its rows are written, so that these say that it is on its way; sent after.
+  v1::SyncResponse response = StartedResponse(&batch);
+  AddBatch(std::move(batch), response);
+  Queue(std::move(response));
   WriteBegin(Durability::kDurable);
 }
 
@@ -221,11 +224,12 @@ void Session::WriteBegin(Durability durability) {
   phase_ = Phase::kBeginning;
   if (start_.unsent_events() > 0) rows_->sync().set_stage(v1::SYNC_STAGE_UPLOADING);
   writing_rows_ = true;
+  rows_changed_ = false;
   actions_.push_back(WriteRowsAction{rows_->Begin(durability)});
 }
 
 void Session::FinishAtOnce(const DownloadBatch& batch) {
-  v1::SyncResponse response = StartedResponse();
+  v1::SyncResponse response = StartedResponse(nullptr);
   AddCaughtUp(batch, response);
   SetCursor(issued_.back().token);
   // `start` was the ack.
@@ -243,7 +247,9 @@ void Session::OnBegun(const storage::CommitResult& result) {
     // Another stream of the device, or an administrator, wrote meanwhile: all is judged again.
     outbox_.clear();
     issued_.clear();
-    first_batch_.reset();
+    drops_told_.clear();
+    records_done_ = 0;
+    holds_nothing_ = start_.resume_token().empty();
     caught_up_sent_ = false;
     more_left_ = true;
     success_ = Success::kNotYet;
@@ -266,13 +272,11 @@ void Session::OnBegun(const storage::CommitResult& result) {
   actions_.push_back(ReadNextAction{});
   if (IsIdle()) return Continue();
   AwaitDevice(limits::kDeviceSilence);
-  v1::SyncResponse response = StartedResponse();
-  if (first_batch_.has_value()) AddBatch(*std::exchange(first_batch_, std::nullopt), response);
-  Queue(std::move(response));
+  if (outbox_.empty()) Queue(StartedResponse(nullptr));
   Continue();
 }
 
-v1::SyncResponse Session::StartedResponse() {
+v1::SyncResponse Session::StartedResponse(const DownloadBatch* first_batch) {
   v1::SyncResponse response;
   v1::Started* started = response.mutable_started();
   started->set_session_id(session_id_);
@@ -281,7 +285,7 @@ v1::SyncResponse Session::StartedResponse() {
   started->set_waiting(awaits_restore_);
   started->set_resend_events(rows_->resend_wanted());
   TellDrops(*started);
-  Estimate(*started);
+  Estimate(first_batch, *started);
   return response;
 }
 
@@ -295,7 +299,7 @@ void Session::Continue() {
   } else if (rows_changed_ && !writing_rows_ && (success_ == Success::kNotYet || IsIdle())) {
     WriteRows(Durability::kBuffered);
   }
-  if (sending_ || SendNext()) return;
+  if (sending_ || SendLast() || SendNext()) return;
   if (IsIdle() && (half_closed_ || !follows())) {
     // What a follower still uploaded is counted first.
     if (!follows() || (uploads_.empty() && !writing_rows_)) End(absl::OkStatus());
@@ -314,6 +318,13 @@ void Session::Continue() {
   if (half_closed_ && !AtWork()) AwaitDeviceBriefly(limits::kHalfCloseGrace);
   if (half_closed_ || !MayReadBatch()) return;
   ReadOn(from_);
+}
+
+bool Session::SendLast() {
+  const bool more_to_say = outbox_.size() != 1 || notices_.any() || !uploads_.empty();
+  if (!IsIdle() || follows() || more_to_say) return false;
+  EndSaying(std::move(outbox_.front()));
+  return true;
 }
 
 bool Session::SendNext() {

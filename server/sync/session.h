@@ -177,6 +177,8 @@ struct EndAction {
   absl::Status status;
   // Do not wait for the message under way: the device does not read.
   bool abandon;
+  // To be sent first.
+  std::optional<v1::SyncResponse> last = std::nullopt;
 };
 using SessionAction = std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction,
                                    UnsubscribeAction, ReadBatchAction, ReadTenantAction, WriteRowsAction,
@@ -268,14 +270,15 @@ class Session {
   void BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason);
   void WriteBegin(storage::Durability durability);
   void FinishAtOnce(const DownloadBatch& batch);
-  v1::SyncResponse StartedResponse();
+  // `first_batch`: of a delta, where it goes with it.
+  v1::SyncResponse StartedResponse(const DownloadBatch* first_batch);
   // Whether events of the device that had their result may be lost, as its uploads token shows.
   bool UploadsMayBeLost() const;
   // Something is to come from the device though it is refused: events, or that it dropped a copy.
   bool HasToSay();
   // A refused device whose token shows that it holds the carer's copy is to drop it, whatever is known of that here.
   void NoteOwnCopy();
-  void Estimate(v1::Started& started) const;
+  void Estimate(const DownloadBatch* first_batch, v1::Started& started) const;
   void TellDrops(v1::Started& started);
   // It is refused, and has something to drop first.
   bool AwaitsDrops() const;
@@ -300,6 +303,8 @@ class Session {
   void Continue();
   // Sends what comes next, if anything does.
   bool SendNext();
+  // Sends what is the last that there is to say together with the end of the stream, where nothing else is to come.
+  bool SendLast();
   bool MayReadBatch() const;
   void ReadOn(const feed::ReadFrom& from);
   // Takes up how far a read came.
@@ -344,6 +349,8 @@ class Session {
   // The store does not take what there is to record.
   void EndUnrecorded(absl::Status status);
   void End(absl::Status status);
+  // The sync is a success, and the device was told all but this.
+  void EndSaying(v1::SyncResponse last);
 
   const SessionIdentity identity_;
   const std::string session_id_;
@@ -373,8 +380,6 @@ class Session {
   bool another_open_ = false;
   bool entered_ = false;
   int begin_tries_ = 0;
-  // The first batch, where it was read before the first commit.
-  std::optional<DownloadBatch> first_batch_;
 
   // The download: where reading goes on, and what is on its way.
   feed::ReadFrom from_;
@@ -416,6 +421,8 @@ class Session {
     bool preferences = false;
     bool sync_now = false;
     bool credentials_end = false;
+
+    bool any() const { return !drop_now.empty() || preferences || sync_now || credentials_end; }
   } notices_;
   bool going_away_ = false;
   // The device is told of the session.

@@ -41,7 +41,22 @@ SessionDriver::SessionDriver(const SyncParts& parts, SessionIdentity identity, A
 
 SessionDriver::~SessionDriver() = default;
 
-void SessionDriver::Open() { Enqueue(OpenedEvent{}); }
+void SessionDriver::Open() {
+  {
+    storage::MutexLock lock(mutex_);
+    // It was told to end before it began.
+    if (std::exchange(running_, true)) return events_.push_back(OpenedEvent{});
+  }
+  // Asks for a message and sets a timer: that is not worth a turn of the executor. What comes of it is.
+  Handle(OpenedEvent{});
+  {
+    storage::MutexLock lock(mutex_);
+    running_ = !events_.empty() || moved_.has_value() || fan_outs_moved_;
+    if (!running_) return;
+  }
+  parts_.executor.Post([self = shared_from_this()] { self->Drain(); });
+}
+
 void SessionDriver::OnMessage(v1::SyncRequest request) { Enqueue(MessageEvent{std::move(request)}); }
 void SessionDriver::OnBadMessage(absl::Status status) { Enqueue(BadMessageEvent{std::move(status)}); }
 void SessionDriver::OnHalfClose() { Enqueue(HalfClosedEvent{}); }
@@ -94,9 +109,12 @@ std::optional<SessionEvent> SessionDriver::NextEvent() {
 
 void SessionDriver::Drain() {
   while (std::optional<SessionEvent> event = NextEvent()) {
-    if (IsStale(*event)) continue;
-    for (SessionAction& action : session_.Handle(*std::move(event), parts_.clock.Now())) CarryOut(std::move(action));
+    if (!IsStale(*event)) Handle(*std::move(event));
   }
+}
+
+void SessionDriver::Handle(SessionEvent event) {
+  for (SessionAction& action : session_.Handle(std::move(event), parts_.clock.Now())) CarryOut(std::move(action));
 }
 
 bool SessionDriver::IsStale(const SessionEvent& event) const {
@@ -177,9 +195,10 @@ void SessionDriver::Perform(UnsubscribeAction action) {
 absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const StartTokens& tokens) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
   const SessionIdentity& identity = session_.identity();
-  ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(*snapshot, identity, tokens));
+  ASSIGN_OR_RETURN(const commit::HeadReader reader, commit::HeadReader::Open(*snapshot, identity.tenant, parts_.memo));
+  ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(reader, identity, tokens));
   ASSIGN_OR_RETURN(facts.restore,
-                   ReadRestoreFacts(*snapshot, identity.tenant, tokens, facts, OpeningOf(parts_), parts_.clock.Now()));
+                   ReadRestoreFacts(reader, identity.tenant, tokens, facts, OpeningOf(parts_), parts_.clock.Now()));
   // What it makes already is not in its own way.
   if (!copy_.counts()) facts.copy_room = parts_.admission.RoomForCopy();
   return facts;
@@ -204,8 +223,9 @@ absl::Status TakeLaterHead(storage::Store& store, const SessionIdentity& identit
 absl::StatusOr<DownloadBatch> SessionDriver::ReadFeed(const ReadBatchAction& action) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
   const SessionIdentity& identity = session_.identity();
+  ASSIGN_OR_RETURN(const commit::HeadReader reader, commit::HeadReader::Open(*snapshot, identity.tenant, parts_.memo));
   absl::StatusOr<DownloadBatch> batch =
-      ReadDownload(*snapshot, identity.tenant, identity.device, identity.carer,
+      ReadDownload(reader, identity.tenant, identity.device, identity.carer,
                    {action.from, parts_.batch_bytes, action.next_visits, action.app_version}, parts_.clock.Now());
   const bool later = base::HasPlantedBug(base::PlantedBug::kCaughtUpOfLaterSnapshot);
   if (later && batch.ok() && batch->feed.nothing_left) {
@@ -332,6 +352,7 @@ void SessionDriver::Perform(EndAction action) {
   fan_outs_ = commit::Subscriptions::Handle();
   for (const auto& [timer, set] : timers_) parts_.executor.Cancel(set.id);
   timers_.clear();
+  if (action.last.has_value()) return peer_.SendLast(*std::move(action.last));
   peer_.End(std::move(action.status), action.abandon);
 }
 

@@ -18,6 +18,7 @@
 #include "server/base/limits.h"
 #include "server/base/random.h"
 #include "server/base/sealed_token.h"
+#include "server/commit/head_memo.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/restore/standing.h"
@@ -29,8 +30,8 @@
 
 namespace caresync::sync {
 
-// The stream to the device, as the driver sees it. Its calls come one at a time, never after End. It must not call back
-// into the driver from within a call.
+// The stream to the device, as the driver sees it. Its calls come one at a time, none after End or SendLast. It must
+// not call back into the driver from within a call.
 class SyncPeer {
  public:
   virtual ~SyncPeer() = default;
@@ -41,6 +42,11 @@ class SyncPeer {
   // Ends the stream with `status`; the last call. A message under way is given up where `abandon` is true (the device
   // does not read), else sent first.
   virtual void End(absl::Status status, bool abandon) = 0;
+  // Sends one message and ends the stream, OK; the last call. None is under way.
+  virtual void SendLast(v1::SyncResponse response) {
+    Send(std::move(response));
+    End(absl::OkStatus(), false);
+  }
 };
 
 // What every session shares. All must outlive every driver.
@@ -54,6 +60,7 @@ struct SyncParts {
   const base::TokenSealer& sealer;
   LiveSessions& live;
   Admission& admission;
+  commit::HeadMemo& memo;
   // The opening of the store (its timeline).
   std::string opening;
   // The most that a `changes` comes to, unless one record alone is larger; at most limits::kBatchBytes.
@@ -68,10 +75,12 @@ struct SyncParts {
 // somebody sets the clock meanwhile.
 restore::Opening OpeningOf(const SyncParts& parts);
 
-// Thread-safe; runs its session on the executor, one event at a time. It keeps itself alive until it has ended.
+// Thread-safe; runs its session on the executor, one event at a time (but for its opening, see Open). It keeps itself
+// alive until it has ended.
 class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
  public:
-  // `arrival`: when the stream came, by `parts.live`. `peer` must live until its End was called.
+  // `arrival`: when the stream came, by `parts.live`. `peer` must live until its End or
+  // SendLast was called.
   static std::shared_ptr<SessionDriver> Create(const SyncParts& parts, SessionIdentity identity, Arrival arrival,
                                                SyncPeer& peer);
   ~SessionDriver();
@@ -79,8 +88,8 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   // As logs and the history name it.
   const std::string& session_id() const { return session_.session_id(); }
 
-  // The stream is open: asks for the first message.
-  void Open();
+  // The stream is open: asks for the first message, before it returns where nothing else was said before.
+  void Open() ABSL_LOCKS_EXCLUDED(mutex_);
   void OnMessage(v1::SyncRequest request);
   // What the device sent instead of a message.
   void OnBadMessage(absl::Status status);
@@ -98,8 +107,8 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
  private:
   SessionDriver(const SyncParts& parts, SessionIdentity identity, Arrival arrival, SyncPeer& peer);
 
-  // Session, timers and peer are touched only while draining. Queues an event and runs what is queued, on the executor,
-  // one at a time.
+  // Session, timers and peer are touched only while draining, or opening before anything drains. Queues an event and
+  // runs what is queued, on the executor, one at a time.
   void Enqueue(SessionEvent event) ABSL_LOCKS_EXCLUDED(mutex_);
   void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
   // What moves while the session is busy is one event: the queue does not grow with the commits.
@@ -118,6 +127,8 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   // session waits for fan-outs, nor before the device's events are taken. Refuses the batch that begins one, or goes on
   // with one after a wait, where there is no room.
   void CountCopy(const feed::ReadFrom& from, DownloadBatch& batch);
+  // While draining, or opening.
+  void Handle(SessionEvent event);
   void CarryOut(SessionAction action);
   void Perform(SendAction action);
   void Perform(ReadNextAction action);

@@ -93,6 +93,12 @@ void Session::EndUnrecorded(absl::Status status) {
   End(std::move(status));
 }
 
+void Session::EndSaying(v1::SyncResponse last) {
+  phase_ = Phase::kEnded;
+  outcome_ = v1::SYNC_OUTCOME_SUCCEEDED;
+  actions_.push_back(EndAction{absl::OkStatus(), false, std::move(last)});
+}
+
 void Session::End(absl::Status status) {
   phase_ = Phase::kEnded;
   if (IsIdle()) outcome_ = v1::SYNC_OUTCOME_SUCCEEDED;

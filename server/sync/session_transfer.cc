@@ -76,17 +76,17 @@ void Session::OnEvents(const v1::UploadResult& result) {
 // ---- The download
 
 // Of a whole copy, what the feed's head says; of a delta, what its first batch holds, where that is read by now.
-void Session::Estimate(v1::Started& started) const {
+void Session::Estimate(const DownloadBatch* first_batch, v1::Started& started) const {
   if (plan_.rebuild_began.has_value()) {
     const feed::Totals whole = facts_->summary.Through(start_.data_level());
     started.set_estimated_records(whole.count);
     started.set_estimated_bytes(whole.payload_bytes);
     return;
   }
-  if (!first_batch_.has_value()) return;
+  if (first_batch == nullptr) return;
   uint64_t bytes = 0;
-  for (const feed::Entry& entry : first_batch_->feed.entries) bytes += entry.payload_bytes;
-  started.set_estimated_records(first_batch_->feed.entries.size());
+  for (const feed::Entry& entry : first_batch->feed.entries) bytes += entry.payload_bytes;
+  started.set_estimated_records(first_batch->feed.entries.size());
   started.set_estimated_bytes(bytes);
 }
 

@@ -30,6 +30,7 @@ SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
              .sealer = sealer_,
              .live = live_,
              .admission = admission_,
+             .memo = memo_,
              .opening = engine.opening().timeline,
              .batch_bytes = batch_bytes,
              .opened = engine.clock().Monotonic() - (engine.clock().Now() - engine.opening().time)} {}

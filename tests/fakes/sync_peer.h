@@ -11,6 +11,7 @@
 #include "caresync/v1/device_sync.pb.h"
 #include "server/base/limits.h"
 #include "server/base/sealed_token.h"
+#include "server/commit/head_memo.h"
 #include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session_driver.h"
@@ -37,6 +38,7 @@ class SyncServer {
   base::TokenSealer sealer_;
   sync::LiveSessions live_;
   sync::Admission admission_;
+  commit::HeadMemo memo_{base::limits::kHeadMemoBytes};
   sync::SyncParts parts_;
 };
 

@@ -49,6 +49,7 @@ ServedEdge::ServedEdge()
                      .sealer = sealer_,
                      .live = live_,
                      .admission = admission_,
+                     .memo = memo_,
                      .opening = opening_,
                      .batch_bytes = base::limits::kBatchBytes,
                      .opened = clock_.Monotonic()}} {

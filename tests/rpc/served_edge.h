@@ -10,7 +10,9 @@
 #include "absl/time/time.h"
 #include "server/access/signing_key.h"
 #include "server/access/token_verifier.h"
+#include "server/base/limits.h"
 #include "server/base/sealed_token.h"
+#include "server/commit/head_memo.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/devices/device_registry.h"
@@ -82,6 +84,7 @@ class ServedEdge {
   devices::DeviceRegistry registry_;
   sync::LiveSessions live_;
   sync::Admission admission_;
+  commit::HeadMemo memo_{base::limits::kHeadMemoBytes};
   access::TokenVerifier verifier_;
   Edge edge_;
   std::unique_ptr<Server> server_;

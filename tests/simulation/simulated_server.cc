@@ -16,6 +16,12 @@
 #include "tests/simulation/naive_take_overs.h"
 
 namespace caresync::simulation {
+namespace {
+
+// Room for what some sessions read.
+constexpr size_t kSmallMemo = 4 * 1024;
+
+}  // namespace
 
 SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, fakes::ManualClock& clock, uint64_t seed,
                                  size_t batch_bytes, const commit::CommitRoom& room, CommitWatches watches)
@@ -35,8 +41,10 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       // Every server of a seed has the store's key, which copies of the store share.
       sealer_(std::string(32, 'k')),
       admission_(executor_, random_),
-      parts_{of_callers_, sequencer_, subscriptions_, clock,       executor_,         random_,       sealer_,
-             live_,       admission_, opening_,       batch_bytes, clock.Monotonic(), kMostTakeOvers} {
+      // Of some servers it holds all that is read, of others it begins anew again and again.
+      memo_(random_.Bytes(1)[0] % 2 == 0 ? base::limits::kHeadMemoBytes : kSmallMemo),
+      parts_{of_callers_, sequencer_, subscriptions_, clock,    executor_,   random_,           sealer_,
+             live_,       admission_, memo_,          opening_, batch_bytes, clock.Monotonic(), kMostTakeOvers} {
   records::RegisterFanOuts(tasks_);
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);

@@ -12,6 +12,7 @@
 #include "caresync/v1/devices.pb.h"
 #include "server/base/ids.h"
 #include "server/base/sealed_token.h"
+#include "server/commit/head_memo.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
@@ -89,6 +90,7 @@ class SimulatedServer {
   base::TokenSealer sealer_;
   sync::LiveSessions live_;
   sync::Admission admission_;
+  commit::HeadMemo memo_;
   sync::SyncParts parts_;
 };
 

@@ -104,6 +104,42 @@ TEST_F(SessionDriverTest, AnEmptySyncTakesOneMessageEachWay) {
   EXPECT_EQ(LastSync().outcome(), v1::SYNC_OUTCOME_SUCCEEDED);
 }
 
+// The device is not woken twice, and nobody waits for a message that nothing comes after.
+TEST_F(SessionDriverTest, ASyncsLastMessageAndItsEndLeaveAsOne) {
+  const auto whole = Start();
+  const size_t before = whole->sent();
+  ApplyAndAck(*whole);
+  EXPECT_EQ(whole->sent(), before + 1);
+  ASSERT_TRUE(whole->end().has_value());
+  device_.Apply(carer_, *whole->Take());
+
+  const auto empty = Open();
+  empty->SetReading(false);
+  empty->Say(device_.Start(carer_, v1::SYNC_TYPE_AUTO));
+  empty->Settle();
+  ASSERT_TRUE(empty->end().has_value());
+  EXPECT_TRUE(empty->end()->ok());
+  EXPECT_FALSE(empty->abandoned());
+  EXPECT_TRUE(empty->received().empty());
+  empty->SetReading(true);
+  empty->Settle();
+  EXPECT_TRUE(empty->received().front().has_sync_recorded());
+}
+
+TEST_F(SessionDriverTest, ANoticeThatCameMeanwhileLeavesBeforeTheEnd) {
+  ASSERT_TRUE(fakes::SyncDevice(server_, kTenant, device_, carer_, v1::SYNC_TYPE_STANDARD).ok());
+  engine_.store().HoldBackDone(true);
+  const auto peer = Start(v1::SYNC_TYPE_AUTO);
+  ASSERT_TRUE(server_.live().Tell(kTenant, kDevice, SyncAsked{}));
+  engine_.store().HoldBackDone(false);
+  engine_.store().ReleaseAll();
+  peer->Settle();
+  ASSERT_EQ(peer->received().size(), 2u);
+  EXPECT_TRUE(peer->received().front().has_sync_recorded());
+  EXPECT_TRUE(peer->received().back().notice().has_sync_now());
+  EXPECT_TRUE(peer->end().has_value());
+}
+
 TEST_F(SessionDriverTest, AnEmptySyncTakesNoRevision) {
   ASSERT_TRUE(fakes::SyncDevice(server_, kTenant, device_, carer_, v1::SYNC_TYPE_STANDARD).ok());
   const base::Revision head = engine_.Head(kTenant);

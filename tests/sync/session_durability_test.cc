@@ -68,9 +68,11 @@ TEST_F(SessionDurabilityTest, ASuccessIsDurableBeforeItIsTold) {
   ASSERT_TRUE(written.has_value());
   EXPECT_EQ(written->commit.durability, storage::Durability::kDurable);
   EXPECT_FALSE(Last<SendAction>().has_value());
+  EXPECT_FALSE(Last<EndAction>().has_value());
   AnswerCommit();
-  ASSERT_TRUE(Last<SendAction>().has_value());
-  EXPECT_TRUE(Last<SendAction>()->response.has_sync_recorded());
+  ASSERT_TRUE(Last<EndAction>().has_value());
+  ASSERT_TRUE(Last<EndAction>()->last.has_value());
+  EXPECT_TRUE(Last<EndAction>()->last->has_sync_recorded());
 }
 
 // Losing power may lose the last moments of what is known of calls.

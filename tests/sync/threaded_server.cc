@@ -52,6 +52,7 @@ ThreadedServer::ThreadedServer(int threads)
              .sealer = sealer_,
              .live = live_,
              .admission = admission_,
+             .memo = memo_,
              .opening = timeline_,
              .batch_bytes = kBatchBytes,
              .opened = clock_.Monotonic(),

@@ -14,8 +14,10 @@
 #include "server/base/clock.h"
 #include "server/base/executor.h"
 #include "server/base/ids.h"
+#include "server/base/limits.h"
 #include "server/base/random.h"
 #include "server/base/sealed_token.h"
+#include "server/commit/head_memo.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
@@ -69,6 +71,7 @@ class ThreadedServer {
   devices::DeviceRegistry registry_;
   LiveSessions live_;
   Admission admission_;
+  commit::HeadMemo memo_{base::limits::kHeadMemoBytes};
   const SyncParts parts_;
   std::atomic<size_t> fan_outs_ = 0;
   commit::Subscriptions::Handle heard_;
