@@ -45,9 +45,10 @@ TimerId ThreadExecutor::PostAfter(absl::Duration delay, Work work) {
   const absl::Time time = MonotonicNow() + std::clamp(delay, absl::ZeroDuration(), kLongestDelay);
   storage::MutexLock lock(mutex_);
   const TimerId id = next_timer_++;
-  timers_.emplace(Due{time, id}, std::move(work));
+  const auto timer = timers_.emplace(Due{time, id}, std::move(work)).first;
   due_times_.emplace(id, time);
-  wake_.NotifyOne();
+  // Whoever waits, waits for the first.
+  if (timer == timers_.begin()) wake_.NotifyOne();
   return id;
 }
 
