@@ -18,6 +18,7 @@
 #include "loadtest/scenarios.h"
 #include "loadtest/slowdown.h"
 #include "loadtest/stopwatch.h"
+#include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/errors.h"
 
@@ -44,10 +45,13 @@ class LargeGroup {
   // Makes carers, service users and the group, which has no members yet and sees all these service users.
   absl::Status Prepare() {
     ASSIGN_OR_RETURN(const std::string group, PutMembers(stage_.options.group_carers, /*dissolved=*/false));
-    ASSIGN_OR_RETURN(carers_, Apply(stage_.options.group_carers, [](int i, v1::RosterChange& change) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> ids,
+                     Apply(stage_.options.group_carers, [](int i, v1::RosterChange& change) {
                        change.set_external_id(CarerName(i));
                        change.mutable_carer()->set_name(absl::StrCat("Member ", i));
                      }));
+    for (size_t i = 0; i < ids.size(); ++i) carers_.push_back({ids[i], CarerName(static_cast<int>(i))});
+    std::sort(carers_.begin(), carers_.end());
     ASSIGN_OR_RETURN(const std::vector<std::string> service_users,
                      Apply(stage_.options.group_service_users, [](int i, v1::RosterChange& change) {
                        change.set_external_id(ServiceUserName(i));
@@ -59,8 +63,8 @@ class LargeGroup {
 
   // That of the last change.
   base::Revision revision() const { return revision_; }
-  // The record IDs of its carers, once they are made.
-  const std::vector<std::string>& carers() const { return carers_; }
+  // The record ID of a carer, once they are made: their order is that of their IDs, in which a fan-out comes to them.
+  const std::string& carer(int i) const { return carers_[static_cast<size_t>(i)].first; }
 
   // The group's members are the carers from `first` on. Gives the group's record ID.
   absl::StatusOr<std::string> PutMembers(int first, bool dissolved) {
@@ -69,7 +73,9 @@ class LargeGroup {
                        v1::RosterEmployeeGroup& group = *change.mutable_employee_group();
                        group.set_name("Everybody");
                        group.set_dissolved(dissolved);
-                       for (int i = first; i < stage_.options.group_carers; ++i) group.add_carers(CarerName(i));
+                       for (size_t i = static_cast<size_t>(first); i < carers_.size(); ++i) {
+                         group.add_carers(carers_[i].second);
+                       }
                      }));
     return ids.front();
   }
@@ -113,17 +119,21 @@ class LargeGroup {
 
   Stage& stage_;
   RotaFeed& feed_;
-  std::vector<std::string> carers_;
+  // Record ID and external ID, in order.
+  std::vector<std::pair<std::string, std::string>> carers_;
   base::Revision revision_ = 0;
 };
 
-// Two phones of the group's carers: one who leaves when half of them do, and one who stays until it is dissolved. A
-// fan-out is through when both may sync, and did what it was for when they hold what they may see then.
+// Two phones of the group's carers: of those who leave when half of them do the one whom the fan-out comes to last, and
+// the last of those who stay until it is dissolved. A fan-out is through when both may sync, and did what it was for
+// when they hold what they may see then.
 class Members {
  public:
   static absl::StatusOr<Members> Make(Stage& stage, const LargeGroup& group) {
-    ASSIGN_OR_RETURN(std::unique_ptr<GroupMember> leaves, GroupMember::Make(stage, group.carers().front()));
-    ASSIGN_OR_RETURN(std::unique_ptr<GroupMember> stays, GroupMember::Make(stage, group.carers().back()));
+    ASSIGN_OR_RETURN(std::unique_ptr<GroupMember> leaves,
+                     GroupMember::Make(stage, group.carer(stage.options.group_carers / 2 - 1)));
+    ASSIGN_OR_RETURN(std::unique_ptr<GroupMember> stays,
+                     GroupMember::Make(stage, group.carer(stage.options.group_carers - 1)));
     return Members(stage, {std::move(leaves), std::move(stays)});
   }
 
@@ -196,6 +206,9 @@ class Bystanders {
     ASSIGN_OR_RETURN(const uint64_t since, CountSince());
     OthersIn(phase) += since;
     if (!through && !StopWished()) stage_.faults.Add(absl::StrCat(name, ": the fan-out does not come to an end"));
+    // Larger feeds are compacted behind it, which nobody waits for.
+    const bool compacts = static_cast<uint64_t>(stage_.options.group_service_users) >= base::limits::kFeedRemovals;
+    if (through && !compacts) RETURN_IF_ERROR(ExpectNoMore(name));
     if (OthersIn(phase) == 0) stage_.faults.Add(absl::StrCat(name, ": no fan-out was under way"));
     if (stage_.options.slowest_delta.has_value()) {
       CheckSlowdown(*quiet_, phase, *stage_.options.slowest_delta, stage_.faults);
@@ -213,6 +226,14 @@ class Bystanders {
   absl::StatusOr<uint64_t> CountSince() {
     ASSIGN_OR_RETURN(const v1::ApplyChangesResponse response, stage_.agency.Apply(feed_, last_change_));
     return response.commit().revision() - std::exchange(last_, response.commit().revision());
+  }
+
+  // The members are those whom a fan-out comes to last.
+  absl::Status ExpectNoMore(const std::string& name) {
+    absl::SleepFor(kRoundPause);
+    ASSIGN_OR_RETURN(const uint64_t more, CountSince());
+    if (more > 0) stage_.faults.Add(absl::StrCat(name, ": the fan-out went on when both members had synced"));
+    return absl::OkStatus();
   }
 
   absl::Status RunRound(Phase& phase) {

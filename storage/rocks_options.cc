@@ -74,6 +74,12 @@ rocksdb::ColumnFamilyOptions OptionsOf(Space space, const std::shared_ptr<rocksd
     case Space::kFeeds:
       // Mostly IDs and fingerprints, which nothing makes smaller, and rewritten by every large fan-out.
       options.bottommost_compression = rocksdb::kLZ4Compression;
+      // A table of what was written lately spans nearly all feeds, be it for a few entries of most of them, and is
+      // merged with the whole of the first level. So that level is no larger than the tables that come to it together;
+      // below it smaller files keep what is not concerned out of it.
+      options.max_bytes_for_level_base = 64 * kMebi;
+      options.target_file_size_base = 16 * kMebi;
+      options.target_file_size_multiplier = 2;
       options.table_properties_collector_factories.push_back(
           rocksdb::NewCompactOnDeletionCollectorFactory(kDeletionWindow, kDeletionTrigger));
       break;

@@ -45,10 +45,9 @@ TimerId ThreadExecutor::PostAfter(absl::Duration delay, Work work) {
   const absl::Time time = MonotonicNow() + std::clamp(delay, absl::ZeroDuration(), kLongestDelay);
   storage::MutexLock lock(mutex_);
   const TimerId id = next_timer_++;
-  const auto timer = timers_.emplace(Due{time, id}, std::move(work)).first;
+  timers_.emplace(Due{time, id}, std::move(work));
   due_times_.emplace(id, time);
-  // Whoever waits, waits for the first.
-  if (timer == timers_.begin()) wake_.NotifyOne();
+  wake_.NotifyOne();
   return id;
 }
 

@@ -215,6 +215,12 @@ KeyRange FanOutScopes(const TenantId& tenant, std::string_view scope) {
   return RangeOf(KeyIn(tenant, Table::kFanOutScope).String(scope));
 }
 
+bool ParseFanOutScope(std::string_view key, std::string* scope) {
+  TupleReader reader(key);
+  std::string task_id;
+  return OpenKey(reader, Table::kFanOutScope) && reader.String(scope) && reader.String(&task_id) && reader.AtEnd();
+}
+
 KeyRange AllFanOutScopes(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kFanOutScope)); }
 
 std::string VisitByStart(const TenantId& tenant, int64_t start_us, const RecordKey& visit) {

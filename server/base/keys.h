@@ -75,6 +75,7 @@ bool ParseGroupRecord(std::string_view key, RecordKey* group, RecordKey* record)
 std::string FanOutScope(const TenantId& tenant, std::string_view scope, std::string_view task_id);
 storage::KeyRange FanOutScopes(const TenantId& tenant, std::string_view scope);
 storage::KeyRange AllFanOutScopes(const TenantId& tenant);
+bool ParseFanOutScope(std::string_view key, std::string* scope);
 // All visits by start ('b') and by end ('q'): time, record -> empty. The ranges hold the places from (time, record) on.
 std::string VisitByStart(const TenantId& tenant, int64_t start_us, const RecordKey& visit);
 storage::KeyRange VisitsByStart(const TenantId& tenant, int64_t from_us, const RecordKey& from);

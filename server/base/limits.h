@@ -94,6 +94,10 @@ inline constexpr size_t kFanOutStepPairs = 512;
 inline constexpr size_t kHeadMemoBytes = 32 * 1024 * 1024;
 // Carers and groups that a fan-out names as those who wait; of more, a whole group or everybody waits.
 inline constexpr size_t kFanOutScopes = 256;
+// Carers or pairs that one task of a fan-out lists: what is left of its list is written with each step. More than are
+// named one by one: of a large group's tasks each but the last, smaller one names the group, as rows for each
+// carer, deleted as they are done, would be stepped over by everybody who looks whether to wait.
+inline constexpr size_t kFanOutListed = 2 * kFanOutScopes;
 // Timelines that a tenant remembers: one is added by each opening of the store that commits something.
 inline constexpr size_t kTimelines = 1'024;
 // Times that a due task may fail before it waits for an operator.

@@ -55,9 +55,10 @@ class HeadMemo::Rows {
     if (found == of_space.end()) return std::nullopt;
     return found->second;
   }
-  void Keep(Space space, std::string_view key, std::optional<std::string> value) ABSL_LOCKS_EXCLUDED(mutex_) {
+  // False where it is kept already.
+  bool Keep(Space space, std::string_view key, const std::optional<std::string>& value) ABSL_LOCKS_EXCLUDED(mutex_) {
     storage::MutexLock lock(mutex_);
-    gets_[static_cast<size_t>(space)].try_emplace(Lookup(key), std::move(value));
+    return gets_[static_cast<size_t>(space)].try_emplace(Lookup(key), value).second;
   }
 
   // nullptr: not known.
@@ -68,9 +69,10 @@ class HeadMemo::Rows {
     if (found == scans_.end() || found->second->end != range.end || found->second->limit != limit) return nullptr;
     return found->second;
   }
-  void KeepScan(const std::string& begin, std::shared_ptr<const Scanned> scanned) ABSL_LOCKS_EXCLUDED(mutex_) {
+  // False where one that begins there is kept already.
+  bool KeepScan(const std::string& begin, std::shared_ptr<const Scanned> scanned) ABSL_LOCKS_EXCLUDED(mutex_) {
     storage::MutexLock lock(mutex_);
-    scans_.insert_or_assign(begin, std::move(scanned));
+    return scans_.try_emplace(begin, std::move(scanned)).second;
   }
 
  private:
@@ -97,6 +99,7 @@ absl::StatusOr<std::shared_ptr<HeadMemo::Rows>> HeadMemo::RowsAt(const base::Ten
   }
   ASSIGN_OR_RETURN(const store::TenantHead head, base::ParseStored<store::TenantHead>(head_row));
   auto rows = std::make_shared<Rows>(head_row, head.revision());
+  rows->charged = sizeof(Rows) + head_row.size() + kOverhead;
   // What it takes the place of goes when the lock is released.
   std::shared_ptr<Rows> before;
   storage::MutexLock lock(mutex_);
@@ -106,24 +109,22 @@ absl::StatusOr<std::shared_ptr<HeadMemo::Rows>> HeadMemo::RowsAt(const base::Ten
   if (known != nullptr && known->revision() > head.revision()) return std::shared_ptr<Rows>();
   before = std::exchange(known, rows);
   if (before != nullptr) bytes_ -= before->charged;
+  bytes_ += rows->charged;
   return rows;
 }
 
-bool HeadMemo::Charge(const base::TenantId& tenant, const std::shared_ptr<Rows>& rows, size_t bytes) {
+void HeadMemo::Charge(const base::TenantId& tenant, const std::shared_ptr<Rows>& rows, size_t bytes) {
   // What makes room goes when the lock is released.
   std::map<base::TenantId, std::shared_ptr<Rows>> gone;
   storage::MutexLock lock(mutex_);
   const auto known = tenants_.find(tenant);
   // Nobody but those who hold it still asks it.
-  if (known == tenants_.end() || known->second != rows) return false;
-  if (bytes_ + bytes > most_bytes_) {
-    gone.swap(tenants_);
-    bytes_ = 0;
-    return false;
-  }
+  if (known == tenants_.end() || known->second != rows) return;
   bytes_ += bytes;
   rows->charged += bytes;
-  return true;
+  if (bytes_ <= most_bytes_) return;
+  gone.swap(tenants_);
+  bytes_ = 0;
 }
 
 absl::StatusOr<HeadReader> HeadReader::Open(const storage::Snapshot& snapshot, const base::TenantId& tenant,
@@ -132,19 +133,18 @@ absl::StatusOr<HeadReader> HeadReader::Open(const storage::Snapshot& snapshot, c
   ASSIGN_OR_RETURN(std::optional<std::string> head, snapshot.Get(Space::kRecords, key));
   if (!head.has_value()) return HeadReader(snapshot, tenant, memo, nullptr);
   ASSIGN_OR_RETURN(std::shared_ptr<HeadMemo::Rows> rows, memo.RowsAt(tenant, *head));
-  HeadReader reader(snapshot, tenant, memo, std::move(rows));
-  if (reader.MayKeep(key.size() + head->size())) reader.rows_->Keep(Space::kRecords, key, std::move(head));
-  return reader;
+  return HeadReader(snapshot, tenant, memo, std::move(rows));
 }
 
 absl::StatusOr<std::optional<std::string>> HeadReader::Get(Space space, std::string_view key) const {
   if (rows_ == nullptr || space == Space::kDevices) return snapshot_->Get(space, key);
+  if (space == Space::kRecords && key == head_key_) return std::optional<std::string>(rows_->head_row());
   if (std::optional<std::optional<std::string>> known = rows_->Find(space, key); known.has_value()) {
     return *std::move(known);
   }
   ASSIGN_OR_RETURN(std::optional<std::string> value, snapshot_->Get(space, key));
   const size_t bytes = key.size() + (value.has_value() ? value->size() : 0);
-  if (bytes <= kMostRowBytes && MayKeep(bytes)) rows_->Keep(space, key, value);
+  if (bytes <= kMostRowBytes && KeepsOn() && rows_->Keep(space, key, value)) Charge(bytes);
   return value;
 }
 
@@ -163,7 +163,7 @@ absl::Status HeadReader::Scan(Space space, const storage::KeyRange& range, size_
     return absl::OkStatus();
   }
   auto scanned = std::make_shared<Scanned>(Scanned{range.end, limit, {}, range.begin.size() + range.end.size()});
-  bool keeps = kept_ <= kMostOfAReader;
+  bool keeps = KeepsOn();
   RETURN_IF_ERROR(snapshot_->Scan(space, range, limit, [&](std::string_view key, std::string_view value) {
     scanned->bytes += key.size() + value.size() + kOverhead;
     keeps = keeps && scanned->bytes <= kMostScannedBytes;
@@ -173,14 +173,15 @@ absl::Status HeadReader::Scan(Space space, const storage::KeyRange& range, size_
     keeps = keeps && goes_on;
     return goes_on;
   }));
-  if (keeps && MayKeep(scanned->bytes)) rows_->KeepScan(range.begin, std::move(scanned));
+  if (keeps && rows_->KeepScan(range.begin, scanned)) Charge(scanned->bytes);
   return absl::OkStatus();
 }
 
-bool HeadReader::MayKeep(size_t bytes) const {
-  if (rows_ == nullptr || kept_ > kMostOfAReader) return false;
+bool HeadReader::KeepsOn() const { return kept_ <= kMostOfAReader; }
+
+void HeadReader::Charge(size_t bytes) const {
   kept_ += bytes + kOverhead;
-  return memo_->Charge(tenant_, rows_, bytes + kOverhead);
+  memo_->Charge(tenant_, rows_, bytes + kOverhead);
 }
 
 }  // namespace caresync::commit

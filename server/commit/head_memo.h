@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "server/base/ids.h"
+#include "server/base/keys.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
 
@@ -41,8 +42,8 @@ class HeadMemo {
   // nullptr where the tenant's head has moved past this one since.
   absl::StatusOr<std::shared_ptr<Rows>> RowsAt(const base::TenantId& tenant, const std::string& head_row)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Whether so much may be added to `rows`; then it counts.
-  bool Charge(const base::TenantId& tenant, const std::shared_ptr<Rows>& rows, size_t bytes)
+  // So much was added to `rows`.
+  void Charge(const base::TenantId& tenant, const std::shared_ptr<Rows>& rows, size_t bytes)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   const size_t most_bytes_;
@@ -70,13 +71,19 @@ class HeadReader : public storage::Reader {
  private:
   HeadReader(const storage::Snapshot& snapshot, base::TenantId tenant, HeadMemo& memo,
              std::shared_ptr<HeadMemo::Rows> rows)
-      : snapshot_(&snapshot), tenant_(std::move(tenant)), memo_(&memo), rows_(std::move(rows)) {}
+      : snapshot_(&snapshot),
+        tenant_(std::move(tenant)),
+        head_key_(base::keys::TenantHead(tenant_)),
+        memo_(&memo),
+        rows_(std::move(rows)) {}
 
-  // Whether so much may be kept; then it counts.
-  bool MayKeep(size_t bytes) const;
+  bool KeepsOn() const;
+  // So much was kept.
+  void Charge(size_t bytes) const;
 
   const storage::Snapshot* snapshot_;
   base::TenantId tenant_;
+  std::string head_key_;
   HeadMemo* memo_;
   // nullptr: nothing is known of this head, nor kept.
   std::shared_ptr<HeadMemo::Rows> rows_;

@@ -21,7 +21,7 @@ using observability::Log;
 
 constexpr storage::Space kSpace = storage::Space::kRecords;
 // Of what a step took; and how often as much again is added while others wait.
-constexpr int kRestOfStep = 2;
+constexpr int kRestOfStep = 3;
 constexpr int kMoreRests = 8;
 // Rows of due tasks that are looked through at once for what goes first, and likewise of those that are due since ever
 // for what does not: more than there are at nearly any time, and still little beside the commit of a step.

@@ -53,9 +53,9 @@ enum class TaskWaiters { kNone, kSome };
 // end.
 inline constexpr uint32_t kAwaitedInARow = 8;
 
-// After each step a tenant's tasks rest for twice as long as the step took, and then for as long as other work waits
-// for a thread, up to ten times as long: most of what others do then meets none, and a large fan-out leaves two thirds
-// of a core, and of the disk, to them where little is done, and nine tenths where much is.
+// After each step a tenant's tasks rest for three times as long as the step took, and then for as long as other work
+// waits for a thread, up to eleven times as long in all: most of what others do then meets none, and a large fan-out
+// leaves three quarters of a core, and of the disk, to them where little is done, and nine tenths where much is.
 //
 // Thread-safe. Everything given to the constructor must outlive it. Destroy it only when the executor runs no more of
 // its work.

@@ -32,6 +32,8 @@ struct CommitRoom {
   size_t rows = base::limits::kCommitRows;
   // Carers and groups named as those who wait for the rest.
   size_t scopes = base::limits::kFanOutScopes;
+  // Carers or pairs that one task of a fan-out lists; at least 1.
+  size_t listed = base::limits::kFanOutListed;
 };
 
 class Transaction : public storage::Reader {

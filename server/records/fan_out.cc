@@ -24,6 +24,9 @@ using base::ReceiverId;
 using base::RecordKey;
 using storage::Space;
 
+// Scope rows that are read at once: as much as a few looks at single scopes.
+constexpr size_t kScopeRowsRead = 32;
+
 absl::StatusOr<bool> HasRows(const storage::Reader& reader, const storage::KeyRange& range) {
   bool found = false;
   RETURN_IF_ERROR(reader.Scan(Space::kRecords, range, 1, [&found](std::string_view, std::string_view) {
@@ -31,6 +34,30 @@ absl::StatusOr<bool> HasRows(const storage::Reader& reader, const storage::KeyRa
     return false;
   }));
   return found;
+}
+
+// The scopes of what is under way: mostly one or a few groups.
+struct Scopes {
+  std::set<std::string> some;
+  // There are no others.
+  bool all = false;
+};
+
+absl::StatusOr<Scopes> ReadScopes(const storage::Reader& reader, const base::TenantId& tenant) {
+  Scopes scopes;
+  size_t rows = 0;
+  bool damaged = false;
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, base::keys::AllFanOutScopes(tenant), kScopeRowsRead,
+                              [&](std::string_view key, std::string_view) {
+                                std::string scope;
+                                damaged = !base::keys::ParseFanOutScope(key, &scope);
+                                scopes.some.insert(std::move(scope));
+                                ++rows;
+                                return !damaged;
+                              }));
+  if (damaged) return base::errors::DamagedRow("a fan-out's scope");
+  scopes.all = rows < kScopeRowsRead;
+  return scopes;
 }
 
 absl::StatusOr<std::set<std::string>> ScopesOf(const commit::Transaction& transaction, const store::FanOut& fan_out) {
@@ -66,6 +93,21 @@ absl::StatusOr<std::set<std::string>> ScopesOf(const commit::Transaction& transa
   return std::set<std::string>{kEverybody};
 }
 
+// A list of carers or pairs in parts for tasks of their own, in its order.
+std::vector<store::FanOut> PartsOf(const store::FanOut& whole, int most) {
+  std::vector<store::FanOut> parts;
+  for (int i = 0; i < whole.of_members().carers_size(); ++i) {
+    if (i % most == 0) parts.emplace_back().mutable_of_members()->set_group(whole.of_members().group());
+    parts.back().mutable_of_members()->add_carers(whole.of_members().carers(i));
+  }
+  for (int i = 0; i < whole.of_pairs().pairs_size(); ++i) {
+    if (i % most == 0) parts.emplace_back();
+    *parts.back().mutable_of_pairs()->add_pairs() = whole.of_pairs().pairs(i);
+  }
+  if (parts.empty()) parts.push_back(whole);
+  return parts;
+}
+
 void PutTask(commit::Transaction& transaction, const store::FanOut& fan_out) {
   // Due since ever: before whatever else is due.
   commit::ScheduleTask(transaction, base::FromStoredTime(0), fan_out.task_id(), kFanOutTask,
@@ -81,7 +123,9 @@ absl::StatusOr<bool> MustWait(const storage::Reader& reader, const base::TenantI
   return WindowLags(reader, tenant, now);
 }
 
-absl::Status ScheduleFanOut(commit::Transaction& transaction, store::FanOut fan_out, bool ends) {
+namespace {
+
+absl::Status SchedulePart(commit::Transaction& transaction, store::FanOut fan_out, bool ends) {
   ASSIGN_OR_RETURN(const std::set<std::string> scopes, ScopesOf(transaction, fan_out));
   fan_out.set_change_revision(transaction.revision());
   // Each task adds rows, so their number tells apart what one revision schedules.
@@ -92,6 +136,15 @@ absl::Status ScheduleFanOut(commit::Transaction& transaction, store::FanOut fan_
     PutScope(transaction, scope, fan_out.task_id());
   }
   PutTask(transaction, fan_out);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ScheduleFanOut(commit::Transaction& transaction, const store::FanOut& fan_out, bool ends) {
+  for (store::FanOut& part : PartsOf(fan_out, static_cast<int>(transaction.room().listed))) {
+    RETURN_IF_ERROR(SchedulePart(transaction, std::move(part), ends));
+  }
   return absl::OkStatus();
 }
 
@@ -123,14 +176,17 @@ absl::StatusOr<bool> HasScopes(const storage::Reader& reader, const base::Tenant
 }
 
 absl::StatusOr<bool> IsConcerned(const storage::Reader& reader, const base::TenantId& tenant, const ReceiverId& carer) {
-  // Nearly always nothing is under way, and this says so by one look.
-  ASSIGN_OR_RETURN(const bool any, HasScopes(reader, tenant));
   const std::optional<RecordKey> key = CarerOf(carer);
-  if (!any || !key.has_value()) return false;
+  if (!key.has_value()) return false;
+  // Nearly always nothing is under way, and this says so by one look; else mostly a few groups wait.
+  ASSIGN_OR_RETURN(const Scopes under_way, ReadScopes(reader, tenant));
+  if (under_way.some.empty()) return false;
   std::vector<std::string> scopes = {kEverybody, carer.bytes};
   ASSIGN_OR_RETURN(const std::vector<GroupOfCarer> groups, GroupsOf(reader, tenant, *key));
   for (const GroupOfCarer& group : groups) scopes.push_back(GroupHolder(group.group).bytes);
   for (const std::string& scope : scopes) {
+    if (under_way.some.contains(scope)) return true;
+    if (under_way.all) continue;
     ASSIGN_OR_RETURN(const bool concerned, HasRows(reader, base::keys::FanOutScopes(tenant, scope)));
     if (concerned) return true;
   }

@@ -33,9 +33,10 @@ absl::StatusOr<bool> MustWait(const storage::Reader& reader, const base::TenantI
 // The name of the task; its payload is a store::FanOut.
 inline constexpr char kFanOutTask[] = "records/fan_out";
 
-// Schedules what is left of `fan_out` and writes down whom it concerns. `ends` where it takes records away from
-// somebody: such ones run first. The caller has set the target and how far it is. Errors are those of reading.
-absl::Status ScheduleFanOut(commit::Transaction& transaction, store::FanOut fan_out, bool ends);
+// Schedules `fan_out`, of which the caller has set the target and nothing is done, and writes down whom it concerns; in
+// several tasks where it lists many. `ends` where it takes records away from somebody: such ones run first. Errors are
+// those of reading.
+absl::Status ScheduleFanOut(commit::Transaction& transaction, const store::FanOut& fan_out, bool ends);
 
 // One step of the task: as many pairs as a commit has room for; what is left schedules itself again. Errors are those
 // of reading.

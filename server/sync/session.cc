@@ -263,6 +263,7 @@ void Session::OnBegun(const storage::CommitResult& result) {
   phase_ = Phase::kRunning;
   if (failure_.has_value() && !IsIdle()) {
     phase_ = Phase::kEnding;
+    if (!outbox_.empty()) ForgetUnsent();
     return WriteLastRows();
   }
   if (failure_.has_value()) return End(*failure_);
@@ -274,6 +275,16 @@ void Session::OnBegun(const storage::CommitResult& result) {
   AwaitDevice(limits::kDeviceSilence);
   if (outbox_.empty()) Queue(StartedResponse(nullptr));
   Continue();
+}
+
+void Session::ForgetUnsent() {
+  outbox_.clear();
+  store::SyncRow& sync = rows_->sync();
+  sync.set_stage(v1::SYNC_STAGE_STARTED);
+  sync.set_upserts_sent(0);
+  sync.set_removals_sent(0);
+  sync.set_bytes_sent(0);
+  sync.set_end_revision(0);
 }
 
 v1::SyncResponse Session::StartedResponse(const DownloadBatch* first_batch) {

@@ -269,6 +269,8 @@ class Session {
   void PrepareRows();
   void BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason);
   void WriteBegin(storage::Durability durability);
+  // The sync has failed before its first message left, of which its rows tell already.
+  void ForgetUnsent();
   void FinishAtOnce(const DownloadBatch& batch);
   // `first_batch`: of a delta, where it goes with it.
   v1::SyncResponse StartedResponse(const DownloadBatch* first_batch);

@@ -254,6 +254,13 @@ TEST(Keys, ChildrenAndWaitingComeBack) {
   EXPECT_FALSE(ParseChild(WaitingFor(kTenant, kOther, kVisit), &first, &second));
 }
 
+TEST(Keys, ScopesOfFanOutsComeBack) {
+  std::string scope;
+  ASSERT_TRUE(ParseFanOutScope(FanOutScope(kTenant, "a scope", "a task"), &scope));
+  EXPECT_EQ(scope, "a scope");
+  EXPECT_FALSE(ParseFanOutScope(Record(kTenant, kVisit), &scope));
+}
+
 TEST(Keys, ExternalIdsDifferBySourceAndKind) {
   EXPECT_NE(ExternalId(kTenant, "s", 1, "x"), ExternalId(kTenant, "s", 2, "x"));
   EXPECT_NE(ExternalId(kTenant, "s", 1, "x"), ExternalId(kTenant, "t", 1, "x"));

@@ -50,6 +50,7 @@ void ReadRecordsKey(const TenantId& tenant, const std::string& key) {
   if (keys::ParseReviewItem(key, &text, &digest)) same(keys::ReviewItem(tenant, text, digest));
   if (keys::ParseWaitingFor(key, &first, &second)) same(keys::WaitingFor(tenant, first, second));
   // Of these a key does not tell all parts: that they are read to an end is what there is to see.
+  (void)keys::ParseFanOutScope(key, &text);
   (void)keys::ParseReviewByRevision(key, &resolved, &revision, &text, &digest);
   (void)keys::ParseReviewOf(key, &text, &digest);
   (void)keys::ParseFeedEntry(key, &revision, &first);

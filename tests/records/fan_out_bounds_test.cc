@@ -114,6 +114,40 @@ TEST_F(FanOutBoundsTest, EveryCommitOfALargeGroupKeepsThem) {
   EXPECT_LE(bench_->steps(), pairs / (base::limits::kFanOutStepEntries / 2) + all + 10);
 }
 
+// What is left of a task's list is written with each of its steps.
+TEST_F(FanOutBoundsTest, ALargeGroupsMembersAreSharedOutToSeveralTasks) {
+  constexpr int kListed = static_cast<int>(base::limits::kFanOutListed);
+  // The last task's few carers are named one by one, and are more than are read of such names at once.
+  constexpr int kMembers = 2 * kListed + 50;
+  constexpr int kServiceUsers = static_cast<int>(base::limits::kFanOutEntries) / kMembers + 1;
+  for (int first = 0; first <= kMembers; first += kChangesOfACommit) {
+    bench_->Change([&](RecordStore& records) -> absl::Status {
+      for (int i = first; i < std::min(first + kChangesOfACommit, kMembers + 1); ++i) {
+        RETURN_IF_ERROR(records.Put(CarerRecord(i)).status());
+      }
+      return absl::OkStatus();
+    });
+  }
+  std::vector<int> members(kMembers);
+  std::iota(members.begin(), members.end(), 0);
+  bench_->Change([&](RecordStore& records) -> absl::Status {
+    RETURN_IF_ERROR(records.Put(GroupRecord(0, {})).status());
+    for (int i = 0; i < kServiceUsers; ++i) {
+      RETURN_IF_ERROR(records.Put(ServiceUserRecord(i)).status());
+      RETURN_IF_ERROR(records.SetAccess(KeyOf(ServiceUserName(i)), {GroupHolderOf(0)}).status());
+    }
+    return absl::OkStatus();
+  });
+  bench_->RunAll();
+  bench_->Change([&](RecordStore& records) { return records.Put(GroupRecord(0, members)).status(); });
+  EXPECT_EQ(bench_->FanOuts().size(), 3u);
+  for (int i = 0; i < kMembers; ++i) EXPECT_TRUE(bench_->MustWait(i)) << i;
+  EXPECT_FALSE(bench_->MustWait(kMembers));
+  bench_->RunAll();
+  for (int i = 0; i < kMembers; ++i) ExpectSeen(i, kServiceUsers + 1);
+  ExpectSeen(kMembers, 1);
+}
+
 TEST_F(FanOutBoundsTest, AListOfMembersThatIsReplacedByAnotherFitsIntoACommit) {
   const int members = static_cast<int>(base::limits::kGroupMembers);
   std::vector<int> first(static_cast<size_t>(members));

@@ -21,7 +21,7 @@ namespace caresync::records {
 namespace {
 
 // Far more than one step comes to.
-constexpr int kServiceUsers = 400;
+constexpr int kServiceUsers = 120;
 // As many as are walked over together.
 constexpr int kTogether = 32;
 constexpr int kOfAStep = static_cast<int>(base::limits::kFanOutStepEntries) / kTogether;

@@ -137,6 +137,7 @@ void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
     room.moved = 1 + Below(8);
     room.looked = 1 + Below(12);
     room.scopes = Below(4);
+    room.listed = 1 + room.scopes;
   }
   power_at_risk_ = false;
   unflushed_.reset();
