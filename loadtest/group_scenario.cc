@@ -268,6 +268,8 @@ absl::Status RunGroup(Stage& stage) {
   const size_t all = static_cast<size_t>(stage.options.group_service_users);
   const auto change = [&](const std::string& name, int first_member, bool dissolved, size_t leaver_sees,
                           size_t stayer_sees) -> absl::Status {
+    // Of one that was stopped the members' syncs may be under way still.
+    if (StopWished()) return absl::OkStatus();
     RETURN_IF_ERROR(group.PutMembers(first_member, dissolved).status());
     bystanders.CountFrom(group.revision());
     RETURN_IF_ERROR(bystanders.RunUntilThrough(name, members));
