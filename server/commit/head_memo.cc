@@ -17,10 +17,10 @@ using storage::Space;
 
 // What is larger is a record's payload, or a list that grows with what is stored. A tenant's timelines, as many as
 // there may be, are less.
-constexpr size_t kMostRowBytes = 4 * 1024;
-constexpr size_t kMostScannedBytes = 256 * 1024;
+constexpr size_t kMostRowBytes = size_t{4} * 1024;
+constexpr size_t kMostScannedBytes = size_t{256} * 1024;
 // When a reader has added so much, it keeps no more: a sync that makes a copy reads much that nobody asks for again.
-constexpr size_t kMostOfAReader = 16 * 1024;
+constexpr size_t kMostOfAReader = size_t{16} * 1024;
 // What a row costs beside its bytes.
 constexpr size_t kOverhead = 128;
 
