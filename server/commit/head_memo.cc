@@ -129,11 +129,11 @@ void HeadMemo::Charge(const base::TenantId& tenant, const std::shared_ptr<Rows>&
 
 absl::StatusOr<HeadReader> HeadReader::Open(const storage::Snapshot& snapshot, const base::TenantId& tenant,
                                             HeadMemo& memo) {
-  const std::string key = base::keys::TenantHead(tenant);
+  std::string key = base::keys::TenantHead(tenant);
   ASSIGN_OR_RETURN(std::optional<std::string> head, snapshot.Get(Space::kRecords, key));
-  if (!head.has_value()) return HeadReader(snapshot, tenant, memo, nullptr);
+  if (!head.has_value()) return HeadReader(snapshot, tenant, std::move(key), memo, nullptr);
   ASSIGN_OR_RETURN(std::shared_ptr<HeadMemo::Rows> rows, memo.RowsAt(tenant, *head));
-  return HeadReader(snapshot, tenant, memo, std::move(rows));
+  return HeadReader(snapshot, tenant, std::move(key), memo, std::move(rows));
 }
 
 absl::StatusOr<std::optional<std::string>> HeadReader::Get(Space space, std::string_view key) const {

@@ -16,7 +16,6 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "server/base/ids.h"
-#include "server/base/keys.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
 
@@ -69,11 +68,11 @@ class HeadReader : public storage::Reader {
                     storage::RowVisitor visit) const override;
 
  private:
-  HeadReader(const storage::Snapshot& snapshot, base::TenantId tenant, HeadMemo& memo,
+  HeadReader(const storage::Snapshot& snapshot, base::TenantId tenant, std::string head_key, HeadMemo& memo,
              std::shared_ptr<HeadMemo::Rows> rows)
       : snapshot_(&snapshot),
         tenant_(std::move(tenant)),
-        head_key_(base::keys::TenantHead(tenant_)),
+        head_key_(std::move(head_key)),
         memo_(&memo),
         rows_(std::move(rows)) {}
 

@@ -277,16 +277,6 @@ void Session::OnBegun(const storage::CommitResult& result) {
   Continue();
 }
 
-void Session::ForgetUnsent() {
-  outbox_.clear();
-  store::SyncRow& sync = rows_->sync();
-  sync.set_stage(v1::SYNC_STAGE_STARTED);
-  sync.set_upserts_sent(0);
-  sync.set_removals_sent(0);
-  sync.set_bytes_sent(0);
-  sync.set_end_revision(0);
-}
-
 v1::SyncResponse Session::StartedResponse(const DownloadBatch* first_batch) {
   v1::SyncResponse response;
   v1::Started* started = response.mutable_started();

@@ -93,6 +93,16 @@ void Session::EndUnrecorded(absl::Status status) {
   End(std::move(status));
 }
 
+void Session::ForgetUnsent() {
+  outbox_.clear();
+  store::SyncRow& sync = rows_->sync();
+  sync.set_stage(v1::SYNC_STAGE_STARTED);
+  sync.set_upserts_sent(0);
+  sync.set_removals_sent(0);
+  sync.set_bytes_sent(0);
+  sync.set_end_revision(0);
+}
+
 void Session::EndSaying(v1::SyncResponse last) {
   phase_ = Phase::kEnded;
   outcome_ = v1::SYNC_OUTCOME_SUCCEEDED;

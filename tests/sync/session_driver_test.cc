@@ -126,6 +126,29 @@ TEST_F(SessionDriverTest, ASyncsLastMessageAndItsEndLeaveAsOne) {
   EXPECT_TRUE(empty->received().front().has_sync_recorded());
 }
 
+TEST_F(SessionDriverTest, AnEmptySyncIsOneCommitAndADeltaIsOneBeforeItsAck) {
+  ASSERT_TRUE(fakes::SyncDevice(server_, kTenant, device_, carer_, v1::SYNC_TYPE_STANDARD).ok());
+  engine_.store().HoldBackDone(true);
+  const auto empty = Start(v1::SYNC_TYPE_AUTO);
+  EXPECT_EQ(engine_.store().held_back(), 1u);
+  engine_.store().ReleaseAll();
+  empty->Settle();
+  EXPECT_EQ(engine_.store().held_back(), 0u);
+  EXPECT_TRUE(empty->end().has_value());
+  device_.Apply(carer_, *empty->Take());
+
+  engine_.store().HoldBackDone(false);
+  AddVisits(1);
+  engine_.store().HoldBackDone(true);
+  const auto delta = Start();
+  EXPECT_EQ(engine_.store().held_back(), 1u);
+  engine_.store().ReleaseAll();
+  delta->Settle();
+  EXPECT_EQ(engine_.store().held_back(), 0u);
+  EXPECT_TRUE(delta->received().front().has_caught_up());
+  engine_.store().HoldBackDone(false);
+}
+
 TEST_F(SessionDriverTest, ANoticeThatCameMeanwhileLeavesBeforeTheEnd) {
   ASSERT_TRUE(fakes::SyncDevice(server_, kTenant, device_, carer_, v1::SYNC_TYPE_STANDARD).ok());
   engine_.store().HoldBackDone(true);
