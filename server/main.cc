@@ -190,9 +190,9 @@ class Node {
 
  private:
   Node(const Options& options, std::unique_ptr<storage::RocksStore> store,
-       std::shared_ptr<const access::SigningKey> key, std::string token_key)
+       std::shared_ptr<const access::SigningKey> key, const std::string& token_key)
       : store_(std::move(store)),
-        sealer_(std::move(token_key)),
+        sealer_(token_key),
         executor_(std::make_unique<base::ThreadExecutor>(options.threads)),
         opening_(commit::NewTimeline(random_)),
         sequencer_(*store_, clock_, random_, *executor_, subscriptions_, opening_),

@@ -4,7 +4,6 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
-#include <rocksdb/utilities/table_properties_collectors.h>
 
 #include <memory>
 
@@ -27,12 +26,11 @@ constexpr uint64_t kWalBytes = 256 * kMebi;
 constexpr int kOpenFiles = 512;
 // About 1 % of the reads of an absent key go to the disk.
 constexpr double kBloomBitsPerKey = 10;
-// An entry that moves to the end leaves a deletion behind. A feed whose entries move all day would become a long
-// stretch of them that each new copy steps over (milliseconds); rewriting the file rids it of them, and takes seconds
-// of a core. Moves that are many only because the feeds are many (a large fan-out) leave a deletion for each new row:
-// no reason.
-constexpr size_t kDeletionWindow = 16'384;
-constexpr size_t kDeletionTrigger = kDeletionWindow / 4 * 3;
+// An entry that moves to the end leaves a deletion behind. A feed whose entries move all day becomes a long stretch of
+// them that each new copy steps over. Deletions weigh more than their bytes where RocksDB chooses what to merge, and
+// after this time tables are merged as soon as there is nothing else to merge. docs/adr/0013 says why they are not
+// merged as soon as they hold many deletions.
+constexpr uint64_t kWrittenStaysSeconds = 24 * 60 * 60;
 
 rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -80,8 +78,11 @@ rocksdb::ColumnFamilyOptions OptionsOf(Space space, const std::shared_ptr<rocksd
       options.max_bytes_for_level_base = 64 * kMebi;
       options.target_file_size_base = 16 * kMebi;
       options.target_file_size_multiplier = 2;
-      options.table_properties_collector_factories.push_back(
-          rocksdb::NewCompactOnDeletionCollectorFactory(kDeletionWindow, kDeletionTrigger));
+      // A few entries far from the others must not make one wide table of them all: it would be merged with whatever
+      // lies between. Tables are cut so that each meets no more than this of the next level, and none that meets more
+      // is moved down as it is.
+      options.max_compaction_bytes = 64 * kMebi;
+      options.ttl = kWrittenStaysSeconds;
       break;
     case Space::kDevices:
       // Small rows overwritten often: most versions die in the memtable, if reads of absent rows need not search it.

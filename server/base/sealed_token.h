@@ -2,9 +2,13 @@
 #ifndef CARESYNC_SERVER_BASE_SEALED_TOKEN_H_
 #define CARESYNC_SERVER_BASE_SEALED_TOKEN_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+// OpenSSL's EVP_MAC_CTX.
+struct evp_mac_ctx_st;
 
 namespace caresync::base {
 
@@ -12,7 +16,7 @@ namespace caresync::base {
 class TokenSealer {
  public:
   // `key`: 32 secret bytes, the store's own.
-  explicit TokenSealer(std::string key) : key_(std::move(key)) {}
+  explicit TokenSealer(const std::string& key);
 
   // The tag covers `purpose` and `scope` (such as a tenant) as well: a token opens only with the same ones.
   std::string Seal(std::string_view purpose, std::string_view scope, std::string_view content) const;
@@ -21,7 +25,10 @@ class TokenSealer {
   std::optional<std::string> Open(std::string_view purpose, std::string_view scope, std::string_view token) const;
 
  private:
-  const std::string key_;
+  std::string Tag(std::string_view purpose, std::string_view scope, std::string_view content) const;
+
+  // Has taken in the key and nothing else; each tag begins with a copy of it.
+  const std::shared_ptr<const evp_mac_ctx_st> keyed_;
 };
 
 }  // namespace caresync::base

@@ -31,32 +31,20 @@ storage::Write CallWrite(const base::TenantId& tenant, const base::Uuid& device,
 
 }  // namespace
 
-absl::StatusOr<DeviceBytes> ReadDeviceBytes(const storage::Reader& reader, const base::TenantId& tenant,
-                                            const base::Uuid& device) {
+absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const base::TenantId& tenant,
+                                          const base::Uuid& device) {
   std::vector<std::string> keys;
   keys.reserve(kParts);
   for (uint8_t part = 1; part <= kParts; ++part) {
     keys.push_back(base::keys::DeviceRow(tenant, device, static_cast<DevicePart>(part)));
   }
-  return reader.MultiGet(storage::Space::kDevices, keys);
-}
-
-std::optional<std::string>& PartOf(DeviceBytes& bytes, DevicePart part) {
-  return bytes.at(static_cast<size_t>(part) - 1);
-}
-
-absl::StatusOr<DeviceRows> ParseDeviceBytes(const DeviceBytes& bytes) {
+  ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> bytes,
+                   reader.MultiGet(storage::Space::kDevices, keys));
   DeviceRows rows;
   for (size_t i = 0; i < bytes.size(); ++i) {
     if (bytes[i].has_value()) RETURN_IF_ERROR(AddPart(static_cast<uint8_t>(i + 1), *bytes[i], rows));
   }
   return rows;
-}
-
-absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const base::TenantId& tenant,
-                                          const base::Uuid& device) {
-  ASSIGN_OR_RETURN(const DeviceBytes bytes, ReadDeviceBytes(reader, tenant, device));
-  return ParseDeviceBytes(bytes);
 }
 
 absl::Status AddPart(uint8_t part, std::string_view value, DeviceRows& rows) {

@@ -4,11 +4,10 @@
 //   session  which session may write the device's own rows
 //   call     the last call that had a session; written by that session
 //   refused  the last call that was refused before it had one; buffered, the last writer wins; deleted by the next
-//   session, so
-//            that while it is there it is the later one, whatever the clock did meanwhile
+//            session, so that while it is there it is the later one, whatever the clock did meanwhile
 //   events   its running numbers of events; written by the change that takes the events
-//   report   what the device says of itself and how it stands; written by the session in `session` only, on condition
-//   of that row
+//   report   what the device says of itself and how it stands; written with `session` by a session that begins, on
+//            condition of the report's own bytes, then by that session only, on condition of `session`
 #ifndef CARESYNC_SERVER_DEVICES_DEVICE_ROWS_H_
 #define CARESYNC_SERVER_DEVICES_DEVICE_ROWS_H_
 
@@ -28,7 +27,7 @@ namespace caresync::devices {
 
 struct DeviceRows {
   std::optional<store::Device> device;
-  // The session row's bytes, for preconditions.
+  // The session row's bytes.
   std::optional<std::string> session;
   // The refused one where there is one, since it came after the other.
   std::optional<store::DeviceCall> call;
@@ -36,19 +35,8 @@ struct DeviceRows {
   std::optional<store::DeviceEvents> events;
 };
 
-// A device's parts as they are stored, in the order of their keys: DevicePart::kDevice first.
-using DeviceBytes = std::vector<std::optional<std::string>>;
-
-// By their keys: a scan would step over all that the rows have been lately, and they change with every sync. Errors are
-// those of reading.
-absl::StatusOr<DeviceBytes> ReadDeviceBytes(const storage::Reader& reader, const base::TenantId& tenant,
-                                            const base::Uuid& device);
-// Where `part` is among them.
-std::optional<std::string>& PartOf(DeviceBytes& bytes, base::keys::DevicePart part);
-// Errors: DAMAGED_ROW.
-absl::StatusOr<DeviceRows> ParseDeviceBytes(const DeviceBytes& bytes);
-
-// All empty where the device is not known. Errors: those of reading, DAMAGED_ROW.
+// By their keys: a scan would step over all that the rows have been lately, and they change with every sync. All empty
+// where the device is not known. Errors: those of reading, DAMAGED_ROW.
 absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const base::TenantId& tenant,
                                           const base::Uuid& device);
 

@@ -24,14 +24,25 @@ using storage::Space;
 absl::StatusOr<StartRows> ReadStartRows(const storage::Reader& reader, const base::TenantId& tenant,
                                         const base::Uuid& device) {
   StartRows start;
-  ASSIGN_OR_RETURN(DeviceBytes bytes, ReadDeviceBytes(reader, tenant, device));
-  ASSIGN_OR_RETURN(start.rows, ParseDeviceBytes(bytes));
-  start.device_bytes = std::move(PartOf(bytes, DevicePart::kDevice));
-  start.report_bytes = std::move(PartOf(bytes, DevicePart::kReport));
-  if (!start.rows.report.has_value()) return start;
-  ASSIGN_OR_RETURN(
-      start.last_sync,
-      base::GetStored<store::SyncRow>(reader, Space::kDevices, keys::Sync(tenant, device, start.rows.report->syncs())));
+  const std::vector<std::string> row_keys = {keys::DeviceRow(tenant, device, DevicePart::kDevice),
+                                             keys::DeviceRow(tenant, device, DevicePart::kReport)};
+  ASSIGN_OR_RETURN(std::vector<std::optional<std::string>> bytes, reader.MultiGet(Space::kDevices, row_keys));
+  start.device_bytes = std::move(bytes[0]);
+  start.report_bytes = std::move(bytes[1]);
+  if (start.device_bytes.has_value()) {
+    ASSIGN_OR_RETURN(start.rows.device, base::ParseStored<store::Device>(*start.device_bytes));
+  }
+  if (!start.report_bytes.has_value()) return start;
+  ASSIGN_OR_RETURN(start.rows.report, base::ParseStored<store::DeviceReport>(*start.report_bytes));
+  const store::SyncSucceeded& succeeded = start.rows.report->last_succeeded();
+  if (succeeded.number() == start.rows.report->syncs()) {
+    start.last_began = succeeded.start_revision();
+  } else {
+    ASSIGN_OR_RETURN(start.last_sync,
+                     base::GetStored<store::SyncRow>(reader, Space::kDevices,
+                                                     keys::Sync(tenant, device, start.rows.report->syncs())));
+    if (start.last_sync.has_value()) start.last_began = start.last_sync->start_revision();
+  }
   const uint64_t next = start.rows.report->syncs() + 1;
   if (next <= limits::kSyncHistory) return start;
   ASSIGN_OR_RETURN(start.oldest_sync,
@@ -203,11 +214,9 @@ void SessionRows::MarkEnd(v1::SyncOutcome outcome, std::string_view reason, absl
   sync_.set_end_time_us(base::ToStoredTime(now));
 }
 
-storage::Commit SessionRows::Begin(storage::Durability durability) const {
+storage::Commit SessionRows::Begin(storage::Durability durability) {
   storage::Commit commit;
   commit.durability = durability;
-  const std::string session_key = keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kSession);
-  commit.preconditions.push_back({Space::kDevices, session_key, loaded_.rows.session});
   commit.preconditions.push_back(
       {Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kReport), loaded_.report_bytes});
   const std::string device_key = keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kDevice);
@@ -218,7 +227,8 @@ storage::Commit SessionRows::Begin(storage::Durability durability) const {
   }
   store::DeviceSession session;
   session.set_session_id(owner_.session_id);
-  commit.writes.push_back({Space::kDevices, session_key, session.SerializeAsString()});
+  commit.writes.push_back({Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kSession),
+                           session.SerializeAsString()});
   commit.writes.push_back(
       {Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kRefusedCall), std::nullopt});
   if (ended_last_sync_.has_value()) {
@@ -261,7 +271,7 @@ void SessionRows::AddHistory(storage::Commit& commit) const {
        std::nullopt});
 }
 
-storage::Commit SessionRows::Update(storage::Durability durability) const {
+storage::Commit SessionRows::Update(storage::Durability durability) {
   storage::Commit commit;
   commit.durability = durability;
   store::DeviceSession session;
@@ -275,7 +285,13 @@ storage::Commit SessionRows::Update(storage::Durability durability) const {
   return commit;
 }
 
-void SessionRows::AddRows(storage::Commit& commit) const {
+void SessionRows::AddRows(storage::Commit& commit) {
+  // As the two rows say it together: a follower that goes on after a success is under way again.
+  report_.clear_last_succeeded();
+  if (sync_.outcome() == v1::SYNC_OUTCOME_SUCCEEDED) {
+    report_.mutable_last_succeeded()->set_number(report_.syncs());
+    report_.mutable_last_succeeded()->set_start_revision(sync_.start_revision());
+  }
   commit.writes.push_back({Space::kDevices, keys::DeviceRow(owner_.tenant, owner_.device, DevicePart::kReport),
                            report_.SerializeAsString()});
   commit.writes.push_back(

@@ -1,10 +1,10 @@
 // What one session writes of its device: its report row, its place in the history, its last call. It makes commits and
 // applies none.
 //
-// The first commit (Begin) makes the session the only writer of the device's own rows: it stands on the device's
-// rows as they were read, so that nothing another session wrote meanwhile is overwritten, and no user who was taken off
-// meanwhile syncs; later commits stand
-// on the session row holding this session's ID. For one session; not thread-safe.
+// The first commit (Begin) makes the session the only writer of the device's own rows: it stands on the device and its
+// report as they were read, so that nothing another session wrote meanwhile is overwritten (each begins by writing the
+// report, which counts its sync), and no user who was taken off meanwhile syncs; later commits stand on the session row
+// holding this session's ID. For one session; not thread-safe.
 //
 // Beside the device's history stands each carer's, on whatever device: one index row for each sync, written with it and
 // deleted when the device's history lets the sync go.
@@ -30,12 +30,15 @@ namespace caresync::devices {
 
 // What is read of a device when one of its syncs starts.
 struct StartRows {
+  // The device and its report; its other rows are not read.
   DeviceRows rows;
   // The bytes of what administrators say and of the report, for the first commit's conditions.
   std::optional<std::string> device_bytes;
   std::optional<std::string> report_bytes;
-  // The last sync of the history, if any.
+  // The last sync of the history; left out where the report says that it ended well.
   std::optional<store::SyncRow> last_sync;
+  // The tenant's head when the last sync began, however that ended; 0: there was none.
+  base::Revision last_began = 0;
   // The oldest one, where the next sync pushes it out of the history.
   std::optional<store::SyncRow> oldest_sync;
 };
@@ -95,9 +98,9 @@ class SessionRows {
   // The first commit; may end the sync at once (MarkEnd before it). Ends the sync before this one in the history where
   // it was left under way, with the cause that the app tells now. Makes the device known where it is not. Marks it as
   // cloned where this session's take-over says so (IsCloned), and is durable then.
-  storage::Commit Begin(storage::Durability durability) const;
+  storage::Commit Begin(storage::Durability durability);
   // A later commit of all that has changed.
-  storage::Commit Update(storage::Durability durability) const;
+  storage::Commit Update(storage::Durability durability);
 
  private:
   store::Resend& ResendOf(const std::string& carer);
@@ -109,7 +112,7 @@ class SessionRows {
   std::optional<store::Device> DeviceAfter() const;
   // What makes room for the new sync in the history, and lists it among the carer's.
   void AddHistory(storage::Commit& commit) const;
-  void AddRows(storage::Commit& commit) const;
+  void AddRows(storage::Commit& commit);
 
   const SessionOwner owner_;
   const StartRows loaded_;

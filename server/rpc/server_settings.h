@@ -7,7 +7,8 @@
 
 namespace caresync::rpc {
 
-// What is of the whole process: where gRPC and protobuf log to, health, reflection. Before a server is built.
+// What is of the whole process: where gRPC and protobuf log to, health, reflection, that Abseil looks for no deadlocks.
+// Before a server is built.
 void SetUpProcess();
 
 // The bounds on connections, calls and messages, and how often peers may ping and are pinged.

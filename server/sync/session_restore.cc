@@ -9,11 +9,9 @@ bool Session::AwaitsResend() const {
 }
 
 void Session::NoteLostEvents() {
-  const std::optional<store::SyncRow>& last = facts_->rows.last_sync;
-  const base::Revision last_began = last.has_value() ? last->start_revision() : 0;
   // A cursor can be known, or there can be none, though events were lost: a sync that was cut between its uploads and
   // its download left nothing that tells of them. So everybody is asked once, phones that seem to be new among them.
-  if (last_began < facts_->restore.losses_noted) rows_->WantResendOfAll();
+  if (facts_->rows.last_began < facts_->restore.losses_noted) rows_->WantResendOfAll();
   if (UploadsMayBeLost()) rows_->WantResend();
   // Another copy's token says nothing of this carer's events.
   if (HasOwnToken() && facts_->token_standing == commit::CursorStanding::kForeign) rows_->WantResend();

@@ -60,6 +60,20 @@ class SessionRowsTest : public testing::Test {
   // A sync that took over from one that was open.
   void TakeOver() { Commit(Load(v1::SYNC_TYPE_STANDARD, kAnn, /*displaced=*/true).Begin(Durability::kBuffered)); }
 
+  // A sync that began at this head and ended well at once.
+  SessionRows Succeed(base::Revision head) {
+    SessionRows rows = Load(v1::SYNC_TYPE_AUTO);
+    rows.sync().set_start_revision(head);
+    rows.MarkSuccess(now_);
+    Commit(rows.Begin(Durability::kBuffered));
+    return rows;
+  }
+
+  StartRows Loaded() const { return *ReadStartRows(**store_.NewSnapshot(), tenant_, kDevice); }
+  store::SyncRow SyncOfNumber(uint64_t number) const {
+    return **base::GetStored<store::SyncRow>(**store_.NewSnapshot(), storage::Space::kDevices,
+                                             base::keys::Sync(tenant_, kDevice, number));
+  }
   DeviceRows Rows() const { return *ReadDeviceRows(**store_.NewSnapshot(), tenant_, kDevice); }
   store::DeviceReport Report() const { return *Rows().report; }
 
@@ -210,6 +224,60 @@ TEST_F(SessionRowsTest, EachSyncIsListedAmongItsCarersUntilTheHistoryLetsItGo) {
   EXPECT_EQ(listed(kAnn), base::limits::kSyncHistory);
   Sync(v1::SYNC_TYPE_AUTO);
   EXPECT_EQ(listed(kAnn), base::limits::kSyncHistory);
+}
+
+TEST_F(SessionRowsTest, OfTwoThatBeginAtOnceOneIsToLoadAgain) {
+  Sync(v1::SYNC_TYPE_AUTO);
+  const auto conflicts = [this](storage::Commit commit) {
+    return fakes::CommitAndWait(store_, std::move(commit)).outcome == storage::CommitOutcome::kConflict;
+  };
+  SessionRows one = Load(v1::SYNC_TYPE_AUTO);
+  SessionRows other = Load(v1::SYNC_TYPE_AUTO);
+  Commit(one.Begin(Durability::kBuffered));
+  EXPECT_TRUE(conflicts(other.Begin(Durability::kBuffered)));
+  // So is one that loaded before the other wrote how it went on.
+  SessionRows later = Load(v1::SYNC_TYPE_AUTO);
+  one.MarkSuccess(now_);
+  Commit(one.Update(Durability::kBuffered));
+  EXPECT_TRUE(conflicts(later.Begin(Durability::kBuffered)));
+  Commit(Load(v1::SYNC_TYPE_AUTO).Begin(Durability::kBuffered));
+}
+
+TEST_F(SessionRowsTest, TheRowOfTheLastSyncIsReadOnlyWhereItDidNotEndWell) {
+  EXPECT_FALSE(Loaded().last_sync.has_value());
+  SessionRows follower = Succeed(7);
+  EXPECT_FALSE(Loaded().last_sync.has_value());
+  EXPECT_EQ(Loaded().last_began, 7u);
+  // It goes on after its success, and is under way again.
+  follower.sync().set_outcome(v1::SYNC_OUTCOME_UNDER_WAY);
+  Commit(follower.Update(Durability::kBuffered));
+  ASSERT_TRUE(Loaded().last_sync.has_value());
+  EXPECT_EQ(Loaded().last_sync->outcome(), v1::SYNC_OUTCOME_UNDER_WAY);
+  EXPECT_EQ(Loaded().last_began, 7u);
+  Succeed(9);
+  EXPECT_EQ(SyncOfNumber(1).outcome(), v1::SYNC_OUTCOME_INTERRUPTED);
+  EXPECT_EQ(Loaded().last_began, 9u);
+  Fail();
+  ASSERT_TRUE(Loaded().last_sync.has_value());
+  EXPECT_EQ(Loaded().last_sync->outcome(), v1::SYNC_OUTCOME_INTERRUPTED);
+}
+
+TEST_F(SessionRowsTest, WhatAnEarlierServerWroteIsLookedUp) {
+  Succeed(7);
+  SessionRows unfinished = Load(v1::SYNC_TYPE_AUTO);
+  unfinished.sync().set_start_revision(8);
+  Commit(unfinished.Begin(Durability::kBuffered));
+  // That server knows nothing of the field: it is absent, or as the sync before left it.
+  store::DeviceReport report = Report();
+  for (const bool left : {false, true}) {
+    report.clear_last_succeeded();
+    if (left) report.mutable_last_succeeded()->set_number(1);
+    Commit(fakes::PutOf(storage::Space::kDevices, base::keys::DeviceRow(tenant_, kDevice, DevicePart::kReport),
+                        report.SerializeAsString()));
+    ASSERT_TRUE(Loaded().last_sync.has_value());
+    EXPECT_EQ(Loaded().last_sync->outcome(), v1::SYNC_OUTCOME_UNDER_WAY);
+    EXPECT_EQ(Loaded().last_began, 8u);
+  }
 }
 
 TEST_F(SessionRowsTest, ASessionThatAnotherOneReplacedWritesNoMore) {
