@@ -54,6 +54,10 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
   options.write_buffer_size = kMemtableBytesOfSpace;
   // One is written while another is flushed; a third absorbs a burst.
   options.max_write_buffer_number = 3;
+  // Reads of what is not among the newest rows, which are most, need not search them: a search misses the processor's
+  // caches at each of its steps once a memtable is full of what a large fan-out wrote.
+  options.memtable_prefix_bloom_size_ratio = 0.02;
+  options.memtable_whole_key_filtering = true;
   // Room for garbage is a tenth of the data and not as much again.
   options.level_compaction_dynamic_level_bytes = true;
   // Cheap where data is young and rewritten soon, small where most of it rests. Both are in Debian's build.
@@ -66,30 +70,20 @@ rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>
 
 rocksdb::ColumnFamilyOptions OptionsOf(Space space, const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions options = FamilyOptions(cache);
-  switch (space) {
-    case Space::kRecords:
-      break;
-    case Space::kFeeds:
-      // Mostly IDs and fingerprints, which nothing makes smaller, and rewritten by every large fan-out.
-      options.bottommost_compression = rocksdb::kLZ4Compression;
-      // A table of what was written lately spans nearly all feeds, be it for a few entries of most of them, and is
-      // merged with the whole of the first level. So that level is no larger than the tables that come to it together;
-      // below it smaller files keep what is not concerned out of it.
-      options.max_bytes_for_level_base = 64 * kMebi;
-      options.target_file_size_base = 16 * kMebi;
-      options.target_file_size_multiplier = 2;
-      // A few entries far from the others must not make one wide table of them all: it would be merged with whatever
-      // lies between. Tables are cut so that each meets no more than this of the next level, and none that meets more
-      // is moved down as it is.
-      options.max_compaction_bytes = 64 * kMebi;
-      options.ttl = kWrittenStaysSeconds;
-      break;
-    case Space::kDevices:
-      // Small rows overwritten often: most versions die in the memtable, if reads of absent rows need not search it.
-      options.memtable_prefix_bloom_size_ratio = 0.02;
-      options.memtable_whole_key_filtering = true;
-      break;
-  }
+  if (space != Space::kFeeds) return options;
+  // Mostly IDs and fingerprints, which nothing makes smaller, and rewritten by every large fan-out.
+  options.bottommost_compression = rocksdb::kLZ4Compression;
+  // A table of what was written lately spans nearly all feeds, be it for a few entries of most of them, and is merged
+  // with the whole of the first level. So that level is no larger than the tables that come to it together; below it
+  // smaller files keep what is not concerned out of it.
+  options.max_bytes_for_level_base = 64 * kMebi;
+  options.target_file_size_base = 16 * kMebi;
+  options.target_file_size_multiplier = 2;
+  // A few entries far from the others must not make one wide table of them all: it would be merged with whatever lies
+  // between. Tables are cut so that each meets no more than this of the next level, and none that meets more is moved
+  // down as it is.
+  options.max_compaction_bytes = 64 * kMebi;
+  options.ttl = kWrittenStaysSeconds;
   return options;
 }
 
