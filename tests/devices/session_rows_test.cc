@@ -11,6 +11,7 @@
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
+#include "server/base/stored.h"
 #include "server/devices/device_state.h"
 #include "server/devices/take_overs.h"
 #include "storage/memory_store.h"
