@@ -1,6 +1,7 @@
 #include "server/devices/session_rows.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -23,17 +24,17 @@ using storage::Space;
 
 absl::StatusOr<StartRows> ReadStartRows(const storage::Reader& reader, const base::TenantId& tenant,
                                         const base::Uuid& device) {
-  StartRows start;
-  const std::vector<std::string> row_keys = {keys::DeviceRow(tenant, device, DevicePart::kDevice),
-                                             keys::DeviceRow(tenant, device, DevicePart::kReport)};
+  constexpr std::array kParts = {DevicePart::kDevice, DevicePart::kReport};
+  std::vector<std::string> row_keys;
+  for (const DevicePart part : kParts) row_keys.push_back(keys::DeviceRow(tenant, device, part));
   ASSIGN_OR_RETURN(std::vector<std::optional<std::string>> bytes, reader.MultiGet(Space::kDevices, row_keys));
+  StartRows start;
+  for (size_t i = 0; i < kParts.size(); ++i) {
+    if (bytes[i].has_value()) RETURN_IF_ERROR(AddPart(static_cast<uint8_t>(kParts[i]), *bytes[i], start.rows));
+  }
   start.device_bytes = std::move(bytes[0]);
   start.report_bytes = std::move(bytes[1]);
-  if (start.device_bytes.has_value()) {
-    ASSIGN_OR_RETURN(start.rows.device, base::ParseStored<store::Device>(*start.device_bytes));
-  }
-  if (!start.report_bytes.has_value()) return start;
-  ASSIGN_OR_RETURN(start.rows.report, base::ParseStored<store::DeviceReport>(*start.report_bytes));
+  if (!start.rows.report.has_value()) return start;
   const store::SyncSucceeded& succeeded = start.rows.report->last_succeeded();
   if (succeeded.number() == start.rows.report->syncs()) {
     start.last_began = succeeded.start_revision();

@@ -37,8 +37,7 @@ class SessionRowsTest : public testing::Test {
     start.set_sync_type(type);
     start.set_data_level(9);
     SessionOwner owner{tenant_, kDevice, carer, absl::StrCat("session-", ++sessions_), opening_};
-    return SessionRows(std::move(owner), *ReadStartRows(**store_.NewSnapshot(), tenant_, kDevice), start, now_,
-                       displaced, "", most_take_overs_);
+    return SessionRows(std::move(owner), Loaded(), start, now_, displaced, "", most_take_overs_);
   }
 
   void Commit(storage::Commit commit) {
