@@ -1,7 +1,10 @@
 #include "loadtest/scenarios.h"
 
 #include <array>
+#include <chrono>
 #include <set>
+
+#include "loadtest/stopwatch.h"
 
 namespace caresync::loadtest {
 namespace {
@@ -32,6 +35,12 @@ constexpr std::array<Scenario, 14> kScenarios = {{
     {.name = "overload", .run = RunOverload, .needs_connection_for_each = true},
     {.name = "herd", .run = RunHerd, .needs_connection_for_each = true},
 }};
+
+// A server is quiet that took less than this part of a core while it was looked at; how long that is, and how often at
+// most.
+constexpr double kQuietPart = 0.05;
+constexpr std::chrono::seconds kQuietLook{1};
+constexpr absl::Duration kQuietPatience = absl::Minutes(2);
 
 const Scenario* Find(const std::string& name) {
   for (const Scenario& scenario : kScenarios) {
@@ -65,6 +74,19 @@ absl::Status RunScenarioOnLimit(FleetStage& stage) { return Find(stage.options.s
 absl::Status RunScenario(Stage& stage) {
   const Scenario& scenario = *Find(stage.options.scenario);
   return scenario.run == nullptr ? scenario.run_on_limit(stage) : scenario.run(stage);
+}
+
+absl::Duration AwaitQuiet(Stage& stage) {
+  const Instant began = Now();
+  const Deadline deadline(kQuietPatience);
+  bool quiet = false;
+  while (!quiet && !deadline.passed()) {
+    Phase look;
+    stage.report.Measure(look, [] { WaitUntil(Now() + kQuietLook); });
+    // Nothing is known of a server that nobody named.
+    quiet = look.server_cpu.value_or(absl::ZeroDuration()) < look.wall * kQuietPart;
+  }
+  return Since(began);
 }
 
 void UseNewConnections(FleetStage& stage) {

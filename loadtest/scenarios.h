@@ -73,6 +73,11 @@ absl::Status RunRegister(Stage& stage);
 // Writes to --dialogues what the server says to a device of each carer in a clean sync and in an empty auto sync.
 absl::Status RunRecord(Stage& stage);
 
+// Waits until the server has nothing left to do of what was before, such as putting in order what was stored: that
+// takes processor time as well, and is no sync's. Gives up in the end, as a server that is never quiet is to be
+// measured too. How long it waited.
+absl::Duration AwaitQuiet(Stage& stage);
+
 // From now on every device comes with a connection that is made for it, as a phone that was away. The fleet's first
 // ones stay open, and idle. Once a run.
 void UseNewConnections(FleetStage& stage);

@@ -1,6 +1,5 @@
 // Scenarios in which devices sync in a closed loop, or come all at once.
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <random>
@@ -23,11 +22,6 @@ constexpr int kWaitingRecords = 30;
 constexpr int kRounds = 10;
 // What the first deltas are measured among, where they are measured among many as well.
 constexpr uint64_t kFewRecords = 10'000;
-// A server is quiet that took less than this part of a core while it was looked at; how long that is, and how often at
-// most.
-constexpr double kQuietPart = 0.05;
-constexpr std::chrono::seconds kQuietLook{1};
-constexpr absl::Duration kQuietPatience = absl::Minutes(2);
 
 void SyncInLoop(FleetStage& stage, v1::SyncType type, Phase& phase) {
   stage.report.Measure(phase, [&] {
@@ -60,22 +54,6 @@ absl::Status BringNewVisits(Stage& stage, PrivateVisits& visits, RotaFeed& feed)
   Phase& phase = stage.report.AddPhase("new visits");
   stage.report.Measure(phase, [&] { stage.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
   return absl::OkStatus();
-}
-
-// Waits until the server has nothing left to do of what was before, such as putting in order what was stored: that
-// takes processor time as well, and is no sync's. Gives up in the end, as a server that is never quiet is to be
-// measured too.
-absl::Duration AwaitQuiet(Stage& stage) {
-  const Instant began = Now();
-  const Deadline deadline(kQuietPatience);
-  bool quiet = false;
-  while (!quiet && !deadline.passed()) {
-    Phase look;
-    stage.report.Measure(look, [] { WaitUntil(Now() + kQuietLook); });
-    // Nothing is known of a server that nobody named.
-    quiet = look.server_cpu.value_or(absl::ZeroDuration()) < look.wall * kQuietPart;
-  }
-  return Since(began);
 }
 
 // Rounds: all visits change, then all devices sync; only the syncs are measured. Always as many, whatever a round
