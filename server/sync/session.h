@@ -238,52 +238,38 @@ class Session {
   void On(DropsRecordedEvent event);
   void On(TimerEvent event);
 
+  // The start, up to what begins (session_start.cc).
   void OnFirstMessage(v1::SyncRequest request);
-  // Ends a sync that had not begun.
-  void Refuse(absl::Status status);
-  void OnUpload(v1::Upload upload);
-  void OnAck(const v1::Ack& ack);
-  void OnDropped(const v1::Ack& ack);
-  void OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
   // Refuses the download where the plan is a copy that the server has no room for.
   void CheckRoom();
   // Begins a sync in which nothing is downloaded, for what the device has to say.
   void BeginRefused();
+  // Ends a sync that had not begun.
+  void Refuse(absl::Status status);
+  // Something is to come from the device though it is refused: events, or that it dropped a copy.
+  bool HasToSay();
   void OnFirstBatch(DownloadBatch batch);
-  void OnBegun(const storage::CommitResult& result);
-  void OnEvents(const v1::UploadResult& result);
-  // So much is on its way that no further message is taken.
-  bool IsReadingHeld() const;
-
-  // After a restore.
-  // Nothing is downloaded, but the events that the device was asked for may still come.
-  bool AwaitsResend() const;
-  // Notes what the device is to send again.
-  void NoteLostEvents();
-
   // `start` has a token of this device's copy of this carer.
   bool HasOwnToken() const;
   // The rows of this session, from what was loaded.
   void MakeRows(const v1::Start& start);
   // Takes the plan up in them, in the device's copy: the token in `start` replaces what is recorded, downwards too.
   void PrepareRows();
-  void BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason);
   void WriteBegin(storage::Durability durability);
-  // The sync has failed before its first message left, of which its rows tell already.
-  void ForgetUnsent();
   void FinishAtOnce(const DownloadBatch& batch);
+  void OnBegun(const storage::CommitResult& result);
   // `first_batch`: of a delta, where it goes with it.
   v1::SyncResponse StartedResponse(const DownloadBatch* first_batch);
-  // Whether events of the device that had their result may be lost, as its uploads token shows.
-  bool UploadsMayBeLost() const;
-  // Something is to come from the device though it is refused: events, or that it dropped a copy.
-  bool HasToSay();
-  // A refused device whose token shows that it holds the carer's copy is to drop it, whatever is known of that here.
-  void NoteOwnCopy();
+
+  // Events up, batches down, acks (session_transfer.cc).
+  void OnUpload(v1::Upload upload);
+  // So much is on its way that no further message is taken.
+  bool IsReadingHeld() const;
+  void OnEvents(const v1::UploadResult& result);
   void Estimate(const DownloadBatch* first_batch, v1::Started& started) const;
-  void TellDrops(v1::Started& started);
-  // It is refused, and has something to drop first.
-  bool AwaitsDrops() const;
+  // Puts it in the outbox, unless it says nothing.
+  void Queue(v1::SyncResponse response);
+  void BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason);
   // Announces the new copy, where one is to be.
   void AddRebuild(v1::SyncResponse& response);
   // Sends `response` with the next visits.
@@ -297,10 +283,26 @@ class Session {
   // The token at `position` in the copy that is being read now.
   ResumeToken TokenAt(const base::CommitPoint& head, const feed::Position& position) const;
   void SetCursor(const ResumeToken& token);
+  void OnAck(const v1::Ack& ack);
+  void OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
 
-  // Puts it in the outbox, unless it says nothing.
-  void Queue(v1::SyncResponse response);
+  // After a restore (session_restore.cc).
+  // Nothing is downloaded, but the events that the device was asked for may still come.
+  bool AwaitsResend() const;
+  // Notes what the device is to send again.
+  void NoteLostEvents();
+  // Whether events of the device that had their result may be lost, as its uploads token shows.
+  bool UploadsMayBeLost() const;
 
+  // Copies that are to be dropped (session_drops.cc).
+  // A refused device whose token shows that it holds the carer's copy is to drop it, whatever is known of that here.
+  void NoteOwnCopy();
+  void TellDrops(v1::Started& started);
+  // It is refused, and has something to drop first.
+  bool AwaitsDrops() const;
+  void OnDropped(const v1::Ack& ack);
+
+  // Going on (session.cc).
   // Goes on with whatever can be done now: sends, records, reads on, or waits for the device.
   void Continue();
   // Sends what comes next, if anything does.
@@ -342,12 +344,15 @@ class Session {
   void SayGoodbye();
   std::optional<v1::SyncResponse> NextNotice();
 
+  // The end (session_ending.cc).
   // Ends the sync with `status`, recorded as `outcome` as soon as what is under way allows.
   void Fail(absl::Status status, v1::SyncOutcome outcome, bool abandon = false);
   // Records the end of a sync that had not begun; the call alone where it was none.
   void RecordUnbegunEnd();
   void WriteRefusedCall();
   void WriteLastRows();
+  // The sync has failed before its first message left, of which its rows tell already.
+  void ForgetUnsent();
   // The store does not take what there is to record.
   void EndUnrecorded(absl::Status status);
   void End(absl::Status status);

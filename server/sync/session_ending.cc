@@ -33,13 +33,6 @@ void Session::Fail(absl::Status status, v1::SyncOutcome outcome, bool abandon) {
   }
 }
 
-bool Session::HasToSay() {
-  if (start_.unsent_events() > 0 || !facts_->pending_drops.empty()) return true;
-  // The rows say whether events are to be sent again; they are made anew for whatever the session comes to.
-  MakeRows(start_);
-  return rows_->resend_wanted();
-}
-
 void Session::RecordUnbegunEnd() {
   phase_ = Phase::kEnding;
   const bool device_known = facts_->rows.rows.device.has_value();
