@@ -165,13 +165,15 @@ void Session::PrepareRows() {
   records_total_ = plan_.rebuild_began.has_value() ? facts_->summary.Through(start_.data_level()).count : 0;
 
   store::DeviceCopy& copy = rows_->copy();
-  const bool known = start_token_.has_value() && facts_->token_standing == commit::CursorStanding::kKnown;
-  if (known && !start_token_->rebuild_began.has_value()) {
-    SetCursor(*start_token_);
-  } else if (!known || start_token_->rebuild_number <= copy.in_use_number()) {
-    // Nothing is known of the copy in use. The second case: the rebuild was finished once, so this is a phone put back
-    // in time.
-    SetCursor({});
+  switch (CursorAfterStart(start_, start_token_, *facts_)) {
+    case CursorAfter::kOfToken:
+      SetCursor(*start_token_);
+      break;
+    case CursorAfter::kNone:
+      SetCursor({});
+      break;
+    case CursorAfter::kUnchanged:
+      break;
   }
   if (!plan_.new_copy.has_value()) return;
   copy.set_rebuild_number(plan_.rebuild_number);

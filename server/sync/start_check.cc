@@ -192,4 +192,13 @@ StartPlan PlanStart(const v1::Start& start, const std::optional<ResumeToken>& to
   return plan;
 }
 
+CursorAfter CursorAfterStart(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts) {
+  if (!token.has_value() || facts.token_standing != commit::CursorStanding::kKnown) return CursorAfter::kNone;
+  if (!token->rebuild_began.has_value()) return CursorAfter::kOfToken;
+  // A copy that was finished once is being made again: this is a phone put back in time.
+  const store::DeviceCopy* copy = CopyIn(facts, start);
+  const bool finished_once = copy != nullptr && token->rebuild_number <= copy->in_use_number();
+  return finished_once ? CursorAfter::kNone : CursorAfter::kUnchanged;
+}
+
 }  // namespace caresync::sync

@@ -102,6 +102,16 @@ StartPlan NewCopy(const v1::Start& start, const std::optional<ResumeToken>& toke
 StartPlan PlanStart(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts,
                     absl::Time now);
 
+// What the token in `start` makes of the cursor that is recorded of the device's copy in use.
+enum class CursorAfter {
+  kOfToken,    // The token's: the device holds that much, be it less than what was recorded.
+  kNone,       // Nothing is known of the copy in use.
+  kUnchanged,  // The token is of a copy that is still being made: it says nothing of the one in use.
+};
+
+// `token` is of this device's copy of this carer.
+CursorAfter CursorAfterStart(const v1::Start& start, const std::optional<ResumeToken>& token, const StartFacts& facts);
+
 }  // namespace caresync::sync
 
 #endif  // CARESYNC_SERVER_SYNC_START_CHECK_H_

@@ -328,5 +328,52 @@ TEST(PlanStart, ADivergedCopyWhoseRebuildWasNeverFinishedIsMadeAnewTheSameDay) {
   EXPECT_EQ(PlanStart(GoodStart(), GoodToken(), facts, kNow).new_copy, v1::REBUILD_REASON_DIVERGED);
 }
 
+// ---- CursorAfterStart
+
+TEST(CursorAfterStart, IsTheTokensBeItLessThanWhatIsRecorded) {
+  StartFacts facts = GoodFacts();
+  EXPECT_EQ(CursorAfterStart(GoodStart(), GoodToken(), facts), CursorAfter::kOfToken);
+  store::DeviceCopy& copy = CopyIn(facts);
+  copy.set_timeline("timeline");
+  copy.set_revision(GoodToken().cursor.revision + 1);
+  copy.set_position_revision(GoodToken().position.revision + 1);
+  copy.set_in_use_number(copy.rebuild_number());
+  EXPECT_EQ(CursorAfterStart(GoodStart(), GoodToken(), facts), CursorAfter::kOfToken);
+  EXPECT_EQ(CursorAfterStart(GoodStart(v1::SYNC_TYPE_CLEAN), GoodToken(), facts), CursorAfter::kOfToken);
+}
+
+TEST(CursorAfterStart, IsNoneWhereNothingIsKnownOfTheCopy) {
+  StartFacts facts = GoodFacts();
+  EXPECT_EQ(CursorAfterStart(GoodStart(), std::nullopt, facts), CursorAfter::kNone);
+  ResumeToken unfinished = GoodToken();
+  unfinished.rebuild_began = 10;
+  for (const auto standing : {commit::CursorStanding::kForeign, commit::CursorStanding::kExpired}) {
+    facts.token_standing = standing;
+    EXPECT_EQ(CursorAfterStart(GoodStart(), GoodToken(), facts), CursorAfter::kNone);
+    EXPECT_EQ(CursorAfterStart(GoodStart(), unfinished, facts), CursorAfter::kNone);
+  }
+}
+
+TEST(CursorAfterStart, StaysAsItWasWhileACopyIsMadeBesideTheOneInUse) {
+  ResumeToken token = GoodToken();
+  token.rebuild_began = 10;
+  StartFacts facts = GoodFacts();
+  EXPECT_EQ(CursorAfterStart(GoodStart(), token, facts), CursorAfter::kUnchanged);
+  store::DeviceCopy& copy = CopyIn(facts);
+  copy.set_in_use_number(token.rebuild_number - 1);
+  EXPECT_EQ(CursorAfterStart(GoodStart(), token, facts), CursorAfter::kUnchanged);
+}
+
+TEST(CursorAfterStart, IsNoneWhereTheCopyBeingMadeWasFinishedOnce) {
+  ResumeToken token = GoodToken();
+  token.rebuild_began = 10;
+  StartFacts facts = GoodFacts();
+  store::DeviceCopy& copy = CopyIn(facts);
+  for (const uint64_t in_use : {token.rebuild_number, token.rebuild_number + 1}) {
+    copy.set_in_use_number(in_use);
+    EXPECT_EQ(CursorAfterStart(GoodStart(), token, facts), CursorAfter::kNone);
+  }
+}
+
 }  // namespace
 }  // namespace caresync::sync
