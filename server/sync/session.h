@@ -255,6 +255,9 @@ class Session {
   void MakeRows(const v1::Start& start);
   // Takes the plan up in them, in the device's copy: the token in `start` replaces what is recorded, downwards too.
   void PrepareRows();
+  // The same of a sync in which nothing is downloaded: what the token in `start` proves is recorded where the device
+  // may hold the copy, downwards too; what it does not prove stays as it was.
+  void NoteHeld();
   void WriteBegin(storage::Durability durability);
   void FinishAtOnce(const DownloadBatch& batch);
   void OnBegun(const storage::CommitResult& result);

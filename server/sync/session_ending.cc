@@ -40,8 +40,8 @@ void Session::RecordUnbegunEnd() {
   // An attempt that was refused does not disturb another session of the device.
   const bool may_write = entered_ || !another_open_;
   if (is_sync && may_write && (device_known || facts_->carer_branch_id.has_value())) {
-    // What the device says of itself was not checked, or not believed: only the kind of sync is recorded, and of an app
-    // that is too old its version, so that the report says so.
+    // What the device says of itself was not checked, or not believed: beside what its token proves only the kind of
+    // sync is recorded, and of an app that is too old its version, so that the report says so.
     v1::Start refused;
     refused.set_sync_type(start_.sync_type());
     if (*failure_ == errors::AppTooOld(facts_->tenant.least_app_version())) {
@@ -52,6 +52,7 @@ void Session::RecordUnbegunEnd() {
     }
     if (start_.has_earliest_next_sync()) *refused.mutable_earliest_next_sync() = start_.earliest_next_sync();
     MakeRows(refused);
+    NoteHeld();
     rows_->MarkEnd(outcome_, base::Reason(*failure_), now_);
     writing_rows_ = true;
     actions_.push_back(WriteRowsAction{rows_->Begin(Durability::kBuffered)});

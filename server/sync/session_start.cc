@@ -98,6 +98,7 @@ void Session::CheckRoom() {
 void Session::BeginRefused() {
   // `started` has nothing to estimate.
   plan_ = StartPlan();
+  NoteHeld();
   WriteBegin(Durability::kDurable);
 }
 
@@ -179,6 +180,14 @@ void Session::PrepareRows() {
   copy.set_rebuild_number(plan_.rebuild_number);
   rows_->sync().set_rebuild_reason(*plan_.new_copy);
   if (*plan_.new_copy == v1::REBUILD_REASON_DIVERGED) copy.set_last_divergence_rebuild_us(base::ToStoredTime(now_));
+}
+
+void Session::NoteHeld() {
+  // Which of two phones holds it, nobody knows.
+  if (!HasOwnToken() || rows_->cloned()) return;
+  // A copy that is to be dropped may be dropped by now, as a later stream of the device has said.
+  if (!WhyNotHeld(facts_->rows.rows.device, identity_.carer, facts_->carer_left).ok()) return;
+  if (CursorAfterStart(start_, start_token_, *facts_) == CursorAfter::kOfToken) SetCursor(*start_token_);
 }
 
 void Session::WriteBegin(Durability durability) {
