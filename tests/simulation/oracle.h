@@ -148,6 +148,7 @@ class Oracle {
   static void TakeWordsOfStart(const StreamFacts& facts, const store::SyncRow& row, NaiveDevice& known);
   void TakeCopies(const StreamFacts& facts, const store::DeviceReport& report, bool begins, const store::SyncRow& row,
                   NaiveDevice& known);
+  void CheckStartIsAck(const StreamFacts& facts, const store::SyncRow& row, const NaiveDevice& known);
   // Whether the device has said that its copy is so far, as its start (`begins`) or an ack.
   bool MayStandAt(const StreamFacts& facts, const base::CommitPoint& cursor, const feed::Position& position,
                   bool begins, const store::SyncRow& row) const;
@@ -173,6 +174,8 @@ class Oracle {
   // A download that may go on: of a user, with an app that is new enough, from a feed that says what the carer may see.
   void CheckPermitted(const StreamFacts& facts, const base::CommitPoint& head);
   bool AppWasTooOld(const StreamFacts& facts) const;
+  // Whether the carer had left at some time since the start.
+  bool HadLeft(const StreamFacts& facts) const;
   // The token of a batch or `caught_up`, checked for what both have in common.
   std::optional<sync::ResumeToken> OpenIssued(const StreamFacts& facts, const std::string& sealed, uint64_t number,
                                               const base::TokenSealer& sealer);

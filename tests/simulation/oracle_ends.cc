@@ -19,6 +19,15 @@ bool Oracle::AppWasTooOld(const StreamFacts& facts) const {
   return was;
 }
 
+bool Oracle::HadLeft(const StreamFacts& facts) const {
+  const NaiveModel& model = truth_.models.at(facts.identity.tenant);
+  bool left = false;
+  for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
+    left = left || model.At(at)->HasLeft(facts.carer);
+  }
+  return left;
+}
+
 std::string Oracle::WhyRefused(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const {
   if (truth_.models.at(tenant).head().HasLeft(carer)) return "CARER_LEFT";
   return truth_.permissions.WhyNot(tenant, device, carer);
@@ -49,13 +58,7 @@ void Oracle::CheckCutOff(const StreamFacts& facts, const std::string& reason) {
 
 void Oracle::CheckRefusal(const StreamFacts& facts, const std::string& reason) {
   const base::TenantId& tenant = facts.identity.tenant;
-  if (reason == "CARER_LEFT") {
-    bool left = false;
-    for (base::Revision at = *facts.head_at_start; at <= model(tenant).head().revision; ++at) {
-      left = left || model(tenant).At(at)->HasLeft(facts.carer);
-    }
-    Expect(left, "CARER_LEFT though the carer did not");
-  }
+  if (reason == "CARER_LEFT") Expect(HadLeft(facts), "CARER_LEFT though the carer did not");
   if (reason == "DEVICE_BLOCKED" || reason == "DEVICE_CLONED" || reason == "CARER_NOT_A_USER") {
     const auto was = [&](std::string_view why) {
       return truth_.permissions.WasRefused(tenant, facts.identity.device, facts.carer, why, *facts.head_at_start);

@@ -88,6 +88,7 @@ void Oracle::TakeReport(const base::TenantId& tenant, const base::Uuid& device, 
     TakeWordsOfStart(*facts, *row, known);
   }
   TakeCopies(*facts, report, session.has_value(), *row, known);
+  if (session.has_value()) CheckStartIsAck(*facts, *row, known);
   TakeOutcome(*facts, report, session.has_value(), *row, known);
 }
 
@@ -156,6 +157,20 @@ void Oracle::TakeCopies(const StreamFacts& facts, const store::DeviceReport& rep
     Expect(facts.dropped.contains(copy.first), "a copy is forgotten that was not dropped");
     return true;
   });
+}
+
+// Whatever becomes of the sync, what its start shows that the device holds is recorded, unless the copy is to be
+// dropped or two phones use the UUID.
+void Oracle::CheckStartIsAck(const StreamFacts& facts, const store::SyncRow& row, const NaiveDevice& known) {
+  const base::TenantId& tenant = facts.identity.tenant;
+  const std::optional<sync::ResumeToken>& token = facts.start_token;
+  if (!token.has_value() || IsBuilding(*token) || !model(tenant).IsKnown(token->cursor)) return;
+  // A start that is refused for what it says is not read to its end; one that succeeds at once moves on.
+  if (WouldLoseWork(facts.start) || row.outcome() == v1::SYNC_OUTCOME_SUCCEEDED) return;
+  if (!truth_.permissions.WhyNot(tenant, facts.identity.device, facts.carer).empty() || HadLeft(facts)) return;
+  const auto copy = known.copies.find(facts.carer);
+  Expect(copy != known.copies.end() && PlaceOf(copy->second) == PlaceOf(*token),
+         "a sync begins or is refused, and what its start acknowledged is not recorded");
 }
 
 bool Oracle::MayStandAt(const StreamFacts& facts, const base::CommitPoint& cursor, const feed::Position& position,

@@ -183,5 +183,20 @@ TEST_F(OracleOfCopiesTest, ACopyThatNoDeviceDroppedIsNotForgotten) {
   EXPECT_THAT(faults_, Contains("a copy is forgotten that was not dropped"));
 }
 
+TEST_F(OracleOfCopiesTest, AStartIsAnAckWhateverBecomesOfItsSync) {
+  WriteBegin(Start("first", ann_, true), {NoCopyOf(ann_)});
+  EXPECT_THAT(faults_, Contains("a sync begins or is refused, and what its start acknowledged is not recorded"));
+}
+
+TEST_F(OracleOfCopiesTest, AStartIsNoAckOfACopyThatIsToBeDropped) {
+  store::Device blocked;
+  blocked.add_carer_ids(ann_.ToString());
+  blocked.set_blocked(true);
+  WriteBegin(Start("first", ann_, true), {},
+             {{storage::Space::kDevices, base::keys::DeviceRow(tenant_, device_, base::keys::DevicePart::kDevice),
+               blocked.SerializeAsString()}});
+  EXPECT_THAT(faults_, IsEmpty());
+}
+
 }  // namespace
 }  // namespace caresync::simulation
