@@ -12,6 +12,7 @@
 #include "server/base/stored.h"
 #include "server/commit/timeline.h"
 #include "tests/commit/commit_bench.h"
+#include "tests/commit/sequencer_test.h"
 
 namespace caresync::commit {
 namespace {
@@ -21,31 +22,6 @@ using ::testing::Eq;
 using ::testing::Ge;
 using ::testing::IsEmpty;
 using ::testing::Optional;
-
-class SequencerTest : public ::testing::Test {
- protected:
-  store::TenantHead HeadRow() {
-    return base::GetStored<store::TenantHead>(*store_.NewSnapshot().value(), kRecords,
-                                              base::keys::TenantHead(bench_.tenant))
-        .value()
-        .value_or(store::TenantHead());
-  }
-
-  // Adds one to the number under `key`: done twice, it shows.
-  static Change Increment(const std::string& key) {
-    return [key](Transaction& transaction) -> absl::Status {
-      const std::string value = transaction.Get(kRecords, key).value().value_or("0");
-      transaction.Put(kRecords, key, std::to_string(std::stoi(value) + 1));
-      transaction.Announce({"carer"});
-      return absl::OkStatus();
-    };
-  }
-
-  std::string ReasonOf(const absl::StatusOr<Committed>& outcome) { return base::Reason(outcome.status()); }
-
-  storage::MemoryStore store_;
-  CommitBench bench_{store_};
-};
 
 TEST_F(SequencerTest, EachChangeTakesTheNextRevision) {
   for (base::Revision expected = 1; expected <= 5; ++expected) {
