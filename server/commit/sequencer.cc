@@ -12,6 +12,7 @@
 #include "server/base/limits.h"
 #include "server/base/planted_bug.h"
 #include "server/base/random.h"
+#include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/commit/timeline.h"
 
@@ -19,6 +20,12 @@ namespace caresync::commit {
 namespace {
 
 constexpr size_t kCommitIdBytes = 16;
+
+absl::Status CheckSize(const Transaction& transaction) {
+  const bool fits =
+      transaction.rows() <= base::limits::kCommitRows && transaction.bytes() <= base::limits::kCommitBytes;
+  return fits ? absl::OkStatus() : base::errors::CommitTooLarge();
+}
 
 }  // namespace
 
@@ -139,13 +146,12 @@ void Sequencer::Run(std::shared_ptr<Attempt> attempt) {
   attempt->head_row = *std::move(row);
 
   Transaction transaction(**snapshot, attempt->tenant, head->revision() + 1, clock_.Now(), room_);
-  absl::Status status = attempt->change(transaction);
-  if (!status.ok()) return Finish(std::move(attempt), status);
+  if (absl::Status status = RunChange(*attempt, transaction); !status.ok()) return Finish(std::move(attempt), status);
   if (!transaction.wrote()) {
+    // An earlier try wrote something and may still take effect: rows beside the head, or the time, made this one
+    // differ.
+    if (!attempt->proposals.empty()) return Finish(std::move(attempt), base::errors::CommitConflict());
     return Finish(std::move(attempt), Committed{.head = {.timeline = head->timeline(), .revision = head->revision()}});
-  }
-  if (transaction.rows() > base::limits::kCommitRows || transaction.bytes() > base::limits::kCommitBytes) {
-    return Finish(std::move(attempt), base::errors::CommitTooLarge());
   }
   absl::StatusOr<storage::Commit> commit = Propose(*attempt, transaction, *head);
   if (!commit.ok()) return Finish(std::move(attempt), commit.status());
@@ -155,6 +161,15 @@ void Sequencer::Run(std::shared_ptr<Attempt> attempt) {
     // The store's thread has other tenants' commits to write.
     executor_.Post([this, attempt, result = std::move(result)] { Settle(attempt, result); });
   });
+}
+
+absl::Status Sequencer::RunChange(const Attempt& attempt, Transaction& transaction) const {
+  RETURN_IF_ERROR(attempt.change(transaction));
+  if (!transaction.wrote()) return absl::OkStatus();
+  RETURN_IF_ERROR(CheckSize(transaction));
+  if (!rider_) return absl::OkStatus();
+  RETURN_IF_ERROR(rider_(transaction));
+  return CheckSize(transaction);
 }
 
 absl::StatusOr<storage::Commit> Sequencer::Propose(Attempt& attempt, Transaction& transaction, store::TenantHead head) {
@@ -177,6 +192,9 @@ absl::StatusOr<storage::Commit> Sequencer::Propose(Attempt& attempt, Transaction
   storage::Commit commit;
   if (base::HasPlantedBug(base::PlantedBug::kReplyBeforeFsync)) commit.durability = storage::Durability::kBuffered;
   commit.preconditions.push_back({storage::Space::kRecords, key, attempt.head_row});
+  for (storage::Precondition& condition : transaction.TakeConditions()) {
+    commit.preconditions.push_back(std::move(condition));
+  }
   commit.writes = transaction.TakeWrites();
   commit.writes.push_back({storage::Space::kRecords, key, head.SerializeAsString()});
   return commit;
@@ -187,6 +205,8 @@ void Sequencer::Settle(std::shared_ptr<Attempt> attempt, const storage::CommitRe
     case storage::CommitOutcome::kCommitted:
       return FinishCommitted(attempt, attempt->proposals.back());
     case storage::CommitOutcome::kConflict:
+      // The head has moved, or else a row that the change requires: the next look at the head tells. Where the head
+      // stands, proposals of unknown outcome stay open, and the next one builds on the same head as they do.
       attempt->proposals.pop_back();
       return RunAgain(std::move(attempt));
     case storage::CommitOutcome::kUnknown:

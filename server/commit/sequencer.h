@@ -2,8 +2,9 @@
 //
 // A change runs in a transaction at the tenant's head R. What it wrote commits as revision R+1, on condition that the
 // head is still R, in one durable batch with the new head; then its subscribers hear of it. A change that writes
-// nothing takes no revision. A conflict (another process on the same store) runs the change again on the new head; an
-// unknown outcome is settled by the commit ID in the head.
+// nothing takes no revision. A conflict (another process on the same store came first, or a row is no longer as the
+// change requires it) runs the change again on what is stored then; an unknown outcome is settled by the commit ID in
+// the head.
 #ifndef CARESYNC_SERVER_COMMIT_SEQUENCER_H_
 #define CARESYNC_SERVER_COMMIT_SEQUENCER_H_
 
@@ -56,8 +57,8 @@ class Sequencer {
 
   // Queues `change`, which keeps `held_bytes` of memory until it is done (0 where that is little). Errors that `done`
   // gets: the change's own; OVERLOADED with a retry hint when the tenant's queue is full, or all queues together hold
-  // limits::kQueuedChangeBytes; COMMIT_TOO_LARGE; STORE_FULL; STORE_UNAVAILABLE; COMMIT_CONFLICT after
-  // limits::kConflictTries.
+  // limits::kQueuedChangeBytes; those of the rider; COMMIT_TOO_LARGE; STORE_FULL; STORE_UNAVAILABLE; COMMIT_CONFLICT
+  // after limits::kConflictTries, or where it cannot be told whether an earlier try took effect.
   void Submit(const base::TenantId& tenant, Change change, ChangeDone done, size_t held_bytes = 0)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -71,6 +72,12 @@ class Sequencer {
   // Set once, before the first Submit.
   void SetOnTask(OnTask on_task) { on_task_ = std::move(on_task); }
 
+  // A Change that runs at the end of every transaction that wrote something, and commits with it, whoever submitted the
+  // change: for what must be kept of others' changes in their own commit. It sees what was written (VisitOwn) and what
+  // there was before (`base()`); its error is the change's and forgets all; what both wrote must fit one commit. Runs
+  // for several tenants at the same time, and again whenever its change does. Set once, before the first Submit.
+  void SetRider(Change rider) { rider_ = std::move(rider); }
+
  private:
   struct Queued;
   struct TenantQueue;
@@ -79,7 +86,9 @@ class Sequencer {
   void RunNext(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   // Reads the head, settles proposals of unknown outcome by it, else runs the change on it. All on executor threads.
   void Run(std::shared_ptr<Attempt> attempt);
-  // Ends the transaction: what the store is to write on condition that `head` has not moved.
+  // The change, and the rider where it wrote something.
+  absl::Status RunChange(const Attempt& attempt, Transaction& transaction) const;
+  // Ends the transaction: what the store is to write on condition that `head` has not moved, and on the change's own.
   absl::StatusOr<storage::Commit> Propose(Attempt& attempt, Transaction& transaction, store::TenantHead head);
   void Settle(std::shared_ptr<Attempt> attempt, const storage::CommitResult& result);
   void RunAgain(std::shared_ptr<Attempt> attempt);
@@ -98,6 +107,7 @@ class Sequencer {
   const std::string timeline_;
   const CommitRoom room_;
   OnTask on_task_;
+  Change rider_;
 
   storage::Mutex mutex_;
   std::map<base::TenantId, std::unique_ptr<TenantQueue>> queues_ ABSL_GUARDED_BY(mutex_);

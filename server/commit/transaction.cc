@@ -88,6 +88,15 @@ absl::Status Transaction::Scan(storage::Space space, const storage::KeyRange& ra
   return absl::OkStatus();
 }
 
+void Transaction::VisitOwn(storage::Space space, const storage::KeyRange& range, OwnVisitor visit) const {
+  // The end is compared with each key, not looked up: what is written meanwhile may come to lie before it.
+  for (auto own = writes_.lower_bound(PlaceView(space, range.begin)); own != writes_.end(); ++own) {
+    const auto& [own_space, key] = own->first;
+    if (own_space != space || (!range.end.empty() && key >= range.end)) return;
+    if (!visit(key, own->second.value)) return;
+  }
+}
+
 Transaction::PutRow Transaction::Put(storage::Space space, std::string key, std::string value) {
   return Set(space, std::move(key), std::move(value));
 }
@@ -121,6 +130,11 @@ Transaction::PutRow Transaction::Replace(Writes::iterator own, bool had, std::op
   return {own, written_};
 }
 
+void Transaction::Require(storage::Space space, std::string key, std::optional<std::string> expected) {
+  conditions_.push_back({space, std::move(key), std::move(expected)});
+  log_.push_back({.what = LogEntry::What::kCondition});
+}
+
 void Transaction::Announce(const base::ReceiverId& receiver) {
   announced_.push_back(receiver);
   log_.push_back({.what = LogEntry::What::kAnnounce});
@@ -137,6 +151,10 @@ void Transaction::RollBackTo(size_t mark) {
   rolled_back_at_ = written_;
   for (; log_.size() > mark; log_.pop_back()) {
     LogEntry& entry = log_.back();
+    if (entry.what == LogEntry::What::kCondition) {
+      conditions_.pop_back();
+      continue;
+    }
     if (entry.what == LogEntry::What::kAnnounce) {
       announced_.pop_back();
       continue;
@@ -168,6 +186,11 @@ std::vector<storage::Write> Transaction::TakeWrites() {
   log_.clear();
   bytes_ = 0;
   return writes;
+}
+
+std::vector<storage::Precondition> Transaction::TakeConditions() {
+  log_.clear();
+  return std::exchange(conditions_, {});
 }
 
 std::vector<base::ReceiverId> Transaction::Announced() const {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -92,6 +93,12 @@ class Transaction : public storage::Reader {
   // What there was before this change.
   const storage::Reader& base() const { return base_; }
 
+  // Shows what the change makes of the rows of `range`, in key order; nullopt: it deletes the row. What is written last
+  // counts, and rows of the base that it leaves alone are not shown. False ends it. Meanwhile no row of `range` may be
+  // written or rolled back; others may.
+  using OwnVisitor = absl::FunctionRef<bool(std::string_view key, const std::optional<std::string>& value)>;
+  void VisitOwn(storage::Space space, const storage::KeyRange& range, OwnVisitor visit) const;
+
   PutRow Put(storage::Space space, std::string key, std::string value);
   void Delete(storage::Space space, std::string key);
   // Whether the row is as that Put or PutAgain left it: nothing wrote it since, and nothing of the transaction at all
@@ -105,7 +112,14 @@ class Transaction : public storage::Reader {
   // Says that a task was written that falls due then: the task runner hears it once this is committed.
   void AnnounceTask(absl::Time due);
 
-  // A point to come back to: what was written and announced after `Mark` is forgotten by `RollBackTo`. Marks nest.
+  // The commit is to take effect only while the row holds these bytes (nullopt: while it is absent); else the change
+  // runs again, on what is stored then. For rows by which the change decides what it writes and which are written
+  // without the sequencer (Space::kDevices); that the head stands holds all others. Of no effect where nothing is
+  // written.
+  void Require(storage::Space space, std::string key, std::optional<std::string> expected);
+
+  // A point to come back to: what was written, required and announced after `Mark` is forgotten by `RollBackTo`. Marks
+  // nest.
   size_t Mark() const { return log_.size(); }
   void RollBackTo(size_t mark);
 
@@ -120,12 +134,14 @@ class Transaction : public storage::Reader {
 
   // What is to be committed; the transaction is at its end.
   std::vector<storage::Write> TakeWrites();
+  // On which conditions of its own, in the order they were required; likewise at its end.
+  std::vector<storage::Precondition> TakeConditions();
   std::vector<base::ReceiverId> Announced() const;
   std::optional<absl::Time> EarliestTask() const;
 
  private:
   struct LogEntry {
-    enum class What { kWrite, kAnnounce, kTask } what;
+    enum class What { kWrite, kCondition, kAnnounce, kTask } what;
     // kWrite: where in `writes_`, and what was there before, if anything. Rows leave `writes_` only with the entry that
     // brought them, which is the first of theirs.
     Writes::iterator own = {};
@@ -148,6 +164,7 @@ class Transaction : public storage::Reader {
   // How many writes there were, those included that were rolled back, and how many when some last were, or were taken.
   uint64_t written_ = 0;
   uint64_t rolled_back_at_ = 0;
+  std::vector<storage::Precondition> conditions_;
   std::vector<base::ReceiverId> announced_;
   std::vector<absl::Time> tasks_;
   std::vector<LogEntry> log_;

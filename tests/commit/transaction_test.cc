@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "absl/strings/str_cat.h"
 #include "storage/memory_store.h"
 #include "tests/commit/commit_bench.h"
 #include "tests/fakes/counting_reader.h"
@@ -13,8 +14,10 @@
 namespace caresync::commit {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Eq;
+using ::testing::Field;
 using ::testing::Optional;
 using ::testing::Pair;
 using Rows = std::vector<std::pair<std::string, std::string>>;
@@ -40,6 +43,22 @@ class TransactionTest : public ::testing::Test {
                            })
                     .ok());
     return rows;
+  }
+
+  // "<key> <value>" or "<key> deleted", at most `limit`.
+  std::vector<std::string> Own(const storage::KeyRange& range, size_t limit = 100) {
+    std::vector<std::string> rows;
+    transaction_->VisitOwn(kRecords, range, [&](std::string_view key, const std::optional<std::string>& value) {
+      rows.push_back(absl::StrCat(std::string(key), " ", value.value_or("deleted")));
+      return rows.size() < limit;
+    });
+    return rows;
+  }
+
+  static auto ConditionOf(storage::Space space, const std::string& key,
+                          const testing::Matcher<std::optional<std::string>>& expected) {
+    return AllOf(Field(&storage::Precondition::space, space), Field(&storage::Precondition::key, key),
+                 Field(&storage::Precondition::expected, expected));
   }
 
   storage::MemoryStore store_;
@@ -120,6 +139,70 @@ TEST_F(TransactionTest, AVisitorThatHasEnoughEndsTheScan) {
             .ok());
     EXPECT_EQ(visited, enough);
   }
+}
+
+TEST_F(TransactionTest, ShowsItsOwnRowsOfARange) {
+  transaction_->Put(kRecords, "b", "new-b");
+  transaction_->Put(kRecords, "c", "first");
+  transaction_->Put(kRecords, "c", "new-c");
+  transaction_->Delete(kRecords, "e");
+  transaction_->Put(kRecords, "z", "new-z");
+  transaction_->Put(storage::Space::kFeeds, "d", "of another space");
+  const size_t mark = transaction_->Mark();
+  transaction_->Put(kRecords, "b", "forgotten");
+  transaction_->Put(kRecords, "f", "forgotten as well");
+  transaction_->RollBackTo(mark);
+
+  EXPECT_THAT(Own({}), ElementsAre("b new-b", "c new-c", "e deleted", "z new-z")) << "but not a and g of the base";
+  EXPECT_THAT(Own({"c", "z"}), ElementsAre("c new-c", "e deleted"));
+  EXPECT_THAT(Own({"c", ""}), ElementsAre("c new-c", "e deleted", "z new-z"));
+  EXPECT_THAT(Own({"d", "e"}), ElementsAre());
+  EXPECT_THAT(Own({"z", "b"}), ElementsAre());
+  EXPECT_THAT(Own({}, 2), ElementsAre("b new-b", "c new-c"));
+}
+
+TEST_F(TransactionTest, OtherRowsMayBeWrittenAndRolledBackWhileItsOwnAreShown) {
+  transaction_->Put(kRecords, "row/a", "1");
+  transaction_->Put(kRecords, "row/b", "2");
+  transaction_->Put(kRecords, "zzz", "behind");
+  std::vector<std::string> shown;
+  transaction_->VisitOwn(kRecords, storage::PrefixRange("row/"),
+                         [&](std::string_view key, const std::optional<std::string>&) {
+                           shown.emplace_back(key);
+                           // Right before the range, and right behind it.
+                           transaction_->Put(kRecords, "row.", "x");
+                           transaction_->Put(kRecords, "row0", "x");
+                           const size_t mark = transaction_->Mark();
+                           transaction_->Delete(kRecords, "zzz");
+                           transaction_->Put(kRecords, "sss", "x");
+                           transaction_->RollBackTo(mark);
+                           return true;
+                         });
+  EXPECT_THAT(shown, ElementsAre("row/a", "row/b"));
+  EXPECT_THAT(transaction_->Get(kRecords, "row0").value(), Optional(Eq("x")));
+  EXPECT_EQ(transaction_->Get(kRecords, "sss").value(), std::nullopt);
+}
+
+TEST_F(TransactionTest, ForgetsConditionsWithARollBack) {
+  const storage::Space space = storage::Space::kDevices;
+  transaction_->Require(space, "kept", "bytes");
+  transaction_->Put(kRecords, "a", "kept");
+  const size_t mark = transaction_->Mark();
+  transaction_->Require(space, "forgotten", "bytes");
+  transaction_->Put(kRecords, "a", "forgotten");
+  transaction_->Require(space, "forgotten as well", std::nullopt);
+  transaction_->RollBackTo(mark);
+  transaction_->Require(space, "later", std::nullopt);
+
+  EXPECT_EQ(transaction_->rows(), 1u) << "conditions are no writes";
+  EXPECT_THAT(transaction_->TakeConditions(), ElementsAre(ConditionOf(space, "kept", Optional(Eq("bytes"))),
+                                                          ConditionOf(space, "later", Eq(std::nullopt))));
+  ASSERT_EQ(transaction_->TakeWrites().size(), 1u);
+}
+
+TEST_F(TransactionTest, ConditionsAloneAreNothingWritten) {
+  transaction_->Require(storage::Space::kDevices, "device", "bytes");
+  EXPECT_FALSE(transaction_->wrote());
 }
 
 TEST_F(TransactionTest, RollingBackForgetsExactlyWhatCameAfterTheMark) {
