@@ -30,7 +30,7 @@ constexpr double kBloomBitsPerKey = 10;
 // them that each new copy steps over. Deletions weigh more than their bytes where RocksDB chooses what to merge, and
 // after this time tables are merged as soon as there is nothing else to merge. docs/adr/0013 says why they are not
 // merged as soon as they hold many deletions.
-constexpr uint64_t kWrittenStaysSeconds = 24 * 60 * 60;
+constexpr uint64_t kWrittenStaysSeconds = uint64_t{24} * 60 * 60;
 
 rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
