@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "observability/log.h"
 #include "server/access/signing_key.h"
 #include "server/access/token_verifier.h"
@@ -39,6 +40,8 @@
 #include "server/devices/device_registry.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/looks.h"
+#include "server/mismatch/visit_changes.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/records/fan_out.h"
 #include "server/records/review_resolution.h"
@@ -195,6 +198,7 @@ class Node {
         sealer_(token_key),
         executor_(std::make_unique<base::ThreadExecutor>(options.threads)),
         opening_(commit::NewTimeline(random_)),
+        opened_(clock_.Monotonic()),
         sequencer_(*store_, clock_, random_, *executor_, subscriptions_, opening_),
         closing_edge_(clock_),
         tasks_(*store_, sequencer_, clock_, *executor_),
@@ -221,17 +225,25 @@ class Node {
                        .memo = memo_,
                        .opening = opening_,
                        .batch_bytes = options.batch_bytes,
-                       .opened = clock_.Monotonic()}} {}
+                       .opened = opened_}} {}
 
   absl::Status Begin(const Options& options) {
+    sequencer_.SetRider(mismatch::NoteVisitChanges);
     records::RegisterFanOuts(tasks_);
     roster::RegisterTasks(tasks_);
     tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
     tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
     tasks_.Register(records::kReviewTask, records::ReviewStep);
+    tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, opened_));
     RETURN_IF_ERROR(tasks_.Start());
+    RETURN_IF_ERROR(SweepMismatches());
     ASSIGN_OR_RETURN(server_, rpc::Server::Start(options.grpc_listen, edge_));
     return absl::OkStatus();
+  }
+
+  absl::Status SweepMismatches() {
+    ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, store_->NewSnapshot());
+    return mismatch::SweepAtStart(*snapshot, sequencer_);
   }
 
   // A session that was taken over ends while a commit of its own may still be under way: it must be told before the
@@ -248,8 +260,9 @@ class Node {
   std::unique_ptr<storage::RocksStore> store_;
   const base::TokenSealer sealer_;
   std::unique_ptr<base::ThreadExecutor> executor_;
-  // This opening of the store: its timeline.
+  // This opening of the store: its timeline, and when it was by the monotonic clock.
   const std::string opening_;
+  const absl::Duration opened_;
   commit::Subscriptions subscriptions_;
   commit::Sequencer sequencer_;
   records::ClosingEdgeAllowance closing_edge_;

@@ -75,4 +75,8 @@ bool ParseSyncOfCarer(std::string_view key, Uuid* carer, int64_t* start_us, Uuid
   return reader.AtEnd();
 }
 
+std::string DeviceInUse(const TenantId& tenant, const Uuid& carer) {
+  return KeyIn(tenant, Table::kDeviceInUse).Raw(carer.bytes()).Take();
+}
+
 }  // namespace caresync::base::keys

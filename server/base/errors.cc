@@ -216,6 +216,26 @@ absl::Status ReviewUnknown(std::string_view id) {
               StrCat("there is no event for review ", Quoted(id), "; take a review_id from ListEventsForReview"));
 }
 
+absl::Status MismatchUnknown() {
+  return Make(StatusCode::kNotFound, "MISMATCH_UNKNOWN",
+              "there is no mismatch of this carer and visit that was ever open; take both from ListMismatches");
+}
+
+absl::Status MismatchResolved() {
+  return Make(StatusCode::kFailedPrecondition, "MISMATCH_RESOLVED",
+              "the mismatch is resolved: the device has the change; nothing is left to be done");
+}
+
+absl::Status MismatchClosed() {
+  return Make(StatusCode::kFailedPrecondition, "MISMATCH_CLOSED",
+              "the mismatch is closed; reopen it before it is snoozed");
+}
+
+absl::Status MismatchChanged() {
+  return Make(StatusCode::kAborted, "MISMATCH_CHANGED",
+              "the visit has changed since the time in `seen_change_time`; look at the mismatch again");
+}
+
 absl::Status EventResolved() {
   return Make(StatusCode::kFailedPrecondition, "EVENT_RESOLVED",
               "the event is resolved already, in another way; list it with `with_resolved` to see how");

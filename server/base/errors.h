@@ -69,6 +69,10 @@ absl::Status VisitUnknown(std::string_view id);           // NOT_FOUND
 absl::Status ReviewUnknown(std::string_view id);          // NOT_FOUND
 absl::Status EventResolved();                             // FAILED_PRECONDITION: another resolution stands.
 absl::Status EventCannotBeStored(std::string_view what);  // FAILED_PRECONDITION: only discarding is left.
+absl::Status MismatchUnknown();                           // NOT_FOUND
+absl::Status MismatchResolved();                          // FAILED_PRECONDITION: the device has it.
+absl::Status MismatchClosed();                            // FAILED_PRECONDITION: a person cleared it.
+absl::Status MismatchChanged();                           // ABORTED: the visit changed since the person looked.
 absl::Status TooManyGroups(std::string_view carer);       // A carer in more groups than limits::kGroupsOfCarer.
 
 // ---- Sync

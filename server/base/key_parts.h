@@ -1,4 +1,4 @@
-// What key layouts are made of. For keys.cc and device_keys.cc alone.
+// What key layouts are made of. For keys.cc, device_keys.cc and mismatch_keys.cc alone.
 #ifndef CARESYNC_SERVER_BASE_KEY_PARTS_H_
 #define CARESYNC_SERVER_BASE_KEY_PARTS_H_
 
@@ -46,6 +46,11 @@ enum class Table : uint8_t {
   kSourceStanding = 'k',
   kRebuildRelease = 'p',
   kVisitEnd = 'e',
+  kMismatch = 'M',
+  kMismatchLook = 'D',
+  kOpenMismatch = 'O',
+  kListedMismatch = 'L',
+  kMismatchLooks = 'A',
   // Space::kFeeds.
   kFeedEntry = 'e',
   kFeedPlace = 'p',
@@ -54,6 +59,7 @@ enum class Table : uint8_t {
   kDevice = 'd',
   kSync = 'y',
   kSyncOfCarer = 'c',
+  kDeviceInUse = 'u',
 };
 
 inline constexpr size_t kUuidBytes = 16;

@@ -155,6 +155,29 @@ std::string SyncOfCarer(const TenantId& tenant, const Uuid& carer, int64_t start
 // What comes after `after` (a key; empty: all).
 storage::KeyRange SyncsOfCarer(const TenantId& tenant, const Uuid& carer, std::string_view after);
 bool ParseSyncOfCarer(std::string_view key, Uuid* carer, int64_t* start_us, Uuid* device, uint64_t* number);
+std::string DeviceInUse(const TenantId& tenant, const Uuid& carer);  // 'u', carer -> DeviceInUse
+
+// ---- mismatch/, in Space::kRecords
+
+std::string Mismatch(const TenantId& tenant, const Uuid& carer, const RecordKey& visit);  // 'M' -> Mismatch
+// When which of them is to be looked at: 'D', time, carer, visit -> empty.
+std::string MismatchLook(const TenantId& tenant, int64_t look_us, const Uuid& carer, const RecordKey& visit);
+storage::KeyRange AllMismatchLooks(const TenantId& tenant);
+bool ParseMismatchLook(std::string_view key, int64_t* look_us, Uuid* carer, RecordKey* visit);
+// Those that are open: 'O', carer, visit -> empty.
+std::string OpenMismatch(const TenantId& tenant, const Uuid& carer, const RecordKey& visit);
+storage::KeyRange OpenMismatchesOf(const TenantId& tenant, const Uuid& carer);
+// What comes after `after` (a key; empty: all).
+storage::KeyRange AllOpenMismatches(const TenantId& tenant, std::string_view after);
+bool ParseOpenMismatch(std::string_view key, Uuid* carer, RecordKey* visit);
+// Those that are listed: 'L', group, rank, carer, visit -> empty.
+enum class MismatchGroup : uint8_t { kOpen = 0, kSnoozed = 1, kEnded = 2 };
+std::string ListedMismatch(const TenantId& tenant, MismatchGroup group, int64_t rank, const Uuid& carer,
+                           const RecordKey& visit);
+// Those that have ended, or the others. What comes after `after` (a key; empty: all).
+storage::KeyRange ListedMismatches(const TenantId& tenant, bool ended, std::string_view after);
+bool ParseListedMismatch(std::string_view key, Uuid* carer, RecordKey* visit);
+std::string MismatchLooks(const TenantId& tenant);  // 'A' -> MismatchLooks
 
 // ---- tenants/, in Space::kRecords
 

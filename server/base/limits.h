@@ -287,6 +287,34 @@ inline constexpr size_t kFormIdCharacters = 128;
 inline constexpr size_t kFormAnswers = 500;
 inline constexpr size_t kFormAnswerCharacters = 4'000;
 
+// ---- Sync mismatches
+
+// Between a change of the rota and its mismatch, where the visit is near; and how long before a visit that is further
+// away it comes at the latest.
+inline constexpr absl::Duration kMismatchGrace = absl::Minutes(20);
+inline constexpr absl::Duration kMismatchLead = absl::Hours(24);
+// A visit that is so near leaves no time for the grace: the office has the last minutes before it. No device has less
+// than the shorter one to take a change.
+inline constexpr absl::Duration kMismatchLatest = absl::Minutes(30);
+inline constexpr absl::Duration kMismatchSoonest = absl::Minutes(2);
+// None is opened so soon after the server came back: devices that could not reach it sync first.
+inline constexpr absl::Duration kMismatchesRest = absl::Minutes(2);
+// The task of a tenant's mismatches sleeps no longer, whatever the clock said when it went to sleep.
+inline constexpr absl::Duration kMismatchSleep = absl::Hours(1);
+// Mismatches that one step looks at.
+inline constexpr size_t kMismatchesLookedAt = 256;
+// Open mismatches of a carer that one commit looks at after a sync; of more, all are looked at in steps.
+inline constexpr size_t kMismatchesOfSync = 1'024;
+// How long a person may put one off, what the person may write to it, and how much of that is kept.
+inline constexpr absl::Duration kSnoozeMost = absl::Hours(24);
+inline constexpr size_t kMismatchNoteCharacters = 500;
+inline constexpr int kMismatchTransitions = 100;
+// How long after its visit one is kept that was ever opened.
+inline constexpr absl::Duration kMismatchKept = absl::Hours(30 * 24);
+// Rows that noting the visits of a commit adds to it at most: for each carer of each visit before and after, of
+// kRosterChanges changes, six.
+inline constexpr size_t kRiderRows = kRosterChanges * 2 * kVisitAssignments * 6 + 100;
+
 // ---- Searches
 
 // Rows that one page of a search looks at: a page may hold less than was asked for, and says how to go on.

@@ -21,9 +21,8 @@ namespace {
 
 constexpr size_t kCommitIdBytes = 16;
 
-absl::Status CheckSize(const Transaction& transaction) {
-  const bool fits =
-      transaction.rows() <= base::limits::kCommitRows && transaction.bytes() <= base::limits::kCommitBytes;
+absl::Status CheckSize(const Transaction& transaction, size_t most_rows) {
+  const bool fits = transaction.rows() <= most_rows && transaction.bytes() <= base::limits::kCommitBytes;
   return fits ? absl::OkStatus() : base::errors::CommitTooLarge();
 }
 
@@ -166,10 +165,10 @@ void Sequencer::Run(std::shared_ptr<Attempt> attempt) {
 absl::Status Sequencer::RunChange(const Attempt& attempt, Transaction& transaction) const {
   RETURN_IF_ERROR(attempt.change(transaction));
   if (!transaction.wrote()) return absl::OkStatus();
-  RETURN_IF_ERROR(CheckSize(transaction));
+  RETURN_IF_ERROR(CheckSize(transaction, base::limits::kCommitRows));
   if (!rider_) return absl::OkStatus();
   RETURN_IF_ERROR(rider_(transaction));
-  return CheckSize(transaction);
+  return CheckSize(transaction, base::limits::kCommitRows + base::limits::kRiderRows);
 }
 
 absl::StatusOr<storage::Commit> Sequencer::Propose(Attempt& attempt, Transaction& transaction, store::TenantHead head) {

@@ -12,6 +12,15 @@
 #include "server/records/record_store.h"
 
 namespace caresync::devices {
+namespace {
+
+template <typename Payload>
+absl::StatusOr<std::string> NameIn(const store::Record& record) {
+  ASSIGN_OR_RETURN(const Payload payload, base::ParseStored<Payload>(record.payload()));
+  return payload.name();
+}
+
+}  // namespace
 
 absl::StatusOr<std::string> Names::Find(v1::RecordKind kind, const std::string& id) {
   const auto found = known_.find({kind, id});
@@ -28,12 +37,14 @@ absl::StatusOr<std::string> Names::Read(v1::RecordKind kind, const std::string& 
   ASSIGN_OR_RETURN(const std::optional<store::Record> record,
                    records::GetRecord(reader_, tenant_, records::KeyOf({kind, *uuid})));
   if (!record.has_value()) return std::string();
-  if (kind == v1::RECORD_KIND_CARER) {
-    ASSIGN_OR_RETURN(const v1::Carer carer, base::ParseStored<v1::Carer>(record->payload()));
-    return carer.name();
+  switch (kind) {
+    case v1::RECORD_KIND_CARER:
+      return NameIn<v1::Carer>(*record);
+    case v1::RECORD_KIND_SERVICE_USER:
+      return NameIn<v1::ServiceUser>(*record);
+    default:
+      return NameIn<v1::Branch>(*record);
   }
-  ASSIGN_OR_RETURN(const v1::Branch branch, base::ParseStored<v1::Branch>(record->payload()));
-  return branch.name();
 }
 
 }  // namespace caresync::devices

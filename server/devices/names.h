@@ -1,4 +1,4 @@
-// The names of carers and branches, each read once a request.
+// The names of carers, service users and branches, each read once a request.
 #ifndef CARESYNC_SERVER_DEVICES_NAMES_H_
 #define CARESYNC_SERVER_DEVICES_NAMES_H_
 
@@ -21,6 +21,7 @@ class Names {
   // Empty for an empty ID, and where there is no such record. Errors are those of
   // reading, DAMAGED_ROW.
   absl::StatusOr<std::string> Carer(const std::string& id) { return Find(v1::RECORD_KIND_CARER, id); }
+  absl::StatusOr<std::string> ServiceUser(const std::string& id) { return Find(v1::RECORD_KIND_SERVICE_USER, id); }
   absl::StatusOr<std::string> Branch(const std::string& id) { return Find(v1::RECORD_KIND_BRANCH, id); }
 
  private:

@@ -13,6 +13,7 @@
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
+#include "server/devices/device_in_use.h"
 #include "server/devices/take_overs.h"
 
 namespace caresync::devices {
@@ -26,6 +27,7 @@ absl::StatusOr<StartRows> ReadStartRows(const storage::Reader& reader, const bas
                                         const base::Uuid& device) {
   constexpr std::array kParts = {DevicePart::kDevice, DevicePart::kReport};
   std::vector<std::string> row_keys;
+  row_keys.reserve(kParts.size());
   for (const DevicePart part : kParts) row_keys.push_back(keys::DeviceRow(tenant, device, part));
   ASSIGN_OR_RETURN(std::vector<std::optional<std::string>> bytes, reader.MultiGet(Space::kDevices, row_keys));
   StartRows start;
@@ -236,6 +238,7 @@ storage::Commit SessionRows::Begin(storage::Durability durability) {
     commit.writes.push_back({Space::kDevices, keys::Sync(owner_.tenant, owner_.device, report_.syncs() - 1),
                              ended_last_sync_->SerializeAsString()});
   }
+  if (signs_in_) commit.writes.push_back(DeviceInUseRow(owner_.tenant, owner_.carer, owner_.device, start_time_));
   AddHistory(commit);
   AddRows(commit);
   return commit;

@@ -71,6 +71,10 @@ class SessionRows {
   // that is set there is ever written.
   store::DeviceCopy& copy();
 
+  // The carer signs in by this sync, on another device than before: it is in use once the sync begins, also where that
+  // is refused.
+  void SignIn() { signs_in_ = true; }
+
   // The device says that it dropped the carer's copy: nothing is said of it any more, also where a sync that the device
   // confirmed before becomes a success after it.
   void ForgetCopy(const std::string& carer_id);
@@ -121,6 +125,7 @@ class SessionRows {
   const uint32_t data_level_;
   bool cloned_ = false;
   bool succeeded_ = false;
+  bool signs_in_ = false;
   // Takes what is still said of the own copy after it was dropped.
   std::optional<store::DeviceCopy> dropped_copy_;
   // Calls that failed before this one since the last success.

@@ -113,10 +113,9 @@ absl::StatusOr<FeedBatch> ReadBatch(const storage::Reader& reader, const base::T
   return batch;
 }
 
-absl::StatusOr<bool> HasPlace(const storage::Reader& reader, const base::TenantId& tenant,
-                              const base::ReceiverId& receiver, const base::RecordKey& record) {
-  ASSIGN_OR_RETURN(const std::optional<Entry> entry, ReadEntryOf(reader, tenant, receiver, record));
-  return entry.has_value();
+absl::StatusOr<std::optional<Entry>> ReadEntry(const storage::Reader& reader, const base::TenantId& tenant,
+                                               const base::ReceiverId& receiver, const base::RecordKey& record) {
+  return ReadEntryOf(reader, tenant, receiver, record);
 }
 
 }  // namespace caresync::feed

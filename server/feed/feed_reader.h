@@ -51,10 +51,10 @@ absl::StatusOr<FeedBatch> ReadBatch(const storage::Reader& reader, const base::T
                                     const base::ReceiverId& receiver, const ReadFrom& from, size_t most_entries,
                                     size_t most_bytes, size_t entry_overhead);
 
-// Whether the feed has a place for the record, be it an upsert's or a removal's: the receiver has it, or had it not
-// long ago. Errors are those of reading.
-absl::StatusOr<bool> HasPlace(const storage::Reader& reader, const base::TenantId& tenant,
-                              const base::ReceiverId& receiver, const base::RecordKey& record);
+// The record's entry, where the feed has one: an upsert, or a removal that is not forgotten. Errors are those of
+// reading.
+absl::StatusOr<std::optional<Entry>> ReadEntry(const storage::Reader& reader, const base::TenantId& tenant,
+                                               const base::ReceiverId& receiver, const base::RecordKey& record);
 
 }  // namespace caresync::feed
 

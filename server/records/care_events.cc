@@ -95,8 +95,9 @@ absl::StatusOr<bool> Follows(const commit::Transaction& transaction, const Event
 absl::StatusOr<v1::ReviewReason> Told(const commit::Transaction& transaction, const base::ReceiverId& receiver,
                                       const RecordKey& parent, v1::ReviewReason reason) {
   if (reason != v1::REVIEW_REASON_VISIT_CANCELLED && reason != v1::REVIEW_REASON_CARER_NOT_ASSIGNED) return reason;
-  ASSIGN_OR_RETURN(const bool known, feed::HasPlace(transaction, transaction.tenant(), receiver, parent));
-  return known ? reason : v1::REVIEW_REASON_VISIT_UNKNOWN;
+  ASSIGN_OR_RETURN(const std::optional<feed::Entry> had,
+                   feed::ReadEntry(transaction, transaction.tenant(), receiver, parent));
+  return had.has_value() ? reason : v1::REVIEW_REASON_VISIT_UNKNOWN;
 }
 
 absl::StatusOr<Verdict> Judge(const commit::Transaction& transaction, const EventSender& sender,

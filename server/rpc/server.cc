@@ -25,6 +25,7 @@ Server::Server(Edge& edge)
       devices_(edge),
       roster_(edge),
       care_events_(edge),
+      mismatches_(edge),
       device_sync_(edge) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, Edge& edge) {
@@ -38,6 +39,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address
   builder.RegisterService(&server->devices_);
   builder.RegisterService(&server->roster_);
   builder.RegisterService(&server->care_events_);
+  builder.RegisterService(&server->mismatches_);
   builder.RegisterService(&server->device_sync_);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) return base::errors::CannotListen(address);

@@ -11,6 +11,7 @@
 #include "server/rpc/device_service.h"
 #include "server/rpc/device_sync_service.h"
 #include "server/rpc/edge.h"
+#include "server/rpc/mismatch_service.h"
 #include "server/rpc/roster_service.h"
 #include "server/rpc/service_user_service.h"
 #include "server/rpc/tenant_service.h"
@@ -47,6 +48,7 @@ class Server {
   DeviceService devices_;
   RosterService roster_;
   CareEventService care_events_;
+  MismatchService mismatches_;
   DeviceSyncService device_sync_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

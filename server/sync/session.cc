@@ -144,24 +144,35 @@ void Session::TakeReading(const DownloadBatch& batch) {
 void Session::WriteRows(Durability durability) {
   writing_rows_ = true;
   rows_changed_ = false;
+  writing_news_of_ = std::exchange(news_of_, {});
   actions_.push_back(WriteRowsAction{rows_->Update(durability)});
 }
 
 void Session::On(RowsWrittenEvent event) {
+  std::set<std::string> news_of = std::exchange(writing_news_of_, {});
+  // An unknown one may have taken effect.
+  const bool written =
+      event.result.outcome == CommitOutcome::kCommitted || event.result.outcome == CommitOutcome::kUnknown;
+  OnRowsWritten(event.result);
+  // Behind all that the device waits for.
+  if (written && !news_of.empty()) actions_.push_back(LookAtMismatchesAction{std::move(news_of)});
+}
+
+void Session::OnRowsWritten(const storage::CommitResult& result) {
   writing_rows_ = false;
-  if (phase_ == Phase::kBeginning) return OnBegun(event.result);
+  if (phase_ == Phase::kBeginning) return OnBegun(result);
   if (phase_ == Phase::kEnding) {
-    if (success_ == Success::kBeingRecorded && event.result.outcome == CommitOutcome::kCommitted) {
+    if (success_ == Success::kBeingRecorded && result.outcome == CommitOutcome::kCommitted) {
       OnRecorded();
       return End(*failure_);
     }
     if (!rows_.has_value()) return End(*failure_);
     if (rows_->sync().outcome() == v1::SYNC_OUTCOME_UNDER_WAY) return WriteLastRows();
     // Another session wrote the device's rows meanwhile: the call alone is recorded.
-    if (event.result.outcome == CommitOutcome::kConflict) return WriteRefusedCall();
+    if (result.outcome == CommitOutcome::kConflict) return WriteRefusedCall();
     return End(*failure_);
   }
-  switch (event.result.outcome) {
+  switch (result.outcome) {
     case CommitOutcome::kCommitted:
       break;
     case CommitOutcome::kConflict:
@@ -172,7 +183,7 @@ void Session::On(RowsWrittenEvent event) {
       return EndUnrecorded(errors::StoreFull());
     case CommitOutcome::kUnknown:
     case CommitOutcome::kUnavailable:
-      return EndUnrecorded(errors::StoreUnavailable(event.result.detail));
+      return EndUnrecorded(errors::StoreUnavailable(result.detail));
   }
   if (success_ == Success::kBeingRecorded) {
     OnRecorded();

@@ -135,6 +135,8 @@ struct ReadNextAction {};
 // Read what the start is judged by.
 struct LoadAction {
   StartTokens tokens;
+  // The start is the carer's own doing (devices::SignsIn).
+  bool signs_in = false;
 };
 // List the session among the live ones; of two of the device the one whose stream came earlier is ended.
 struct EnterAction {};
@@ -168,6 +170,11 @@ struct TakeEventsAction {
 struct RecordDropsAction {
   std::vector<std::string> carers;
 };
+// What was written tells that the device holds something new of these carers, or nothing any more: mismatches may be
+// over.
+struct LookAtMismatchesAction {
+  std::set<std::string> carers;
+};
 // nullopt: forget the timer. The end of the session forgets all.
 struct SetTimerAction {
   SessionTimer timer;
@@ -180,9 +187,10 @@ struct EndAction {
   // To be sent first.
   std::optional<v1::SyncResponse> last = std::nullopt;
 };
-using SessionAction = std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction,
-                                   UnsubscribeAction, ReadBatchAction, ReadTenantAction, WriteRowsAction,
-                                   TakeEventsAction, RecordDropsAction, SetTimerAction, EndAction>;
+using SessionAction =
+    std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction, UnsubscribeAction,
+                 ReadBatchAction, ReadTenantAction, WriteRowsAction, TakeEventsAction, RecordDropsAction,
+                 LookAtMismatchesAction, SetTimerAction, EndAction>;
 
 class Session {
  public:
@@ -286,6 +294,7 @@ class Session {
   // The token at `position` in the copy that is being read now.
   ResumeToken TokenAt(const base::CommitPoint& head, const feed::Position& position) const;
   void SetCursor(const ResumeToken& token);
+  void OnRowsWritten(const storage::CommitResult& result);
   void OnAck(const v1::Ack& ack);
   void OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
 
@@ -451,6 +460,11 @@ class Session {
   std::optional<devices::SessionRows> rows_;
   bool writing_rows_ = false;
   bool rows_changed_ = false;
+  // The recorded cursor stands before something that the feed has had: the next one may settle changes of the rota.
+  bool cursor_lags_ = false;
+  // Carers of whom there is something to look at in their mismatches, once what is written next, or now, is committed.
+  std::set<std::string> news_of_;
+  std::set<std::string> writing_news_of_;
 
   // Success, of the last round: the device confirmed, it is being recorded, it is recorded.
   enum class Success { kNotYet, kConfirmed, kBeingRecorded, kRecorded } success_ = Success::kNotYet;

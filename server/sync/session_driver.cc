@@ -13,6 +13,7 @@
 #include "server/devices/device_rows.h"
 #include "server/devices/drops.h"
 #include "server/feed/feed_reader.h"
+#include "server/mismatch/resolving.h"
 #include "server/records/care_events.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
@@ -133,7 +134,7 @@ void SessionDriver::Perform(SendAction action) { peer_.Send(std::move(action.res
 void SessionDriver::Perform(ReadNextAction action) { peer_.ReadNext(); }
 
 void SessionDriver::Perform(LoadAction action) {
-  absl::StatusOr<StartFacts> facts = ReadFacts(action.tokens);
+  absl::StatusOr<StartFacts> facts = ReadFacts(action);
   if (facts.ok() && !facts->restore.loss_to_note.empty()) {
     return NoteLoss(std::move(action), facts->restore.loss_to_note);
   }
@@ -159,6 +160,29 @@ void SessionDriver::NoteLoss(LoadAction action, const std::string& timeline) {
         if (noted.ok()) return self->Perform(action);
         self->EnqueueLoaded(noted.status());
       });
+}
+
+void SessionDriver::LogTrouble(std::string_view event, const absl::Status& status) const {
+  const SessionIdentity& identity = session_.identity();
+  observability::Log(observability::Level::kWarning, event,
+                     {{"tenant", identity.tenant.text()},
+                      {"device", identity.device.ToString()},
+                      {"carer", identity.carer.ToString()},
+                      {"error", status.message()}});
+}
+
+void SessionDriver::Perform(LookAtMismatchesAction action) {
+  const auto look = [&]() -> absl::Status {
+    const base::TenantId& tenant = session_.identity().tenant;
+    ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
+    ASSIGN_OR_RETURN(const commit::HeadReader reader, commit::HeadReader::Open(*snapshot, tenant, parts_.memo));
+    for (const std::string& carer : action.carers) {
+      RETURN_IF_ERROR(mismatch::ResolveAfterAck(reader, parts_.sequencer, tenant, *base::Uuid::Parse(carer)));
+    }
+    return absl::OkStatus();
+  };
+  // What is not looked at now is when the server starts, or when the device acknowledges something again.
+  if (const absl::Status status = look(); !status.ok()) LogTrouble("mismatches_not_looked_at", status);
 }
 
 void SessionDriver::Perform(EnterAction action) {
@@ -192,13 +216,13 @@ void SessionDriver::Perform(UnsubscribeAction action) {
   (action.topic == SessionTopic::kFeed ? feed_ : fan_outs_) = commit::Subscriptions::Handle();
 }
 
-absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const StartTokens& tokens) const {
+absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const LoadAction& load) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
   const SessionIdentity& identity = session_.identity();
   ASSIGN_OR_RETURN(const commit::HeadReader reader, commit::HeadReader::Open(*snapshot, identity.tenant, parts_.memo));
-  ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(reader, identity, tokens));
-  ASSIGN_OR_RETURN(facts.restore,
-                   ReadRestoreFacts(reader, identity.tenant, tokens, facts, OpeningOf(parts_), parts_.clock.Now()));
+  ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(reader, identity, load.tokens, load.signs_in));
+  ASSIGN_OR_RETURN(facts.restore, ReadRestoreFacts(reader, identity.tenant, load.tokens, facts, OpeningOf(parts_),
+                                                   parts_.clock.Now()));
   // What it makes already is not in its own way.
   if (!copy_.counts()) facts.copy_room = parts_.admission.RoomForCopy();
   return facts;

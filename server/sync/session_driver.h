@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -117,11 +118,12 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   std::optional<SessionEvent> NextEvent() ABSL_LOCKS_EXCLUDED(mutex_);
   // A timer that fired just before it was set anew or forgotten.
   bool IsStale(const SessionEvent& event) const;
-  absl::StatusOr<StartFacts> ReadFacts(const StartTokens& tokens) const;
+  absl::StatusOr<StartFacts> ReadFacts(const LoadAction& load) const;
   // Answers a LoadAction.
   void EnqueueLoaded(absl::StatusOr<StartFacts> facts);
   // Lets the tenant know that commits of `timeline` are lost; then loads anew.
   void NoteLoss(LoadAction action, const std::string& timeline);
+  void LogTrouble(std::string_view event, const absl::Status& status) const;
   absl::StatusOr<DownloadBatch> ReadFeed(const ReadBatchAction& action) const;
   // A copy counts among those of all sessions while batches of it are read and sent, and no longer: not while the
   // session waits for fan-outs, nor before the device's events are taken. Refuses the batch that begins one, or goes on
@@ -144,6 +146,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   struct Taking;
   void TakeFrom(int first, std::shared_ptr<Taking> taking);
   void Perform(RecordDropsAction action);
+  void Perform(LookAtMismatchesAction action);
   void Perform(SetTimerAction action);
   void Perform(EndAction action);
 

@@ -39,7 +39,10 @@ void Session::OnDropped(const v1::Ack& ack) {
     if (drops_told_.erase(carer->ToString()) > 0) dropped.push_back(carer->ToString());
   }
   if (dropped.empty()) return;
-  for (const std::string& carer : dropped) rows_->ForgetCopy(carer);
+  for (const std::string& carer : dropped) {
+    rows_->ForgetCopy(carer);
+    news_of_.insert(carer);
+  }
   rows_changed_ = true;
   ++recording_drops_;
   actions_.push_back(RecordDropsAction{std::move(dropped)});

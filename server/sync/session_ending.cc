@@ -44,7 +44,8 @@ void Session::RecordUnbegunEnd() {
     // sync is recorded, and of an app that is too old its version, so that the report says so.
     v1::Start refused;
     refused.set_sync_type(start_.sync_type());
-    if (*failure_ == errors::AppTooOld(facts_->tenant.least_app_version())) {
+    // Below whichever least version: that may have risen since the start was judged first.
+    if (base::Reason(*failure_) == base::Reason(errors::AppTooOld(""))) {
       refused.set_app_version(start_.app_version());
     }
     if (v1::InterruptionCause_IsValid(start_.last_interruption())) {
@@ -55,6 +56,7 @@ void Session::RecordUnbegunEnd() {
     NoteHeld();
     rows_->MarkEnd(outcome_, base::Reason(*failure_), now_);
     writing_rows_ = true;
+    writing_news_of_ = std::exchange(news_of_, {});
     actions_.push_back(WriteRowsAction{rows_->Begin(Durability::kBuffered)});
     return;
   }

@@ -6,6 +6,7 @@
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
+#include "server/devices/device_in_use.h"
 #include "server/sync/policy.h"
 #include "server/sync/restore_wait.h"
 #include "server/sync/session.h"
@@ -44,7 +45,7 @@ void Session::OnFirstMessage(v1::SyncRequest request) {
   }
   start_uploads_token_ = OpenUploadsToken(sealer_, identity_.tenant, start_.uploads_token());
   phase_ = Phase::kLoading;
-  actions_.push_back(LoadAction{{start_token_, start_uploads_token_}});
+  actions_.push_back(LoadAction{{start_token_, start_uploads_token_}, devices::SignsIn(start_)});
 }
 
 void Session::On(LoadedEvent event) {
@@ -152,6 +153,12 @@ void Session::MakeRows(const v1::Start& start) {
                 facts_->rows, start, now_, another_open_ && entered_, facts_->carer_branch_id.value_or(""),
                 most_take_overs_);
   rows_->sync().set_start_revision(facts_->head.revision);
+  cursor_lags_ = CursorLags(start_, *facts_);
+  news_of_.clear();
+  if (facts_->changes_device) {
+    rows_->SignIn();
+    news_of_.insert(identity_.carer.ToString());
+  }
   NoteLostEvents();
 }
 
@@ -176,6 +183,7 @@ void Session::PrepareRows() {
     case CursorAfter::kUnchanged:
       break;
   }
+  if (plan_.rebuild_began.has_value()) cursor_lags_ = true;
   if (!plan_.new_copy.has_value()) return;
   copy.set_rebuild_number(plan_.rebuild_number);
   rows_->sync().set_rebuild_reason(*plan_.new_copy);
@@ -195,6 +203,7 @@ void Session::WriteBegin(Durability durability) {
   if (start_.unsent_events() > 0) rows_->sync().set_stage(v1::SYNC_STAGE_UPLOADING);
   writing_rows_ = true;
   rows_changed_ = false;
+  writing_news_of_ = std::exchange(news_of_, {});
   actions_.push_back(WriteRowsAction{rows_->Begin(durability)});
 }
 
@@ -202,6 +211,7 @@ void Session::FinishAtOnce(const DownloadBatch& batch) {
   v1::SyncResponse response = StartedResponse(nullptr);
   AddCaughtUp(batch, response);
   SetCursor(issued_.back().token);
+  cursor_lags_ = false;
   // `start` was the ack.
   acknowledged_ = PlaceOf(issued_.back().token);
   issued_.clear();
@@ -224,7 +234,7 @@ void Session::OnBegun(const storage::CommitResult& result) {
     more_left_ = true;
     success_ = Success::kNotYet;
     phase_ = Phase::kLoading;
-    actions_.push_back(LoadAction{{start_token_, start_uploads_token_}});
+    actions_.push_back(LoadAction{{start_token_, start_uploads_token_}, devices::SignsIn(start_)});
     return;
   }
   if (result.outcome == CommitOutcome::kFull) return EndUnrecorded(errors::StoreFull());

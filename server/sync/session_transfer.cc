@@ -137,6 +137,7 @@ void Session::BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason
   from_ = {feed::Position(), batch.head.revision, start_.data_level()};
   more_left_ = true;
   announce_rebuild_ = reason;
+  cursor_lags_ = true;
   records_done_ = 0;
   records_total_ = batch.feed.summary.count;
   rows_->copy().set_rebuild_number(rebuild_number_);
@@ -180,6 +181,7 @@ void Session::AddBatch(DownloadBatch batch, v1::SyncResponse& response) {
   const bool has_changes = batch.changes.upserts_size() > 0 || batch.changes.removals_size() > 0;
   if (has_changes || batch.feed.nothing_left) AddRebuild(response);
   if (has_changes) {
+    cursor_lags_ = true;
     const uint64_t upserts = static_cast<uint64_t>(batch.changes.upserts_size());
     const uint64_t removals = static_cast<uint64_t>(batch.changes.removals_size());
     records_done_ += upserts + removals;
@@ -228,6 +230,7 @@ void Session::SetCursor(const ResumeToken& token) {
   copy.set_position_record(token.position.record.bytes);
   copy.set_in_use_number(token.rebuild_number);
   rows_changed_ = true;
+  if (cursor_lags_ && !token.cursor.timeline.empty()) news_of_.insert(identity_.carer.ToString());
 }
 
 // ---- Acks
@@ -268,6 +271,7 @@ void Session::OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_
   }
   acknowledged_ = PlaceOf(token);
   SetCursor(token);
+  cursor_lags_ = false;
   success_ = Success::kConfirmed;
 }
 

@@ -10,8 +10,10 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/text.h"
+#include "server/devices/device_in_use.h"
 #include "server/devices/drops.h"
 #include "server/feed/feed_reader.h"
+#include "server/mismatch/damage.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
 #include "server/tenants/tenants.h"
@@ -22,7 +24,7 @@ namespace errors = base::errors;
 namespace limits = base::limits;
 
 absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,
-                                          const StartTokens& tokens) {
+                                          const StartTokens& tokens, bool signs_in) {
   StartFacts facts;
   ASSIGN_OR_RETURN(facts.tenant, tenants::GetTenant(reader, identity.tenant));
   ASSIGN_OR_RETURN(facts.head, commit::ReadHead(reader, identity.tenant));
@@ -42,6 +44,12 @@ absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const S
   if (tokens.uploads.has_value()) {
     ASSIGN_OR_RETURN(facts.uploads_standing, commit::Standing(reader, identity.tenant, tokens.uploads->cursor));
   }
+  const bool permitted = WhyNotPermitted(facts.rows.rows.device, identity.carer, facts.carer_left).ok();
+  if (!signs_in || !permitted || !facts.carer_branch_id.has_value()) return facts;
+  ASSIGN_OR_RETURN(const std::optional<base::Uuid> in_use,
+                   mismatch::UnlessDamaged(devices::ReadDeviceInUse(reader, identity.tenant, identity.carer),
+                                           "device_in_use_not_known", identity.tenant, identity.carer));
+  facts.changes_device = in_use != identity.device;
   return facts;
 }
 
@@ -199,6 +207,12 @@ CursorAfter CursorAfterStart(const v1::Start& start, const std::optional<ResumeT
   const store::DeviceCopy* copy = CopyIn(facts, start);
   const bool finished_once = copy != nullptr && token->rebuild_number <= copy->in_use_number();
   return finished_once ? CursorAfter::kNone : CursorAfter::kUnchanged;
+}
+
+bool CursorLags(const v1::Start& start, const StartFacts& facts) {
+  const store::DeviceCopy* copy = CopyIn(facts, start);
+  if (copy == nullptr || copy->timeline().empty()) return true;
+  return !facts.summary.EndsBy({copy->position_revision(), {copy->position_record()}});
 }
 
 }  // namespace caresync::sync

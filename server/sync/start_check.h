@@ -57,9 +57,15 @@ struct StartFacts {
   std::vector<std::string> pending_drops;
   // The carer works there no more.
   bool carer_left = false;
+  // The carer signs in by this start, and may, on another device than the one that was in use.
+  bool changes_device = false;
   // Why no copy can be made now (Admission::RoomForCopy).
   absl::Status copy_room;
 };
+
+// Whether the carer's feed has had something past the cursor that is recorded of the device's copy, or none is
+// recorded: what is acknowledged next may settle changes of the rota.
+bool CursorLags(const v1::Start& start, const StartFacts& facts);
 
 // Whether the carer may hold a copy on the device. `device`: nullopt where it is becoming known by the carer's sync.
 // Errors: DEVICE_BLOCKED, CARER_LEFT, CARER_NOT_A_USER.
@@ -71,9 +77,9 @@ absl::Status WhyNotPermitted(const std::optional<store::Device>& device, const b
 // APP_TOO_OLD where the app is below the tenant's least version.
 absl::Status WhyTooOld(const store::Tenant& tenant, std::string_view app_version);
 
-// Errors: TENANT_UNKNOWN; those of reading.
+// `signs_in`: the start is the carer's own doing (devices::SignsIn). Errors: TENANT_UNKNOWN; those of reading.
 absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,
-                                          const StartTokens& tokens);
+                                          const StartTokens& tokens, bool signs_in);
 
 // How a sync goes on from what the device holds.
 struct StartPlan {

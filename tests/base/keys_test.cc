@@ -56,6 +56,11 @@ std::vector<std::string> RecordsKeys(const TenantId& tenant) {
           ReviewByRevision(tenant, false, 5, "event", "digest"),
           SourceStanding(tenant, "source"),
           RebuildRelease(tenant),
+          Mismatch(tenant, kDevice, kVisit),
+          MismatchLook(tenant, 5, kDevice, kVisit),
+          OpenMismatch(tenant, kDevice, kVisit),
+          ListedMismatch(tenant, MismatchGroup::kOpen, 5, kDevice, kVisit),
+          MismatchLooks(tenant),
           Tenant(tenant)};
 }
 
@@ -65,7 +70,7 @@ std::vector<std::string> FeedsKeys(const TenantId& tenant) {
 
 std::vector<std::string> DevicesKeys(const TenantId& tenant) {
   return {DeviceRow(tenant, kDevice, DevicePart::kDevice), DeviceRow(tenant, kDevice, DevicePart::kReport),
-          Sync(tenant, kDevice, 1), SyncOfCarer(tenant, kDevice, 5, kLastDevice, 1)};
+          Sync(tenant, kDevice, 1), SyncOfCarer(tenant, kDevice, 5, kLastDevice, 1), DeviceInUse(tenant, kDevice)};
 }
 
 // Every range of a tenant over kRecords.
@@ -88,6 +93,10 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           ReviewsByRevision(tenant, ""),
           SourceStandings(tenant),
           ReviewsOf(tenant, kOther, kVisit),
+          AllMismatchLooks(tenant),
+          OpenMismatchesOf(tenant, kDevice),
+          AllOpenMismatches(tenant, ""),
+          ListedMismatches(tenant, false, ""),
           AllWaitingFor(tenant, kOther)};
 }
 
@@ -394,6 +403,64 @@ TEST(Keys, ACarersSyncsLieNewestFirstAndAreReadBack) {
   uint64_t number = 0;
   ASSERT_TRUE(ParseSyncOfCarer(newer, &carer, &start, &device, &number));
   EXPECT_EQ(std::tuple(carer, start, device, number), std::tuple(kDevice, 9, kLastDevice, 3));
+}
+
+TEST(Keys, MismatchesAreLookedAtInTheOrderOfTheirTimes) {
+  const std::vector<std::string> keys = {
+      MismatchLook(kTenant, -7, kLastDevice, kOther), MismatchLook(kTenant, 5, kDevice, kVisit),
+      MismatchLook(kTenant, 5, kDevice, kOther), MismatchLook(kTenant, 5, kLastDevice, kVisit)};
+  EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+  for (const std::string& key : keys) EXPECT_TRUE(In(AllMismatchLooks(kTenant), key));
+  int64_t time = 0;
+  Uuid carer;
+  RecordKey visit;
+  ASSERT_TRUE(ParseMismatchLook(keys[0], &time, &carer, &visit));
+  EXPECT_EQ(std::tuple(time, carer, visit), std::tuple(-7, kLastDevice, kOther));
+  EXPECT_FALSE(ParseMismatchLook(keys[0] + "x", &time, &carer, &visit));
+  EXPECT_FALSE(ParseMismatchLook(OpenMismatch(kTenant, kDevice, kVisit), &time, &carer, &visit));
+}
+
+TEST(Keys, OpenMismatchesLieByCarerAndAreReadOnBehindOne) {
+  const std::string first = OpenMismatch(kTenant, kDevice, kVisit);
+  const std::string second = OpenMismatch(kTenant, kDevice, kOther);
+  const std::string last = OpenMismatch(kTenant, kLastDevice, kVisit);
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, last);
+  EXPECT_TRUE(In(OpenMismatchesOf(kTenant, kDevice), second));
+  EXPECT_FALSE(In(OpenMismatchesOf(kTenant, kDevice), last));
+  EXPECT_TRUE(In(AllOpenMismatches(kTenant, ""), first));
+  EXPECT_TRUE(In(AllOpenMismatches(kTenant, ""), last));
+  EXPECT_FALSE(In(AllOpenMismatches(kTenant, second), second));
+  EXPECT_TRUE(In(AllOpenMismatches(kTenant, second), last));
+  Uuid carer;
+  RecordKey visit;
+  ASSERT_TRUE(ParseOpenMismatch(second, &carer, &visit));
+  EXPECT_EQ(std::tuple(carer, visit), std::tuple(kDevice, kOther));
+  EXPECT_FALSE(ParseOpenMismatch(Mismatch(kTenant, kDevice, kVisit), &carer, &visit));
+}
+
+TEST(Keys, ListedMismatchesLieByRankTheSnoozedOnesBehindAndTheEndedOnesApart) {
+  const std::string first = ListedMismatch(kTenant, MismatchGroup::kOpen, -9, kLastDevice, kOther);
+  const std::string second = ListedMismatch(kTenant, MismatchGroup::kOpen, 4, kDevice, kVisit);
+  const std::string snoozed = ListedMismatch(kTenant, MismatchGroup::kSnoozed, -20, kDevice, kVisit);
+  const std::string ended = ListedMismatch(kTenant, MismatchGroup::kEnded, -30, kDevice, kVisit);
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, snoozed);
+  EXPECT_TRUE(In(ListedMismatches(kTenant, false, second), snoozed));
+  EXPECT_FALSE(In(ListedMismatches(kTenant, true, ""), snoozed));
+  EXPECT_TRUE(In(ListedMismatches(kTenant, false, ""), first));
+  EXPECT_FALSE(In(ListedMismatches(kTenant, false, ""), ended));
+  EXPECT_FALSE(In(ListedMismatches(kTenant, false, first), first));
+  EXPECT_TRUE(In(ListedMismatches(kTenant, false, first), second));
+  EXPECT_FALSE(In(ListedMismatches(kTenant, false, second), ended));
+  EXPECT_TRUE(In(ListedMismatches(kTenant, true, ""), ended));
+  Uuid carer;
+  RecordKey visit;
+  ASSERT_TRUE(ParseListedMismatch(first, &carer, &visit));
+  EXPECT_EQ(std::tuple(carer, visit), std::tuple(kLastDevice, kOther));
+  ASSERT_TRUE(ParseListedMismatch(ended, &carer, &visit));
+  EXPECT_EQ(std::tuple(carer, visit), std::tuple(kDevice, kVisit));
+  EXPECT_FALSE(ParseListedMismatch(first.substr(0, first.size() - 1), &carer, &visit));
 }
 
 }  // namespace

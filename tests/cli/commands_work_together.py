@@ -21,6 +21,7 @@ FOLLOWER = "5e000000-0000-4000-8000-000000000003"
 TEXT_FOLLOWER = "5e000000-0000-4000-8000-000000000004"
 COLUMNS = ["Branch", "Users", "Last API call time", "Last API call success", "Last successful sync", "Device name",
            "App version", "UUID", "Syncs in 7 days", "Clean in 30 days", "State", "Reason"]
+MISMATCH_COLUMNS = ["State", "Visit start", "Carer", "Service user", "Changes", "Device", "Last successful sync"]
 CSV_COLUMNS = ["Branch", "Users", "Device name", "App version", "UUID", "Last API call time", "Last API call success",
                "Last successful sync", "Successful syncs in 7 days", "Clean syncs in 30 days", "State", "Reason"]
 
@@ -242,6 +243,25 @@ def check_a_carers_history(cli):
     cli.run("syncs", DEVICE, "--carer", "c1", status=2)
 
 
+def check_mismatches(cli):
+    """None is due within the minutes that this takes; what is shown of one is looked at in mismatch_table_test.cc."""
+    carer = cli.json("carers", "--search", "003-rome/c1")["carers"][0]["carer_id"]
+    for wish in ([], ["--ended"], ["--carer", "c1"], ["--carer", carer], ["--branch", "Rome 003"],
+                 ["--branch", "Rome 003", "--carer", "003-rome/c1", "--ended"]):
+        told = cli.json("mismatches", *wish)
+        expect(told == {"mismatches": []}, f"{wish}: {told}")
+    for wish, last in (([], "Advice"), (["--ended"], "Ended")):
+        lines = cli.run("mismatches", *wish)[0].splitlines()
+        expect(re.split(r"  +", lines[0]) == [*MISMATCH_COLUMNS, last] and lines[1:] == ["0 mismatches"], lines)
+    for wish, reason in ((["--carer", "nobody"], "CARER_NOT_FOUND"), (["--branch", "nowhere"], "BRANCH_NOT_FOUND")):
+        missing = cli.json("mismatches", *wish, status=1)
+        expect(missing["error"]["reason"] == reason, missing)
+    # The rostering system is none of those who are to put it right.
+    token = cli.json("token", "--role", "rostering", "--subject", "rota-import")["token"]
+    refused = cli.json("mismatches", "--token", token, status=1)
+    expect(refused["error"]["reason"] == "ROLE_NOT_ALLOWED", refused)
+
+
 def read_to_the_end(terminal):
     shown = b""
     while True:
@@ -372,6 +392,7 @@ def main():
         check_report(cli)
         check_export(cli)
         check_a_carers_history(cli)
+        check_mismatches(cli)
         check_progress(cli)
         check_blocking(cli)
         check_following(cli)

@@ -55,6 +55,7 @@ def check_empty_arguments(cli):
                       ["device", "update", DEVICE, "--users", "c1,,c2"], ["device", "update", DEVICE, "--users", ","],
                       ["devices", "--carer", ""], ["devices", "--branch", ""], ["devices", "--state", ""],
                       ["devices", "--csv", ""], ["syncs", "--carer", ""], ["syncs", ""], ["devices", "--token", ""],
+                      ["mismatches", "--carer", ""], ["mismatches", "--branch", ""],
                       ["devices", "--tenant", ""], ["device", "finish-visit", *as_device, ""],
                       ["device", "visits", *as_device, "--state-dir", ""], ["care-events", "--source", ""],
                       ["care-events", "--token-file", ""], ["token", "--role", "support", "--subject", ""],
@@ -128,7 +129,7 @@ def check_outputs(cli):
     visit = cli.json("device", "visits", *device)["visits"][0]["visit_id"]
     cli.run("device", "note", *device, visit, "Had breakfast")
     cli.run("device", "sync", *device)
-    commands = (["devices"], ["devices", "--csv", "-"], ["devices", "--json"], ["carers"], ["tenant", "list"], ["--help"],
+    commands = (["devices"], ["mismatches"], ["devices", "--csv", "-"], ["devices", "--json"], ["carers"], ["tenant", "list"], ["--help"],
                 ["device", "visits", *device], ["device", "sync", *device], ["token", "--role", "administrator"],
                 ["care-events"], ["check-client", "--list"])
     with open("/dev/full", "w") as full:

@@ -139,7 +139,7 @@ TEST_F(SequencerTest, AChangeThatFailsOrIsTooLargeHasNoRider) {
 }
 
 TEST_F(SequencerTest, AChangeThatItsRiderMakesTooLargeIsRefused) {
-  size_t rows = base::limits::kCommitRows;
+  size_t rows = base::limits::kCommitRows + base::limits::kRiderRows;
   bench_.sequencer.SetRider([&](Transaction& transaction) {
     for (size_t i = 0; i < rows; ++i) transaction.Put(kRecords, absl::StrCat("told/", i), "");
     return absl::OkStatus();

@@ -7,6 +7,8 @@
 #include "server/commit/timeline.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/looks.h"
+#include "server/mismatch/visit_changes.h"
 #include "server/records/fan_out.h"
 #include "server/records/review_resolution.h"
 #include "server/records/window.h"
@@ -22,7 +24,8 @@ base::TenantId Tenant(std::string_view text) {
   return *std::move(tenant);
 }
 
-Engine::Engine(uint64_t seed) : Engine(std::make_unique<storage::MemoryStore>(), seed) {}
+Engine::Engine(uint64_t seed, Mismatches mismatches)
+    : Engine(std::make_unique<storage::MemoryStore>(), seed, std::nullopt, mismatches) {}
 
 namespace {
 
@@ -33,7 +36,8 @@ ManualClock& Set(ManualClock& clock, std::optional<absl::Time> now) {
 
 }  // namespace
 
-Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std::optional<absl::Time> now)
+Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std::optional<absl::Time> now,
+               Mismatches mismatches)
     : memory_(std::move(memory)),
       store_(*memory_),
       executor_(Set(clock_, now)),
@@ -42,18 +46,28 @@ Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std:
       sequencer_(
           std::make_unique<commit::Sequencer>(store_, clock_, random_, executor_, subscriptions_, opening_.timeline)),
       tasks_(std::make_unique<commit::TaskRunner>(store_, *sequencer_, clock_, executor_)) {
-  tasks_->Register(feed::kCompactionTask, feed::CompactionStep);
-  tasks_->Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
-  tasks_->Register(records::kReviewTask, records::ReviewStep);
-  records::RegisterFanOuts(*tasks_);
-  roster::RegisterTasks(*tasks_);
-  ABSL_RAW_CHECK(tasks_->Start().ok(), "the tasks of the store cannot be read");
+  StartTasks(mismatches);
   executor_.RunAll();
 }
 
 Engine::~Engine() {
   tasks_->Stop();
   executor_.RunAll();
+}
+
+void Engine::StartTasks(Mismatches mismatches) {
+  tasks_->Register(feed::kCompactionTask, feed::CompactionStep);
+  tasks_->Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
+  tasks_->Register(records::kReviewTask, records::ReviewStep);
+  records::RegisterFanOuts(*tasks_);
+  roster::RegisterTasks(*tasks_);
+  if (mismatches == Mismatches::kNoted) {
+    sequencer_->SetRider(mismatch::NoteVisitChanges);
+    tasks_->Register(mismatch::kLookTask, mismatch::LookStep(clock_, clock_.Monotonic()));
+  }
+  ABSL_RAW_CHECK(tasks_->Start().ok(), "the tasks of the store cannot be read");
+  if (mismatches == Mismatches::kNone) return;
+  ABSL_RAW_CHECK(mismatch::SweepAtStart(*Snapshot(), *sequencer_).ok(), "the store's mismatches cannot be read");
 }
 
 absl::StatusOr<commit::Committed> Engine::Run(const base::TenantId& tenant, commit::Change change) {

@@ -28,15 +28,20 @@ namespace caresync::fakes {
 // A tenant's name that a test wrote: it must be valid.
 base::TenantId Tenant(std::string_view text);
 
+// Whether an engine notes what changes of visits, and looks whether devices have it. Rows and tasks come with that, and
+// a revision whenever it looks: tests of what lies below do without.
+enum class Mismatches { kNone, kNoted };
+
 // Used by one thread. Due tasks run whenever work does; later ones when Advance lets their time come.
 class Engine {
  public:
   // On a new store. What is random repeats with `seed`.
-  explicit Engine(uint64_t seed = 1);
+  explicit Engine(uint64_t seed = 1, Mismatches mismatches = Mismatches::kNone);
   // On a store that another engine left (`engine.memory().Copy()`), as after a crash or a restore, on a timeline of its
   // own: give it a seed of its own.
   // `now`: the time then; nullopt: when a clock begins.
-  Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std::optional<absl::Time> now = std::nullopt);
+  Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std::optional<absl::Time> now = std::nullopt,
+         Mismatches mismatches = Mismatches::kNone);
   ~Engine();
 
   // Runs `change` to its end, and whatever else is ready then. The test dies where the change has no end, such as while
@@ -71,6 +76,8 @@ class Engine {
   commit::Sequencer& sequencer() { return *sequencer_; }
 
  private:
+  void StartTasks(Mismatches mismatches);
+
   std::unique_ptr<storage::MemoryStore> memory_;
   FaultyStore store_;
   ManualClock clock_;

@@ -151,17 +151,21 @@ TEST_F(FeedReaderTest, ARebuildNeedsOnlyTheRemovalsSinceItBegan) {
   EXPECT_FALSE(bench_.Read({.after = {}, .rebuild_began = 4}).horizon_passed);
 }
 
-TEST_F(FeedReaderTest, ARecordHasAPlaceUntilItsRemovalIsForgotten) {
-  const auto has_place = [this](const std::string& record) {
-    return HasPlace(*bench_.store.NewSnapshot().value(), bench_.tenant, bench_.receiver, {record}).value();
+TEST_F(FeedReaderTest, ARecordHasAnEntryUntilItsRemovalIsForgotten) {
+  const auto entry = [this] {
+    return ReadEntry(*bench_.store.NewSnapshot().value(), bench_.tenant, bench_.receiver, {"new"}).value();
   };
-  EXPECT_FALSE(has_place("new"));
-  bench_.Upsert("new");
-  EXPECT_TRUE(has_place("new"));
-  bench_.Remove("new");
-  EXPECT_TRUE(has_place("new"));
+  EXPECT_FALSE(entry().has_value());
+  bench_.Upsert("new");  // 1
+  ASSERT_TRUE(entry().has_value());
+  EXPECT_FALSE(entry()->removal);
+  EXPECT_EQ(entry()->position, (Position{1, {"new"}}));
+  bench_.Remove("new");  // 2
+  ASSERT_TRUE(entry().has_value());
+  EXPECT_TRUE(entry()->removal);
+  EXPECT_EQ(entry()->position, (Position{2, {"new"}}));
   bench_.Forget(1);
-  EXPECT_FALSE(has_place("new"));
+  EXPECT_FALSE(entry().has_value());
 }
 
 }  // namespace

@@ -64,7 +64,8 @@ TEST_F(FeedWriterTest, WhatOneRevisionShowsAndTakesAwayLeavesNoTrace) {
   bench_.Upsert("b");
   show_and_take_away();
   EXPECT_THAT(RecordsOf(bench_.Entries()), ElementsAre("+b"));
-  EXPECT_FALSE(HasPlace(*bench_.store.NewSnapshot().value(), bench_.tenant, bench_.receiver, {"a"}).value());
+  EXPECT_FALSE(
+      ReadEntry(*bench_.store.NewSnapshot().value(), bench_.tenant, bench_.receiver, {"a"}).value().has_value());
   EXPECT_EQ(bench_.Summary().count, 1u);
   EXPECT_EQ(bench_.Summary().removals, 0u);
   EXPECT_TRUE(bench_.Summary().above_first.empty());

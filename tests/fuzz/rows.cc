@@ -21,6 +21,7 @@
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
 #include "server/feed/feed_entry.h"
+#include "server/mismatch/mismatch_list.h"
 #include "server/records/next_visits.h"
 #include "server/records/record_key.h"
 #include "server/records/review.h"
@@ -187,6 +188,11 @@ void ReadOffice(RunningAgency& running, const storage::Reader& reader) {
   v1::ListEventsForReviewRequest reviews;
   reviews.set_with_resolved(true);
   Take(care_events::ListEventsForReview(reader, agency.tenant, reviews));
+  v1::ListMismatchesRequest mismatches;
+  for (const bool resolved : {false, true}) {
+    mismatches.set_ended(resolved);
+    Take(mismatch::ListMismatches(reader, agency.tenant, mismatches, running.engine().clock().Now()));
+  }
   v1::GetAccessRequest access;
   access.set_service_user_id(agency.service_user.ToString());
   Take(service_users::GetAccess(reader, agency.tenant, access));

@@ -96,7 +96,7 @@ void SyncDevices(fakes::Engine& engine, SmallAgency& agency) {
 SmallAgency MakeAgency() {
   // What a target finds is told by how it ends.
   observability::SetLevel(observability::Level::kError);
-  fakes::Engine engine(1);
+  fakes::Engine engine(1, fakes::Mismatches::kNoted);
   const base::TenantId tenant = fakes::Tenant("acme");
   SmallAgency agency{.tenant = tenant,
                      .carer = IdOf(tenant, v1::RECORD_KIND_CARER, "carer"),

@@ -61,7 +61,7 @@ class RunningAgency {
 
  private:
   const SmallAgency& agency_ = TheAgency();
-  fakes::Engine engine_{agency_.memory->Copy(), 2, agency_.now};
+  fakes::Engine engine_{agency_.memory->Copy(), 2, agency_.now, fakes::Mismatches::kNoted};
   fakes::SyncServer server_{engine_};
 };
 

@@ -7,10 +7,14 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "caresync/v1/care_events.grpc.pb.h"
+#include "caresync/v1/mismatches.grpc.pb.h"
 #include "google/protobuf/util/time_util.h"
 #include "gtest/gtest.h"
 #include "server/base/limits.h"
+#include "server/base/proto_time.h"
 #include "tests/fakes/rota.h"
 #include "tests/rpc/served_edge.h"
 
@@ -437,6 +441,65 @@ TEST_F(RefusedRequestTest, ResolveEvent) {
               r.mutable_discard()->set_reason(std::string(limits::kDiscardReasonCharacters + 1, 'a'));
             }),
             "INVALID_FIELD discard.reason");
+}
+
+TEST_F(RefusedRequestTest, ListMismatches) {
+  using Request = v1::ListMismatchesRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change, const std::string& tenant = "acme") {
+    return ReasonOf(&v1::MismatchService::Stub::ListMismatches, change, As(Role::kSupport, tenant));
+  };
+  EXPECT_EQ(reason([](Request&) {}), "");
+  EXPECT_EQ(reason([](Request& r) { r.set_carer_id("ann"); }), "INVALID_FIELD carer_id");
+  EXPECT_EQ(reason([](Request& r) { r.set_branch_id("north"); }), "INVALID_FIELD branch_id");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_size(-1); }), "INVALID_FIELD page_size");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_size(limits::kPageSizeMost + 1); }), "INVALID_FIELD page_size");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_token("nonsense"); }), "PAGE_TOKEN_NOT_VALID");
+  EXPECT_EQ(reason([&](Request& r) { r.set_page_token(TokenOfCarers()); }), "PAGE_TOKEN_NOT_VALID");
+}
+
+TEST_F(RefusedRequestTest, CloseMismatch) {
+  using Request = v1::CloseMismatchRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change) {
+    Request right;
+    right.set_carer_id(kNobody);
+    right.set_visit_id(kNobody);
+    return ReasonOf(&v1::MismatchService::Stub::CloseMismatch, change, As(Role::kCoordinator, "acme"), right);
+  };
+  EXPECT_EQ(reason([](Request&) {}), "MISMATCH_UNKNOWN");
+  EXPECT_EQ(reason([](Request& r) { r.set_carer_id("ann"); }), "INVALID_FIELD carer_id");
+  EXPECT_EQ(reason([](Request& r) { r.set_visit_id(""); }), "INVALID_FIELD visit_id");
+  EXPECT_EQ(reason([](Request& r) { r.set_note(std::string(limits::kMismatchNoteCharacters + 1, 'a')); }),
+            "INVALID_FIELD note");
+}
+
+TEST_F(RefusedRequestTest, SnoozeMismatch) {
+  using Request = v1::SnoozeMismatchRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change) {
+    Request right;
+    right.set_carer_id(kNobody);
+    right.set_visit_id(kNobody);
+    *right.mutable_until_time() = base::ToTimestamp(absl::Now() + absl::Hours(1));
+    return ReasonOf(&v1::MismatchService::Stub::SnoozeMismatch, change, As(Role::kCoordinator, "acme"), right);
+  };
+  EXPECT_EQ(reason([](Request&) {}), "MISMATCH_UNKNOWN");
+  EXPECT_EQ(reason([](Request& r) { r.set_carer_id("ann"); }), "INVALID_FIELD carer_id");
+  EXPECT_EQ(reason([](Request& r) { r.clear_until_time(); }), "INVALID_FIELD until_time");
+  EXPECT_EQ(reason([](Request& r) { *r.mutable_until_time() = base::ToTimestamp(absl::Now() + absl::Hours(25)); }),
+            "INVALID_FIELD until_time");
+  EXPECT_EQ(reason([](Request& r) { *r.mutable_until_time() = base::ToTimestamp(absl::Now() - absl::Hours(1)); }),
+            "INVALID_FIELD until_time");
+}
+
+TEST_F(RefusedRequestTest, ReopenMismatch) {
+  using Request = v1::ReopenMismatchRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change) {
+    Request right;
+    right.set_carer_id(kNobody);
+    right.set_visit_id(kNobody);
+    return ReasonOf(&v1::MismatchService::Stub::ReopenMismatch, change, As(Role::kCoordinator, "acme"), right);
+  };
+  EXPECT_EQ(reason([](Request&) {}), "MISMATCH_UNKNOWN");
+  EXPECT_EQ(reason([](Request& r) { r.set_visit_id("visit"); }), "INVALID_FIELD visit_id");
 }
 
 // ---- RosterService; what ApplyChanges refuses of single changes is in tests/roster/.

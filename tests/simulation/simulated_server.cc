@@ -8,6 +8,8 @@
 #include "server/commit/timeline.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/looks.h"
+#include "server/mismatch/visit_changes.h"
 #include "server/records/fan_out.h"
 #include "server/records/review_resolution.h"
 #include "server/records/window.h"
@@ -45,12 +47,16 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       memo_(random_.Bytes(1)[0] % 2 == 0 ? base::limits::kHeadMemoBytes : kSmallMemo),
       parts_{of_callers_, sequencer_, subscriptions_, clock,    executor_,   random_,           sealer_,
              live_,       admission_, memo_,          opening_, batch_bytes, clock.Monotonic(), kMostTakeOvers} {
+  sequencer_.SetRider(mismatch::NoteVisitChanges);
   records::RegisterFanOuts(tasks_);
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
   tasks_.Register(records::kReviewTask, records::ReviewStep);
+  tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock, parts_.opened));
   roster::RegisterTasks(tasks_);
   ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
+  ABSL_RAW_CHECK(mismatch::SweepAtStart(*memory_->NewSnapshot().value(), sequencer_).ok(),
+                 "the store's mismatches cannot be read");
 }
 
 SimulatedServer::~SimulatedServer() {

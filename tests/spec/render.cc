@@ -152,4 +152,14 @@ std::vector<std::string> Facts(const v1::Device& device, const NamesById& names)
   return facts;
 }
 
+std::string Render(const v1::Mismatch& mismatch, const NamesById& names) {
+  std::string text = StrCat(NameOf(mismatch.visit_id(), names), " of ", NameOf(mismatch.carer_id(), names), " ",
+                            Short(v1::MismatchState_Name(mismatch.state()), "MISMATCH_STATE_"));
+  for (const int change : mismatch.changes()) {
+    absl::StrAppend(&text, " ",
+                    Short(v1::VisitChangeKind_Name(static_cast<v1::VisitChangeKind>(change)), "VISIT_CHANGE_KIND_"));
+  }
+  return text;
+}
+
 }  // namespace caresync::spec

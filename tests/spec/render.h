@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "caresync/v1/devices.pb.h"
+#include "caresync/v1/mismatches.pb.h"
 #include "tests/fakes/test_device.h"
 
 namespace caresync::spec {
@@ -28,6 +29,9 @@ std::string Render(const absl::Status& status);
 // One string a fact, such as "outcome SUCCEEDED". Times are UTC; what is absent is "never".
 std::vector<std::string> Facts(const v1::SyncSummary& sync, const NamesById& names);
 std::vector<std::string> Facts(const v1::Device& device, const NamesById& names);
+
+// "v1 of c1 AT_RISK MOVED": the visit, the carer, how it stands, what changed.
+std::string Render(const v1::Mismatch& mismatch, const NamesById& names);
 
 }  // namespace caresync::spec
 

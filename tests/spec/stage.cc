@@ -38,6 +38,9 @@ const std::vector<Stage::Form>& Stage::Forms() {
       {std::regex("office: (\\w+) may be seen by (.+)"), &Stage::SetAccess},
       {std::regex("office: writes the care plan (\\w+) of (\\w+)(?:, saying (.+))?"), &Stage::WritePlan},
       {std::regex("office: deletes the care plan (\\w+)"), &Stage::DeletePlan},
+      {std::regex("office: (closes|snoozes|reopens) the mismatch of (\\w+) on (\\w+)(?: for (\\d+) (s|min|h))?"
+                  "(?:, and is told (\\w+))?"),
+       &Stage::ChangesMismatch},
       {std::regex("time passes: (\\d+) (s|min|h)"), &Stage::PassTime},
       {std::regex("store: the next commit (is FULL|is UNAVAILABLE|meets a CONFLICT|is UNKNOWN and done|is UNKNOWN "
                   "and not done)"),
@@ -90,6 +93,7 @@ const std::vector<Stage::Form>& Stage::Forms() {
       {std::regex("(d\\d) of (\\w+) has unsent: (.+)"), &Stage::Keeps},
       {std::regex("(d\\d)'s history(?:, (\\d+) back)?: (.+)"), &Stage::History},
       {std::regex("(d\\d)'s report: (.+)"), &Stage::Report},
+      {std::regex("(ended )?mismatches: (.+)"), &Stage::Mismatches},
   };
   return *kForms;
 }
@@ -131,7 +135,7 @@ void Stage::ReplaceEngine(std::unique_ptr<storage::MemoryStore> memory) {
   std::optional<absl::Time> now;
   if (engine_ != nullptr) now = engine_->clock().Now();
   server_.reset();
-  engine_ = std::make_unique<fakes::Engine>(std::move(memory), ++openings_, now);
+  engine_ = std::make_unique<fakes::Engine>(std::move(memory), ++openings_, now, fakes::Mismatches::kNoted);
   server_ = std::make_unique<fakes::SyncServer>(*engine_, batch_bytes_);
 }
 

@@ -71,6 +71,7 @@ class Stage {
   absl::Status SetAccess(const Words& words);
   absl::Status WritePlan(const Words& words);
   absl::Status DeletePlan(const Words& words);
+  absl::Status ChangesMismatch(const Words& words);
 
   // The server and its store.
   absl::Status PassTime(const Words& words);
@@ -123,6 +124,7 @@ class Stage {
   absl::Status Keeps(const Words& words);
   absl::Status History(const Words& words);
   absl::Status Report(const Words& words);
+  absl::Status Mismatches(const Words& words);
 
   Actor& ActorOf(const std::string& name);
   absl::Status SetOptions(const std::string& options, Actor& actor, v1::Start& start);

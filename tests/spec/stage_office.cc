@@ -1,8 +1,15 @@
-// What the office writes of service users.
+// What the office writes of service users, and what it is told.
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "server/base/proto_time.h"
+#include "server/mismatch/mismatch_list.h"
+#include "server/mismatch/transitions.h"
 #include "server/records/record_key.h"
 #include "server/service_users/access_list.h"
 #include "server/service_users/care_plans.h"
@@ -57,6 +64,37 @@ absl::Status Stage::DeletePlan(const Words& words) {
       ->Run(tenant_,
             [&](commit::Transaction& transaction) { return service_users::DeleteCarePlan(transaction, request); })
       .status();
+}
+
+absl::Status Stage::ChangesMismatch(const Words& words) {
+  const auto change = [&](auto request, auto apply) {
+    request.set_carer_id(IdOf(v1::RECORD_KIND_CARER, words[1]).ToString());
+    request.set_visit_id(IdOf(v1::RECORD_KIND_VISIT, words[2]).ToString());
+    if constexpr (std::is_same_v<decltype(request), v1::SnoozeMismatchRequest>) {
+      *request.mutable_until_time() = base::ToTimestamp(engine_->clock().Now() + Amount(words[3], words[4]));
+    }
+    return engine_
+        ->Run(tenant_, [&](commit::Transaction& transaction) { return apply(transaction, request, "alice").status(); })
+        .status();
+  };
+  absl::Status status;
+  if (words[0] == "closes") status = change(v1::CloseMismatchRequest(), mismatch::Close);
+  if (words[0] == "snoozes") status = change(v1::SnoozeMismatchRequest(), mismatch::Snooze);
+  if (words[0] == "reopens") status = change(v1::ReopenMismatchRequest(), mismatch::Reopen);
+  const std::string wanted = words[5].empty() ? "OK" : words[5];
+  return Render(status) == wanted ? absl::OkStatus() : absl::InternalError(absl::StrCat("it is told ", Render(status)));
+}
+
+absl::Status Stage::Mismatches(const Words& words) {
+  v1::ListMismatchesRequest request;
+  request.set_ended(!words[0].empty());
+  const absl::StatusOr<v1::ListMismatchesResponse> list =
+      mismatch::ListMismatches(*engine_->Snapshot(), tenant_, request, engine_->clock().Now());
+  if (!list.ok()) return list.status();
+  std::vector<std::string> told;
+  for (const v1::Mismatch& mismatch : list->mismatches()) told.push_back(Render(mismatch, names_));
+  const std::string all = told.empty() ? "none" : absl::StrJoin(told, "; ");
+  return all == words[1] ? absl::OkStatus() : absl::InternalError(absl::StrCat("the mismatches are: ", all));
 }
 
 }  // namespace caresync::spec

@@ -282,5 +282,33 @@ TEST(RefusedSession, RecordsNothingWhereTwoPhonesUseTheUuid) {
   EXPECT_EQ(RecordedAfter(RecordedFacts(), TokenAt(15), true), kRecorded) << "this take-over is the one too many";
 }
 
+TEST(RefusedSession, RecordsTheVersionOfAnAppThatBecomesTooOldWhileItsFirstBatchIsRead) {
+  const base::TokenSealer sealer(std::string(32, 'k'));
+  Session session({kTenant, kDevice, kCarer}, "session", "timeline", sealer);
+  fakes::TestDevice device(kDevice);
+  v1::SyncRequest start = device.Start(kCarer, v1::SYNC_TYPE_STANDARD);
+  const std::string version = start.start().app_version();
+  ASSERT_FALSE(version.empty());
+  const absl::Time now = absl::FromUnixSeconds(1'772'431'200);
+  session.Handle(OpenedEvent{}, now);
+  session.Handle(MessageEvent{std::move(start)}, now);
+  StartFacts facts = RecordedFacts();
+  facts.tenant.clear_least_app_version();
+  session.Handle(LoadedEvent{std::move(facts), false}, now);
+  DownloadBatch batch;
+  batch.refusal = base::errors::AppTooOld("9.0");
+  std::optional<store::DeviceReport> report;
+  for (const SessionAction& action : session.Handle(BatchReadEvent{std::move(batch)}, now)) {
+    const WriteRowsAction* rows = std::get_if<WriteRowsAction>(&action);
+    if (rows == nullptr) continue;
+    for (const storage::Write& write : rows->commit.writes) {
+      if (write.key != base::keys::DeviceRow(kTenant, kDevice, base::keys::DevicePart::kReport)) continue;
+      EXPECT_TRUE(report.emplace().ParseFromString(write.value.value_or("")));
+    }
+  }
+  ASSERT_TRUE(report.has_value()) << "nothing is recorded of the sync";
+  EXPECT_EQ(report->app_version(), version);
+}
+
 }  // namespace
 }  // namespace caresync::sync

@@ -10,6 +10,8 @@
 #include "server/commit/timeline.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/looks.h"
+#include "server/mismatch/visit_changes.h"
 #include "server/records/fan_out.h"
 #include "server/records/record_key.h"
 #include "server/records/review_resolution.h"
@@ -58,11 +60,13 @@ ThreadedServer::ThreadedServer(int threads)
              .opened = clock_.Monotonic(),
              .most_take_overs = kManyTakeOvers},
       heard_(subscriptions_.Subscribe(tenant_, records::FanOutTopic(), [this](base::Revision) { ++fan_outs_; })) {
+  sequencer_.SetRider(mismatch::NoteVisitChanges);
   records::RegisterFanOuts(tasks_);
   roster::RegisterTasks(tasks_);
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kReviewTask, records::ReviewStep);
+  tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, parts_.opened));
   ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
   const absl::Status made = Run([this](commit::Transaction& transaction) {
     v1::Tenant request;

@@ -87,6 +87,8 @@ int Main(int argc, char** argv) {
   AddCarersCommand(app, line);
   CLI::App& device = AddDeviceGroup(app);
   AddReportCommands(app, device, line);
+  AddMismatchesCommand(app, line);
+  AddMismatchGroup(app, line);
   AddDeviceCommands(device, line);
   AddCareEventsCommand(app, line);
   check::AddCheckClientCommand(app, line);

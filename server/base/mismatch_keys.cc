@@ -1,0 +1,93 @@
+// The keys of sync mismatches.
+#include <string>
+#include <utility>
+
+#include "server/base/key_parts.h"
+#include "server/base/keys.h"
+
+namespace caresync::base::keys {
+namespace {
+
+using storage::KeyRange;
+using storage::TupleReader;
+using storage::TupleWriter;
+
+// A carer and one of the carer's visits, behind what else the key has.
+std::string WithPair(TupleWriter key, const Uuid& carer, const RecordKey& visit) {
+  return key.Raw(carer.bytes()).String(visit.bytes).Take();
+}
+
+bool ReadPair(TupleReader& reader, Uuid* carer, RecordKey* visit) {
+  return ReadUuid(reader, carer) && reader.String(&visit->bytes) && reader.AtEnd();
+}
+
+TupleWriter Listed(const TenantId& tenant, MismatchGroup group) {
+  TupleWriter key = KeyIn(tenant, Table::kListedMismatch);
+  key.Byte(static_cast<uint8_t>(group));
+  return key;
+}
+
+}  // namespace
+
+std::string Mismatch(const TenantId& tenant, const Uuid& carer, const RecordKey& visit) {
+  return WithPair(KeyIn(tenant, Table::kMismatch), carer, visit);
+}
+
+std::string MismatchLook(const TenantId& tenant, int64_t look_us, const Uuid& carer, const RecordKey& visit) {
+  TupleWriter key = KeyIn(tenant, Table::kMismatchLook);
+  key.Uint64(Ordered(look_us));
+  return WithPair(std::move(key), carer, visit);
+}
+
+KeyRange AllMismatchLooks(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kMismatchLook)); }
+
+bool ParseMismatchLook(std::string_view key, int64_t* look_us, Uuid* carer, RecordKey* visit) {
+  TupleReader reader(key);
+  uint64_t look = 0;
+  if (!OpenKey(reader, Table::kMismatchLook) || !reader.Uint64(&look) || !ReadPair(reader, carer, visit)) return false;
+  *look_us = FromOrdered(look);
+  return true;
+}
+
+std::string OpenMismatch(const TenantId& tenant, const Uuid& carer, const RecordKey& visit) {
+  return WithPair(KeyIn(tenant, Table::kOpenMismatch), carer, visit);
+}
+
+KeyRange OpenMismatchesOf(const TenantId& tenant, const Uuid& carer) {
+  return RangeOf(KeyIn(tenant, Table::kOpenMismatch).Raw(carer.bytes()));
+}
+
+KeyRange AllOpenMismatches(const TenantId& tenant, std::string_view after) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kOpenMismatch));
+  return after.empty() ? all : After(std::move(all), std::string(after));
+}
+
+bool ParseOpenMismatch(std::string_view key, Uuid* carer, RecordKey* visit) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kOpenMismatch) && ReadPair(reader, carer, visit);
+}
+
+std::string ListedMismatch(const TenantId& tenant, MismatchGroup group, int64_t rank, const Uuid& carer,
+                           const RecordKey& visit) {
+  TupleWriter key = Listed(tenant, group);
+  key.Uint64(Ordered(rank));
+  return WithPair(std::move(key), carer, visit);
+}
+
+KeyRange ListedMismatches(const TenantId& tenant, bool ended, std::string_view after) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kListedMismatch));
+  (ended ? all.begin : all.end) = Listed(tenant, MismatchGroup::kEnded).Take();
+  return after.empty() ? all : After(std::move(all), std::string(after));
+}
+
+bool ParseListedMismatch(std::string_view key, Uuid* carer, RecordKey* visit) {
+  TupleReader reader(key);
+  uint8_t group = 0;
+  uint64_t rank = 0;
+  return OpenKey(reader, Table::kListedMismatch) && reader.Byte(&group) && reader.Uint64(&rank) &&
+         ReadPair(reader, carer, visit);
+}
+
+std::string MismatchLooks(const TenantId& tenant) { return KeyIn(tenant, Table::kMismatchLooks).Take(); }
+
+}  // namespace caresync::base::keys

@@ -1,0 +1,25 @@
+// When a change of the rota that a device has not acknowledged becomes a mismatch. Pure functions.
+#ifndef CARESYNC_SERVER_MISMATCH_DUE_H_
+#define CARESYNC_SERVER_MISMATCH_DUE_H_
+
+#include "absl/time/time.h"
+#include "caresync/store/mismatch.pb.h"
+
+namespace caresync::mismatch {
+
+// Whether the row has a part of a visit: what the device acknowledged, what is planned now, what was planned last.
+bool IsAboutSomething(const store::Mismatch& row);
+
+// By which start it is judged how near the visit is: the earlier one of what the device last acknowledged and of what
+// is planned now, or was planned last. One that had passed when the last change came does not count, unless there is no
+// other: a visit that was moved from this morning to tomorrow is tomorrow's. The row is about something.
+absl::Time StartThatCounts(const store::Mismatch& row);
+
+// min( max(change + grace, start - lead), max(change + soonest, start - latest) ), by the limits kMismatchGrace,
+// kMismatchLead, kMismatchSoonest and kMismatchLatest: after a grace in which devices sync by themselves; not before
+// the visit is near; and in time before it wherever the change came in time. `change` is when the change was committed.
+absl::Time Due(absl::Time change, absl::Time start);
+
+}  // namespace caresync::mismatch
+
+#endif  // CARESYNC_SERVER_MISMATCH_DUE_H_

@@ -1,0 +1,217 @@
+#include "server/mismatch/looks.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "observability/log.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/mismatch/damage.h"
+#include "server/mismatch/delivery.h"
+#include "server/mismatch/resolving.h"
+
+namespace caresync::mismatch {
+namespace {
+
+namespace keys = base::keys;
+namespace limits = base::limits;
+using storage::Space;
+
+// A row that is to be looked at, and when.
+struct Look {
+  int64_t time_us = 0;
+  CarerVisit of;
+};
+
+// One step of the task.
+class Step {
+ public:
+  Step(commit::Transaction& transaction, store::MismatchLooks looks, absl::Duration rest)
+      : transaction_(transaction),
+        tenant_(transaction.tenant()),
+        looks_(std::move(looks)),
+        rest_(rest),
+        delivery_(transaction, tenant_) {}
+
+  absl::Status Run() {
+    RETURN_IF_ERROR(Sweep());
+    if (rest_ == absl::ZeroDuration()) RETURN_IF_ERROR(LookAtDue());
+    ASSIGN_OR_RETURN(const std::optional<absl::Time> next, NextDue());
+    // Whatever was put above has moved the task as it saw fit.
+    ASSIGN_OR_RETURN(const store::MismatchLooks stored, ReadLooks(transaction_, tenant_));
+    looks_.set_next_due_us(stored.next_due_us());
+    if (next.has_value()) {
+      ScheduleLook(transaction_, *next, looks_);
+    } else {
+      looks_.clear_next_due_us();
+    }
+    PutLooks(transaction_, looks_);
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status Sweep() {
+    if (!looks_.sweeping()) return absl::OkStatus();
+    std::vector<std::pair<std::string, CarerVisit>> open;
+    bool damaged = false;
+    RETURN_IF_ERROR(transaction_.Scan(Space::kRecords, keys::AllOpenMismatches(tenant_, looks_.swept()),
+                                      limits::kMismatchesLookedAt, [&](std::string_view key, std::string_view) {
+                                        auto& [place, of] = open.emplace_back(std::string(key), CarerVisit());
+                                        damaged = !keys::ParseOpenMismatch(key, &of.carer, &of.visit);
+                                        return !damaged;
+                                      }));
+    if (damaged) return base::errors::DamagedRow("an open mismatch's key");
+    for (const auto& [key, of] : open) {
+      RETURN_IF_ERROR(SweepOne(of));
+      looks_.set_swept(key);
+    }
+    if (open.size() == limits::kMismatchesLookedAt) return absl::OkStatus();
+    looks_.clear_sweeping();
+    looks_.clear_swept();
+    return absl::OkStatus();
+  }
+
+  absl::Status SweepOne(const CarerVisit& of) {
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, Read(of));
+    if (!old.has_value() || !IsLive(*old)) {
+      transaction_.Delete(Space::kRecords, keys::OpenMismatch(tenant_, of.carer, of.visit));
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const bool settled, IsSettled(transaction_, tenant_, of, delivery_));
+    if (!settled) return absl::OkStatus();
+    store::Mismatch row = *old;
+    Resolve(transaction_.now(), row);
+    return PutMismatch(transaction_, of, old, std::move(row));
+  }
+
+  absl::Status LookAtDue() {
+    ASSIGN_OR_RETURN(const std::vector<Look> due, ReadLookTimes(limits::kMismatchesLookedAt));
+    for (const Look& look : due) {
+      if (look.time_us > base::ToStoredTime(transaction_.now())) break;
+      RETURN_IF_ERROR(LookAt(look));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status LookAt(const Look& look) {
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, Read(look.of));
+    if (!old.has_value() || old->look_us() != look.time_us) {
+      // Of a row that could not be read and was replaced since.
+      transaction_.Delete(Space::kRecords, keys::MismatchLook(tenant_, look.time_us, look.of.carer, look.of.visit));
+      return absl::OkStatus();
+    }
+    const int64_t now_us = base::ToStoredTime(transaction_.now());
+    const bool is_due = old->due_us() != 0 && old->due_us() <= now_us;
+    const bool wakes = old->state() == store::Mismatch::SNOOZED && old->snoozed_until_us() <= now_us;
+    if (!is_due && !wakes) {
+      DeleteMismatch(transaction_, look.of, *old);
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const bool settled, IsSettled(transaction_, tenant_, look.of, delivery_));
+    store::Mismatch row = *old;
+    if (settled) {
+      Resolve(transaction_.now(), row);
+    } else {
+      RETURN_IF_ERROR(delivery_.RequireUnmoved(look.of.carer, transaction_));
+      Open(transaction_.now(), row);
+    }
+    return PutMismatch(transaction_, look.of, old, std::move(row));
+  }
+
+  // What is damaged opens nothing, and holds nothing else up.
+  absl::StatusOr<std::optional<store::Mismatch>> Read(const CarerVisit& of) const {
+    return UnlessDamaged(GetMismatch(transaction_, tenant_, of), "mismatch_not_readable", tenant_, of.carer);
+  }
+
+  absl::StatusOr<std::vector<Look>> ReadLookTimes(size_t most) const {
+    std::vector<Look> looks;
+    bool damaged = false;
+    RETURN_IF_ERROR(transaction_.Scan(
+        Space::kRecords, keys::AllMismatchLooks(tenant_), most, [&](std::string_view key, std::string_view) {
+          Look& look = looks.emplace_back();
+          damaged = !keys::ParseMismatchLook(key, &look.time_us, &look.of.carer, &look.of.visit);
+          return !damaged;
+        }));
+    if (damaged) return base::errors::DamagedRow("when a mismatch is to be looked at");
+    return looks;
+  }
+
+  // nullopt where nothing is left to be looked at.
+  absl::StatusOr<std::optional<absl::Time>> NextDue() const {
+    const absl::Time now = transaction_.now();
+    if (looks_.sweeping()) return std::optional<absl::Time>(now);
+    ASSIGN_OR_RETURN(const std::vector<Look> first, ReadLookTimes(1));
+    if (first.empty()) return std::optional<absl::Time>();
+    const absl::Time next = base::FromStoredTime(first[0].time_us);
+    return std::optional<absl::Time>(std::clamp(next, now + rest_, now + std::max(rest_, limits::kMismatchSleep)));
+  }
+
+  commit::Transaction& transaction_;
+  const base::TenantId& tenant_;
+  store::MismatchLooks looks_;
+  // Nothing is opened for so long.
+  const absl::Duration rest_;
+  Delivery delivery_;
+};
+
+// What is open is swept; and a task that is late is replaced: it may have been parked, by a server that did not know
+// its kind.
+absl::Status LookAtStart(commit::Transaction& transaction) {
+  const base::TenantId& tenant = transaction.tenant();
+  bool any_open = false;
+  RETURN_IF_ERROR(transaction.Scan(Space::kRecords, keys::AllOpenMismatches(tenant, ""), 1,
+                                   [&any_open](std::string_view, std::string_view) { return !(any_open = true); }));
+  if (any_open) return BeginSweep(transaction);
+  ASSIGN_OR_RETURN(store::MismatchLooks looks, ReadLooks(transaction, tenant));
+  if (base::FromStoredTime(looks.next_due_us()) >= transaction.now()) return absl::OkStatus();
+  ScheduleLook(transaction, transaction.now(), looks);
+  PutLooks(transaction, looks);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+commit::TaskStep LookStep(const base::Clock& clock, absl::Duration opened) {
+  return [&clock, opened](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
+    ASSIGN_OR_RETURN(store::MismatchLooks looks, ReadLooks(transaction, transaction.tenant()));
+    // Another one took its place.
+    if (absl::StrCat(looks.next_due_us()) != payload) return absl::OkStatus();
+    const absl::Duration rest = std::max(limits::kMismatchesRest - (clock.Monotonic() - opened), absl::ZeroDuration());
+    return Step(transaction, std::move(looks), rest).Run();
+  };
+}
+
+absl::Status SweepAtStart(const storage::Reader& reader, commit::Sequencer& sequencer) {
+  std::vector<base::TenantId> tenants;
+  bool damaged = false;
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, keys::AllTenants(""), std::numeric_limits<size_t>::max(),
+                              [&](std::string_view key, std::string_view) {
+                                std::string name;
+                                damaged = !keys::ParseTenantListing(key, &name);
+                                absl::StatusOr<base::TenantId> tenant = base::TenantId::Parse(name);
+                                damaged = damaged || !tenant.ok();
+                                if (!damaged) tenants.push_back(*std::move(tenant));
+                                return !damaged;
+                              }));
+  if (damaged) return base::errors::DamagedRow("a tenant's listing");
+  for (const base::TenantId& tenant : tenants) {
+    ASSIGN_OR_RETURN(const store::MismatchLooks looks, ReadLooks(reader, tenant));
+    if (looks.next_due_us() == 0) continue;
+    sequencer.Submit(tenant, LookAtStart, [tenant](const absl::StatusOr<commit::Committed>& begun) {
+      if (begun.ok()) return;
+      observability::Log(observability::Level::kWarning, "mismatches_not_swept",
+                         {{"tenant", tenant.text()}, {"error", begun.status().message()}});
+    });
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace caresync::mismatch

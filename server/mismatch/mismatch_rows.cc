@@ -1,0 +1,149 @@
+#include "server/mismatch/mismatch_rows.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/proto_time.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/commit/tasks.h"
+#include "server/mismatch/due.h"
+
+namespace caresync::mismatch {
+namespace {
+
+namespace keys = base::keys;
+namespace limits = base::limits;
+using storage::Space;
+
+bool IsListed(const store::Mismatch& row) { return row.state() != store::Mismatch::PENDING; }
+
+keys::MismatchGroup GroupOf(const store::Mismatch& row) {
+  if (row.state() == store::Mismatch::SNOOZED) return keys::MismatchGroup::kSnoozed;
+  return IsLive(row) ? keys::MismatchGroup::kOpen : keys::MismatchGroup::kEnded;
+}
+
+// By the start that counts, those that have ended the last first.
+int64_t RankOf(const store::Mismatch& row) {
+  return IsLive(row) ? base::ToStoredTime(StartThatCounts(row)) : -row.ended_us();
+}
+
+absl::Time LookAt(const store::Mismatch& row) {
+  absl::Time look = EndOf(row);
+  if (row.due_us() != 0) look = base::FromStoredTime(row.due_us());
+  if (row.state() == store::Mismatch::SNOOZED) look = std::min(look, base::FromStoredTime(row.snoozed_until_us()));
+  return look;
+}
+
+// What is indexed of a row that is about to be replaced and is not of `row` any more; nullptr: nothing is.
+void DeleteIndexRows(commit::Transaction& transaction, const CarerVisit& of, const store::Mismatch& old,
+                     const store::Mismatch* row) {
+  const base::TenantId& tenant = transaction.tenant();
+  if (row == nullptr || row->look_us() != old.look_us()) {
+    transaction.Delete(Space::kRecords, keys::MismatchLook(tenant, old.look_us(), of.carer, of.visit));
+  }
+  if (IsLive(old) && (row == nullptr || !IsLive(*row))) {
+    transaction.Delete(Space::kRecords, keys::OpenMismatch(tenant, of.carer, of.visit));
+  }
+  if (!IsListed(old)) return;
+  std::string listed = ListedKey(tenant, of, old);
+  if (row == nullptr || !IsListed(*row) || listed != ListedKey(tenant, of, *row)) {
+    transaction.Delete(Space::kRecords, std::move(listed));
+  }
+}
+
+absl::Status Alarm(commit::Transaction& transaction, absl::Time look) {
+  ASSIGN_OR_RETURN(store::MismatchLooks looks, ReadLooks(transaction, transaction.tenant()));
+  // A task further away than it ever sleeps was put there by a clock that has been set back since.
+  const absl::Time due = std::clamp(look, transaction.now(), transaction.now() + limits::kMismatchSleep);
+  if (looks.next_due_us() != 0 && base::FromStoredTime(looks.next_due_us()) <= due) return absl::OkStatus();
+  ScheduleLook(transaction, due, looks);
+  PutLooks(transaction, looks);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsLive(const store::Mismatch& row) {
+  return row.state() == store::Mismatch::OPEN || row.state() == store::Mismatch::SNOOZED;
+}
+
+absl::StatusOr<std::optional<store::Mismatch>> GetMismatch(const storage::Reader& reader, const base::TenantId& tenant,
+                                                           const CarerVisit& of) {
+  ASSIGN_OR_RETURN(
+      std::optional<store::Mismatch> row,
+      base::GetStored<store::Mismatch>(reader, Space::kRecords, keys::Mismatch(tenant, of.carer, of.visit)));
+  if (row.has_value() && !IsAboutSomething(*row)) return base::errors::DamagedRow("a mismatch about nothing");
+  return row;
+}
+
+absl::Status PutMismatch(commit::Transaction& transaction, const CarerVisit& of,
+                         const std::optional<store::Mismatch>& old, store::Mismatch row) {
+  const base::TenantId& tenant = transaction.tenant();
+  const absl::Time look = LookAt(row);
+  row.set_look_us(base::ToStoredTime(look));
+  row.set_rank(IsListed(row) ? RankOf(row) : 0);
+  if (old.has_value()) DeleteIndexRows(transaction, of, *old, &row);
+  transaction.Put(Space::kRecords, keys::Mismatch(tenant, of.carer, of.visit), row.SerializeAsString());
+  const bool looked_at_then = old.has_value() && old->look_us() == row.look_us();
+  if (!looked_at_then) {
+    transaction.Put(Space::kRecords, keys::MismatchLook(tenant, row.look_us(), of.carer, of.visit), std::string());
+  }
+  if (IsLive(row) && (!old.has_value() || !IsLive(*old))) {
+    transaction.Put(Space::kRecords, keys::OpenMismatch(tenant, of.carer, of.visit), std::string());
+  }
+  if (IsListed(row)) transaction.Put(Space::kRecords, ListedKey(tenant, of, row), std::string());
+  return Alarm(transaction, look);
+}
+
+void DeleteMismatch(commit::Transaction& transaction, const CarerVisit& of, const store::Mismatch& old) {
+  DeleteIndexRows(transaction, of, old, nullptr);
+  transaction.Delete(Space::kRecords, keys::Mismatch(transaction.tenant(), of.carer, of.visit));
+}
+
+std::string ListedKey(const base::TenantId& tenant, const CarerVisit& of, const store::Mismatch& row) {
+  return keys::ListedMismatch(tenant, GroupOf(row), row.rank(), of.carer, of.visit);
+}
+
+absl::Time VisitEnd(const store::Mismatch& row) {
+  absl::Time over = absl::InfinitePast();
+  if (row.has_acknowledged()) over = std::max(over, base::FromStoredTime(row.acknowledged().end_us()));
+  if (row.has_now()) over = std::max(over, base::FromStoredTime(row.now().end_us()));
+  if (row.has_withdrawn()) over = std::max(over, base::FromStoredTime(row.withdrawn().end_us()));
+  return over;
+}
+
+absl::Time EndOf(const store::Mismatch& row) {
+  const absl::Time over = VisitEnd(row);
+  const absl::Time kept = row.opened_us() == 0 ? over : over + limits::kMismatchKept;
+  // No stored time lies behind it.
+  return std::min(kept, absl::FromUnixMicros(base::kLastInstantUs));
+}
+
+absl::StatusOr<store::MismatchLooks> ReadLooks(const storage::Reader& reader, const base::TenantId& tenant) {
+  ASSIGN_OR_RETURN(std::optional<store::MismatchLooks> looks,
+                   base::GetStored<store::MismatchLooks>(reader, Space::kRecords, keys::MismatchLooks(tenant)));
+  return std::move(looks).value_or(store::MismatchLooks());
+}
+
+void ScheduleLook(commit::Transaction& transaction, absl::Time due, store::MismatchLooks& looks) {
+  if (looks.next_due_us() != 0) {
+    transaction.Delete(Space::kRecords, keys::Task(transaction.tenant(), looks.next_due_us(), kLookTask));
+  }
+  looks.set_next_due_us(base::ToStoredTime(due));
+  commit::ScheduleTask(transaction, due, kLookTask, kLookTask, absl::StrCat(looks.next_due_us()));
+}
+
+void PutLooks(commit::Transaction& transaction, const store::MismatchLooks& looks) {
+  std::string key = keys::MismatchLooks(transaction.tenant());
+  if (looks.next_due_us() == 0) return transaction.Delete(Space::kRecords, std::move(key));
+  transaction.Put(Space::kRecords, std::move(key), looks.SerializeAsString());
+}
+
+}  // namespace caresync::mismatch

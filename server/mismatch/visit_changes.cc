@@ -1,0 +1,167 @@
+#include "server/mismatch/visit_changes.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/mismatch/damage.h"
+#include "server/mismatch/delivery.h"
+#include "server/mismatch/due.h"
+#include "server/mismatch/mismatch_rows.h"
+#include "server/mismatch/visit_parts.h"
+#include "server/records/record_key.h"
+#include "server/records/record_store.h"
+
+namespace caresync::mismatch {
+namespace {
+
+using storage::Space;
+
+// A visit before and after the commit.
+struct VisitChange {
+  base::RecordKey visit;
+  std::optional<store::Record> before;
+  std::optional<store::Record> after;
+};
+
+// Nothing that a device shows is another than before, but that it may have left the window as time goes by.
+bool SaysNothing(const VisitChange& change) {
+  if (!change.before.has_value() || !change.after.has_value()) return false;
+  const store::Record& before = *change.before;
+  const store::Record& after = *change.after;
+  const bool same = before.payload() == after.payload() && before.published() == after.published() &&
+                    before.cancelled() == after.cancelled();
+  return same && (after.outside_window() || !before.outside_window());
+}
+
+absl::StatusOr<std::vector<VisitChange>> VisitsWritten(const commit::Transaction& transaction) {
+  const storage::KeyRange visits =
+      base::keys::Records(transaction.tenant(), records::KeyPrefix(v1::RECORD_KIND_VISIT), {});
+  std::vector<VisitChange> changes;
+  absl::Status status;
+  transaction.VisitOwn(Space::kRecords, visits, [&](std::string_view key, const std::optional<std::string>& value) {
+    VisitChange change;
+    if (!base::keys::ParseRecord(key, &change.visit)) status = base::errors::DamagedRow("a visit's key");
+    if (value.has_value() && status.ok()) {
+      absl::StatusOr<store::Record> record = base::ParseStored<store::Record>(*value);
+      status = record.status();
+      if (record.ok()) change.after = *std::move(record);
+    }
+    changes.push_back(std::move(change));
+    return status.ok();
+  });
+  RETURN_IF_ERROR(status);
+  for (VisitChange& change : changes) {
+    ASSIGN_OR_RETURN(change.before, records::GetRecord(transaction.base(), transaction.tenant(), change.visit));
+  }
+  return changes;
+}
+
+// Notes the changes of one commit.
+class Notes {
+ public:
+  explicit Notes(commit::Transaction& transaction)
+      : transaction_(transaction), delivery_(transaction.base(), transaction.tenant()) {}
+
+  absl::Status Note(const VisitChange& change) {
+    if (SaysNothing(change)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const VisitParts before, PartsOf(change.before));
+    ASSIGN_OR_RETURN(const VisitParts after, PartsOf(change.after));
+    std::set<base::Uuid> carers;
+    for (const auto& [carer, part] : before.held) carers.insert(carer);
+    for (const auto& [carer, part] : after.held) carers.insert(carer);
+    for (const base::Uuid& carer : carers) RETURN_IF_ERROR(NoteFor(carer, change, before, after));
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status NoteFor(const base::Uuid& carer, const VisitChange& change, const VisitParts& before,
+                       const VisitParts& after) {
+    const store::VisitPart* const had = before.Of(carer);
+    const store::VisitPart* const has = after.Of(carer);
+    if (had != nullptr && has != nullptr && had->fingerprint() == has->fingerprint()) return absl::OkStatus();
+    const CarerVisit of{carer, change.visit};
+    const base::TenantId& tenant = transaction_.tenant();
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
+                     UnlessDamaged(GetMismatch(transaction_, tenant, of), "mismatch_replaced", tenant, carer));
+    // What the device shows of it may be later than either.
+    const bool is_over = IsOver(had) && IsOver(has) && (!old.has_value() || VisitEnd(*old) < transaction_.now());
+    if (is_over) return absl::OkStatus();
+    store::Mismatch row = old.value_or(store::Mismatch());
+    bool acknowledged = !old.has_value() && had == nullptr;
+    if (!acknowledged) {
+      ASSIGN_OR_RETURN(acknowledged, delivery_.IsSettled(carer, change.visit, change.before, had != nullptr));
+    }
+    if (acknowledged) {
+      BeginAnew(had, row);
+    } else if (!old.has_value()) {
+      // Nothing was noted of it before. Of a device that has a copy nobody knows that it did not get the visit with it.
+      ASSIGN_OR_RETURN(const bool has_copy, delivery_.HasCopy(carer));
+      if (has_copy) *row.mutable_acknowledged() = *had;
+    }
+    Fold(had, has, after.WhyGone(carer), row);
+    const std::optional<store::Record>& record = change.after.has_value() ? change.after : change.before;
+    ASSIGN_OR_RETURN(const v1::Visit payload, base::ParseStored<v1::Visit>(record->payload()));
+    row.set_branch_id(payload.branch_id());
+    return PutMismatch(transaction_, of, old, std::move(row));
+  }
+
+  bool IsOver(const store::VisitPart* part) const {
+    return part == nullptr || base::FromStoredTime(part->end_us()) < transaction_.now();
+  }
+
+  // Everything before this change is on the device.
+  void BeginAnew(const store::VisitPart* had, store::Mismatch& row) const {
+    row.clear_acknowledged();
+    row.clear_withdrawn();
+    if (had != nullptr) *row.mutable_acknowledged() = *had;
+    row.clear_first_change_us();
+    row.clear_due_us();
+    if (!IsLive(row)) return;
+    row.clear_snoozed_until_us();
+    row.set_state(store::Mismatch::RESOLVED);
+    row.set_ended_us(base::ToStoredTime(transaction_.now()));
+  }
+
+  void Fold(const store::VisitPart* had, const store::VisitPart* has, v1::VisitGone gone, store::Mismatch& row) const {
+    const int64_t now_us = base::ToStoredTime(transaction_.now());
+    row.clear_now();
+    row.clear_gone();
+    if (has != nullptr) {
+      *row.mutable_now() = *has;
+      row.clear_withdrawn();
+    } else {
+      if (had != nullptr) *row.mutable_withdrawn() = *had;
+      row.set_gone(gone);
+    }
+    if (row.first_change_us() == 0) row.set_first_change_us(now_us);
+    row.set_last_change_us(now_us);
+    // One that is open is shown with this change at once.
+    if (row.state() == store::Mismatch::OPEN) return;
+    const int64_t due_us = base::ToStoredTime(Due(transaction_.now(), StartThatCounts(row)));
+    row.set_due_us(row.due_us() == 0 ? due_us : std::min(row.due_us(), due_us));
+  }
+
+  commit::Transaction& transaction_;
+  Delivery delivery_;
+};
+
+}  // namespace
+
+absl::Status NoteVisitChanges(commit::Transaction& transaction) {
+  ASSIGN_OR_RETURN(const std::vector<VisitChange> changes, VisitsWritten(transaction));
+  Notes notes(transaction);
+  for (const VisitChange& change : changes) RETURN_IF_ERROR(notes.Note(change));
+  return absl::OkStatus();
+}
+
+}  // namespace caresync::mismatch

@@ -1,0 +1,25 @@
+// What a commit changes of visits, noted for each of their carers: the rider of every transaction (commit/sequencer.h),
+// so that no way in which a visit changes can forget it.
+#ifndef CARESYNC_SERVER_MISMATCH_VISIT_CHANGES_H_
+#define CARESYNC_SERVER_MISMATCH_VISIT_CHANGES_H_
+
+#include "absl/status/status.h"
+#include "server/commit/transaction.h"
+
+namespace caresync::mismatch {
+
+// For each visit that the transaction wrote and each carer who had it or has it now: what is to be acknowledged, and
+// until when that may wait. A change is whatever alters what the carer's devices show of the visit, that it enters the
+// download window among them; that it leaves the window as time goes by is none, nor is what concerns only times that
+// are over.
+//
+// Several changes that are not acknowledged are one mismatch, due when the first of them was. Where the carer's device
+// had acknowledged everything before, a mismatch that is still open resolves here, and the change begins anew.
+//
+// Adds at most six rows for each of these carers, and the row of the task. Errors are those of reading; a mismatch
+// that cannot be read is replaced, and logged: no rota waits for its repair.
+absl::Status NoteVisitChanges(commit::Transaction& transaction);
+
+}  // namespace caresync::mismatch
+
+#endif  // CARESYNC_SERVER_MISMATCH_VISIT_CHANGES_H_

@@ -1,0 +1,132 @@
+#include "tools/caresync/mismatch_table.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace caresync::cli {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr char kCarer[] = "11111111-1111-4111-8111-111111111111";
+constexpr char kServiceUser[] = "22222222-2222-4222-8222-222222222222";
+constexpr char kDevice[] = "33333333-3333-4333-8333-333333333333";
+// 2026-11-21 09:00 UTC.
+constexpr int64_t kNine = 1'795'251'600;
+constexpr int64_t kHour = 3'600;
+
+void Show(int64_t start, const std::string& name, v1::VisitShown& shown) {
+  shown.mutable_start_time()->set_seconds(start);
+  shown.mutable_end_time()->set_seconds(start + kHour);
+  shown.set_service_user_id(kServiceUser);
+  shown.set_service_user_name(name);
+}
+
+// A visit that was moved by an hour and a half.
+v1::Mismatch Moved() {
+  v1::Mismatch mismatch;
+  mismatch.set_carer_id(kCarer);
+  mismatch.set_carer_name("Ann Smith");
+  mismatch.add_changes(v1::VISIT_CHANGE_KIND_MOVED);
+  Show(kNine, "Ada Shaw", *mismatch.mutable_from());
+  Show(kNine + kHour * 3 / 2, "Ada Shaw", *mismatch.mutable_to());
+  mismatch.set_state(v1::MISMATCH_STATE_AT_RISK);
+  mismatch.mutable_device()->set_device_uuid(kDevice);
+  mismatch.mutable_device()->set_device_name("Pixel 6");
+  mismatch.mutable_device()->mutable_last_successful_sync_time()->set_seconds(kNine - 15 * kHour);
+  mismatch.set_advice("Ask Ann Smith for a manual sync.");
+  return mismatch;
+}
+
+std::vector<std::string> Lines(const std::vector<v1::Mismatch>& mismatches, bool ended = false) {
+  const std::string table = MismatchTable(mismatches, ended, absl::UTCTimeZone(), false);
+  return absl::StrSplit(absl::StripSuffix(table, "\n"), '\n');
+}
+
+// Of a line without empty cells.
+std::vector<std::string> Cells(const std::string& line) {
+  std::vector<std::string> cells = absl::StrSplit(line, "  ", absl::SkipWhitespace());
+  for (std::string& cell : cells) cell = std::string(absl::StripPrefix(cell, " "));
+  return cells;
+}
+
+std::vector<std::string> RowOf(const v1::Mismatch& mismatch) { return Cells(Lines({mismatch}).at(1)); }
+
+TEST(MismatchTable, ShowsWhoseVisitWhatChangedAndWhatToDo) {
+  v1::Mismatch mismatch = Moved();
+  mismatch.add_changes(v1::VISIT_CHANGE_KIND_OTHER_SERVICE_USER);
+  mismatch.mutable_to()->set_service_user_name("Ben Cole");
+  const std::vector<std::string> lines = Lines({mismatch});
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(Cells(lines[0]), ElementsAre("State", "Visit start", "Carer", "Service user", "Changes", "Device",
+                                           "Last successful sync", "Advice"));
+  EXPECT_THAT(Cells(lines[1]), ElementsAre("at risk", "2026-11-21 09:00:00 UTC -> 2026-11-21 10:30:00 UTC", "Ann Smith",
+                                           "Ada Shaw -> Ben Cole", "moved, other service user", "Pixel 6",
+                                           "2026-11-20 18:00:00 UTC", "Ask Ann Smith for a manual sync."));
+}
+
+TEST(MismatchTable, ShowsWhatStaysOnce) {
+  v1::Mismatch mismatch = Moved();
+  *mismatch.mutable_to() = mismatch.from();
+  mismatch.set_changes(0, v1::VISIT_CHANGE_KIND_DETAILS);
+  const std::vector<std::string> row = RowOf(mismatch);
+  EXPECT_EQ(row.at(1), "2026-11-21 09:00:00 UTC");
+  EXPECT_EQ(row.at(3), "Ada Shaw");
+}
+
+TEST(MismatchTable, OfANewVisitAndOfOneThatIsGoneThereIsOneStart) {
+  v1::Mismatch mismatch = Moved();
+  mismatch.clear_from();
+  mismatch.set_changes(0, v1::VISIT_CHANGE_KIND_NEW);
+  std::vector<std::string> row = RowOf(mismatch);
+  EXPECT_EQ(row.at(1), "2026-11-21 10:30:00 UTC");
+  EXPECT_EQ(row.at(3), "Ada Shaw");
+  EXPECT_EQ(row.at(4), "new");
+  mismatch = Moved();
+  mismatch.clear_to();
+  mismatch.set_changes(0, v1::VISIT_CHANGE_KIND_TAKEN_AWAY);
+  mismatch.set_state(v1::MISMATCH_STATE_UNNEEDED_JOURNEY);
+  row = RowOf(mismatch);
+  EXPECT_EQ(row.at(0), "unneeded journey");
+  EXPECT_EQ(row.at(1), "2026-11-21 09:00:00 UTC");
+  EXPECT_EQ(row.at(3), "Ada Shaw");
+  EXPECT_EQ(row.at(4), "taken away");
+}
+
+TEST(MismatchTable, WhatHasNoNameIsShownByItsIdAndWhatIsNotThereIsSaid) {
+  v1::Mismatch mismatch = Moved();
+  mismatch.clear_carer_name();
+  mismatch.mutable_from()->clear_service_user_name();
+  mismatch.mutable_to()->clear_service_user_name();
+  mismatch.mutable_device()->clear_device_name();
+  mismatch.mutable_device()->clear_last_successful_sync_time();
+  std::vector<std::string> row = RowOf(mismatch);
+  EXPECT_EQ(row.at(2), kCarer);
+  EXPECT_EQ(row.at(3), kServiceUser);
+  EXPECT_EQ(row.at(5), kDevice);
+  EXPECT_EQ(row.at(6), "Never");
+  mismatch.clear_device();
+  row = RowOf(mismatch);
+  EXPECT_EQ(row.at(5), "none");
+  EXPECT_EQ(row.at(6), "Never");
+}
+
+TEST(MismatchTable, ResolvedOnesAreShownWithWhenTheyWere) {
+  v1::Mismatch mismatch = Moved();
+  mismatch.set_state(v1::MISMATCH_STATE_RESOLVED);
+  mismatch.clear_advice();
+  mismatch.mutable_end_time()->set_seconds(kNine + kHour);
+  const std::vector<std::string> lines = Lines({mismatch}, true);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(Cells(lines[0]).back(), "Ended");
+  EXPECT_EQ(Cells(lines[1]).front(), "resolved");
+  EXPECT_EQ(Cells(lines[1]).back(), "2026-11-21 10:00:00 UTC");
+}
+
+}  // namespace
+}  // namespace caresync::cli

@@ -1,0 +1,176 @@
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "caresync/v1/mismatches.grpc.pb.h"
+#include "server/base/proto_time.h"
+#include "server/base/status_macros.h"
+#include "tools/caresync/arguments.h"
+#include "tools/caresync/carer_lookup.h"
+#include "tools/caresync/commands.h"
+#include "tools/caresync/errors.h"
+#include "tools/caresync/json_form.h"
+#include "tools/caresync/mismatch_table.h"
+#include "tools/caresync/output.h"
+#include "tools/caresync/tenant_zone.h"
+
+namespace caresync::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct MismatchesWish {
+  std::string branch;
+  std::string carer;
+  bool ended = false;
+};
+
+absl::StatusOr<v1::ListMismatchesRequest> ListRequest(const Connection& connection, const MismatchesWish& wish) {
+  v1::ListMismatchesRequest request;
+  request.set_ended(wish.ended);
+  if (!wish.branch.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_branch_id(), FindBranch(connection, wish.branch));
+  }
+  if (!wish.carer.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_carer_id(), FindCarer(connection, wish.carer));
+  }
+  return request;
+}
+
+// All pages: one of a filtered list may be empty and not the last.
+absl::StatusOr<std::vector<v1::Mismatch>> AllMismatches(const Connection& connection,
+                                                        v1::ListMismatchesRequest request) {
+  request.set_page_size(1000);
+  std::vector<v1::Mismatch> mismatches;
+  do {
+    ASSIGN_OR_RETURN(const v1::ListMismatchesResponse page,
+                     connection.Call(Caller(), &v1::MismatchService::Stub::ListMismatches, request));
+    mismatches.insert(mismatches.end(), page.mismatches().begin(), page.mismatches().end());
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return mismatches;
+}
+
+absl::StatusOr<ExitCode> ListMismatches(const Options& options, const MismatchesWish& wish) {
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(v1::ListMismatchesRequest request, ListRequest(connection, wish));
+  ASSIGN_OR_RETURN(const std::vector<v1::Mismatch> mismatches, AllMismatches(connection, std::move(request)));
+  if (options.json) {
+    Json list = Json::array();
+    for (const v1::Mismatch& mismatch : mismatches) list.push_back(ToJson(mismatch));
+    PrintJson({{"mismatches", list}});
+    return 0;
+  }
+  ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
+  std::cout << MismatchTable(mismatches, wish.ended, zone, UsesColour(STDOUT_FILENO));
+  std::cout << mismatches.size() << (mismatches.size() == 1 ? " mismatch\n" : " mismatches\n");
+  return 0;
+}
+
+// Which mismatch, and what to make of it.
+struct TransitionWish {
+  std::string carer;
+  std::string visit;
+  std::string note;
+  std::string length = "1h";
+};
+
+template <typename Request>
+absl::StatusOr<Request> RequestOf(const Connection& connection, const TransitionWish& wish) {
+  Request request;
+  ASSIGN_OR_RETURN(*request.mutable_carer_id(), FindCarer(connection, wish.carer));
+  request.set_visit_id(wish.visit);
+  request.set_note(wish.note);
+  return request;
+}
+
+absl::StatusOr<ExitCode> Show(const Connection& connection, const Options& options, const v1::Mismatch& mismatch) {
+  if (options.json) {
+    PrintJson(ToJson(mismatch));
+    return 0;
+  }
+  ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
+  const bool ended = mismatch.has_end_time();
+  std::cout << MismatchTable({mismatch}, ended, zone, UsesColour(STDOUT_FILENO));
+  return 0;
+}
+
+absl::StatusOr<ExitCode> Close(const Options& options, const TransitionWish& wish) {
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(const auto request, RequestOf<v1::CloseMismatchRequest>(connection, wish));
+  ASSIGN_OR_RETURN(const v1::Mismatch mismatch,
+                   connection.Call(Caller(), &v1::MismatchService::Stub::CloseMismatch, request));
+  return Show(connection, options, mismatch);
+}
+
+absl::StatusOr<ExitCode> Snooze(const Options& options, const TransitionWish& wish) {
+  absl::Duration length;
+  if (!absl::ParseDuration(wish.length, &length) || length <= absl::ZeroDuration()) {
+    return errors::Usage(absl::StrCat("--for ", wish.length, ": give a time such as 30m or 2h"));
+  }
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(auto request, RequestOf<v1::SnoozeMismatchRequest>(connection, wish));
+  *request.mutable_until_time() = base::ToTimestamp(absl::Now() + length);
+  ASSIGN_OR_RETURN(const v1::Mismatch mismatch,
+                   connection.Call(Caller(), &v1::MismatchService::Stub::SnoozeMismatch, request));
+  return Show(connection, options, mismatch);
+}
+
+absl::StatusOr<ExitCode> Reopen(const Options& options, const TransitionWish& wish) {
+  const Connection connection(options);
+  ASSIGN_OR_RETURN(const auto request, RequestOf<v1::ReopenMismatchRequest>(connection, wish));
+  ASSIGN_OR_RETURN(const v1::Mismatch mismatch,
+                   connection.Call(Caller(), &v1::MismatchService::Stub::ReopenMismatch, request));
+  return Show(connection, options, mismatch);
+}
+
+using Transition = absl::StatusOr<ExitCode> (*)(const Options&, const TransitionWish&);
+
+// A subcommand that names one mismatch.
+std::shared_ptr<TransitionWish> AddTransition(CLI::App& command, CommandLine& line, Transition transition) {
+  auto wish = std::make_shared<TransitionWish>();
+  command.add_option("--carer", wish->carer, "Whose: ID or external ID")->required()->check(NotEmpty);
+  command.add_option("--visit", wish->visit, "The visit's ID, as `caresync mismatches` tells it with --json")
+      ->required()
+      ->check(NotEmpty);
+  command.add_option("--note", wish->note, "What others are to know of it");
+  command.callback(
+      [&line, wish, transition] { line.run = [&line, wish, transition] { return transition(line.options, *wish); }; });
+  return wish;
+}
+
+}  // namespace
+
+void AddMismatchGroup(CLI::App& app, CommandLine& line) {
+  CLI::App* group = app.add_subcommand("mismatch", "What people make of one mismatch");
+  group->require_subcommand(1);
+  AddTransition(*group->add_subcommand("close", "Clear it; a further change of the visit raises it again"), line,
+                Close);
+  CLI::App* snooze = group->add_subcommand("snooze", "Put it off; a further change of the visit ends that");
+  const std::shared_ptr<TransitionWish> wish = AddTransition(*snooze, line, Snooze);
+  snooze->add_option("--for", wish->length, "How long, at most 24h")->capture_default_str();
+  AddTransition(*group->add_subcommand("reopen", "Open one that is snoozed or closed"), line, Reopen);
+}
+
+void AddMismatchesCommand(CLI::App& app, CommandLine& line) {
+  CLI::App* command =
+      app.add_subcommand("mismatches", "Changes of the rota that did not reach a carer's phone, the most urgent first");
+  command->footer(
+      "Examples:\n  caresync mismatches --tenant demo\n"
+      "  caresync mismatches --tenant demo --branch \"Rome 003\"\n"
+      "  caresync mismatches --tenant demo --carer 003-rome/c1 --ended");
+  const auto wish = std::make_shared<MismatchesWish>();
+  command->add_option("--branch", wish->branch, "Only visits that this branch gives: its name or ID")->check(NotEmpty);
+  command->add_option("--carer", wish->carer, "Only this carer's: ID or external ID")->check(NotEmpty);
+  command->add_flag("--ended", wish->ended, "Those that were put right or closed since, the last ones first");
+  command->callback([&line, wish] { line.run = [&line, wish] { return ListMismatches(line.options, *wish); }; });
+}
+
+}  // namespace caresync::cli

@@ -1,0 +1,80 @@
+#include "tools/caresync/mismatch_table.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tools/caresync/json_form.h"
+#include "tools/caresync/output.h"
+
+namespace caresync::cli {
+namespace {
+
+Cell StateCell(v1::MismatchState state) {
+  const std::string text = EnumText(v1::MismatchState_Name(state), "MISMATCH_STATE_");
+  switch (state) {
+    case v1::MISMATCH_STATE_RESOLVED:
+    case v1::MISMATCH_STATE_CLOSED:
+      return {text, Colour::kGreen};
+    case v1::MISMATCH_STATE_CHANGED:
+    case v1::MISMATCH_STATE_SNOOZED:
+    case v1::MISMATCH_STATE_UNNEEDED_JOURNEY:
+      return {text, Colour::kYellow};
+    default:
+      return {text, Colour::kRed};
+  }
+}
+
+// What it was and what it is, either of which may be empty; once where that is the same.
+std::string Change(const std::string& from, const std::string& to) {
+  if (from.empty() || from == to) return to;
+  return to.empty() ? from : absl::StrCat(from, " -> ", to);
+}
+
+std::string StartText(const v1::VisitShown& shown, absl::TimeZone zone) {
+  return shown.has_start_time() ? PeopleTime(ToTime(shown.start_time()), zone) : "";
+}
+
+// Records that are gone have no name.
+std::string NameOr(const std::string& name, const std::string& id) { return name.empty() ? id : name; }
+
+std::string ServiceUserText(const v1::VisitShown& shown) {
+  return NameOr(shown.service_user_name(), shown.service_user_id());
+}
+
+std::string ChangesText(const v1::Mismatch& mismatch) {
+  std::vector<std::string> kinds;
+  for (const int kind : mismatch.changes()) {
+    kinds.push_back(EnumText(v1::VisitChangeKind_Name(kind), "VISIT_CHANGE_KIND_"));
+  }
+  return absl::StrJoin(kinds, ", ");
+}
+
+Cell DeviceCell(const v1::Mismatch& mismatch) {
+  if (!mismatch.has_device()) return {"none", Colour::kYellow};
+  return NameOr(mismatch.device().device_name(), mismatch.device().device_uuid());
+}
+
+Cell LastSuccessCell(const v1::MismatchDevice& device, absl::TimeZone zone) {
+  if (!device.has_last_successful_sync_time()) return {"Never", Colour::kYellow};
+  return PeopleTime(ToTime(device.last_successful_sync_time()), zone);
+}
+
+}  // namespace
+
+std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ended, absl::TimeZone zone,
+                          bool with_colour) {
+  std::vector<std::vector<Cell>> rows;
+  rows.reserve(mismatches.size());
+  for (const v1::Mismatch& mismatch : mismatches) {
+    rows.push_back({StateCell(mismatch.state()),
+                    Change(StartText(mismatch.from(), zone), StartText(mismatch.to(), zone)),
+                    NameOr(mismatch.carer_name(), mismatch.carer_id()),
+                    Change(ServiceUserText(mismatch.from()), ServiceUserText(mismatch.to())), ChangesText(mismatch),
+                    DeviceCell(mismatch), LastSuccessCell(mismatch.device(), zone),
+                    ended ? PeopleTime(ToTime(mismatch.end_time()), zone) : mismatch.advice()});
+  }
+  return FormatTable({"State", "Visit start", "Carer", "Service user", "Changes", "Device", "Last successful sync",
+                      ended ? "Ended" : "Advice"},
+                     rows, with_colour);
+}
+
+}  // namespace caresync::cli

@@ -1,0 +1,19 @@
+// Sync mismatches as a table for people.
+#ifndef CARESYNC_TOOLS_CARESYNC_MISMATCH_TABLE_H_
+#define CARESYNC_TOOLS_CARESYNC_MISMATCH_TABLE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "caresync/v1/mismatches.pb.h"
+
+namespace caresync::cli {
+
+// In the order given. Those that have `ended` are shown with when they did; others with what to do about them.
+std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ended, absl::TimeZone zone,
+                          bool with_colour);
+
+}  // namespace caresync::cli
+
+#endif  // CARESYNC_TOOLS_CARESYNC_MISMATCH_TABLE_H_
