@@ -1,7 +1,6 @@
 #include "server/commit/tasks.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +11,7 @@
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
+#include "server/commit/tenant_list.h"
 
 namespace caresync::commit {
 namespace {
@@ -178,17 +178,9 @@ bool TaskRunner::IsAwaitedRow(std::string_view row) const {
 absl::Status TaskRunner::Start() {
   sequencer_.SetOnTask([this](const base::TenantId& tenant, absl::Time due) { Wake(tenant, due); });
   ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, store_.NewSnapshot());
-  std::vector<std::string> names;
-  bool damaged = false;
-  RETURN_IF_ERROR(snapshot->Scan(kSpace, base::keys::AllTenants(""), std::numeric_limits<size_t>::max(),
-                                 [&](std::string_view key, std::string_view) {
-                                   damaged = !base::keys::ParseTenantListing(key, &names.emplace_back());
-                                   return !damaged;
-                                 }));
-  if (damaged) return base::errors::DamagedRow("a tenant's listing");
+  ASSIGN_OR_RETURN(const std::vector<base::TenantId> tenants, ReadTenants(*snapshot));
   size_t parked = 0;
-  for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const base::TenantId tenant, base::TenantId::Parse(name));
+  for (const base::TenantId& tenant : tenants) {
     RETURN_IF_ERROR(NameParked(*snapshot, tenant, clock_.Now(), parked));
     Wake(tenant, clock_.Now());
   }

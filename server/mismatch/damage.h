@@ -14,13 +14,19 @@
 
 namespace caresync::mismatch {
 
+// Says in the log, as `event`, that a row of the carer's cannot be read.
+inline void LogDamage(std::string_view event, const base::TenantId& tenant, const base::Uuid& carer,
+                      const absl::Status& status) {
+  observability::Log(observability::Level::kError, event,
+                     {{"tenant", tenant.text()}, {"carer", carer.ToString()}, {"error", status.message()}});
+}
+
 // What was read for the carer; nullopt, and `event` in the log, where it is damaged. Other errors stay.
 template <typename T>
 absl::StatusOr<std::optional<T>> UnlessDamaged(absl::StatusOr<std::optional<T>> read, std::string_view event,
                                                const base::TenantId& tenant, const base::Uuid& carer) {
   if (!absl::IsDataLoss(read.status())) return read;
-  observability::Log(observability::Level::kError, event,
-                     {{"tenant", tenant.text()}, {"carer", carer.ToString()}, {"error", read.status().message()}});
+  LogDamage(event, tenant, carer, read.status());
   return std::optional<T>();
 }
 

@@ -1,6 +1,5 @@
 #include "server/mismatch/delivery.h"
 
-#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -12,7 +11,9 @@
 #include "server/devices/device_rows.h"
 #include "server/feed/feed_reader.h"
 #include "server/mismatch/damage.h"
+#include "server/mismatch/visit_parts.h"
 #include "server/records/record_key.h"
+#include "server/records/record_store.h"
 
 namespace caresync::mismatch {
 namespace {
@@ -32,18 +33,28 @@ absl::StatusOr<std::optional<T>> Parsed(const std::optional<std::string>& row,
 
 }  // namespace
 
-absl::StatusOr<bool> Delivery::IsSettled(const base::Uuid& carer, const base::RecordKey& visit,
-                                         const std::optional<store::Record>& record, bool held) {
-  ASSIGN_OR_RETURN(const std::optional<bool> settled,
-                   UnlessDamaged(Judge(carer, visit, record, held), kNotKnown, tenant_, carer));
-  return settled.value_or(false);
+absl::StatusOr<bool> Delivery::IsSettled(const CarerVisit& of) { return UnlessNotKnown(of.carer, Judge(of)); }
+
+absl::StatusOr<bool> Delivery::IsSettled(const CarerVisit& of, const std::optional<store::Record>& record, bool held) {
+  return UnlessNotKnown(of.carer, Judge(of, record, held));
 }
 
-absl::StatusOr<std::optional<bool>> Delivery::Judge(const base::Uuid& carer, const base::RecordKey& visit,
-                                                    const std::optional<store::Record>& record, bool held) {
-  ASSIGN_OR_RETURN(const Acknowledged* const acknowledged, Of(carer));
-  const base::ReceiverId receiver = records::CarerReceiver(carer);
-  ASSIGN_OR_RETURN(const std::optional<feed::Entry> entry, feed::ReadEntry(reader_, tenant_, receiver, visit));
+absl::StatusOr<bool> Delivery::UnlessNotKnown(const base::Uuid& carer, absl::StatusOr<bool> settled) const {
+  if (!absl::IsDataLoss(settled.status())) return settled;
+  LogDamage(kNotKnown, tenant_, carer, settled.status());
+  return false;
+}
+
+absl::StatusOr<bool> Delivery::Judge(const CarerVisit& of) {
+  ASSIGN_OR_RETURN(const std::optional<store::Record> record, records::GetRecord(reader_, tenant_, of.visit));
+  ASSIGN_OR_RETURN(const VisitParts parts, PartsOf(record));
+  return Judge(of, record, parts.Of(of.carer) != nullptr);
+}
+
+absl::StatusOr<bool> Delivery::Judge(const CarerVisit& of, const std::optional<store::Record>& record, bool held) {
+  ASSIGN_OR_RETURN(const Acknowledged* const acknowledged, Of(of.carer));
+  const base::ReceiverId receiver = records::CarerReceiver(of.carer);
+  ASSIGN_OR_RETURN(const std::optional<feed::Entry> entry, feed::ReadEntry(reader_, tenant_, receiver, of.visit));
   const bool is_upsert = entry.has_value() && !entry->removal;
   if (held || is_upsert) {
     // Where the entry is not as the visit is, a fan-out is yet to put it right: no device can have that.

@@ -19,7 +19,7 @@
 #include "server/base/uuid.h"
 #include "server/commit/transaction.h"
 #include "server/feed/feed_entry.h"
-#include "server/mismatch/visit_parts.h"
+#include "server/mismatch/mismatch_rows.h"
 #include "storage/store.h"
 
 namespace caresync::mismatch {
@@ -31,9 +31,10 @@ class Delivery {
  public:
   Delivery(const storage::Reader& reader, base::TenantId tenant) : reader_(reader), tenant_(std::move(tenant)) {}
 
-  // Whether the visit is settled for the carer as it is in the reader: `held` there or not.
-  absl::StatusOr<bool> IsSettled(const base::Uuid& carer, const base::RecordKey& visit,
-                                 const std::optional<store::Record>& record, bool held);
+  // Whether the visit is settled for the carer as it is in the reader.
+  absl::StatusOr<bool> IsSettled(const CarerVisit& of);
+  // The same of a visit that was read there already: the device is to hold `record`, or not to hold it.
+  absl::StatusOr<bool> IsSettled(const CarerVisit& of, const std::optional<store::Record>& record, bool held);
   // Whether a device has a copy of the carer's records, whatever is in it.
   absl::StatusOr<bool> HasCopy(const base::Uuid& carer);
   // The transaction commits only while the device in use has acknowledged nothing since. For one transaction, of which
@@ -51,8 +52,9 @@ class Delivery {
     std::vector<storage::Precondition> rows;
     bool required = false;
   };
-  absl::StatusOr<std::optional<bool>> Judge(const base::Uuid& carer, const base::RecordKey& visit,
-                                            const std::optional<store::Record>& record, bool held);
+  absl::StatusOr<bool> Judge(const CarerVisit& of);
+  absl::StatusOr<bool> Judge(const CarerVisit& of, const std::optional<store::Record>& record, bool held);
+  absl::StatusOr<bool> UnlessNotKnown(const base::Uuid& carer, absl::StatusOr<bool> settled) const;
   absl::StatusOr<Acknowledged*> Of(const base::Uuid& carer);
   absl::StatusOr<Acknowledged> Read(const base::Uuid& carer) const;
 

@@ -10,23 +10,24 @@ namespace caresync::mismatch {
 
 namespace limits = base::limits;
 
-bool IsAboutSomething(const store::Mismatch& row) {
-  return row.has_acknowledged() || row.has_now() || row.has_withdrawn();
+std::vector<const store::VisitPart*> PartsIn(const store::Mismatch& row) {
+  std::vector<const store::VisitPart*> parts;
+  if (row.has_acknowledged()) parts.push_back(&row.acknowledged());
+  if (row.has_now()) parts.push_back(&row.now());
+  if (row.has_withdrawn()) parts.push_back(&row.withdrawn());
+  return parts;
 }
 
 absl::Time StartThatCounts(const store::Mismatch& row) {
-  ABSL_RAW_CHECK(IsAboutSomething(row), "a mismatch about nothing");
   const absl::Time change = base::FromStoredTime(row.last_change_us());
   absl::Time earliest = absl::InfiniteFuture();
   absl::Time earliest_ahead = absl::InfiniteFuture();
-  const auto count = [&](const store::VisitPart& part) {
-    const absl::Time start = base::FromStoredTime(part.start_us());
+  for (const store::VisitPart* part : PartsIn(row)) {
+    const absl::Time start = base::FromStoredTime(part->start_us());
     earliest = std::min(earliest, start);
     if (start >= change) earliest_ahead = std::min(earliest_ahead, start);
-  };
-  if (row.has_acknowledged()) count(row.acknowledged());
-  if (row.has_now()) count(row.now());
-  if (row.has_withdrawn()) count(row.withdrawn());
+  }
+  ABSL_RAW_CHECK(earliest != absl::InfiniteFuture(), "a mismatch about nothing");
   return earliest_ahead == absl::InfiniteFuture() ? earliest : earliest_ahead;
 }
 

@@ -2,17 +2,20 @@
 #ifndef CARESYNC_SERVER_MISMATCH_DUE_H_
 #define CARESYNC_SERVER_MISMATCH_DUE_H_
 
+#include <vector>
+
 #include "absl/time/time.h"
 #include "caresync/store/mismatch.pb.h"
 
 namespace caresync::mismatch {
 
-// Whether the row has a part of a visit: what the device acknowledged, what is planned now, what was planned last.
-bool IsAboutSomething(const store::Mismatch& row);
+// What the row has of a visit: the part that the device acknowledged, the one that is planned now, the one that was
+// planned last. Point into the row. A row that has none is damaged.
+std::vector<const store::VisitPart*> PartsIn(const store::Mismatch& row);
 
 // By which start it is judged how near the visit is: the earlier one of what the device last acknowledged and of what
 // is planned now, or was planned last. One that had passed when the last change came does not count, unless there is no
-// other: a visit that was moved from this morning to tomorrow is tomorrow's. The row is about something.
+// other: a visit that was moved from this morning to tomorrow is tomorrow's. The row has one.
 absl::Time StartThatCounts(const store::Mismatch& row);
 
 // min( max(change + grace, start - lead), max(change + soonest, start - latest) ), by the limits kMismatchGrace,

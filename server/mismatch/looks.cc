@@ -1,7 +1,6 @@
 #include "server/mismatch/looks.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "server/commit/tenant_list.h"
 #include "server/mismatch/damage.h"
 #include "server/mismatch/delivery.h"
 #include "server/mismatch/resolving.h"
@@ -60,36 +60,14 @@ class Step {
  private:
   absl::Status Sweep() {
     if (!looks_.sweeping()) return absl::OkStatus();
-    std::vector<std::pair<std::string, CarerVisit>> open;
-    bool damaged = false;
-    RETURN_IF_ERROR(transaction_.Scan(Space::kRecords, keys::AllOpenMismatches(tenant_, looks_.swept()),
-                                      limits::kMismatchesLookedAt, [&](std::string_view key, std::string_view) {
-                                        auto& [place, of] = open.emplace_back(std::string(key), CarerVisit());
-                                        damaged = !keys::ParseOpenMismatch(key, &of.carer, &of.visit);
-                                        return !damaged;
-                                      }));
-    if (damaged) return base::errors::DamagedRow("an open mismatch's key");
-    for (const auto& [key, of] : open) {
-      RETURN_IF_ERROR(SweepOne(of));
-      looks_.set_swept(key);
-    }
-    if (open.size() == limits::kMismatchesLookedAt) return absl::OkStatus();
-    looks_.clear_sweeping();
+    ASSIGN_OR_RETURN(
+        const std::vector<CarerVisit> open,
+        ReadOpen(transaction_, keys::AllOpenMismatches(tenant_, looks_.swept()), limits::kMismatchesLookedAt));
+    for (const CarerVisit& of : open) RETURN_IF_ERROR(ResolveIfSettled(transaction_, of, delivery_));
     looks_.clear_swept();
+    looks_.set_sweeping(open.size() == limits::kMismatchesLookedAt);
+    if (looks_.sweeping()) looks_.set_swept(keys::OpenMismatch(tenant_, open.back().carer, open.back().visit));
     return absl::OkStatus();
-  }
-
-  absl::Status SweepOne(const CarerVisit& of) {
-    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, Read(of));
-    if (!old.has_value() || !IsLive(*old)) {
-      transaction_.Delete(Space::kRecords, keys::OpenMismatch(tenant_, of.carer, of.visit));
-      return absl::OkStatus();
-    }
-    ASSIGN_OR_RETURN(const bool settled, IsSettled(transaction_, tenant_, of, delivery_));
-    if (!settled) return absl::OkStatus();
-    store::Mismatch row = *old;
-    Resolve(transaction_.now(), row);
-    return PutMismatch(transaction_, of, old, std::move(row));
   }
 
   absl::Status LookAtDue() {
@@ -102,7 +80,10 @@ class Step {
   }
 
   absl::Status LookAt(const Look& look) {
-    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, Read(look.of));
+    ASSIGN_OR_RETURN(
+        const std::optional<store::Mismatch> old,
+        // What is damaged opens nothing, and holds nothing else up.
+        UnlessDamaged(GetMismatch(transaction_, tenant_, look.of), "mismatch_not_readable", tenant_, look.of.carer));
     if (!old.has_value() || old->look_us() != look.time_us) {
       // Of a row that could not be read and was replaced since.
       transaction_.Delete(Space::kRecords, keys::MismatchLook(tenant_, look.time_us, look.of.carer, look.of.visit));
@@ -115,7 +96,7 @@ class Step {
       DeleteMismatch(transaction_, look.of, *old);
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(const bool settled, IsSettled(transaction_, tenant_, look.of, delivery_));
+    ASSIGN_OR_RETURN(const bool settled, delivery_.IsSettled(look.of));
     store::Mismatch row = *old;
     if (settled) {
       Resolve(transaction_.now(), row);
@@ -124,11 +105,6 @@ class Step {
       Open(transaction_.now(), row);
     }
     return PutMismatch(transaction_, look.of, old, std::move(row));
-  }
-
-  // What is damaged opens nothing, and holds nothing else up.
-  absl::StatusOr<std::optional<store::Mismatch>> Read(const CarerVisit& of) const {
-    return UnlessDamaged(GetMismatch(transaction_, tenant_, of), "mismatch_not_readable", tenant_, of.carer);
   }
 
   absl::StatusOr<std::vector<Look>> ReadLookTimes(size_t most) const {
@@ -166,10 +142,8 @@ class Step {
 // its kind.
 absl::Status LookAtStart(commit::Transaction& transaction) {
   const base::TenantId& tenant = transaction.tenant();
-  bool any_open = false;
-  RETURN_IF_ERROR(transaction.Scan(Space::kRecords, keys::AllOpenMismatches(tenant, ""), 1,
-                                   [&any_open](std::string_view, std::string_view) { return !(any_open = true); }));
-  if (any_open) return BeginSweep(transaction);
+  ASSIGN_OR_RETURN(const std::vector<CarerVisit> open, ReadOpen(transaction, keys::AllOpenMismatches(tenant, ""), 1));
+  if (!open.empty()) return BeginSweep(transaction);
   ASSIGN_OR_RETURN(store::MismatchLooks looks, ReadLooks(transaction, tenant));
   if (base::FromStoredTime(looks.next_due_us()) >= transaction.now()) return absl::OkStatus();
   ScheduleLook(transaction, transaction.now(), looks);
@@ -190,18 +164,7 @@ commit::TaskStep LookStep(const base::Clock& clock, absl::Duration opened) {
 }
 
 absl::Status SweepAtStart(const storage::Reader& reader, commit::Sequencer& sequencer) {
-  std::vector<base::TenantId> tenants;
-  bool damaged = false;
-  RETURN_IF_ERROR(reader.Scan(Space::kRecords, keys::AllTenants(""), std::numeric_limits<size_t>::max(),
-                              [&](std::string_view key, std::string_view) {
-                                std::string name;
-                                damaged = !keys::ParseTenantListing(key, &name);
-                                absl::StatusOr<base::TenantId> tenant = base::TenantId::Parse(name);
-                                damaged = damaged || !tenant.ok();
-                                if (!damaged) tenants.push_back(*std::move(tenant));
-                                return !damaged;
-                              }));
-  if (damaged) return base::errors::DamagedRow("a tenant's listing");
+  ASSIGN_OR_RETURN(const std::vector<base::TenantId> tenants, commit::ReadTenants(reader));
   for (const base::TenantId& tenant : tenants) {
     ASSIGN_OR_RETURN(const store::MismatchLooks looks, ReadLooks(reader, tenant));
     if (looks.next_due_us() == 0) continue;

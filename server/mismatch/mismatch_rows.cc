@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
@@ -41,21 +42,16 @@ absl::Time LookAt(const store::Mismatch& row) {
   return look;
 }
 
-// What is indexed of a row that is about to be replaced and is not of `row` any more; nullptr: nothing is.
-void DeleteIndexRows(commit::Transaction& transaction, const CarerVisit& of, const store::Mismatch& old,
-                     const store::Mismatch* row) {
-  const base::TenantId& tenant = transaction.tenant();
-  if (row == nullptr || row->look_us() != old.look_us()) {
-    transaction.Delete(Space::kRecords, keys::MismatchLook(tenant, old.look_us(), of.carer, of.visit));
-  }
-  if (IsLive(old) && (row == nullptr || !IsLive(*row))) {
-    transaction.Delete(Space::kRecords, keys::OpenMismatch(tenant, of.carer, of.visit));
-  }
-  if (!IsListed(old)) return;
-  std::string listed = ListedKey(tenant, of, old);
-  if (row == nullptr || !IsListed(*row) || listed != ListedKey(tenant, of, *row)) {
-    transaction.Delete(Space::kRecords, std::move(listed));
-  }
+// The keys of its index rows, which are empty.
+std::vector<std::string> IndexKeys(const base::TenantId& tenant, const CarerVisit& of, const store::Mismatch& row) {
+  std::vector<std::string> index = {keys::MismatchLook(tenant, row.look_us(), of.carer, of.visit)};
+  if (IsLive(row)) index.push_back(keys::OpenMismatch(tenant, of.carer, of.visit));
+  if (IsListed(row)) index.push_back(ListedKey(tenant, of, row));
+  return index;
+}
+
+bool Holds(const std::vector<std::string>& index, const std::string& key) {
+  return std::find(index.begin(), index.end(), key) != index.end();
 }
 
 absl::Status Alarm(commit::Transaction& transaction, absl::Time look) {
@@ -79,7 +75,7 @@ absl::StatusOr<std::optional<store::Mismatch>> GetMismatch(const storage::Reader
   ASSIGN_OR_RETURN(
       std::optional<store::Mismatch> row,
       base::GetStored<store::Mismatch>(reader, Space::kRecords, keys::Mismatch(tenant, of.carer, of.visit)));
-  if (row.has_value() && !IsAboutSomething(*row)) return base::errors::DamagedRow("a mismatch about nothing");
+  if (row.has_value() && PartsIn(*row).empty()) return base::errors::DamagedRow("a mismatch about nothing");
   return row;
 }
 
@@ -89,22 +85,22 @@ absl::Status PutMismatch(commit::Transaction& transaction, const CarerVisit& of,
   const absl::Time look = LookAt(row);
   row.set_look_us(base::ToStoredTime(look));
   row.set_rank(IsListed(row) ? RankOf(row) : 0);
-  if (old.has_value()) DeleteIndexRows(transaction, of, *old, &row);
+  const std::vector<std::string> before = old.has_value() ? IndexKeys(tenant, of, *old) : std::vector<std::string>();
+  const std::vector<std::string> after = IndexKeys(tenant, of, row);
+  for (const std::string& key : before) {
+    if (!Holds(after, key)) transaction.Delete(Space::kRecords, key);
+  }
+  for (const std::string& key : after) {
+    if (!Holds(before, key)) transaction.Put(Space::kRecords, key, std::string());
+  }
   transaction.Put(Space::kRecords, keys::Mismatch(tenant, of.carer, of.visit), row.SerializeAsString());
-  const bool looked_at_then = old.has_value() && old->look_us() == row.look_us();
-  if (!looked_at_then) {
-    transaction.Put(Space::kRecords, keys::MismatchLook(tenant, row.look_us(), of.carer, of.visit), std::string());
-  }
-  if (IsLive(row) && (!old.has_value() || !IsLive(*old))) {
-    transaction.Put(Space::kRecords, keys::OpenMismatch(tenant, of.carer, of.visit), std::string());
-  }
-  if (IsListed(row)) transaction.Put(Space::kRecords, ListedKey(tenant, of, row), std::string());
   return Alarm(transaction, look);
 }
 
 void DeleteMismatch(commit::Transaction& transaction, const CarerVisit& of, const store::Mismatch& old) {
-  DeleteIndexRows(transaction, of, old, nullptr);
-  transaction.Delete(Space::kRecords, keys::Mismatch(transaction.tenant(), of.carer, of.visit));
+  const base::TenantId& tenant = transaction.tenant();
+  for (std::string& key : IndexKeys(tenant, of, old)) transaction.Delete(Space::kRecords, std::move(key));
+  transaction.Delete(Space::kRecords, keys::Mismatch(tenant, of.carer, of.visit));
 }
 
 std::string ListedKey(const base::TenantId& tenant, const CarerVisit& of, const store::Mismatch& row) {
@@ -112,11 +108,9 @@ std::string ListedKey(const base::TenantId& tenant, const CarerVisit& of, const 
 }
 
 absl::Time VisitEnd(const store::Mismatch& row) {
-  absl::Time over = absl::InfinitePast();
-  if (row.has_acknowledged()) over = std::max(over, base::FromStoredTime(row.acknowledged().end_us()));
-  if (row.has_now()) over = std::max(over, base::FromStoredTime(row.now().end_us()));
-  if (row.has_withdrawn()) over = std::max(over, base::FromStoredTime(row.withdrawn().end_us()));
-  return over;
+  absl::Time end = absl::InfinitePast();
+  for (const store::VisitPart* part : PartsIn(row)) end = std::max(end, base::FromStoredTime(part->end_us()));
+  return end;
 }
 
 absl::Time EndOf(const store::Mismatch& row) {

@@ -12,47 +12,24 @@
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/mismatch/damage.h"
-#include "server/mismatch/visit_parts.h"
-#include "server/records/record_store.h"
 
 namespace caresync::mismatch {
-namespace {
 
 namespace keys = base::keys;
 namespace limits = base::limits;
 using storage::Space;
 
-absl::StatusOr<std::vector<CarerVisit>> OpenOf(const storage::Reader& reader, const base::TenantId& tenant,
-                                               const base::Uuid& carer, size_t most) {
+absl::StatusOr<std::vector<CarerVisit>> ReadOpen(const storage::Reader& reader, const storage::KeyRange& range,
+                                                 size_t most) {
   std::vector<CarerVisit> open;
   bool damaged = false;
-  RETURN_IF_ERROR(reader.Scan(Space::kRecords, keys::OpenMismatchesOf(tenant, carer), most,
-                              [&](std::string_view key, std::string_view) {
-                                CarerVisit of;
-                                damaged = !keys::ParseOpenMismatch(key, &of.carer, &of.visit);
-                                open.push_back(std::move(of));
-                                return !damaged;
-                              }));
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, range, most, [&](std::string_view key, std::string_view) {
+    CarerVisit& of = open.emplace_back();
+    damaged = !keys::ParseOpenMismatch(key, &of.carer, &of.visit);
+    return !damaged;
+  }));
   if (damaged) return base::errors::DamagedRow("an open mismatch's key");
   return open;
-}
-
-absl::StatusOr<std::optional<bool>> Judge(const storage::Reader& reader, const base::TenantId& tenant,
-                                          const CarerVisit& of, Delivery& delivery) {
-  ASSIGN_OR_RETURN(const std::optional<store::Record> visit, records::GetRecord(reader, tenant, of.visit));
-  ASSIGN_OR_RETURN(const VisitParts parts, PartsOf(visit));
-  ASSIGN_OR_RETURN(const bool settled, delivery.IsSettled(of.carer, of.visit, visit, parts.Of(of.carer) != nullptr));
-  return std::optional<bool>(settled);
-}
-
-}  // namespace
-
-absl::StatusOr<bool> IsSettled(const storage::Reader& reader, const base::TenantId& tenant, const CarerVisit& of,
-                               Delivery& delivery) {
-  absl::StatusOr<std::optional<bool>> settled = Judge(reader, tenant, of, delivery);
-  ASSIGN_OR_RETURN(const std::optional<bool> known,
-                   UnlessDamaged(std::move(settled), "visit_not_readable", tenant, of.carer));
-  return known.value_or(false);
 }
 
 void Resolve(absl::Time now, store::Mismatch& row) {
@@ -80,32 +57,35 @@ absl::Status BeginSweep(commit::Transaction& transaction) {
   return absl::OkStatus();
 }
 
+absl::Status ResolveIfSettled(commit::Transaction& transaction, const CarerVisit& of, Delivery& delivery) {
+  const base::TenantId& tenant = transaction.tenant();
+  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
+                   UnlessDamaged(GetMismatch(transaction, tenant, of), "mismatch_not_readable", tenant, of.carer));
+  if (!old.has_value() || !IsLive(*old)) {
+    // Of a row that cannot be read, or that was replaced since it could not.
+    transaction.Delete(Space::kRecords, keys::OpenMismatch(tenant, of.carer, of.visit));
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const bool settled, delivery.IsSettled(of));
+  if (!settled) return absl::OkStatus();
+  store::Mismatch row = *old;
+  Resolve(transaction.now(), row);
+  return PutMismatch(transaction, of, old, std::move(row));
+}
+
 absl::Status ResolveSettled(commit::Transaction& transaction, const base::Uuid& carer) {
   const base::TenantId& tenant = transaction.tenant();
   ASSIGN_OR_RETURN(const std::vector<CarerVisit> open,
-                   OpenOf(transaction, tenant, carer, limits::kMismatchesOfSync + 1));
+                   ReadOpen(transaction, keys::OpenMismatchesOf(tenant, carer), limits::kMismatchesOfSync + 1));
   if (open.size() > limits::kMismatchesOfSync) return BeginSweep(transaction);
   Delivery delivery(transaction, tenant);
-  for (const CarerVisit& of : open) {
-    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
-                     UnlessDamaged(GetMismatch(transaction, tenant, of), "mismatch_not_readable", tenant, carer));
-    if (!old.has_value() || !IsLive(*old)) {
-      // Of a row that cannot be read, or that was replaced since it could not.
-      transaction.Delete(Space::kRecords, keys::OpenMismatch(tenant, of.carer, of.visit));
-      continue;
-    }
-    ASSIGN_OR_RETURN(const bool settled, IsSettled(transaction, tenant, of, delivery));
-    if (!settled) continue;
-    store::Mismatch row = *old;
-    Resolve(transaction.now(), row);
-    RETURN_IF_ERROR(PutMismatch(transaction, of, old, std::move(row)));
-  }
+  for (const CarerVisit& of : open) RETURN_IF_ERROR(ResolveIfSettled(transaction, of, delivery));
   return absl::OkStatus();
 }
 
 absl::Status ResolveAfterAck(const storage::Reader& reader, commit::Sequencer& sequencer, const base::TenantId& tenant,
                              const base::Uuid& carer) {
-  ASSIGN_OR_RETURN(const std::vector<CarerVisit> open, OpenOf(reader, tenant, carer, 1));
+  ASSIGN_OR_RETURN(const std::vector<CarerVisit> open, ReadOpen(reader, keys::OpenMismatchesOf(tenant, carer), 1));
   if (open.empty()) return absl::OkStatus();
   sequencer.Submit(
       tenant, [carer](commit::Transaction& transaction) { return ResolveSettled(transaction, carer); },

@@ -2,6 +2,9 @@
 #ifndef CARESYNC_SERVER_MISMATCH_RESOLVING_H_
 #define CARESYNC_SERVER_MISMATCH_RESOLVING_H_
 
+#include <cstddef>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "caresync/store/mismatch.pb.h"
@@ -15,16 +18,20 @@
 
 namespace caresync::mismatch {
 
-// Whether what the reader, which is that of `delivery`, has of the visit is settled. One that cannot be read is not,
-// which is logged. Other errors are those of reading.
-absl::StatusOr<bool> IsSettled(const storage::Reader& reader, const base::TenantId& tenant, const CarerVisit& of,
-                               Delivery& delivery);
-
 // The device has acknowledged all of it: nothing is waited for, and one that was open is resolved.
 void Resolve(absl::Time now, store::Mismatch& row);
 
 // The device has not acknowledged all of it in time, or a person wants to see it again.
 void Open(absl::Time now, store::Mismatch& row);
+
+// Up to `most` of the live mismatches in `range`, a part of the table of open ones. Errors are those of reading, and
+// DAMAGED_ROW.
+absl::StatusOr<std::vector<CarerVisit>> ReadOpen(const storage::Reader& reader, const storage::KeyRange& range,
+                                                 size_t most);
+
+// Resolves one that the table of open ones names, where it is settled. One that is not live, or cannot be read, is
+// taken out of the table. `delivery` reads the transaction. Errors are those of reading.
+absl::Status ResolveIfSettled(commit::Transaction& transaction, const CarerVisit& of, Delivery& delivery);
 
 // Resolves the carer's open mismatches that are settled, in a change of the tenant; where there are more than
 // limits::kMismatchesOfSync, the task looks at all of the tenant's. Errors are those of reading.

@@ -16,6 +16,7 @@
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/resolving.h"
 #include "server/records/record_key.h"
+#include "server/tenants/tenants.h"
 
 namespace caresync::mismatch {
 namespace {
@@ -23,10 +24,13 @@ namespace {
 namespace errors = base::errors;
 namespace limits = base::limits;
 
-absl::StatusOr<CarerVisit> Named(const std::string& carer_id, const std::string& visit_id) {
-  const std::optional<base::Uuid> carer = base::Uuid::Parse(carer_id);
+// Which one the request names, in a tenant that there is.
+template <typename Request>
+absl::StatusOr<CarerVisit> Named(const commit::Transaction& transaction, const Request& request) {
+  RETURN_IF_ERROR(tenants::GetTenant(transaction, transaction.tenant()).status());
+  const std::optional<base::Uuid> carer = base::Uuid::Parse(request.carer_id());
   if (!carer.has_value()) return errors::InvalidArgument("carer_id", "is no UUID");
-  const std::optional<base::Uuid> visit = base::Uuid::Parse(visit_id);
+  const std::optional<base::Uuid> visit = base::Uuid::Parse(request.visit_id());
   if (!visit.has_value()) return errors::InvalidArgument("visit_id", "is no UUID");
   return CarerVisit{*carer, records::KeyOf({v1::RECORD_KIND_VISIT, *visit})};
 }
@@ -84,7 +88,7 @@ absl::StatusOr<v1::Mismatch> Put(commit::Transaction& transaction, const CarerVi
 
 absl::StatusOr<v1::Mismatch> Close(commit::Transaction& transaction, const v1::CloseMismatchRequest& request,
                                    const std::string& person) {
-  ASSIGN_OR_RETURN(const CarerVisit of, Named(request.carer_id(), request.visit_id()));
+  ASSIGN_OR_RETURN(const CarerVisit of, Named(transaction, request));
   RETURN_IF_ERROR(CheckNote(request.note()));
   ASSIGN_OR_RETURN(const store::Mismatch old, Seen(transaction, of));
   RETURN_IF_ERROR(CheckSeenChange(request, old));
@@ -100,7 +104,7 @@ absl::StatusOr<v1::Mismatch> Close(commit::Transaction& transaction, const v1::C
 
 absl::StatusOr<v1::Mismatch> Snooze(commit::Transaction& transaction, const v1::SnoozeMismatchRequest& request,
                                     const std::string& person) {
-  ASSIGN_OR_RETURN(const CarerVisit of, Named(request.carer_id(), request.visit_id()));
+  ASSIGN_OR_RETURN(const CarerVisit of, Named(transaction, request));
   RETURN_IF_ERROR(CheckNote(request.note()));
   ASSIGN_OR_RETURN(const absl::Time until, UntilIn(request, transaction.now()));
   ASSIGN_OR_RETURN(const store::Mismatch old, Seen(transaction, of));
@@ -116,14 +120,14 @@ absl::StatusOr<v1::Mismatch> Snooze(commit::Transaction& transaction, const v1::
 
 absl::StatusOr<v1::Mismatch> Reopen(commit::Transaction& transaction, const v1::ReopenMismatchRequest& request,
                                     const std::string& person) {
-  ASSIGN_OR_RETURN(const CarerVisit of, Named(request.carer_id(), request.visit_id()));
+  ASSIGN_OR_RETURN(const CarerVisit of, Named(transaction, request));
   RETURN_IF_ERROR(CheckNote(request.note()));
   ASSIGN_OR_RETURN(const store::Mismatch old, Seen(transaction, of));
   if (old.state() == store::Mismatch::OPEN) {
     return ToProto(transaction, transaction.tenant(), of, old, transaction.now());
   }
   Delivery delivery(transaction, transaction.tenant());
-  ASSIGN_OR_RETURN(const bool settled, IsSettled(transaction, transaction.tenant(), of, delivery));
+  ASSIGN_OR_RETURN(const bool settled, delivery.IsSettled(of));
   if (settled) return errors::MismatchResolved();
   // As where it is opened because it is due: an ack that comes meanwhile would not find it open.
   RETURN_IF_ERROR(delivery.RequireUnmoved(of.carer, transaction));

@@ -1,9 +1,9 @@
 // What people make of a mismatch: they close it, put it off, or open it again. Who did it and when is kept with it. No
-// device is more current for any of it: no device's row is read or written here.
+// device is more current for any of it: no device's row is written here.
 //
 // Each runs in a change of the tenant; `person` is the subject of the caller's credential. Repeating one is harmless.
-// Errors beside those that are named: INVALID_FIELD, MISMATCH_UNKNOWN (also of one that was never open),
-// MISMATCH_RESOLVED, those of reading.
+// Errors beside those that are named: TENANT_UNKNOWN, INVALID_FIELD, MISMATCH_UNKNOWN (also of one that was
+// never open), MISMATCH_RESOLVED, those of reading.
 #ifndef CARESYNC_SERVER_MISMATCH_TRANSITIONS_H_
 #define CARESYNC_SERVER_MISMATCH_TRANSITIONS_H_
 

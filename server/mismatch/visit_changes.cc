@@ -17,6 +17,7 @@
 #include "server/mismatch/delivery.h"
 #include "server/mismatch/due.h"
 #include "server/mismatch/mismatch_rows.h"
+#include "server/mismatch/resolving.h"
 #include "server/mismatch/visit_parts.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
@@ -99,7 +100,7 @@ class Notes {
     store::Mismatch row = old.value_or(store::Mismatch());
     bool acknowledged = !old.has_value() && had == nullptr;
     if (!acknowledged) {
-      ASSIGN_OR_RETURN(acknowledged, delivery_.IsSettled(carer, change.visit, change.before, had != nullptr));
+      ASSIGN_OR_RETURN(acknowledged, delivery_.IsSettled(of, change.before, had != nullptr));
     }
     if (acknowledged) {
       BeginAnew(had, row);
@@ -109,9 +110,7 @@ class Notes {
       if (has_copy) *row.mutable_acknowledged() = *had;
     }
     Fold(had, has, after.WhyGone(carer), row);
-    const std::optional<store::Record>& record = change.after.has_value() ? change.after : change.before;
-    ASSIGN_OR_RETURN(const v1::Visit payload, base::ParseStored<v1::Visit>(record->payload()));
-    row.set_branch_id(payload.branch_id());
+    row.set_branch_id(change.after.has_value() ? after.branch_id : before.branch_id);
     return PutMismatch(transaction_, of, old, std::move(row));
   }
 
@@ -125,11 +124,7 @@ class Notes {
     row.clear_withdrawn();
     if (had != nullptr) *row.mutable_acknowledged() = *had;
     row.clear_first_change_us();
-    row.clear_due_us();
-    if (!IsLive(row)) return;
-    row.clear_snoozed_until_us();
-    row.set_state(store::Mismatch::RESOLVED);
-    row.set_ended_us(base::ToStoredTime(transaction_.now()));
+    Resolve(transaction_.now(), row);
   }
 
   void Fold(const store::VisitPart* had, const store::VisitPart* has, v1::VisitGone gone, store::Mismatch& row) const {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/base/internal/endian.h"
 #include "absl/time/time.h"
 #include "caresync/v1/records.pb.h"
 #include "server/base/clock.h"
@@ -26,9 +27,7 @@ uint64_t ActivitiesDigest(const v1::Visit& visit, std::string_view carer) {
     const std::string bytes = activity.SerializeAsString();
     digest.AddBigEndian(static_cast<uint32_t>(bytes.size())).Add(bytes);
   }
-  uint64_t first = 0;
-  for (const char byte : digest.Finish().substr(0, sizeof(first))) first = first << 8 | static_cast<uint8_t>(byte);
-  return first;
+  return absl::big_endian::Load64(digest.Finish().data());
 }
 
 // The span of an assignment joins the part's.
@@ -67,6 +66,7 @@ absl::StatusOr<VisitParts> PartsOf(const std::optional<store::Record>& visit) {
   if (!visit.has_value()) return parts;
   parts.gone = WhyNobody(*visit);
   ASSIGN_OR_RETURN(const v1::Visit payload, base::ParseStored<v1::Visit>(visit->payload()));
+  parts.branch_id = payload.branch_id();
   for (const v1::Assignment& assignment : payload.assignments()) {
     const std::optional<base::Uuid> carer = base::Uuid::Parse(assignment.carer_id());
     if (!carer.has_value()) return base::errors::DamagedRow("a visit's carer");

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,6 +22,8 @@ struct VisitParts {
   // inside the window; else nobody.
   std::map<base::Uuid, store::VisitPart> held;
   std::set<base::Uuid> assigned;
+  // The one that gives the visit. Empty: none.
+  std::string branch_id;
   // Why nobody is to hold it.
   v1::VisitGone gone = v1::VISIT_GONE_UNSPECIFIED;
 

@@ -1,7 +1,6 @@
 #include "server/rpc/care_event_service.h"
 
-#include <memory>
-#include <utility>
+#include <string>
 
 #include "server/base/status_macros.h"
 #include "server/care_events/event_lists.h"
@@ -16,20 +15,10 @@ using access::Role;
 constexpr RoleSet kReaders = {Role::kAdministrator, Role::kCoordinator, Role::kSupport};
 constexpr RoleSet kWriters = {Role::kAdministrator, Role::kCoordinator};
 
-void Resolve(Edge& edge, const access::Identity& caller, const v1::ResolveEventRequest& request,
-             Answer<v1::ResolveEventResponse> answer) {
-  auto resolved = std::make_shared<v1::ResolveEventResponse>();
-  edge.sequencer.Submit(
-      caller.tenant,
-      [resolved, request, person = caller.subject](commit::Transaction& transaction) -> absl::Status {
-        RETURN_IF_ERROR(tenants::GetTenant(transaction, transaction.tenant()).status());
-        ASSIGN_OR_RETURN(*resolved, care_events::ResolveEvent(transaction, request, person));
-        return absl::OkStatus();
-      },
-      [resolved, answer = std::move(answer)](const absl::StatusOr<commit::Committed>& committed) {
-        if (!committed.ok()) return answer(committed.status());
-        answer(std::move(*resolved));
-      });
+absl::StatusOr<v1::ResolveEventResponse> Resolve(commit::Transaction& transaction,
+                                                 const v1::ResolveEventRequest& request, const std::string& person) {
+  RETURN_IF_ERROR(tenants::GetTenant(transaction, transaction.tenant()).status());
+  return care_events::ResolveEvent(transaction, request, person);
 }
 
 }  // namespace
@@ -55,8 +44,7 @@ grpc::ServerUnaryReactor* CareEventService::ResolveEvent(grpc::CallbackServerCon
                                                          const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   return ServeUnary<v1::ResolveEventRequest, v1::ResolveEventResponse>(
       edge_, context, request, response, "CareEventService.ResolveEvent", kWriters,
-      [this](const access::Identity& caller, const v1::ResolveEventRequest& resolve,
-             Answer<v1::ResolveEventResponse> answer) { Resolve(edge_, caller, resolve, std::move(answer)); });
+      Changing<v1::ResolveEventRequest, v1::ResolveEventResponse>(edge_, Resolve));
 }
 
 }  // namespace caresync::rpc

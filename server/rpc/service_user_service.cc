@@ -1,8 +1,6 @@
 #include "server/rpc/service_user_service.h"
 
-#include <functional>
-#include <memory>
-#include <utility>
+#include <string>
 
 #include "server/base/status_macros.h"
 #include "server/rpc/unary.h"
@@ -16,36 +14,27 @@ using access::Role;
 
 constexpr RoleSet kPeople = {Role::kAdministrator, Role::kCoordinator, Role::kSupport};
 
+// Who it is says nothing: no name is kept with what these write.
 template <typename Request, typename Response>
-using Write = absl::StatusOr<Response>(commit::Transaction& transaction, const Request& request);
+UnaryHandler<Request, Response> Writing(Edge& edge,
+                                        absl::StatusOr<Response> (*write)(commit::Transaction&, const Request&)) {
+  return Changing<Request, Response>(edge, [write](commit::Transaction& transaction, const Request& request,
+                                                   const std::string&) { return write(transaction, request); });
+}
 
-// A handler that runs one change of the caller's tenant and answers with what the change returned.
-template <typename Request, typename Response>
-UnaryHandler<Request, Response> Changing(Edge& edge, std::function<Write<Request, Response>> write) {
-  return [&edge, write = std::move(write)](const access::Identity& caller, const Request& request,
-                                           Answer<Response> answer) {
-    auto written = std::make_shared<Response>();
-    edge.sequencer.Submit(
-        caller.tenant,
-        [written, write, request](commit::Transaction& transaction) -> absl::Status {
-          ASSIGN_OR_RETURN(*written, write(transaction, request));
-          return absl::OkStatus();
-        },
-        [written, answer = std::move(answer)](const absl::StatusOr<commit::Committed>& committed) {
-          if (!committed.ok()) return answer(committed.status());
-          answer(*written);
-        },
-        request.ByteSizeLong());
-  };
+absl::StatusOr<v1::DeleteCarePlanResponse> Delete(commit::Transaction& transaction,
+                                                  const v1::DeleteCarePlanRequest& request) {
+  RETURN_IF_ERROR(service_users::DeleteCarePlan(transaction, request));
+  return v1::DeleteCarePlanResponse();
 }
 
 }  // namespace
 
 grpc::ServerUnaryReactor* ServiceUserService::SetAccess(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return ServeUnary<v1::SetAccessRequest, v1::ServiceUserAccess>(
-      edge_, context, request, response, "ServiceUserService.SetAccess", kPeople,
-      Changing<v1::SetAccessRequest, v1::ServiceUserAccess>(edge_, service_users::SetAccess));
+  return ServeUnary<v1::SetAccessRequest, v1::ServiceUserAccess>(edge_, context, request, response,
+                                                                 "ServiceUserService.SetAccess", kPeople,
+                                                                 Writing(edge_, service_users::SetAccess));
 }
 
 grpc::ServerUnaryReactor* ServiceUserService::GetAccess(grpc::CallbackServerContext* context,
@@ -57,23 +46,16 @@ grpc::ServerUnaryReactor* ServiceUserService::GetAccess(grpc::CallbackServerCont
 
 grpc::ServerUnaryReactor* ServiceUserService::PutCarePlan(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return ServeUnary<v1::PutCarePlanRequest, v1::StoredCarePlan>(
-      edge_, context, request, response, "ServiceUserService.PutCarePlan", kPeople,
-      Changing<v1::PutCarePlanRequest, v1::StoredCarePlan>(edge_, service_users::PutCarePlan));
+  return ServeUnary<v1::PutCarePlanRequest, v1::StoredCarePlan>(edge_, context, request, response,
+                                                                "ServiceUserService.PutCarePlan", kPeople,
+                                                                Writing(edge_, service_users::PutCarePlan));
 }
 
 grpc::ServerUnaryReactor* ServiceUserService::DeleteCarePlan(grpc::CallbackServerContext* context,
                                                              const grpc::ByteBuffer* request,
                                                              grpc::ByteBuffer* response) {
   return ServeUnary<v1::DeleteCarePlanRequest, v1::DeleteCarePlanResponse>(
-      edge_, context, request, response, "ServiceUserService.DeleteCarePlan", kPeople,
-      Changing<v1::DeleteCarePlanRequest, v1::DeleteCarePlanResponse>(
-          edge_,
-          [](commit::Transaction& transaction,
-             const v1::DeleteCarePlanRequest& asked) -> absl::StatusOr<v1::DeleteCarePlanResponse> {
-            RETURN_IF_ERROR(service_users::DeleteCarePlan(transaction, asked));
-            return v1::DeleteCarePlanResponse();
-          }));
+      edge_, context, request, response, "ServiceUserService.DeleteCarePlan", kPeople, Writing(edge_, Delete));
 }
 
 }  // namespace caresync::rpc

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "grpcpp/support/server_callback.h"
 #include "server/access/identity.h"
 #include "server/base/status_macros.h"
+#include "server/commit/sequencer.h"
 #include "server/rpc/authenticate.h"
 #include "server/rpc/call_record.h"
 #include "server/rpc/edge.h"
@@ -99,6 +101,31 @@ UnaryHandler<Request, Response> Reading(Edge& edge, std::function<Read<Request, 
       RETURN_IF_ERROR(tenants::GetTenant(*snapshot, caller.tenant).status());
       return read(*snapshot, caller.tenant, request);
     }());
+  };
+}
+
+// Makes a change of the tenant, and says what is to be answered. `person`: the subject of the caller's credential.
+template <typename Request, typename Response>
+using Write = absl::StatusOr<Response>(commit::Transaction& transaction, const Request& request,
+                                       const std::string& person);
+
+// A handler that runs one change of the caller's tenant and answers with what that returned.
+template <typename Request, typename Response>
+UnaryHandler<Request, Response> Changing(Edge& edge, std::function<Write<Request, Response>> write) {
+  return [&edge, write = std::move(write)](const access::Identity& caller, const Request& request,
+                                           Answer<Response> answer) {
+    auto written = std::make_shared<Response>();
+    edge.sequencer.Submit(
+        caller.tenant,
+        [written, write, request, person = caller.subject](commit::Transaction& transaction) -> absl::Status {
+          ASSIGN_OR_RETURN(*written, write(transaction, request, person));
+          return absl::OkStatus();
+        },
+        [written, answer = std::move(answer)](const absl::StatusOr<commit::Committed>& committed) {
+          if (!committed.ok()) return answer(committed.status());
+          answer(std::move(*written));
+        },
+        request.ByteSizeLong());
   };
 }
 

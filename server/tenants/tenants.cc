@@ -22,6 +22,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/text.h"
+#include "server/commit/tenant_list.h"
 #include "server/records/window.h"
 
 namespace caresync::tenants {
@@ -238,23 +239,16 @@ absl::StatusOr<v1::ListTenantsResponse> ListTenants(const storage::Reader& reade
                                                     const v1::ListTenantsRequest& request) {
   ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
   ASSIGN_OR_RETURN(const std::string after, base::DecodePageToken("", request.page_token()));
-  std::vector<std::string> names;
-  bool damaged = false;
   // One more than the page holds shows whether another follows.
-  RETURN_IF_ERROR(reader.Scan(Space::kRecords, base::keys::AllTenants(after), static_cast<size_t>(page_size) + 1,
-                              [&](std::string_view key, std::string_view) {
-                                damaged = !base::keys::ParseTenantListing(key, &names.emplace_back());
-                                return !damaged;
-                              }));
-  if (damaged) return errors::DamagedRow("a tenant's listing");
+  ASSIGN_OR_RETURN(std::vector<base::TenantId> listed,
+                   commit::ReadTenants(reader, after, static_cast<size_t>(page_size) + 1));
 
   v1::ListTenantsResponse response;
-  if (names.size() > static_cast<size_t>(page_size)) {
-    names.pop_back();
-    response.set_next_page_token(base::EncodePageToken("", names.back()));
+  if (listed.size() > static_cast<size_t>(page_size)) {
+    listed.pop_back();
+    response.set_next_page_token(base::EncodePageToken("", listed.back().text()));
   }
-  for (const std::string& name : names) {
-    ASSIGN_OR_RETURN(const base::TenantId tenant, base::TenantId::Parse(name));
+  for (const base::TenantId& tenant : listed) {
     ASSIGN_OR_RETURN(const store::Tenant stored, GetTenant(reader, tenant));
     *response.add_tenants() = ToProto(tenant, stored);
   }

@@ -88,6 +88,16 @@ void Engine::CreateTenant(const base::TenantId& tenant) {
   ABSL_RAW_CHECK(committed.ok(), "a test's tenant cannot be made");
 }
 
+void Engine::SetLeastApp(const base::TenantId& tenant, const std::string& version) {
+  v1::UpdateTenantRequest least;
+  least.set_tenant_id(tenant.text());
+  least.set_least_app_version(version);
+  const absl::StatusOr<commit::Committed> committed = Run(tenant, [&least](commit::Transaction& transaction) {
+    return tenants::UpdateTenant(transaction, least).status();
+  });
+  ABSL_RAW_CHECK(committed.ok(), "a test's tenant cannot be changed");
+}
+
 std::vector<v1::ChangeResult> Engine::ApplyChanges(const base::TenantId& tenant, const std::string& source,
                                                    std::vector<v1::RosterChange> changes) {
   v1::ApplyChangesRequest request;

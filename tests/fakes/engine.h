@@ -51,6 +51,9 @@ class Engine {
   // Makes the tenant, with the preferences that are given by default.
   void CreateTenant(const base::TenantId& tenant);
 
+  // Apps below `version` are too old from then on.
+  void SetLeastApp(const base::TenantId& tenant, const std::string& version);
+
   // One message of changes of `source`; each change's source is set to it. Dies on an error of the whole message.
   std::vector<v1::ChangeResult> ApplyChanges(const base::TenantId& tenant, const std::string& source,
                                              std::vector<v1::RosterChange> changes);

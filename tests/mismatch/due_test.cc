@@ -108,14 +108,14 @@ TEST(StartThatCountsTest, IsOneThatHadPassedWhereThereIsNoOther) {
 }
 
 TEST(StartThatCountsTest, ARowWithoutAnyPartIsAboutNothing) {
-  EXPECT_FALSE(IsAboutSomething(ChangedAtSix()));
+  EXPECT_TRUE(PartsIn(ChangedAtSix()).empty());
   store::Mismatch acknowledged, now, withdrawn;
   SetStart(At(9), *acknowledged.mutable_acknowledged());
   SetStart(At(9), *now.mutable_now());
   SetStart(At(9), *withdrawn.mutable_withdrawn());
-  EXPECT_TRUE(IsAboutSomething(acknowledged));
-  EXPECT_TRUE(IsAboutSomething(now));
-  EXPECT_TRUE(IsAboutSomething(withdrawn));
+  EXPECT_EQ(PartsIn(acknowledged).size(), 1u);
+  EXPECT_EQ(PartsIn(now).size(), 1u);
+  EXPECT_EQ(PartsIn(withdrawn).size(), 1u);
 }
 
 }  // namespace

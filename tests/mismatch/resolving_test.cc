@@ -84,7 +84,7 @@ class ResolvingTest : public testing::Test {
   bool IsSettledRow(int carer, int visit) const {
     const std::unique_ptr<storage::Snapshot> snapshot = bench_.Snapshot();
     Delivery delivery(*snapshot, bench_.tenant());
-    const auto settled = IsSettled(*snapshot, bench_.tenant(), MismatchBench::Of(carer, visit), delivery);
+    const auto settled = delivery.IsSettled(MismatchBench::Of(carer, visit));
     EXPECT_TRUE(settled.ok()) << settled.status();
     return settled.ok() && *settled;
   }

@@ -1,12 +1,14 @@
 // When a carer's device has acknowledged what the rota says.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "server/base/keys.h"
 #include "server/feed/feed_compaction.h"
 #include "server/mismatch/delivery.h"
+#include "server/mismatch/visit_parts.h"
 #include "tests/mismatch/mismatch_bench.h"
 #include "tests/records/sample_records.h"
 
@@ -25,7 +27,7 @@ class SettledTest : public testing::Test {
     const absl::StatusOr<VisitParts> parts = PartsOf(record);
     if (!parts.ok()) return parts.status();
     Delivery delivery(*snapshot, bench.tenant());
-    return delivery.IsSettled(MismatchBench::Carer(carer), MismatchBench::Visit(visit), record,
+    return delivery.IsSettled(MismatchBench::Of(carer, visit), record,
                               parts->Of(MismatchBench::Carer(carer)) != nullptr);
   }
   bool IsSettled(MismatchBench& bench, int carer, int visit) const {
@@ -34,6 +36,21 @@ class SettledTest : public testing::Test {
     return settled.ok() && *settled;
   }
   bool IsSettled(int carer, int visit) { return IsSettled(bench_, carer, visit); }
+
+  // How often a change runs that needs the carer's cursor unmoved, where `meanwhile` comes between its first run and
+  // the commit.
+  int RunsThatNeedTheCursorOf(int carer, const std::function<void()>& meanwhile) {
+    int runs = 0;
+    const auto committed = bench_.Run([&](commit::Transaction& transaction) {
+      Delivery delivery(transaction, bench_.tenant());
+      const absl::Status required = delivery.RequireUnmoved(MismatchBench::Carer(carer), transaction);
+      transaction.Put(Space::kRecords, "a row of the test's own", "");
+      if (++runs == 1) meanwhile();
+      return required;
+    });
+    EXPECT_TRUE(committed.ok()) << committed.status();
+    return runs;
+  }
   bool HasCopy(int carer) const {
     const std::unique_ptr<storage::Snapshot> snapshot = bench_.Snapshot();
     const absl::StatusOr<bool> has_copy = Delivery(*snapshot, bench_.tenant()).HasCopy(MismatchBench::Carer(carer));
@@ -320,7 +337,7 @@ TEST_F(SettledTest, AStoreThatCannotBeReadIsAnError) {
   const store::Record record = bench_.Stored(1);
   Delivery delivery(**snapshot, bench_.tenant());
   bench_.store().FailReads(true);
-  const auto settled = delivery.IsSettled(MismatchBench::Carer(1), MismatchBench::Visit(1), record, true);
+  const auto settled = delivery.IsSettled(MismatchBench::Of(1, 1), record, true);
   const auto has_copy = delivery.HasCopy(MismatchBench::Carer(1));
   bench_.store().FailReads(false);
   EXPECT_EQ(settled.status().code(), absl::StatusCode::kUnavailable);
@@ -344,32 +361,14 @@ TEST_F(SettledTest, ACommitThatNeedsTheCursorUnmovedRunsAgainWhereItMoved) {
   bench_.SignIn(1, 1);
   bench_.AcknowledgeAll(1, 1);
   bench_.Put({VisitAt(1, At(9))});
-  int runs = 0;
-  const auto committed = bench_.Run([&](commit::Transaction& transaction) {
-    Delivery delivery(transaction, bench_.tenant());
-    const absl::Status required = delivery.RequireUnmoved(MismatchBench::Carer(1), transaction);
-    transaction.Put(Space::kRecords, "a row of the test's own", "");
-    if (++runs == 1) bench_.AcknowledgeAll(1, 1);
-    return required;
-  });
-  ASSERT_TRUE(committed.ok()) << committed.status();
-  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(RunsThatNeedTheCursorOf(1, [this] { bench_.AcknowledgeAll(1, 1); }), 2);
 }
 
 TEST_F(SettledTest, ACommitThatNeedsTheCursorUnmovedRunsAgainWhereAnotherDeviceCameIntoUse) {
   bench_.SignIn(1, 1);
   bench_.AcknowledgeAll(1, 1);
   for (const int carer : {1, 2}) {  // The second has signed in nowhere.
-    int runs = 0;
-    const auto committed = bench_.Run([&](commit::Transaction& transaction) {
-      Delivery delivery(transaction, bench_.tenant());
-      const absl::Status required = delivery.RequireUnmoved(MismatchBench::Carer(carer), transaction);
-      transaction.Put(Space::kRecords, "a row of the test's own", "");
-      if (++runs == 1) bench_.SignIn(carer, 3);
-      return required;
-    });
-    ASSERT_TRUE(committed.ok()) << committed.status();
-    EXPECT_EQ(runs, 2);
+    EXPECT_EQ(RunsThatNeedTheCursorOf(carer, [this, carer] { bench_.SignIn(carer, 3); }), 2);
   }
 }
 
@@ -377,16 +376,7 @@ TEST_F(SettledTest, ACommitThatNeedsTheCursorUnmovedIsMadeWhereOnlyAnotherDevice
   bench_.SignIn(1, 1);
   bench_.AcknowledgeAll(1, 1);
   for (const int carer : {1, 2}) {  // The second has signed in nowhere.
-    int runs = 0;
-    const auto committed = bench_.Run([&](commit::Transaction& transaction) {
-      Delivery delivery(transaction, bench_.tenant());
-      const absl::Status required = delivery.RequireUnmoved(MismatchBench::Carer(carer), transaction);
-      transaction.Put(Space::kRecords, "a row of the test's own", "");
-      if (++runs == 1) bench_.AcknowledgeAll(1, 2);
-      return required;
-    });
-    ASSERT_TRUE(committed.ok()) << committed.status();
-    EXPECT_EQ(runs, 1);
+    EXPECT_EQ(RunsThatNeedTheCursorOf(carer, [this] { bench_.AcknowledgeAll(1, 2); }), 1);
   }
 }
 

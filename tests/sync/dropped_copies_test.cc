@@ -7,7 +7,6 @@
 #include "server/base/errors.h"
 #include "server/devices/device_registry.h"
 #include "server/records/record_key.h"
-#include "server/tenants/tenants.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -84,15 +83,7 @@ TEST_F(DroppedCopiesTest, OfWhichTheDeviceWasToldNothingAreItsOwnAffair) {
 }
 
 TEST_F(DroppedCopiesTest, AreNamedBesideTheLastTokenByADeviceThatIsRefused) {
-  v1::UpdateTenantRequest least;
-  least.set_tenant_id(kTenant.text());
-  least.set_least_app_version("4.10");
-  ASSERT_TRUE(engine_
-                  .Run(kTenant,
-                       [&least](commit::Transaction& transaction) {
-                         return tenants::UpdateTenant(transaction, least).status();
-                       })
-                  .ok());
+  engine_.SetLeastApp(kTenant, "4.10");
   fakes::ScriptedPeer peer(server_, SessionIdentity{kTenant, kDevice, stays_});
   peer.Say(device_.Start(stays_, v1::SYNC_TYPE_STANDARD));
   v1::SyncRequest ack;

@@ -16,7 +16,6 @@
 #include "server/sync/admission.h"
 #include "server/sync/resume_token.h"
 #include "server/sync/session.h"
-#include "server/tenants/tenants.h"
 #include "tests/fakes/device_report.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
@@ -64,17 +63,7 @@ class RefusedStartTest : public testing::Test {
     EXPECT_EQ(Acknowledged(), before);
     EXPECT_GT(Held(), before);
   }
-  void MakeItsAppTooOld() {
-    v1::UpdateTenantRequest least;
-    least.set_tenant_id(kTenant.text());
-    least.set_least_app_version("4.10");
-    ASSERT_TRUE(engine_
-                    .Run(kTenant,
-                         [&least](commit::Transaction& transaction) {
-                           return tenants::UpdateTenant(transaction, least).status();
-                         })
-                    .ok());
-  }
+  void MakeItsAppTooOld() { engine_.SetLeastApp(kTenant, "4.10"); }
   v1::DeviceUser User() {
     const v1::Device report = fakes::ReportOf(server_, kTenant, kDevice);
     return report.users_size() == 1 ? report.users(0) : v1::DeviceUser();
