@@ -23,6 +23,8 @@ constexpr storage::Space kSpace = storage::Space::kRecords;
 // Of what a step took; and how often as much again is added while others wait.
 constexpr int kRestOfStep = 3;
 constexpr int kMoreRests = 8;
+// No step's own work takes longer. One that did was held up by the store, and has kept nobody else waiting.
+constexpr absl::Duration kStepMost = absl::Seconds(1);
 // Rows of due tasks that are looked through at once for what goes first, and likewise of those that are due since ever
 // for what does not: more than there are at nearly any time, and still little beside the commit of a step.
 constexpr size_t kLookedThrough = 1'024;
@@ -357,7 +359,7 @@ void TaskRunner::RunTask(const base::TenantId& tenant, const std::string& key, T
       },
       [this, tenant, key, keys, next, began](const absl::StatusOr<Committed>& done) {
         if (!done.ok()) return PutOff(tenant, key, keys, next, done.status());
-        RestAndRunFrom(clock_.Monotonic() - *began, 0, tenant, keys, next);
+        RestAndRunFrom(std::min(clock_.Monotonic() - *began, kStepMost), 0, tenant, keys, next);
       });
 }
 

@@ -137,6 +137,20 @@ TEST_F(TasksTest, RestForLongerWhileOtherWorkWaitsButNotForEver) {
   EXPECT_THAT(ran_, ElementsAre("1", "1+", "1++"));
 }
 
+TEST_F(TasksTest, DoNotRestForAsLongAsTheStoreHeldAStepUp) {
+  RunningServer server(store_, ran_);
+  ASSERT_TRUE(server.runner.Start().ok());
+  server.Schedule(absl::Seconds(10), "held up");
+  server.Schedule(absl::Seconds(20), "next");
+  server.bench.store.HoldBackDone(true);
+  server.bench.executor.Advance(absl::Hours(2));
+  ASSERT_THAT(ran_, ElementsAre("held up"));
+  server.bench.store.HoldBackDone(false);
+  server.bench.store.ReleaseAll();
+  server.bench.executor.Advance(absl::Seconds(10));
+  EXPECT_THAT(ran_, ElementsAre("held up", "next"));
+}
+
 TEST_F(TasksTest, SurviveARestart) {
   {
     RunningServer server(store_, ran_);
