@@ -167,7 +167,8 @@ class SimulatedWorld {
   void SendNext(const base::TenantId& tenant, const std::string& source);
   void OnAnswer(Source& source, const v1::ApplyChangesRequest& request, const v1::ApplyChangesResponse& response);
   void SendAgainAfter(Source& source, const v1::CommitPoint& head);
-  // The sources say what they have seen, and send until nothing is left.
+  // The source says what it has seen, and sends until nothing is left; likewise all.
+  void SettleSource(const base::TenantId& tenant, const std::string& name, Source& source);
   void SettleSources();
   void ReleaseRebuilds();
   // Judges that a device is told to wait after a restore, or that its copy is made anew.
