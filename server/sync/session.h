@@ -280,7 +280,8 @@ class Session {
   void Estimate(const DownloadBatch* first_batch, v1::Started& started) const;
   // Puts it in the outbox, unless it says nothing.
   void Queue(v1::SyncResponse response);
-  void BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason);
+  // Removals that the device has not got are forgotten.
+  void BeginCopyAnew(const DownloadBatch& batch);
   // Announces the new copy, where one is to be.
   void AddRebuild(v1::SyncResponse& response);
   // Sends `response` with the next visits.

@@ -127,7 +127,9 @@ void Session::OnFirstBatch(DownloadBatch batch) {
     return WriteBegin(Durability::kDurable);
   }
   if (batch.feed.horizon_passed) {
-    plan_ = NewCopy(start_, start_token_, *facts_, batch.head.revision, v1::REBUILD_REASON_EXPIRED);
+    // Of a copy that was to be made anyhow the reason stands.
+    plan_ = NewCopy(start_, start_token_, *facts_, batch.head.revision,
+                    plan_.new_copy.value_or(v1::REBUILD_REASON_EXPIRED));
     CheckRoom();
     if (refusal_.has_value()) return HasToSay() ? BeginRefused() : Refuse(*refusal_);
     return ReadOn({plan_.after, plan_.rebuild_began, start_.data_level()});

@@ -115,7 +115,7 @@ void Session::On(BatchReadEvent event) {
   if (IsIdle() && half_closed_) return Continue();
   if (event.batch->feed.horizon_passed && !base::HasPlantedBug(base::PlantedBug::kHorizonAtStartOnly)) {
     if (IsIdle()) BeginRound();
-    BeginCopyAnew(*event.batch, v1::REBUILD_REASON_EXPIRED);
+    BeginCopyAnew(*event.batch);
     return Continue();
   }
   TakeReading(*event.batch);
@@ -132,16 +132,17 @@ void Session::On(BatchReadEvent event) {
   Continue();
 }
 
-void Session::BeginCopyAnew(const DownloadBatch& batch, v1::RebuildReason reason) {
+void Session::BeginCopyAnew(const DownloadBatch& batch) {
   rebuild_number_ = std::max(rebuild_number_, rows_->copy().rebuild_number()) + 1;
   from_ = {feed::Position(), batch.head.revision, start_.data_level()};
   more_left_ = true;
-  announce_rebuild_ = reason;
+  // Of a copy that the device was not told of the reason stands.
+  announce_rebuild_ = announce_rebuild_.value_or(v1::REBUILD_REASON_EXPIRED);
   cursor_lags_ = true;
   records_done_ = 0;
   records_total_ = batch.feed.summary.count;
   rows_->copy().set_rebuild_number(rebuild_number_);
-  rows_->sync().set_rebuild_reason(reason);
+  rows_->sync().set_rebuild_reason(*announce_rebuild_);
   rows_changed_ = true;
 }
 
