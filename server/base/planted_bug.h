@@ -39,6 +39,12 @@ enum class PlantedBug {
   kReplyBeforeFsync,
   // With one grant on a record the receiver loses all its grants on it.
   kRemovalWithGrantLeft,
+  // A mismatch opens whatever its device has acknowledged since the look has read.
+  kLookWithoutCondition,
+  // A mismatch is due when its grace is over, however near or far its visit.
+  kMismatchByGraceAlone,
+  // The ack of the device that synced last settles a change, whichever the carer uses.
+  kAnyDevicesAckSettles,
 };
 
 #ifdef CARESYNC_PLANTED_BUGS

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/base/keys.h"
+#include "server/base/planted_bug.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/commit/timeline.h"
@@ -29,6 +30,22 @@ absl::StatusOr<std::optional<T>> Parsed(const std::optional<std::string>& row,
   if (!row.has_value()) return std::optional<T>();
   ASSIGN_OR_RETURN(T parsed, parse(*row));
   return std::optional<T>(std::move(parsed));
+}
+
+// For kAnyDevicesAckSettles alone.
+absl::StatusOr<std::optional<base::Uuid>> DeviceOfLastSync(const storage::Reader& reader, const base::TenantId& tenant,
+                                                           const base::Uuid& carer) {
+  std::optional<base::Uuid> last;
+  RETURN_IF_ERROR(reader.Scan(Space::kDevices, base::keys::SyncsOfCarer(tenant, carer, ""), 1,
+                              [&last](std::string_view key, std::string_view) {
+                                base::Uuid of;
+                                base::Uuid device;
+                                int64_t start_us = 0;
+                                uint64_t number = 0;
+                                if (base::keys::ParseSyncOfCarer(key, &of, &start_us, &device, &number)) last = device;
+                                return false;
+                              }));
+  return last;
 }
 
 }  // namespace
@@ -96,8 +113,11 @@ absl::StatusOr<Delivery::Acknowledged> Delivery::Read(const base::Uuid& carer) c
     return bytes;
   };
   ASSIGN_OR_RETURN(const std::optional<std::string> in_use, read(base::keys::DeviceInUse(tenant_, carer)));
-  ASSIGN_OR_RETURN(const std::optional<base::Uuid> device,
+  ASSIGN_OR_RETURN(std::optional<base::Uuid> device,
                    UnlessDamaged(Parsed(in_use, devices::ParseDeviceInUse), kNotKnown, tenant_, carer));
+  if (base::HasPlantedBug(base::PlantedBug::kAnyDevicesAckSettles)) {
+    ASSIGN_OR_RETURN(device, DeviceOfLastSync(reader_, tenant_, carer));
+  }
   // Where the row cannot be read nobody knows that there is no copy; the same of the report.
   acknowledged.has_copy = in_use.has_value() && !device.has_value();
   if (!device.has_value()) return acknowledged;

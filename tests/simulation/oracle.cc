@@ -22,6 +22,8 @@ base::ReceiverId ReceiverOf(const std::string& carer) { return records::CarerRec
 
 void Oracle::AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers) {
   truth_.models.emplace(tenant, NaiveModel(tenant, carers));
+  truth_.mismatches[tenant];
+  for (const std::string& carer : carers) in_use_keys_[keys::DeviceInUse(tenant, *base::Uuid::Parse(carer))] = tenant;
   head_keys_[keys::TenantHead(tenant)] = tenant;
 }
 
@@ -40,14 +42,16 @@ void Oracle::GoBackTo(const Truth& truth) {
   truth_ = truth;
   proposed_.clear();
   handed_over_.clear();
+  left_use_.clear();
+  looked_at_ = absl::InfinitePast();
 }
 
 void Oracle::Propose(const base::TenantId& tenant, State state) {
-  proposed_[tenant] = {std::move(state), std::nullopt};
+  proposed_[tenant] = {std::move(state), std::nullopt, 0};
 }
 
 void Oracle::ProposeRuling(const base::TenantId& tenant, const Ruling& ruling) {
-  proposed_[tenant] = {std::nullopt, ruling};
+  proposed_[tenant] = {std::nullopt, ruling, 0};
 }
 
 void Oracle::Withdraw(const base::TenantId& tenant) { proposed_.erase(tenant); }
@@ -55,17 +59,24 @@ void Oracle::Withdraw(const base::TenantId& tenant) { proposed_.erase(tenant); }
 void Oracle::OnHandedOver(const std::vector<storage::Write>& writes) {
   for (const auto& [tenant, head] : HeadsIn(RowsOf(writes))) {
     auto proposed = proposed_.extract(tenant);
-    if (!proposed.empty()) handed_over_[tenant][head.commit_id()] = std::move(proposed.mapped());
+    Proposal& handed_over = handed_over_[tenant][head.commit_id()];
+    handed_over = proposed.empty() ? Proposal() : std::move(proposed.mapped());
+    handed_over.applied_before = applied_;
   }
 }
 
 void Oracle::OnApplied(const std::vector<storage::Write>& writes) {
   const Rows rows = RowsOf(writes);
-  for (const auto& [tenant, head] : HeadsIn(rows)) OnTenantCommit(model(tenant), head, rows);
+  LookAtMismatches();
+  const auto heads = HeadsIn(rows);
+  for (const auto& [tenant, head] : heads) OnTenantCommit(model(tenant), head, rows);
   for (const auto& [report_key, of] : report_keys_) CheckTakeOvers(report_key, of.first, of.second, rows);
   TakeDevices(rows);
   CheckReports(rows);
+  CheckSignIns(rows);
   TakeReports(rows);
+  LookAtMismatches(rows, heads.empty());
+  ++applied_;
 }
 
 std::vector<std::pair<base::TenantId, store::TenantHead>> Oracle::HeadsIn(const Rows& rows) {
@@ -84,10 +95,13 @@ void Oracle::OnTenantCommit(NaiveModel& model, const store::TenantHead& head, co
   Expect(head.revision() == model.head().revision + 1,
          absl::StrCat("revision ", head.revision(), " follows ", model.head().revision));
   Proposal proposal = TakeProposal(model.tenant(), head.commit_id());
+  const bool is_late = proposal.applied_before != applied_;
   State state = proposal.state.has_value() ? *std::move(proposal.state) : StateAfter(model, rows, proposal.ruling);
   TakeEdges(model, rows, state);
   TakeHorizons(model, rows, state);
   feeds_.Take(model.tenant(), model.head(), rows, state);
+  truth_.mismatches.at(model.tenant())
+      .OnCommit(model, state, absl::FromUnixMicros(head.commit_time_us()), is_late, CopiesInUse(model.tenant()));
   model.Commit(std::move(state), head.timeline());
 }
 

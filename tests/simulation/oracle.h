@@ -2,6 +2,7 @@
 #ifndef CARESYNC_TESTS_SIMULATION_ORACLE_H_
 #define CARESYNC_TESTS_SIMULATION_ORACLE_H_
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,9 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "caresync/store/stored.pb.h"
+#include "caresync/v1/mismatches.pb.h"
 #include "server/base/sealed_token.h"
 #include "storage/store.h"
+#include "tests/simulation/naive_mismatches.h"
 #include "tests/simulation/naive_model.h"
 #include "tests/simulation/naive_reports.h"
 #include "tests/simulation/naive_take_overs.h"
@@ -37,6 +41,20 @@ struct Truth {
   // Copies whose device said another count and sum than it was told, and that are not known to be right since.
   std::set<Copy> diverged;
   Permissions permissions;
+  // By carer: the device on which the carer signed in last.
+  std::map<std::pair<base::TenantId, std::string>, base::Uuid> in_use;
+  std::map<base::TenantId, NaiveMismatches> mismatches;
+};
+
+// The office's two lists of a tenant's mismatches, whole, and when they were read.
+struct ListedMismatches {
+  std::vector<v1::Mismatch> open;
+  std::vector<v1::Mismatch> resolved;
+  absl::Time now;
+  // For how long the server has been there.
+  absl::Duration up;
+  // Right after a commit that wrote into one of them; else nothing can be new.
+  bool after_commit = false;
 };
 
 // Whether a sync that so begins is a clean one that may not be.
@@ -57,6 +75,8 @@ class Oracle {
     std::function<bool(const base::TenantId&, const base::Uuid& device, absl::Time time)> may_have_called;
     // Whether a stream of the device that was opened later has said `start`.
     std::function<bool(const StreamFacts&)> later_start;
+    // What the clock shows.
+    std::function<absl::Time()> now;
   };
   // Told of what only the commits show.
   using OnCount = std::function<void(const std::string&)>;
@@ -91,6 +111,19 @@ class Oracle {
   // Why the carer's download on the device is refused now, whatever its app, as a reason of the errors; empty: it is
   // not.
   std::string WhyRefused(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const;
+  // Judges a tenant's mismatches, as people see them, and takes over which of them are open.
+  void OnMismatches(const base::TenantId& tenant, const ListedMismatches& listed);
+  // Those that must be open are, where the server has looked at all that was due `slack` ago.
+  void CheckNoneMissed(const base::TenantId& tenant, absl::Time now, absl::Duration slack);
+  // None is open that was settled by what a device said. `swept`: the server has started since, and has looked at all:
+  // none is open that is settled in whatever way. The server has nothing left to do, and the store no faults.
+  void CheckNoneLeft(const base::TenantId& tenant, bool swept);
+  // How many commits have taken effect.
+  uint64_t applied() const { return applied_; }
+  std::optional<base::Uuid> DeviceInUse(const base::TenantId& tenant, const std::string& carer) const;
+  // As IsSettled (naive_mismatches.h), by the device in use.
+  Known HasSettled(const base::TenantId& tenant, const std::string& carer, const Name& visit) const;
+
   // Judges how a session ended: it was refused, or cut off, for a reason that there was.
   void CheckEnd(const StreamFacts& facts, const absl::Status& end);
 
@@ -112,12 +145,14 @@ class Oracle {
   struct Proposal {
     std::optional<State> state;
     std::optional<Ruling> ruling;
+    // How many commits had taken effect when it was handed over.
+    uint64_t applied_before = 0;
   };
 
   // The tenants whose head is among the rows, and those heads.
   std::vector<std::pair<base::TenantId, store::TenantHead>> HeadsIn(const Rows& rows);
   void OnTenantCommit(NaiveModel& model, const store::TenantHead& head, const Rows& rows);
-  // What the commit was handed over as; empty where nothing was proposed of it.
+  // What the commit was handed over as; empty where nothing is known of it.
   Proposal TakeProposal(const base::TenantId& tenant, const std::string& commit_id);
   State StateAfter(const NaiveModel& model, const Rows& rows, const std::optional<Ruling>& ruling);
   void TakeEvents(const NaiveModel& model, const Rows& rows, const std::optional<Ruling>& ruling, State& state);
@@ -145,6 +180,9 @@ class Oracle {
                   const Rows& rows);
   void TakeBegin(const base::TenantId& tenant, const base::Uuid& device, const std::string& session_id,
                  const Rows& rows);
+  // A carer's device in use is written by a sync of it alone, as it begins.
+  void CheckSignIns(const Rows& rows);
+  void TakeSignIn(const StreamFacts& facts, const store::SyncRow& row, const Rows& rows);
   static void TakeWordsOfStart(const StreamFacts& facts, const store::SyncRow& row, NaiveDevice& known);
   void TakeCopies(const StreamFacts& facts, const store::DeviceReport& report, bool begins, const store::SyncRow& row,
                   NaiveDevice& known);
@@ -155,6 +193,19 @@ class Oracle {
   void TakeOutcome(StreamFacts& facts, const store::DeviceReport& report, bool begins, const store::SyncRow& row,
                    NaiveDevice& known);
   void CheckRecordedEnd(const StreamFacts& facts, const absl::Status& end);
+
+  NaiveMismatches::CopyInUse CopiesInUse(const base::TenantId& tenant) const;
+  // Before a commit takes effect: what has come with time since the last.
+  void LookAtMismatches();
+  // After it, of the tenants whose rows it wrote.
+  void LookAtMismatches(const Rows& rows, bool by_device);
+  void TakeOpened(const base::TenantId& tenant, const NaiveMismatches::Of& of, const v1::Mismatch& shown,
+                  const ListedMismatches& listed, NaiveMismatch& row);
+  void TakeResolved(const base::TenantId& tenant, bool is_listed, const ListedMismatches& listed, NaiveMismatch& row);
+  void CheckShown(const base::TenantId& tenant, const v1::Mismatch& shown, const NaiveMismatch& row, absl::Time now);
+  void CheckStage(const v1::Mismatch& shown, absl::Time now);
+  void CheckOrder(const ListedMismatches& listed);
+
   void CheckStartBelieved(const StreamFacts& facts);
   void CheckCutOff(const StreamFacts& facts, const std::string& reason);
   void CheckRefusal(const StreamFacts& facts, const std::string& reason);
@@ -189,6 +240,12 @@ class Oracle {
   const OnCount on_count_;
   Truth truth_;
   ObservedFeeds feeds_;
+  // How many commits have taken effect.
+  uint64_t applied_ = 0;
+  // By carer and device: how many had when another device came into use.
+  std::map<std::tuple<base::TenantId, std::string, base::Uuid>, uint64_t> left_use_;
+  // What the clock showed when all mismatches were looked at last.
+  absl::Time looked_at_ = absl::InfinitePast();
   // Of changes that have run and whose commits are not handed over yet.
   std::map<base::TenantId, Proposal> proposed_;
   // By the commit's ID: a change whose outcome stayed unknown may take effect while another one is at work.
@@ -196,6 +253,8 @@ class Oracle {
   std::map<std::string, base::TenantId> head_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> report_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> device_keys_;
+  // By the key of the row that says which device a carer uses.
+  std::map<std::string, base::TenantId> in_use_keys_;
   // By the key of an event's identity; by that of its place among what is for review.
   std::map<std::string, std::vector<KnownEvent>> events_;
   std::map<std::string, KnownEvent> review_keys_;

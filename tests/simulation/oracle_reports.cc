@@ -86,6 +86,7 @@ void Oracle::TakeReport(const base::TenantId& tenant, const base::Uuid& device, 
     known.syncs.back().start = At(row->start_time_us());
     Expect(world_.may_have_shown(At(row->start_time_us()), facts->at_start), "a sync's start is not when it was");
     TakeWordsOfStart(*facts, *row, known);
+    TakeSignIn(*facts, *row, rows);
   }
   TakeCopies(*facts, report, session.has_value(), *row, known);
   if (session.has_value()) CheckStartIsAck(*facts, *row, known);

@@ -33,7 +33,13 @@ class OracleTest : public ::testing::Test {
 
   const base::TenantId tenant_ = *base::TenantId::Parse("acme");
   std::vector<std::string> faults_;
-  Oracle oracle_{[this](const std::string& fault) { faults_.push_back(fault); }, {}, [](const std::string&) {}};
+  Oracle oracle_{[this](const std::string& fault) { faults_.push_back(fault); },
+                 {.session = nullptr,
+                  .may_have_shown = nullptr,
+                  .may_have_called = nullptr,
+                  .later_start = nullptr,
+                  .now = [] { return absl::UnixEpoch(); }},
+                 [](const std::string&) {}};
 };
 
 TEST_F(OracleTest, ALateCommitIsNotTakenForTheChangeThatIsAtWork) {
@@ -77,7 +83,9 @@ class OracleOfCopiesTest : public ::testing::Test {
     facts.session_id = session_id;
     facts.identity = {tenant_, device_, carer};
     facts.carer = carer.ToString();
-    facts.start.set_sync_type(v1::SYNC_TYPE_STANDARD);
+    // Says nothing of which device the carer uses.
+    facts.start.set_sync_type(v1::SYNC_TYPE_AUTO);
+    facts.start.set_resume_token("a token");
     facts.head_at_start = kHead.revision;
     if (has_token) facts.start_token = sync::ResumeToken{device_, carer, 1, kHead, kPlace, 1, std::nullopt};
     return facts;
@@ -133,6 +141,13 @@ class OracleOfCopiesTest : public ::testing::Test {
     Write(session, copies, std::move(writes));
   }
 
+  // The device is the one that Ann uses.
+  storage::Write InUse() {
+    store::DeviceInUse row;
+    row.set_device_uuid(device_.ToString());
+    return {storage::Space::kDevices, base::keys::DeviceInUse(tenant_, ann_), row.SerializeAsString()};
+  }
+
   // Ann's copy is known by a session of hers; then the device is told in one of Ben's to drop it, and says that it did.
   StreamFacts& DropAnnsCopy() {
     const StreamFacts& first = Start("first", ann_, true);
@@ -155,7 +170,8 @@ class OracleOfCopiesTest : public ::testing::Test {
                  {.session = [this](const std::string& session_id) { return &sessions_.at(session_id); },
                   .may_have_shown = [](absl::Time, const Moment&) { return true; },
                   .may_have_called = [](const base::TenantId&, const base::Uuid&, absl::Time) { return true; },
-                  .later_start = [](const StreamFacts&) { return false; }},
+                  .later_start = [](const StreamFacts&) { return false; },
+                  .now = [] { return absl::UnixEpoch(); }},
                  [](const std::string&) {}};
 };
 
@@ -196,6 +212,26 @@ TEST_F(OracleOfCopiesTest, AStartIsNoAckOfACopyThatIsToBeDropped) {
              {{storage::Space::kDevices, base::keys::DeviceRow(tenant_, device_, base::keys::DevicePart::kDevice),
                blocked.SerializeAsString()}});
   EXPECT_THAT(faults_, IsEmpty());
+}
+
+TEST_F(OracleOfCopiesTest, ACarerWhoSignsInUsesTheDevice) {
+  StreamFacts& session = Start("first", ann_, true);
+  session.start.set_sync_type(v1::SYNC_TYPE_STANDARD);
+  WriteBegin(session, {CopyOf(ann_)}, {InUse()});
+  EXPECT_THAT(faults_, IsEmpty());
+  EXPECT_EQ(oracle_.DeviceInUse(tenant_, ann_.ToString()), device_);
+}
+
+TEST_F(OracleOfCopiesTest, ASignInThatIsNotWrittenDownIsAFault) {
+  StreamFacts& session = Start("first", ann_, true);
+  session.start.set_sync_type(v1::SYNC_TYPE_STANDARD);
+  WriteBegin(session, {CopyOf(ann_)});
+  EXPECT_THAT(faults_, Contains("a carer signs in on a device that is not taken to be in use"));
+}
+
+TEST_F(OracleOfCopiesTest, AnAutoSyncIsNoSignIn) {
+  WriteBegin(Start("first", ann_, true), {CopyOf(ann_)}, {InUse()});
+  EXPECT_THAT(faults_, Contains("an auto sync is taken for the carer's doing"));
 }
 
 }  // namespace

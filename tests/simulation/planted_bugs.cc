@@ -21,6 +21,9 @@ const std::vector<NamedBug>& PlantedBugs() {
       {PlantedBug::kTimelineKept, "timeline-kept", "a store that is put back keeps its timeline"},
       {PlantedBug::kReplyBeforeFsync, "reply-before-fsync", "a commit is answered before it is durable"},
       {PlantedBug::kRemovalWithGrantLeft, "removal-with-grant", "a record is removed while another grant is left"},
+      {PlantedBug::kLookWithoutCondition, "look-without-condition", "a mismatch opens whatever was acknowledged since"},
+      {PlantedBug::kMismatchByGraceAlone, "grace-alone", "a mismatch is due after its grace, however far its visit"},
+      {PlantedBug::kAnyDevicesAckSettles, "any-device", "the ack of the device that synced last settles a change"},
   };
   return bugs;
 }

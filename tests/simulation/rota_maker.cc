@@ -1,5 +1,8 @@
 #include "tests/simulation/rota_maker.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -77,6 +80,33 @@ v1::ApplyChangesRequest RotaMaker::NextMessage(const std::string& source) {
     change.set_source(source);
     if (!named.insert(change.external_id()).second) continue;
     sent_[{source, change.external_id()}] = change;
+    *request.add_changes() = std::move(change);
+  }
+  return request;
+}
+
+v1::ApplyChangesRequest RotaMaker::PlanVisits(const std::string& source, absl::Time now, size_t most) {
+  static constexpr int kAheadMinutes[] = {-20, 4, 12, 33, 3 * 60, 20 * 60, 26 * 60, 47 * 60};
+  v1::ApplyChangesRequest request;
+  const size_t first = Below(kVisits);
+  for (size_t i = 0; i < std::min(most, kVisits); ++i) {
+    const std::string id = absl::StrCat("visit", (first + i) % kVisits);
+    const auto before = sent_.find({source, id});
+    v1::RosterChange change = before != sent_.end() ? before->second : fakes::VisitChange(id, "", {});
+    change.set_source(source);
+    v1::RosterVisit& visit = *change.mutable_visit();
+    if (before == sent_.end()) visit.set_service_user(absl::StrCat("person", Below(kServiceUsers)));
+    // Now and then it is as near as that, and nobody is to go any more.
+    visit.set_cancelled(before != sent_.end() && OneIn(8));
+    visit.set_published(true);
+    Assign(source, visit);
+    int64_t start = absl::ToUnixSeconds(now) + 60 * kAheadMinutes[Below(std::size(kAheadMinutes))];
+    for (v1::RosterAssignment& part : *visit.mutable_assignments()) {
+      part.mutable_start_time()->set_seconds(start);
+      part.mutable_end_time()->set_seconds(start + 3600);
+      start += 1800;
+    }
+    sent_[{source, id}] = change;
     *request.add_changes() = std::move(change);
   }
   return request;

@@ -3,6 +3,7 @@
 #ifndef CARESYNC_TESTS_SIMULATION_ROTA_MAKER_H_
 #define CARESYNC_TESTS_SIMULATION_ROTA_MAKER_H_
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "caresync/v1/roster.pb.h"
 
 namespace caresync::simulation {
@@ -31,6 +33,8 @@ class RotaMaker {
   v1::ApplyChangesRequest EverybodyBack(const std::string& source);
   // One to four changes, each of another record.
   v1::ApplyChangesRequest NextMessage(const std::string& source);
+  // So many visits, at most, are to be from some minutes ago to two days ahead of `now`.
+  v1::ApplyChangesRequest PlanVisits(const std::string& source, absl::Time now, size_t most);
   // Cancels one of the source's visits, as it was last sent; nullopt where none that goes on is wanted.
   using IsWanted = std::function<bool(const v1::RosterChange& visit)>;
   std::optional<v1::ApplyChangesRequest> Cancel(const std::string& source, const IsWanted& is_wanted);

@@ -9,6 +9,7 @@
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
 #include "server/mismatch/looks.h"
+#include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/visit_changes.h"
 #include "server/records/fan_out.h"
 #include "server/records/review_resolution.h"
@@ -48,15 +49,27 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       parts_{of_callers_, sequencer_, subscriptions_, clock,    executor_,   random_,           sealer_,
              live_,       admission_, memo_,          opening_, batch_bytes, clock.Monotonic(), kMostTakeOvers} {
   sequencer_.SetRider(mismatch::NoteVisitChanges);
+  RegisterTasks(clock);
+  ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
+  const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = memory_->NewSnapshot();
+  ABSL_RAW_CHECK(snapshot.ok() && mismatch::SweepAtStart(**snapshot, sequencer_).ok(),
+                 "the open mismatches of the store cannot be read");
+}
+
+void SimulatedServer::RegisterTasks(const base::Clock& clock) {
   records::RegisterFanOuts(tasks_);
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
   tasks_.Register(records::kReviewTask, records::ReviewStep);
-  tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock, parts_.opened));
   roster::RegisterTasks(tasks_);
-  ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
-  ABSL_RAW_CHECK(mismatch::SweepAtStart(*memory_->NewSnapshot().value(), sequencer_).ok(),
-                 "the store's mismatches cannot be read");
+  tasks_.Register(mismatch::kLookTask, [this, look = mismatch::LookStep(clock, parts_.opened)](
+                                           commit::Transaction& transaction, const std::string& payload) {
+    const absl::Status looked = look(transaction, payload);
+    // Taken out: what happens meanwhile may be another tenant's look.
+    InLook meanwhile = std::exchange(in_look_, nullptr);
+    if (meanwhile && !meanwhile(transaction.tenant())) in_look_ = std::move(meanwhile);
+    return looked;
+  });
 }
 
 SimulatedServer::~SimulatedServer() {
@@ -79,6 +92,7 @@ void SimulatedServer::RunOut() {
   of_sequencer_.StopTelling();
   late_.StopKeeping();
   tasks_.Stop();
+  in_look_ = nullptr;
   store_.FailReads(false);
   store_.BeforeNextSnapshot(nullptr);
   store_.HoldBackDone(false);

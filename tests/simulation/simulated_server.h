@@ -7,9 +7,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "caresync/v1/devices.pb.h"
+#include "server/base/clock.h"
 #include "server/base/ids.h"
 #include "server/base/sealed_token.h"
 #include "server/commit/head_memo.h"
@@ -61,6 +63,12 @@ class SimulatedServer {
   void UpdateDevice(const base::TenantId& tenant, const v1::UpdateDeviceRequest& request,
                     std::function<void(absl::Status)> done);
 
+  // What happens in a look at a tenant's mismatches, behind what it reads and before its commit. Asked in each look
+  // until it says that it has happened.
+  using InLook = std::function<bool(const base::TenantId& tenant)>;
+  // nullptr: nothing.
+  void DuringNextLook(InLook meanwhile) { in_look_ = std::move(meanwhile); }
+
   storage::MemoryStore& memory() { return *memory_; }
   fakes::FaultyStore& store() { return store_; }
   fakes::ManualExecutor& executor() { return executor_; }
@@ -73,7 +81,10 @@ class SimulatedServer {
   restore::Opening restore_opening() const { return sync::OpeningOf(parts_); }
 
  private:
+  void RegisterTasks(const base::Clock& clock);
+
   std::unique_ptr<storage::MemoryStore> memory_;
+  InLook in_look_;
   ObservedStore observed_;
   LateStore late_;
   fakes::FaultyStore store_;

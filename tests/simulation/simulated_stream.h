@@ -43,6 +43,8 @@ struct StreamFacts {
   fakes::HeldRecords held_at_start;
   // The head when the server got `start`; nullopt before.
   std::optional<base::Revision> head_at_start;
+  // How many commits had taken effect then.
+  uint64_t commits_at_start = 0;
   // Then, and when the stream was opened.
   Moment at_start;
   Moment at_opening;

@@ -41,7 +41,8 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
                .later_start =
                    [this](const StreamFacts& facts) {
                      return last_start_[{facts.identity.tenant, facts.identity.device}] > facts.arrival;
-                   }},
+                   },
+               .now = [this] { return clock_.Now(); }},
               [this](const std::string& what) { Count(what); }) {
   AddTenant("alpha");
   AddTenant("beta");
@@ -142,6 +143,7 @@ void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
   power_at_risk_ = false;
   unflushed_.reset();
   untold_.clear();
+  server_opened_ = clock_.Monotonic();
   server_ = std::make_unique<SimulatedServer>(std::move(memory), clock_, seed, batch_bytes_, room, Watches());
 }
 
@@ -152,6 +154,7 @@ void SimulatedWorld::OnApplied(const std::vector<storage::Write>& writes) {
     Mix(write.value.value_or(""));
   }
   oracle_.OnApplied(writes);
+  TakeMismatches(writes);
   for (const base::TenantId& tenant : tenants_) {
     const State& head = oracle_.model(tenant).head();
     if (!head.unsettled.empty()) Count("commit during a fan-out");
@@ -206,6 +209,7 @@ std::string SimulatedWorld::Run(int steps) {
   if (fault_.empty()) CompareEvents();
   if (fault_.empty()) CompareReaders();
   if (fault_.empty()) CompareLastReports();
+  if (fault_.empty()) EndMismatches();
   return fault_;
 }
 
@@ -247,6 +251,9 @@ void SimulatedWorld::Step() {
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},
       {"other bytes", 3, &SimulatedWorld::SendOtherBytes},
+      {"mismatches", 10, &SimulatedWorld::LookAtMismatches},
+      {"wait for looks", 2, &SimulatedWorld::WaitForLooks},
+      {"ack during a look", 8, &SimulatedWorld::AckDuringLook},
       {"crash", 2, &SimulatedWorld::Crash},
       {"power", 4, &SimulatedWorld::CutPower},
       {"week", 1, &SimulatedWorld::StayDownForAWeek},

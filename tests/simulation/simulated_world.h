@@ -19,6 +19,7 @@
 
 #include "absl/time/time.h"
 #include "caresync/v1/devices.pb.h"
+#include "caresync/v1/mismatches.pb.h"
 #include "caresync/v1/roster.pb.h"
 #include "server/base/uuid.h"
 #include "server/commit/sequencer.h"
@@ -113,6 +114,14 @@ class SimulatedWorld {
   struct Answered {
     Sender sender;
     v1::UploadedEvent event;
+  };
+  // A change that a device in use has not acknowledged, and that is about to fall due.
+  struct LookAhead {
+    // By its place in `devices_`.
+    size_t device = 0;
+    base::Uuid carer;
+    Name visit;
+    absl::Time due;
   };
   struct Kind {
     const char* name;
@@ -215,6 +224,9 @@ class SimulatedWorld {
   void ReadCareEvents();
   void SendAgain();
   void SendOtherBytes();
+  void LookAtMismatches();
+  void WaitForLooks();
+  void AckDuringLook();
   void Crash();
   void StayDownForAWeek();
   void CutPower();
@@ -224,6 +236,8 @@ class SimulatedWorld {
   void Restore();
 
   // Parts of steps.
+  // Somebody sets it.
+  void SetClock(absl::Time now);
   // The server dies, and comes back on what was committed after so much time.
   void Restart(absl::Duration down);
   // What others do comes before each of the next `times` snapshots that somebody asks for.
@@ -288,6 +302,13 @@ class SimulatedWorld {
   const State& HeadOf(const base::TenantId& tenant) const { return oracle_.truth().models.at(tenant).head(); }
   // The window's opening edge is behind its time, or part of the window is worked out anew.
   bool WindowLags(const base::TenantId& tenant) const;
+  // Mismatches, as people see them (world_mismatches.cc).
+  std::vector<v1::Mismatch> ReadMismatches(const base::TenantId& tenant, v1::ListMismatchesRequest request);
+  ListedMismatches ListMismatches(const base::TenantId& tenant);
+  // What a commit has made of them.
+  void TakeMismatches(const std::vector<storage::Write>& writes);
+  void CompareFilters(const base::TenantId& tenant, const std::vector<v1::Mismatch>& open);
+  std::optional<LookAhead> FindLookAhead();
   // What the oracle asks: see Oracle::World.
   StreamFacts* SessionOf(const std::string& session_id);
   bool MayHaveShown(absl::Time time, const Moment& since) const;
@@ -333,6 +354,12 @@ class SimulatedWorld {
   // At the end of a seed.
   void CompareLastReports();
   void CompareSources();
+  void EndMismatches();
+  void PlanVisits();
+  void LookForMissed();
+  void SyncSome();
+  // As Oracle::CheckNoneLeft, of all tenants.
+  void CheckNoneLeft(bool swept);
 
   const bool echo_;
   Counts& counts_;
@@ -371,6 +398,10 @@ class SimulatedWorld {
   absl::Time latest_;
   // What it showed before and after each time.
   std::vector<std::pair<absl::Time, absl::Time>> jumps_;
+  // By the monotonic clock: the last time that the store's times and the clock's may have parted; when the server
+  // began.
+  absl::Duration last_jump_ = -absl::InfiniteDuration();
+  absl::Duration server_opened_;
   NaiveWaits waits_{RotaMaker::Sources().size()};
   bool retiring_ = false;
   std::vector<std::unique_ptr<SimulatedStream>> streams_;

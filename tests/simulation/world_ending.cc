@@ -41,6 +41,7 @@ void SimulatedWorld::Quieten() {
   SettleSources();
   // Each device has its place in the time after the waiting.
   server_->executor().Advance(base::limits::kRebuildSpread);
+  CheckNoneLeft(true);
   // Every app is new enough by then.
   for (Device& device : devices_) device.app.ReplaceApp("9.0.0", device.app.data_level());
 }

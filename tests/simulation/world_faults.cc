@@ -207,6 +207,8 @@ void SimulatedWorld::Restore() {
   RetireServer();
   oracle_.GoBackTo(backup.truth);
   OpenServer(backup.memory->Copy());
+  // It may be of a time that a clock showed which was ahead.
+  last_jump_ = clock_.Monotonic();
   for (const base::TenantId& tenant : tenants_) {
     const bool shows = std::any_of(devices_.begin(), devices_.end(),
                                    [&](const Device& device) { return device.tenant == tenant && ShowsALoss(device); });
@@ -240,12 +242,18 @@ void SimulatedWorld::PassTime() {
   server_->executor().Advance(roll < 4 ? absl::Seconds(61) : absl::Seconds(1 + static_cast<int>(Below(12))));
 }
 
-void SimulatedWorld::JumpClock() {
-  latest_ = std::max(latest_, clock_.Now());
+void SimulatedWorld::SetClock(absl::Time now) {
   const absl::Time before = clock_.Now();
-  clock_.SetNow(before + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
-  waits_.WasSet(before, clock_.Now());
-  jumps_.emplace_back(before, clock_.Now());
+  latest_ = std::max(latest_, before);
+  clock_.SetNow(now);
+  waits_.WasSet(before, now);
+  last_jump_ = clock_.Monotonic();
+  jumps_.emplace_back(before, now);
+}
+
+void SimulatedWorld::JumpClock() {
+  const absl::Time before = clock_.Now();
+  SetClock(before + absl::Minutes(static_cast<int>(Below(6'000)) - 3'000));
   Count(clock_.Now() < before ? "clock jump back" : "clock jump forwards");
 }
 

@@ -22,7 +22,9 @@ void SimulatedWorld::SendRota() {
   const std::string& name = RotaMaker::Sources()[Below(RotaMaker::Sources().size())];
   Source& source = sources_[{tenant, name}];
   // What has no answer comes first, so that changes keep their order.
-  if (source.to_send.empty()) source.to_send.push_back(rota_.NextMessage(name));
+  if (source.to_send.empty()) {
+    source.to_send.push_back(OneIn(6) ? rota_.PlanVisits(name, clock_.Now(), 1 + Below(2)) : rota_.NextMessage(name));
+  }
   SendNext(tenant, name);
 }
 

@@ -40,6 +40,7 @@ void SimulatedWorld::OnTaken(StreamFacts& facts, const v1::SyncRequest& request)
   if (request.has_start()) {
     const State& head = oracle_.model(facts.identity.tenant).head();
     facts.head_at_start = head.revision;
+    facts.commits_at_start = oracle_.applied();
     facts.at_start = NowMoment();
     uint64_t& last = last_start_[{facts.identity.tenant, facts.identity.device}];
     last = std::max(last, facts.arrival);

@@ -1,0 +1,129 @@
+// Which mismatches must, may and must not be open: from the rota at each revision, from what each carer's device in use
+// has said that it holds, and from the clock. Slow, plain, and without the server's rows of mismatches.
+//
+// The server is free to choose when it looks at a mismatch that is due, and when it resolves one that is settled. Which
+// of them are open is therefore taken over from its list (oracle_mismatches.cc), commit by commit, and only after it
+// was judged. It is exact that
+//   - one opens only where a change of the visit waits that the device in use has not acknowledged at that very
+//     commit, not before it is due, and not within two minutes of the server's start;
+//   - one is resolved only where the device in use has acknowledged it since the tenant's commit before, and at the
+//     latest by a further change that finds it so;
+//   - one that has waited since it was due, with nothing in the server's way, is open.
+// What cannot be told from outside is a band, Known::kMaybe or a span of times:
+//   - whether one still waits that was settled for a moment when it was due, or when it was open: a look may have seen
+//     that. A device in use that falls back, and a carer who signs in on another device, make nothing wait again: it
+//     takes a further change. Once the rules say that it waits anew, Look is the place for it;
+//   - what the device had acknowledged when a change came that took effect late, behind other commits;
+//   - whether a change counts that comes at the very moment at which its times are over, or whose times are over while
+//     the device may still show later ones;
+//   - whether there still is one of a visit that was over by a clock that was ahead;
+//   - whether a carer whose device never had any copy is to acknowledge that a visit is gone.
+#ifndef CARESYNC_TESTS_SIMULATION_NAIVE_MISMATCHES_H_
+#define CARESYNC_TESTS_SIMULATION_NAIVE_MISMATCHES_H_
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/base/ids.h"
+#include "tests/simulation/naive_model.h"
+#include "tests/simulation/naive_reports.h"
+
+namespace caresync::simulation {
+
+// Whether something is so, as far as can be told.
+enum class Known { kNo, kMaybe, kYes };
+
+// What a visit is for one of its carers.
+struct NaivePart {
+  absl::Time start;
+  absl::Time end;
+  std::string service_user;
+  bool operator==(const NaivePart&) const = default;
+};
+
+// nullopt: the carer's devices are not to hold it.
+std::optional<NaivePart> PartOf(const State& state, const std::string& carer, const Name& visit);
+
+// When a change that was committed at `change` is a mismatch, of a visit at `start`.
+absl::Time DueOf(absl::Time change, absl::Time start);
+
+// Whether the device in use has acknowledged the visit as it is at the head. `copy`: the carer's on that device;
+// nullptr: it has none, or there is no such device.
+Known IsSettled(const NaiveModel& model, const std::string& carer, const Name& visit, const NaiveCopy* copy);
+
+// The changes of a visit for one of its carers.
+struct NaiveMismatch {
+  // What the device in use may have acknowledged last, as the server knows it; nullopt: nothing of the visit.
+  std::vector<std::optional<NaivePart>> acknowledged;
+  // What was planned last, and whether the carer is still to have it.
+  NaivePart planned;
+  bool held = false;
+  // It is certain that the last change counts.
+  bool is_exact = true;
+  absl::Time last_change;
+  base::Revision changed_at = 0;
+  // Whether it waits for an ack, and when it is due: the span has but one moment where all is known.
+  Known waits = Known::kNo;
+  absl::Time due_from;
+  absl::Time due_until;
+  // The latest that the clock has shown since the last change.
+  absl::Time seen;
+  // The server may have let go of it: its visit was over.
+  bool may_be_gone = false;
+  bool open = false;
+  bool was_resolved = false;
+  // As it was looked at last; of one that is neither open nor due it is not known.
+  Known settled = Known::kNo;
+  // At some moment since the tenant's last commit; and between the last two.
+  bool settled_meanwhile = false;
+  bool settled_at_commit = false;
+  // The last commit was a change that found it open and settled.
+  bool must_resolve = false;
+  // What a device said settled it while it was open: nothing but a fault of the store keeps it open.
+  bool owed = false;
+};
+
+// A tenant's. A value: a copy goes with a copy of the store. Used by one thread.
+class NaiveMismatches {
+ public:
+  // Carer and visit.
+  using Of = std::pair<std::string, Name>;
+  // The carer's copy on the device in use; nullptr: see IsSettled.
+  using CopyInUse = std::function<const NaiveCopy*(const std::string& carer)>;
+
+  // The tenant's next commit, made at `made`, leads from the head of `model` to `after`. `is_late`: other commits came
+  // before it that its change did not see. Look must have been called since the commit before.
+  void OnCommit(const NaiveModel& model, const State& after, absl::Time made, bool is_late, const CopyInUse& copy_of);
+  // To be called before and after each commit. `by_device`: since the last time a commit wrote rows of devices alone.
+  void Look(const NaiveModel& model, absl::Time now, bool by_device, const CopyInUse& copy_of);
+
+  // When the last commit was made.
+  absl::Time last_commit() const { return last_commit_; }
+  std::map<Of, NaiveMismatch>& rows() { return rows_; }
+  const std::map<Of, NaiveMismatch>& rows() const { return rows_; }
+
+ private:
+  struct Change {
+    std::optional<NaivePart> before;
+    std::optional<NaivePart> after;
+    Known settled_before = Known::kNo;
+    absl::Time made;
+    base::Revision revision = 0;
+  };
+  void Take(const Of& of, const Change& change);
+
+  absl::Time last_commit_;
+  std::map<Of, NaiveMismatch> rows_;
+};
+
+// What was planned last, if the carer is to have it, may be what the device acknowledged last.
+void NoteSettled(NaiveMismatch& row);
+
+}  // namespace caresync::simulation
+
+#endif  // CARESYNC_TESTS_SIMULATION_NAIVE_MISMATCHES_H_
