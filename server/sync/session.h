@@ -302,6 +302,9 @@ class Session {
   // After a restore (session_restore.cc).
   // Nothing is downloaded, but the events that the device was asked for may still come.
   bool AwaitsResend() const;
+  // The carer came after the backup that the store was put back to: known again once the rostering system has sent
+  // that.
+  bool AwaitsCarer() const;
   // Notes what the device is to send again.
   void NoteLostEvents();
   // Whether events of the device that had their result may be lost, as its uploads token shows.

@@ -1,4 +1,5 @@
 // What a session does about a restore of the store.
+#include "server/sync/restore_wait.h"
 #include "server/sync/session.h"
 
 namespace caresync::sync {
@@ -7,6 +8,8 @@ bool Session::AwaitsResend() const {
   const bool events_taken = uploads_.empty() && events_settled_ >= start_.unsent_events();
   return refusal_.has_value() && events_taken && !half_closed_ && rows_.has_value() && rows_->resend_wanted();
 }
+
+bool Session::AwaitsCarer() const { return HasOwnToken() && !CheckWait(identity_, start_token_, *facts_, now_).ok(); }
 
 void Session::NoteLostEvents() {
   // A cursor can be known, or there can be none, though events were lost: a sync that was cut between its uploads and

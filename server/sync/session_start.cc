@@ -60,7 +60,9 @@ void Session::On(LoadedEvent event) {
   // The device's rows are the other session's. Of one that never entered there is a call to record.
   if (event.later_open && (entered_ || !failure_.has_value())) return On(StopEvent{errors::SessionTakenOver()});
   if (failure_.has_value()) return RecordUnbegunEnd();
-  if (!facts_->carer_branch_id.has_value()) return Refuse(errors::CarerUnknown(identity_.carer.ToString()));
+  if (!facts_->carer_branch_id.has_value() && !AwaitsCarer()) {
+    return Refuse(errors::CarerUnknown(identity_.carer.ToString()));
+  }
   refusal_ = token_refusal_;
   if (absl::Status status = CheckDownload(identity_, start_, start_token_, *facts_); !status.ok())
     refusal_ = std::move(status);
