@@ -40,6 +40,7 @@
 #include "server/devices/device_registry.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/visit_changes.h"
 #include "server/records/closing_edge_allowance.h"
@@ -235,6 +236,7 @@ class Node {
     tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
     tasks_.Register(records::kReviewTask, records::ReviewStep);
     tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, opened_));
+    tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
     RETURN_IF_ERROR(tasks_.Start());
     RETURN_IF_ERROR(SweepMismatches());
     ASSIGN_OR_RETURN(server_, rpc::Server::Start(options.grpc_listen, edge_));

@@ -160,6 +160,9 @@ std::string DeviceInUse(const TenantId& tenant, const Uuid& carer);  // 'u', car
 // ---- mismatch/, in Space::kRecords
 
 std::string Mismatch(const TenantId& tenant, const Uuid& carer, const RecordKey& visit);  // 'M' -> Mismatch
+// What comes after `after` (a visit's key; empty: all).
+storage::KeyRange MismatchesOf(const TenantId& tenant, const Uuid& carer, const RecordKey& after);
+bool ParseMismatch(std::string_view key, Uuid* carer, RecordKey* visit);
 // When which of them is to be looked at: 'D', time, carer, visit -> empty.
 std::string MismatchLook(const TenantId& tenant, int64_t look_us, const Uuid& carer, const RecordKey& visit);
 storage::KeyRange AllMismatchLooks(const TenantId& tenant);

@@ -33,6 +33,16 @@ std::string Mismatch(const TenantId& tenant, const Uuid& carer, const RecordKey&
   return WithPair(KeyIn(tenant, Table::kMismatch), carer, visit);
 }
 
+KeyRange MismatchesOf(const TenantId& tenant, const Uuid& carer, const RecordKey& after) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kMismatch).Raw(carer.bytes()));
+  return after.bytes.empty() ? all : After(std::move(all), Mismatch(tenant, carer, after));
+}
+
+bool ParseMismatch(std::string_view key, Uuid* carer, RecordKey* visit) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kMismatch) && ReadPair(reader, carer, visit);
+}
+
 std::string MismatchLook(const TenantId& tenant, int64_t look_us, const Uuid& carer, const RecordKey& visit) {
   TupleWriter key = KeyIn(tenant, Table::kMismatchLook);
   key.Uint64(Ordered(look_us));

@@ -164,6 +164,18 @@ void SessionRows::EndLastSync(const v1::Start& start, absl::Time now, bool displ
   if (under_way || told) ended_last_sync_ = std::move(last);
 }
 
+bool SessionRows::FallsBack() const {
+  if (!loaded_.rows.report.has_value()) return false;
+  const store::DeviceCopy* const before = FindCopy(*loaded_.rows.report, owner_.carer);
+  if (before == nullptr || before->timeline().empty()) return false;
+  const store::DeviceCopy* const after = FindCopy(report_, owner_.carer);
+  if (after == nullptr || after->timeline().empty()) return true;
+  const auto position_of = [](const store::DeviceCopy& copy) {
+    return std::pair(copy.position_revision(), std::string_view(copy.position_record()));
+  };
+  return position_of(*after) < position_of(*before);
+}
+
 void SessionRows::ForgetCopy(const std::string& carer_id) {
   if (carer_id == owner_.carer.ToString()) dropped_copy_.emplace();
   auto& copies = *report_.mutable_copies();

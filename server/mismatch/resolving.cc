@@ -33,7 +33,9 @@ absl::StatusOr<std::vector<CarerVisit>> ReadOpen(const storage::Reader& reader, 
 }
 
 void Resolve(absl::Time now, store::Mismatch& row) {
-  row.clear_due_us();
+  // What the device is known to have acknowledged may be about to become less.
+  if (row.again_us() <= base::ToStoredTime(now)) row.clear_again_us();
+  row.set_due_us(row.again_us());
   if (!IsLive(row)) return;
   row.clear_snoozed_until_us();
   row.set_state(store::Mismatch::RESOLVED);

@@ -18,7 +18,8 @@
 
 namespace caresync::mismatch {
 
-// The device has acknowledged all of it: nothing is waited for, and one that was open is resolved.
+// The device has acknowledged all of it: nothing is waited for, and one that was open is resolved. What is to be looked
+// at once more after `now` (again_us) is.
 void Resolve(absl::Time now, store::Mismatch& row);
 
 // The device has not acknowledged all of it in time, or a person wants to see it again.

@@ -98,6 +98,7 @@ absl::StatusOr<v1::Mismatch> Close(commit::Transaction& transaction, const v1::C
   row.clear_snoozed_until_us();
   // What a snooze had put off is closed with it.
   row.clear_due_us();
+  row.clear_again_us();
   row.set_ended_us(base::ToStoredTime(transaction.now()));
   return Put(transaction, of, old, std::move(row), person, request.note());
 }

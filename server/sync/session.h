@@ -162,6 +162,9 @@ struct ReadBatchAction {
 struct ReadTenantAction {};
 struct WriteRowsAction {
   storage::Commit commit;
+  // By it the carer's device may hold less than was known: before it, that much is waited for again
+  // (mismatch/look_again.h). Where that fails, so does this.
+  bool falls_back = false;
 };
 struct TakeEventsAction {
   v1::Upload upload;
@@ -257,6 +260,8 @@ class Session {
   // Something is to come from the device though it is refused: events, or that it dropped a copy.
   bool HasToSay();
   void OnFirstBatch(DownloadBatch batch);
+  // By the first commit the carer's device may hold less than was known: another one is in use, or its copy falls back.
+  bool FallsBack() const { return facts_->replaces_device || rows_->FallsBack(); }
   // `start` has a token of this device's copy of this carer.
   bool HasOwnToken() const;
   // The rows of this session, from what was loaded.

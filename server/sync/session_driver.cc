@@ -13,6 +13,7 @@
 #include "server/devices/device_rows.h"
 #include "server/devices/drops.h"
 #include "server/feed/feed_reader.h"
+#include "server/mismatch/look_again.h"
 #include "server/mismatch/resolving.h"
 #include "server/records/care_events.h"
 #include "server/records/record_key.h"
@@ -281,9 +282,28 @@ void SessionDriver::Perform(ReadTenantAction action) {
 }
 
 void SessionDriver::Perform(WriteRowsAction action) {
-  parts_.store.Apply(std::move(action.commit), [self = shared_from_this()](storage::CommitResult result) {
+  if (action.falls_back) return LookAgainThenWrite(std::move(action.commit));
+  WriteRows(std::move(action.commit));
+}
+
+void SessionDriver::WriteRows(storage::Commit commit) {
+  parts_.store.Apply(std::move(commit), [self = shared_from_this()](storage::CommitResult result) {
     self->Enqueue(RowsWrittenEvent{std::move(result)});
   });
+}
+
+void SessionDriver::LookAgainThenWrite(storage::Commit commit) {
+  const SessionIdentity& identity = session_.identity();
+  auto kept = std::make_shared<storage::Commit>(std::move(commit));
+  parts_.sequencer.Submit(
+      identity.tenant,
+      [carer = identity.carer](commit::Transaction& transaction) { return mismatch::LookAgain(transaction, carer); },
+      [self = shared_from_this(), kept](const absl::StatusOr<commit::Committed>& looked) {
+        if (looked.ok()) return self->WriteRows(std::move(*kept));
+        const bool full = base::Reason(looked.status()) == base::Reason(base::errors::StoreFull());
+        const auto outcome = full ? storage::CommitOutcome::kFull : storage::CommitOutcome::kUnavailable;
+        self->Enqueue(RowsWrittenEvent{{outcome, std::string(looked.status().message())}});
+      });
 }
 
 namespace {

@@ -141,6 +141,10 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void Perform(ReadBatchAction action);
   void Perform(ReadTenantAction action);
   void Perform(WriteRowsAction action);
+  void WriteRows(storage::Commit commit);
+  // Lets what the device had acknowledged be waited for again; then writes. A crash in between leaves that some is
+  // looked at in vain.
+  void LookAgainThenWrite(storage::Commit commit);
   void Perform(TakeEventsAction action);
   // An upload that may take several commits.
   struct Taking;

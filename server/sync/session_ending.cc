@@ -57,7 +57,7 @@ void Session::RecordUnbegunEnd() {
     rows_->MarkEnd(outcome_, base::Reason(*failure_), now_);
     writing_rows_ = true;
     writing_news_of_ = std::exchange(news_of_, {});
-    actions_.push_back(WriteRowsAction{rows_->Begin(Durability::kBuffered)});
+    actions_.push_back(WriteRowsAction{rows_->Begin(Durability::kBuffered), FallsBack()});
     return;
   }
   if (!device_known) return End(*failure_);

@@ -208,7 +208,7 @@ void Session::WriteBegin(Durability durability) {
   writing_rows_ = true;
   rows_changed_ = false;
   writing_news_of_ = std::exchange(news_of_, {});
-  actions_.push_back(WriteRowsAction{rows_->Begin(durability)});
+  actions_.push_back(WriteRowsAction{rows_->Begin(durability), FallsBack()});
 }
 
 void Session::FinishAtOnce(const DownloadBatch& batch) {

@@ -46,10 +46,11 @@ absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const S
   }
   const bool permitted = WhyNotPermitted(facts.rows.rows.device, identity.carer, facts.carer_left).ok();
   if (!signs_in || !permitted || !facts.carer_branch_id.has_value()) return facts;
+  const auto row = devices::ReadDeviceInUse(reader, identity.tenant, identity.carer);
   ASSIGN_OR_RETURN(const std::optional<base::Uuid> in_use,
-                   mismatch::UnlessDamaged(devices::ReadDeviceInUse(reader, identity.tenant, identity.carer),
-                                           "device_in_use_not_known", identity.tenant, identity.carer));
+                   mismatch::UnlessDamaged(row, "device_in_use_not_known", identity.tenant, identity.carer));
   facts.changes_device = in_use != identity.device;
+  facts.replaces_device = facts.changes_device && (in_use.has_value() || !row.ok());
   return facts;
 }
 

@@ -59,6 +59,8 @@ struct StartFacts {
   bool carer_left = false;
   // The carer signs in by this start, and may, on another device than the one that was in use.
   bool changes_device = false;
+  // And there was one, or it is not known which.
+  bool replaces_device = false;
   // Why no copy can be made now (Admission::RoomForCopy).
   absl::Status copy_room;
 };

@@ -93,6 +93,7 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           ReviewsByRevision(tenant, ""),
           SourceStandings(tenant),
           ReviewsOf(tenant, kOther, kVisit),
+          MismatchesOf(tenant, kDevice, RecordKey()),
           AllMismatchLooks(tenant),
           OpenMismatchesOf(tenant, kDevice),
           AllOpenMismatches(tenant, ""),
@@ -403,6 +404,23 @@ TEST(Keys, ACarersSyncsLieNewestFirstAndAreReadBack) {
   uint64_t number = 0;
   ASSERT_TRUE(ParseSyncOfCarer(newer, &carer, &start, &device, &number));
   EXPECT_EQ(std::tuple(carer, start, device, number), std::tuple(kDevice, 9, kLastDevice, 3));
+}
+
+TEST(Keys, MismatchesLieByCarerAndAreReadOnBehindAVisit) {
+  const std::string first = Mismatch(kTenant, kDevice, kVisit);
+  const std::string second = Mismatch(kTenant, kDevice, kOther);
+  const std::string of_another = Mismatch(kTenant, kLastDevice, kVisit);
+  ASSERT_LT(first, second);
+  for (const std::string& key : {first, second}) EXPECT_TRUE(In(MismatchesOf(kTenant, kDevice, RecordKey()), key));
+  EXPECT_FALSE(In(MismatchesOf(kTenant, kDevice, RecordKey()), of_another));
+  EXPECT_FALSE(In(MismatchesOf(kTenant, kDevice, kVisit), first));
+  EXPECT_TRUE(In(MismatchesOf(kTenant, kDevice, kVisit), second));
+  EXPECT_FALSE(In(MismatchesOf(kTenant, kDevice, kVisit), of_another));
+  Uuid carer;
+  RecordKey visit;
+  ASSERT_TRUE(ParseMismatch(second, &carer, &visit));
+  EXPECT_EQ(std::tuple(carer, visit), std::tuple(kDevice, kOther));
+  EXPECT_FALSE(ParseMismatch(OpenMismatch(kTenant, kDevice, kVisit), &carer, &visit));
 }
 
 TEST(Keys, MismatchesAreLookedAtInTheOrderOfTheirTimes) {

@@ -7,6 +7,7 @@
 #include "server/commit/timeline.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/visit_changes.h"
 #include "server/records/fan_out.h"
@@ -64,6 +65,7 @@ void Engine::StartTasks(Mismatches mismatches) {
   if (mismatches == Mismatches::kNoted) {
     sequencer_->SetRider(mismatch::NoteVisitChanges);
     tasks_->Register(mismatch::kLookTask, mismatch::LookStep(clock_, clock_.Monotonic()));
+    tasks_->Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
   }
   ABSL_RAW_CHECK(tasks_->Start().ok(), "the tasks of the store cannot be read");
   if (mismatches == Mismatches::kNone) return;

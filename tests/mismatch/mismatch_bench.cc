@@ -16,6 +16,7 @@
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_reader.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/resolving.h"
 #include "server/mismatch/visit_changes.h"
@@ -99,6 +100,7 @@ struct MismatchBench::Server {
     tasks.Register(kLookTask, [&bench, look](commit::Transaction& transaction, const std::string& payload) {
       return bench.Look(look, transaction, payload);
     });
+    tasks.Register(kLookAgainTask, LookAgainStep);
     Check(tasks.Start());
     executor.RunAll();
   }

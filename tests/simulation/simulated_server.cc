@@ -8,6 +8,7 @@
 #include "server/commit/timeline.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/visit_changes.h"
@@ -61,6 +62,7 @@ void SimulatedServer::RegisterTasks(const base::Clock& clock) {
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
   tasks_.Register(records::kReviewTask, records::ReviewStep);
+  tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
   roster::RegisterTasks(tasks_);
   tasks_.Register(mismatch::kLookTask, [this, look = mismatch::LookStep(clock, parts_.opened)](
                                            commit::Transaction& transaction, const std::string& payload) {

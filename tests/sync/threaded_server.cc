@@ -10,6 +10,7 @@
 #include "server/commit/timeline.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/visit_changes.h"
 #include "server/records/fan_out.h"
@@ -67,6 +68,7 @@ ThreadedServer::ThreadedServer(int threads)
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kReviewTask, records::ReviewStep);
   tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, parts_.opened));
+  tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
   ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
   const absl::Status made = Run([this](commit::Transaction& transaction) {
     v1::Tenant request;
