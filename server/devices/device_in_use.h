@@ -1,9 +1,9 @@
-// Which device a carer uses: the one on which the carer last signed in. A sync that the carer started (standard or
-// clean), or one of a device that holds nothing of the carer, says so; an auto sync says nothing, as a phone in a
-// drawer runs those too.
+// Which device a carer uses: the one on which the carer last signed in or recorded something. A sync that the carer
+// started (standard or clean), or one of a device that holds nothing of the carer, is a sign-in; an auto sync is none,
+// as a phone in a drawer runs those too. What the carer recorded counts when it comes: the phone's clock may be wrong.
 //
-// A row of the carer's in Space::kDevices: written by the sessions that sign in, with their first commit, the last one
-// wins.
+// A row of the carer's in Space::kDevices: written by the sessions that sign in, with their first commit, and by the
+// changes that take new care events. The last one wins.
 #ifndef CARESYNC_SERVER_DEVICES_DEVICE_IN_USE_H_
 #define CARESYNC_SERVER_DEVICES_DEVICE_IN_USE_H_
 
@@ -22,14 +22,14 @@ namespace caresync::devices {
 // Whether a sync that starts so is the carer's own doing.
 bool SignsIn(const v1::Start& start);
 
-// The carer signed in on `device`.
+// The carer signed in or recorded something on `device`.
 storage::Write DeviceInUseRow(const base::TenantId& tenant, const base::Uuid& carer, const base::Uuid& device,
                               absl::Time time);
 
 // Errors: DAMAGED_ROW.
 absl::StatusOr<base::Uuid> ParseDeviceInUse(std::string_view bytes);
 
-// nullopt where the carer has signed in on none. Errors are those of reading, and DAMAGED_ROW.
+// nullopt where the carer never used any. Errors are those of reading, and DAMAGED_ROW.
 absl::StatusOr<std::optional<base::Uuid>> ReadDeviceInUse(const storage::Reader& reader, const base::TenantId& tenant,
                                                           const base::Uuid& carer);
 

@@ -10,17 +10,16 @@
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
 #include "server/commit/timeline.h"
-#include "server/devices/device_rows.h"
 #include "server/devices/drops.h"
 #include "server/feed/feed_reader.h"
 #include "server/mismatch/look_again.h"
 #include "server/mismatch/resolving.h"
 #include "server/records/care_events.h"
 #include "server/records/record_key.h"
-#include "server/records/record_store.h"
 #include "server/restore/standing.h"
 #include "server/sync/download.h"
 #include "server/sync/restore_wait.h"
+#include "server/sync/taking.h"
 #include "server/tenants/tenants.h"
 
 namespace caresync::sync {
@@ -306,33 +305,6 @@ void SessionDriver::LookAgainThenWrite(storage::Commit commit) {
       });
 }
 
-namespace {
-
-// Takes events from `first` on, as many as one commit can carry: the first one always, or it is an error.
-absl::Status TakeSome(commit::Transaction& transaction, const records::EventSender& sender, const v1::Upload& upload,
-                      int first, v1::UploadResult& result) {
-  result.mutable_results()->DeleteSubrange(first, result.results_size() - first);
-  records::RecordStore records(transaction);
-  for (int i = first; i < upload.events_size(); ++i) {
-    const records::RecordStore::Mark mark = records.SetMark();
-    absl::StatusOr<v1::EventResult> taken = records::TakeEvent(records, sender, upload.events(i));
-    if (!taken.ok() && i > first && base::Reason(taken.status()) == base::Reason(base::errors::CommitTooLarge())) {
-      records.RollBackTo(mark);
-      return absl::OkStatus();
-    }
-    if (!taken.ok()) return taken.status();
-    if (taken->outcome() != v1::EVENT_OUTCOME_KNOWN) {
-      const bool reused = taken->review_reason() == v1::REVIEW_REASON_EVENT_ID_REUSED;
-      RETURN_IF_ERROR(devices::CountEvent(transaction, sender.device, upload.events(i).sequence(),
-                                          reused ? devices::NumberedEvent::kIdReused : devices::NumberedEvent::kNew));
-    }
-    *result.add_results() = *std::move(taken);
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
 struct SessionDriver::Taking {
   v1::Upload upload;
   v1::UploadResult result;
@@ -356,7 +328,7 @@ void SessionDriver::TakeFrom(int first, std::shared_ptr<Taking> taking) {
   parts_.sequencer.Submit(
       session_.identity().tenant,
       [taking, first, sender](commit::Transaction& transaction) {
-        return TakeSome(transaction, sender, taking->upload, first, taking->result);
+        return TakeEvents(transaction, sender, taking->upload, first, taking->result);
       },
       [self = shared_from_this(), taking](absl::StatusOr<commit::Committed> committed) {
         if (!committed.ok()) return self->Enqueue(EventsTakenEvent{committed.status()});

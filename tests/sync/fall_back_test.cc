@@ -8,11 +8,15 @@
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/proto_time.h"
 #include "server/devices/device_in_use.h"
+#include "server/devices/device_registry.h"
 #include "server/devices/device_rows.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/records/record_key.h"
+#include "server/records/record_store.h"
 #include "server/sync/session.h"
+#include "tests/fakes/commits.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 #include "tests/fakes/sync_peer.h"
@@ -160,6 +164,40 @@ class ChangeOfDeviceTest : public testing::Test {
   absl::Status Sync(fakes::TestDevice& device, v1::SyncType type) {
     return fakes::SyncDevice(server_, kTenant, device, ann_, type);
   }
+  // The second phone holds the visit too, and is in use; the clock stands behind the grace of that.
+  void BringSecondIntoUse() {
+    EXPECT_TRUE(Sync(second_, v1::SYNC_TYPE_STANDARD).ok());
+    engine_.Advance(absl::Minutes(30));
+    ASSERT_EQ(InUse(engine_), second_.uuid());
+    ASSERT_FALSE(IsWaitedFor(engine_));
+  }
+  // What Ann's copy of the app records on the visit.
+  v1::UploadedEvent Record(fakes::TestDevice& device, const base::Uuid& by) {
+    v1::CareEvent event;
+    event.set_carer_id(by.ToString());
+    event.set_visit_id(Id(v1::RECORD_KIND_VISIT, "v1").ToString());
+    *event.mutable_occurred_time() = base::ToTimestamp(engine_.clock().Now());
+    event.mutable_note()->set_text("all well");
+    return device.Record(ann_, std::move(event), engine_.random());
+  }
+  bool IsTaken(const v1::UploadedEvent& event) const {
+    const auto record =
+        records::GetRecord(*engine_.Snapshot(), kTenant,
+                           records::KeyOf({v1::RECORD_KIND_CARE_EVENT, *base::Uuid::Parse(event.event_id())}));
+    EXPECT_TRUE(record.ok()) << record.status();
+    return record.ok() && record->has_value();
+  }
+  void Block(const fakes::TestDevice& device) {
+    devices::DeviceRegistry registry(engine_.store(), engine_.clock(), engine_.executor());
+    v1::UpdateDeviceRequest request;
+    request.set_device_uuid(device.uuid().ToString());
+    request.set_set_blocked(true);
+    request.set_blocked(true);
+    std::optional<absl::Status> updated;
+    registry.Update(kTenant, request, [&updated](const absl::Status& status) { updated = status; });
+    engine_.executor().RunAll();
+    EXPECT_TRUE(updated.has_value() && updated->ok());
+  }
   bool IsWaitedFor(const fakes::Engine& engine) const {
     const auto row = mismatch::GetMismatch(
         *engine.Snapshot(), kTenant, {ann_, records::KeyOf({v1::RECORD_KIND_VISIT, Id(v1::RECORD_KIND_VISIT, "v1")})});
@@ -203,6 +241,51 @@ TEST_F(ChangeOfDeviceTest, WhereItCannotBeWrittenThatTheyAreWaitedForTheSyncDoes
   EXPECT_EQ(base::Reason(Sync(second_, v1::SYNC_TYPE_STANDARD)), "STORE_UNAVAILABLE");
   EXPECT_FALSE(IsWaitedFor(engine_));
   EXPECT_EQ(InUse(engine_), first_.uuid());
+}
+
+TEST_F(ChangeOfDeviceTest, WhatTheCarerRecordsOnADeviceBringsItIntoUse) {
+  BringSecondIntoUse();
+  Record(first_, ann_);
+  EXPECT_TRUE(Sync(first_, v1::SYNC_TYPE_AUTO).ok());
+  EXPECT_EQ(InUse(engine_), first_.uuid());
+  EXPECT_TRUE(IsWaitedFor(engine_));
+}
+
+TEST_F(ChangeOfDeviceTest, AnEventThatIsKnownChangesNothing) {
+  const v1::UploadedEvent event = Record(first_, ann_);
+  EXPECT_TRUE(Sync(first_, v1::SYNC_TYPE_AUTO).ok());
+  BringSecondIntoUse();
+  first_.of(ann_).unsent.push_back(event);
+  EXPECT_TRUE(Sync(first_, v1::SYNC_TYPE_AUTO).ok());
+  EXPECT_EQ(InUse(engine_), second_.uuid());
+  EXPECT_FALSE(IsWaitedFor(engine_));
+}
+
+TEST_F(ChangeOfDeviceTest, AnEventOfAnotherCarerChangesNothing) {
+  BringSecondIntoUse();
+  Record(first_, Id(v1::RECORD_KIND_CARER, "ben"));
+  EXPECT_TRUE(Sync(first_, v1::SYNC_TYPE_AUTO).ok());
+  EXPECT_EQ(InUse(engine_), second_.uuid());
+}
+
+TEST_F(ChangeOfDeviceTest, ADeviceOnWhichTheCarerMayHoldNoCopyIsNotBroughtIntoUse) {
+  BringSecondIntoUse();
+  Block(first_);
+  const v1::UploadedEvent event = Record(first_, ann_);
+  EXPECT_EQ(base::Reason(Sync(first_, v1::SYNC_TYPE_AUTO)), "DEVICE_BLOCKED");
+  EXPECT_TRUE(IsTaken(event));
+  EXPECT_EQ(InUse(engine_), second_.uuid());
+}
+
+// No care event waits for its repair.
+TEST_F(ChangeOfDeviceTest, WhereMismatchesCannotBeReadEventsAreTakenAllTheSame) {
+  BringSecondIntoUse();
+  const std::string key = base::keys::MismatchLooks(kTenant);
+  ASSERT_EQ(fakes::CommitAndWait(engine_.memory(), fakes::PutOf(storage::Space::kRecords, key, "\xFF\xFF")).outcome,
+            storage::CommitOutcome::kCommitted);
+  const v1::UploadedEvent event = Record(first_, ann_);
+  EXPECT_TRUE(Sync(first_, v1::SYNC_TYPE_AUTO).ok());
+  EXPECT_TRUE(IsTaken(event));
 }
 
 // The session's own commit was not made when the server went.

@@ -1,0 +1,101 @@
+#include "server/sync/taking.h"
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "caresync/store/stored.pb.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/devices/device_in_use.h"
+#include "server/devices/device_rows.h"
+#include "server/mismatch/damage.h"
+#include "server/mismatch/look_again.h"
+#include "server/records/record_key.h"
+#include "server/records/record_store.h"
+#include "server/sync/start_check.h"
+
+namespace caresync::sync {
+namespace {
+
+using storage::Space;
+
+// It is known here for the first time, and the sender recorded it.
+bool IsNewOfSender(const v1::EventResult& result) {
+  if (result.outcome() == v1::EVENT_OUTCOME_KNOWN) return false;
+  switch (result.review_reason()) {
+    case v1::REVIEW_REASON_NOT_UNDERSTOOD:
+    case v1::REVIEW_REASON_OTHER_CARER:
+    case v1::REVIEW_REASON_EVENT_ID_REUSED:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// Whether the carer may hold a copy on the device.
+absl::StatusOr<bool> MayHoldCopy(const commit::Transaction& transaction, const records::EventSender& sender) {
+  const base::TenantId& tenant = transaction.tenant();
+  ASSIGN_OR_RETURN(
+      const std::optional<store::Device> device,
+      base::GetStored<store::Device>(transaction, Space::kDevices,
+                                     base::keys::DeviceRow(tenant, sender.device, base::keys::DevicePart::kDevice)));
+  ASSIGN_OR_RETURN(const std::optional<store::Record> carer,
+                   records::GetRecord(transaction, tenant, records::KeyOf({v1::RECORD_KIND_CARER, sender.carer})));
+  return WhyNotPermitted(device, sender.carer, carer.has_value() && carer->left()).ok();
+}
+
+absl::Status BringIntoUse(commit::Transaction& transaction, const records::EventSender& sender) {
+  const base::TenantId& tenant = transaction.tenant();
+  const auto row = devices::ReadDeviceInUse(transaction, tenant, sender.carer);
+  ASSIGN_OR_RETURN(const std::optional<base::Uuid> in_use,
+                   mismatch::UnlessDamaged(row, "device_in_use_not_known", tenant, sender.carer));
+  if (in_use == sender.device) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const bool may_hold_copy, MayHoldCopy(transaction, sender));
+  if (!may_hold_copy) return absl::OkStatus();
+  storage::Write write = devices::DeviceInUseRow(tenant, sender.carer, sender.device, transaction.now());
+  transaction.Put(write.space, std::move(write.key), *std::move(write.value));
+  const bool replaced = in_use.has_value() || !row.ok();
+  return replaced ? mismatch::LookAgain(transaction, sender.carer) : absl::OkStatus();
+}
+
+// What cannot be read of all that keeps no care event away.
+absl::Status BringIntoUseIfReadable(commit::Transaction& transaction, const records::EventSender& sender) {
+  const size_t mark = transaction.Mark();
+  absl::Status brought = BringIntoUse(transaction, sender);
+  if (!absl::IsDataLoss(brought)) return brought;
+  transaction.RollBackTo(mark);
+  mismatch::LogDamage("device_not_brought_into_use", transaction.tenant(), sender.carer, brought);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status TakeEvents(commit::Transaction& transaction, const records::EventSender& sender, const v1::Upload& upload,
+                        int first, v1::UploadResult& result) {
+  result.mutable_results()->DeleteSubrange(first, result.results_size() - first);
+  records::RecordStore records(transaction);
+  bool any_new = false;
+  for (int i = first; i < upload.events_size(); ++i) {
+    const records::RecordStore::Mark mark = records.SetMark();
+    absl::StatusOr<v1::EventResult> taken = records::TakeEvent(records, sender, upload.events(i));
+    if (!taken.ok() && i > first && base::Reason(taken.status()) == base::Reason(base::errors::CommitTooLarge())) {
+      records.RollBackTo(mark);
+      break;
+    }
+    if (!taken.ok()) return taken.status();
+    if (taken->outcome() != v1::EVENT_OUTCOME_KNOWN) {
+      const bool reused = taken->review_reason() == v1::REVIEW_REASON_EVENT_ID_REUSED;
+      RETURN_IF_ERROR(devices::CountEvent(transaction, sender.device, upload.events(i).sequence(),
+                                          reused ? devices::NumberedEvent::kIdReused : devices::NumberedEvent::kNew));
+    }
+    any_new = any_new || IsNewOfSender(*taken);
+    *result.add_results() = *std::move(taken);
+  }
+  return any_new ? BringIntoUseIfReadable(transaction, sender) : absl::OkStatus();
+}
+
+}  // namespace caresync::sync
