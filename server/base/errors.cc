@@ -223,7 +223,8 @@ absl::Status MismatchUnknown() {
 
 absl::Status MismatchResolved() {
   return Make(StatusCode::kFailedPrecondition, "MISMATCH_RESOLVED",
-              "the mismatch is resolved: the device has the change; nothing is left to be done");
+              "the mismatch is resolved: the device has the change, or the carer started the visit; nothing is left to "
+              "be done");
 }
 
 absl::Status MismatchClosed() {

@@ -38,6 +38,8 @@ inline constexpr size_t kUploadsInFlight = 4;
 // Events that hang on one visit or service user.
 inline constexpr size_t kEventsOfRecord = 2'000;
 inline constexpr size_t kEventIdBytes = 64;
+// Events of a visit that are looked through for one that shows that a carer came: a visit holds some tens.
+inline constexpr size_t kEventsLookedThrough = 100;
 
 // ---- Rotas
 

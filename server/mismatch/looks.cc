@@ -18,6 +18,7 @@
 #include "server/mismatch/damage.h"
 #include "server/mismatch/delivery.h"
 #include "server/mismatch/resolving.h"
+#include "server/records/carer_signs.h"
 
 namespace caresync::mismatch {
 namespace {
@@ -97,17 +98,30 @@ class Step {
       DeleteMismatch(transaction_, look.of, *old);
       return absl::OkStatus();
     }
-    ASSIGN_OR_RETURN(const bool settled, delivery_.IsSettled(look.of));
     store::Mismatch row = *old;
+    RETURN_IF_ERROR(Decide(look.of, row));
+    return PutMismatch(transaction_, look.of, old, std::move(row));
+  }
+
+  // It is due, or wakes.
+  absl::Status Decide(const CarerVisit& of, store::Mismatch& row) {
+    ASSIGN_OR_RETURN(const bool settled, delivery_.IsSettled(of));
     if (settled) {
       Resolve(transaction_.now(), row);
-    } else {
-      if (!base::HasPlantedBug(base::PlantedBug::kLookWithoutCondition)) {
-        RETURN_IF_ERROR(delivery_.RequireUnmoved(look.of.carer, transaction_));
-      }
-      Open(transaction_.now(), row);
+      return absl::OkStatus();
     }
-    return PutMismatch(transaction_, look.of, old, std::move(row));
+    ASSIGN_OR_RETURN(const std::optional<records::CarerSign> sign,
+                     UnlessDamaged(records::FindSign(transaction_, tenant_, of.carer, of.visit), "sign_not_readable",
+                                   tenant_, of.carer));
+    if (sign.has_value()) {
+      ResolveByStart(transaction_.now(), *sign, row);
+      return absl::OkStatus();
+    }
+    if (!base::HasPlantedBug(base::PlantedBug::kLookWithoutCondition)) {
+      RETURN_IF_ERROR(delivery_.RequireUnmoved(of.carer, transaction_));
+    }
+    Open(transaction_.now(), row);
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<Look>> ReadLookTimes(size_t most) const {

@@ -1,6 +1,6 @@
-// The task of a tenant's mismatches: opens those that are due and not settled, and lets go of those whose visit is
-// over. It sleeps until the next one is to be looked at; a deadline days ahead cannot be a task of its own
-// (commit/tasks.h).
+// The task of a tenant's mismatches: opens those that are due and not settled, unless the carer was at the visit by
+// then (records/carer_signs.h), and lets go of those whose visit is over. It sleeps until the next one is to be looked
+// at; a deadline days ahead cannot be a task of its own (commit/tasks.h).
 #ifndef CARESYNC_SERVER_MISMATCH_LOOKS_H_
 #define CARESYNC_SERVER_MISMATCH_LOOKS_H_
 

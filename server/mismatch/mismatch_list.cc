@@ -120,12 +120,21 @@ class Teller {
       told.set_note(transition.note());
       base::SetTime(transition.time_us(), [&] { return told.mutable_transition_time(); });
     }
+    Explain(row, mismatch);
     mismatch.set_headline(Headline(mismatch));
     mismatch.set_advice(Advice(mismatch));
     return mismatch;
   }
 
  private:
+  // Why it is resolved.
+  static void Explain(const store::Mismatch& row, v1::Mismatch& mismatch) {
+    if (row.state() != store::Mismatch::RESOLVED) return;
+    mismatch.set_resolution(row.has_sign() ? v1::MISMATCH_RESOLUTION_STARTED : v1::MISMATCH_RESOLUTION_SYNCED);
+    base::SetTime(row.sign().occurred_us(), [&] { return mismatch.mutable_started_time(); });
+    base::SetTime(row.sign().received_us(), [&] { return mismatch.mutable_started_received_time(); });
+  }
+
   absl::Status Show(const store::VisitPart& part, v1::VisitShown& shown) {
     base::SetTime(part.start_us(), [&] { return shown.mutable_start_time(); });
     base::SetTime(part.end_us(), [&] { return shown.mutable_end_time(); });

@@ -42,12 +42,31 @@ void Resolve(absl::Time now, store::Mismatch& row) {
   row.set_ended_us(base::ToStoredTime(now));
 }
 
+void ResolveByStart(absl::Time now, const records::CarerSign& sign, store::Mismatch& row) {
+  const bool was_live = IsLive(row);
+  Resolve(now, row);
+  if (!was_live) return;
+  row.mutable_sign()->set_occurred_us(base::ToStoredTime(sign.occurred));
+  row.mutable_sign()->set_received_us(base::ToStoredTime(sign.received));
+}
+
 void Open(absl::Time now, store::Mismatch& row) {
   row.clear_due_us();
   row.clear_snoozed_until_us();
   row.clear_ended_us();
+  row.clear_sign();
   row.set_state(store::Mismatch::OPEN);
   row.set_opened_us(base::ToStoredTime(now));
+}
+
+absl::Status NoteSign(commit::Transaction& transaction, const CarerVisit& of, const records::CarerSign& sign) {
+  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
+                   UnlessDamaged(GetMismatch(transaction, transaction.tenant(), of), "mismatch_not_readable",
+                                 transaction.tenant(), of.carer));
+  if (!old.has_value() || !IsLive(*old)) return absl::OkStatus();
+  store::Mismatch row = *old;
+  ResolveByStart(transaction.now(), sign, row);
+  return PutMismatch(transaction, of, old, std::move(row));
 }
 
 absl::Status BeginSweep(commit::Transaction& transaction) {

@@ -14,6 +14,7 @@
 #include "server/commit/transaction.h"
 #include "server/mismatch/delivery.h"
 #include "server/mismatch/mismatch_rows.h"
+#include "server/records/carer_signs.h"
 #include "storage/store.h"
 
 namespace caresync::mismatch {
@@ -21,6 +22,9 @@ namespace caresync::mismatch {
 // The device has acknowledged all of it: nothing is waited for, and one that was open is resolved. What is to be looked
 // at once more after `now` (again_us) is.
 void Resolve(absl::Time now, store::Mismatch& row);
+
+// The carer started the visit: the same, with the times of the sign of it.
+void ResolveByStart(absl::Time now, const records::CarerSign& sign, store::Mismatch& row);
 
 // The device has not acknowledged all of it in time, or a person wants to see it again.
 void Open(absl::Time now, store::Mismatch& row);
@@ -37,6 +41,10 @@ absl::Status ResolveIfSettled(commit::Transaction& transaction, const CarerVisit
 // Resolves the carer's open mismatches that are settled, in a change of the tenant; where there are more than
 // limits::kMismatchesOfSync, the task looks at all of the tenant's. Errors are those of reading.
 absl::Status ResolveSettled(commit::Transaction& transaction, const base::Uuid& carer);
+
+// A sign of the carer at the visit has come: resolves the mismatch where it is live, whatever the device holds. Nothing
+// else is touched. Errors are those of reading; one that cannot be read is left, and logged.
+absl::Status NoteSign(commit::Transaction& transaction, const CarerVisit& of, const records::CarerSign& sign);
 
 // Lets the task look at all open mismatches of the tenant, from the first on. Errors are those of reading.
 absl::Status BeginSweep(commit::Transaction& transaction);

@@ -15,6 +15,7 @@
 #include "server/mismatch/mismatch_list.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/resolving.h"
+#include "server/records/carer_signs.h"
 #include "server/records/record_key.h"
 #include "server/tenants/tenants.h"
 
@@ -130,6 +131,9 @@ absl::StatusOr<v1::Mismatch> Reopen(commit::Transaction& transaction, const v1::
   Delivery delivery(transaction, transaction.tenant());
   ASSIGN_OR_RETURN(const bool settled, delivery.IsSettled(of));
   if (settled) return errors::MismatchResolved();
+  ASSIGN_OR_RETURN(const std::optional<records::CarerSign> sign,
+                   records::FindSign(transaction, transaction.tenant(), of.carer, of.visit));
+  if (sign.has_value()) return errors::MismatchResolved();
   // As where it is opened because it is due: an ack that comes meanwhile would not find it open.
   RETURN_IF_ERROR(delivery.RequireUnmoved(of.carer, transaction));
   store::Mismatch row = old;

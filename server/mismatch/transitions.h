@@ -23,7 +23,8 @@ absl::StatusOr<v1::Mismatch> Close(commit::Transaction& transaction, const v1::C
 absl::StatusOr<v1::Mismatch> Snooze(commit::Transaction& transaction, const v1::SnoozeMismatchRequest& request,
                                     const std::string& person);
 
-// Opens one that is snoozed or closed. MISMATCH_RESOLVED also where the device has the change by now.
+// Opens one that is snoozed or closed. MISMATCH_RESOLVED also where the device has the change by now, or the
+// carer started the visit.
 absl::StatusOr<v1::Mismatch> Reopen(commit::Transaction& transaction, const v1::ReopenMismatchRequest& request,
                                     const std::string& person);
 

@@ -20,6 +20,9 @@ std::string DeviceText(const v1::MismatchDevice& device) {
 
 std::string Headline(const v1::Mismatch& mismatch) {
   const std::string carer = CarerText(mismatch);
+  if (mismatch.resolution() == v1::MISMATCH_RESOLUTION_STARTED) {
+    return absl::StrCat("The rota changed and ", carer, " has been at the visit.");
+  }
   if (!mismatch.has_device()) return absl::StrCat("The rota changed and ", carer, " has not signed in on any device.");
   const std::string device = DeviceText(mismatch.device());
   if (mismatch.state() == v1::MISMATCH_STATE_RESOLVED) {

@@ -2,18 +2,24 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "caresync/store/stored.pb.h"
+#include "caresync/v1/records.pb.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/devices/device_in_use.h"
 #include "server/devices/device_rows.h"
 #include "server/mismatch/damage.h"
 #include "server/mismatch/look_again.h"
+#include "server/mismatch/resolving.h"
+#include "server/records/carer_signs.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
 #include "server/sync/start_check.h"
@@ -62,13 +68,24 @@ absl::Status BringIntoUse(commit::Transaction& transaction, const records::Event
   return replaced ? mismatch::LookAgain(transaction, sender.carer) : absl::OkStatus();
 }
 
-// What cannot be read of all that keeps no care event away.
-absl::Status BringIntoUseIfReadable(commit::Transaction& transaction, const records::EventSender& sender) {
+// What shows that the sender came to a visit resolves the mismatch of it.
+absl::Status NoteSign(commit::Transaction& transaction, const records::EventSender& sender, const std::string& bytes) {
+  v1::CareEvent event;
+  if (!event.ParseFromString(bytes) || !records::IsSign(event)) return absl::OkStatus();
+  const std::optional<records::RecordName> parent = records::ParentOf(event);
+  const std::optional<absl::Time> occurred = base::FromTimestamp(event.occurred_time());
+  if (!parent.has_value() || parent->kind != v1::RECORD_KIND_VISIT || !occurred.has_value()) return absl::OkStatus();
+  return mismatch::NoteSign(transaction, {sender.carer, records::KeyOf(*parent)}, {*occurred, transaction.now()});
+}
+
+// What follows from an event is done where it can be: a row that is damaged keeps no care event away.
+absl::Status UnlessDamaged(commit::Transaction& transaction, const records::EventSender& sender,
+                           absl::FunctionRef<absl::Status()> follow) {
   const size_t mark = transaction.Mark();
-  absl::Status brought = BringIntoUse(transaction, sender);
-  if (!absl::IsDataLoss(brought)) return brought;
+  absl::Status followed = follow();
+  if (!absl::IsDataLoss(followed)) return followed;
   transaction.RollBackTo(mark);
-  mismatch::LogDamage("device_not_brought_into_use", transaction.tenant(), sender.carer, brought);
+  mismatch::LogDamage("event_without_what_follows", transaction.tenant(), sender.carer, followed);
   return absl::OkStatus();
 }
 
@@ -92,10 +109,15 @@ absl::Status TakeEvents(commit::Transaction& transaction, const records::EventSe
       RETURN_IF_ERROR(devices::CountEvent(transaction, sender.device, upload.events(i).sequence(),
                                           reused ? devices::NumberedEvent::kIdReused : devices::NumberedEvent::kNew));
     }
-    any_new = any_new || IsNewOfSender(*taken);
+    if (IsNewOfSender(*taken)) {
+      any_new = true;
+      RETURN_IF_ERROR(
+          UnlessDamaged(transaction, sender, [&] { return NoteSign(transaction, sender, upload.events(i).event()); }));
+    }
     *result.add_results() = *std::move(taken);
   }
-  return any_new ? BringIntoUseIfReadable(transaction, sender) : absl::OkStatus();
+  if (!any_new) return absl::OkStatus();
+  return UnlessDamaged(transaction, sender, [&] { return BringIntoUse(transaction, sender); });
 }
 
 }  // namespace caresync::sync

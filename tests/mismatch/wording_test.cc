@@ -64,6 +64,16 @@ TEST(WordingTest, ADeviceOrACarerWithoutANameIsNamedAllTheSame) {
   EXPECT_THAT(Advice(carer), Not(HasSubstr("  ")));
 }
 
+TEST(WordingTest, OfOneWhoseVisitTheCarerStartedItSaysSoWhateverTheDevice) {
+  v1::Mismatch mismatch = AnnsMismatch();
+  mismatch.set_state(v1::MISMATCH_STATE_RESOLVED);
+  mismatch.set_resolution(v1::MISMATCH_RESOLUTION_STARTED);
+  EXPECT_EQ(Headline(mismatch), "The rota changed and Ann Smith has been at the visit.");
+  mismatch.clear_device();
+  EXPECT_EQ(Headline(mismatch), "The rota changed and Ann Smith has been at the visit.");
+  EXPECT_EQ(Advice(mismatch), "");
+}
+
 TEST(WordingTest, OfAResolvedOneThereIsNothingToDo) {
   v1::Mismatch mismatch = AnnsMismatch();
   mismatch.set_state(v1::MISMATCH_STATE_RESOLVED);

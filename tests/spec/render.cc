@@ -155,6 +155,7 @@ std::vector<std::string> Facts(const v1::Device& device, const NamesById& names)
 std::string Render(const v1::Mismatch& mismatch, const NamesById& names) {
   std::string text = StrCat(NameOf(mismatch.visit_id(), names), " of ", NameOf(mismatch.carer_id(), names), " ",
                             Short(v1::MismatchState_Name(mismatch.state()), "MISMATCH_STATE_"));
+  if (mismatch.resolution() == v1::MISMATCH_RESOLUTION_STARTED) absl::StrAppend(&text, " STARTED");
   for (const int change : mismatch.changes()) {
     absl::StrAppend(&text, " ",
                     Short(v1::VisitChangeKind_Name(static_cast<v1::VisitChangeKind>(change)), "VISIT_CHANGE_KIND_"));

@@ -71,7 +71,7 @@ const std::vector<Stage::Form>& Stage::Forms() {
       {std::regex("(d\\d) acks token (.+)"), &Stage::AcksToken},
       {std::regex("(d\\d) acks with (a wrong sum|a wrong count|no count and sum)"), &Stage::AcksWrongly},
       {std::regex("(d\\d) says nothing in a message"), &Stage::SaysNothing},
-      {std::regex("(d\\d) of (\\w+) records (\\w+) on (\\w+)(?: as (\\w+))?"), &Stage::Records},
+      {std::regex("(d\\d) of (\\w+) records (the start )?(\\w+) on (\\w+)(?: as (\\w+))?"), &Stage::Records},
       {std::regex("(d\\d) of (\\w+) (changes|loses|keeps) (\\w+)"), &Stage::Changes},
       {std::regex("(d\\d) uploads ((?:e\\d ?)+)"), &Stage::Uploads},
       {std::regex("(d\\d) uploads (\\d+) events"), &Stage::UploadsMany},

@@ -198,16 +198,17 @@ absl::Status Stage::SaysNothing(const Words& words) {
 absl::Status Stage::Records(const Words& words) {
   v1::CareEvent event;
   event.mutable_occurred_time()->set_seconds(absl::ToUnixSeconds(engine_->clock().Now()));
-  event.mutable_note()->set_text(words[2]);
-  const bool visit = words[3].front() == 'v';
-  const std::string parent = IdOf(visit ? v1::RECORD_KIND_VISIT : v1::RECORD_KIND_SERVICE_USER, words[3]).ToString();
+  if (words[2].empty()) event.mutable_note()->set_text(words[3]);
+  if (!words[2].empty()) event.mutable_visit_started();
+  const bool visit = words[4].front() == 'v';
+  const std::string parent = IdOf(visit ? v1::RECORD_KIND_VISIT : v1::RECORD_KIND_SERVICE_USER, words[4]).ToString();
   if (visit) event.set_visit_id(parent);
   if (!visit) event.set_service_user_id(parent);
-  if (!words[4].empty()) event.set_carer_id(IdOf(v1::RECORD_KIND_CARER, words[4]).ToString());
+  if (!words[5].empty()) event.set_carer_id(IdOf(v1::RECORD_KIND_CARER, words[5]).ToString());
   const v1::UploadedEvent uploaded =
       ActorOf(words[0]).device.Record(IdOf(v1::RECORD_KIND_CARER, words[1]), std::move(event), engine_->random());
-  names_[uploaded.event_id()] = words[2];
-  events_[words[2]] = uploaded;
+  names_[uploaded.event_id()] = words[3];
+  events_[words[3]] = uploaded;
   return absl::OkStatus();
 }
 

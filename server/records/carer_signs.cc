@@ -1,0 +1,91 @@
+#include "server/records/carer_signs.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "caresync/store/stored.pb.h"
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/proto_time.h"
+#include "server/base/status_macros.h"
+#include "server/records/record_key.h"
+#include "server/records/record_store.h"
+#include "server/records/review.h"
+
+namespace caresync::records {
+namespace {
+
+using base::RecordKey;
+namespace limits = base::limits;
+
+// nullopt where the bytes are no sign of this carer on this visit.
+std::optional<CarerSign> SignIn(const std::string& bytes, int64_t received_us, const base::Uuid& carer,
+                                const RecordKey& visit) {
+  v1::CareEvent event;
+  if (!event.ParseFromString(bytes) || !IsSign(event) || base::Uuid::Parse(event.carer_id()) != carer) {
+    return std::nullopt;
+  }
+  const std::optional<RecordName> parent = ParentOf(event);
+  const std::optional<absl::Time> occurred = base::FromTimestamp(event.occurred_time());
+  if (!parent.has_value() || KeyOf(*parent) != visit || !occurred.has_value()) return std::nullopt;
+  return CarerSign{*occurred, base::FromStoredTime(received_us)};
+}
+
+absl::StatusOr<std::vector<RecordKey>> EventsOf(const storage::Reader& reader, const base::TenantId& tenant,
+                                                const RecordKey& visit) {
+  std::vector<RecordKey> events;
+  bool damaged = false;
+  RETURN_IF_ERROR(reader.Scan(storage::Space::kRecords, ChildrenOfKind(tenant, visit, v1::RECORD_KIND_CARE_EVENT),
+                              limits::kEventsLookedThrough, [&](std::string_view key, std::string_view) {
+                                RecordKey parent;
+                                damaged = !base::keys::ParseChild(key, &parent, &events.emplace_back());
+                                return !damaged;
+                              }));
+  if (damaged) return base::errors::DamagedRow("a care event's key");
+  return events;
+}
+
+}  // namespace
+
+bool IsSign(const v1::CareEvent& event) {
+  switch (event.what_case()) {
+    case v1::CareEvent::kVisitStarted:
+    case v1::CareEvent::kVisitFinished:
+    case v1::CareEvent::kActivityOutcome:
+      return true;
+    case v1::CareEvent::kFormSubmitted:
+    case v1::CareEvent::kNote:
+    case v1::CareEvent::kRotaChangeSeen:
+    case v1::CareEvent::WHAT_NOT_SET:
+      return false;
+  }
+  return false;
+}
+
+absl::StatusOr<std::optional<CarerSign>> FindSign(const storage::Reader& reader, const base::TenantId& tenant,
+                                                  const base::Uuid& carer, const RecordKey& visit) {
+  ASSIGN_OR_RETURN(const std::vector<RecordKey> events, EventsOf(reader, tenant, visit));
+  for (const RecordKey& key : events) {
+    ASSIGN_OR_RETURN(const std::optional<store::Record> event, GetRecord(reader, tenant, key));
+    if (!event.has_value()) continue;
+    std::optional<CarerSign> sign = SignIn(event->payload(), event->created_time_us(), carer, visit);
+    if (sign.has_value()) return sign;
+  }
+  ASSIGN_OR_RETURN(
+      const std::vector<ReviewName> waiting,
+      WaitingReviews(reader, tenant, KeyOf({v1::RECORD_KIND_CARER, carer}), visit, limits::kEventsLookedThrough));
+  for (const ReviewName& name : waiting) {
+    ASSIGN_OR_RETURN(const std::optional<store::ReviewItem> item, GetReview(reader, tenant, name));
+    if (!item.has_value()) continue;
+    std::optional<CarerSign> sign = SignIn(item->event(), item->received_time_us(), carer, visit);
+    if (sign.has_value()) return sign;
+  }
+  return std::optional<CarerSign>();
+}
+
+}  // namespace caresync::records
