@@ -65,7 +65,9 @@ absl::Status BringIntoUse(commit::Transaction& transaction, const records::Event
   storage::Write write = devices::DeviceInUseRow(tenant, sender.carer, sender.device, transaction.now());
   transaction.Put(write.space, std::move(write.key), *std::move(write.value));
   const bool replaced = in_use.has_value() || !row.ok();
-  return replaced ? mismatch::LookAgain(transaction, sender.carer) : absl::OkStatus();
+  if (replaced) RETURN_IF_ERROR(mismatch::LookAgain(transaction, sender.carer));
+  // It may hold what the other one lacks.
+  return mismatch::ResolveSettled(transaction, sender.carer);
 }
 
 // What shows that the sender came to a visit resolves the mismatch of it.

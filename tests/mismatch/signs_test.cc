@@ -96,7 +96,7 @@ TEST_F(SignsTest, AnOpenOneIsResolvedWithTheTimesOfTheSign) {
   EXPECT_EQ(bench_.Get(1, 1).sign().occurred_us(), Us(At(9, 2)));
   EXPECT_EQ(bench_.Get(1, 1).sign().received_us(), Us(At(11)));
   EXPECT_EQ(bench_.Get(1, 1).ended_us(), Us(At(11)));
-  EXPECT_EQ(bench_.OpenOf(1).size(), 0u);
+  EXPECT_TRUE(bench_.OpenOf(1).empty());
   EXPECT_EQ(bench_.StateOf(2, 1), State::OPEN) << "the other carer's is another one";
 }
 

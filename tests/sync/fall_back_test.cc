@@ -1,6 +1,7 @@
 // A start by which the carer's device may hold less than was known.
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -172,10 +173,10 @@ class ChangeOfDeviceTest : public testing::Test {
     ASSERT_FALSE(IsWaitedFor(engine_));
   }
   // What Ann's copy of the app records on the visit.
-  v1::UploadedEvent Record(fakes::TestDevice& device, const base::Uuid& by) {
+  v1::UploadedEvent Record(fakes::TestDevice& device, const base::Uuid& by, std::string_view visit = "v1") {
     v1::CareEvent event;
     event.set_carer_id(by.ToString());
-    event.set_visit_id(Id(v1::RECORD_KIND_VISIT, "v1").ToString());
+    event.set_visit_id(Id(v1::RECORD_KIND_VISIT, visit).ToString());
     *event.mutable_occurred_time() = base::ToTimestamp(engine_.clock().Now());
     event.mutable_note()->set_text("all well");
     return device.Record(ann_, std::move(event), engine_.random());
@@ -198,12 +199,14 @@ class ChangeOfDeviceTest : public testing::Test {
     engine_.executor().RunAll();
     EXPECT_TRUE(updated.has_value() && updated->ok());
   }
-  bool IsWaitedFor(const fakes::Engine& engine) const {
-    const auto row = mismatch::GetMismatch(
-        *engine.Snapshot(), kTenant, {ann_, records::KeyOf({v1::RECORD_KIND_VISIT, Id(v1::RECORD_KIND_VISIT, "v1")})});
+  // That of the visit.
+  store::Mismatch Row(const fakes::Engine& engine) const {
+    const base::RecordKey visit = records::KeyOf({v1::RECORD_KIND_VISIT, Id(v1::RECORD_KIND_VISIT, "v1")});
+    const auto row = mismatch::GetMismatch(*engine.Snapshot(), kTenant, {ann_, visit});
     EXPECT_TRUE(row.ok() && row->has_value()) << row.status();
-    return row.ok() && row->has_value() && (*row)->due_us() != 0;
+    return row.ok() && row->has_value() ? **row : store::Mismatch();
   }
+  bool IsWaitedFor(const fakes::Engine& engine) const { return Row(engine).due_us() != 0; }
   std::optional<base::Uuid> InUse(const fakes::Engine& engine) const {
     const auto device = devices::ReadDeviceInUse(*engine.Snapshot(), kTenant, ann_);
     EXPECT_TRUE(device.ok()) << device.status();
@@ -249,6 +252,21 @@ TEST_F(ChangeOfDeviceTest, WhatTheCarerRecordsOnADeviceBringsItIntoUse) {
   EXPECT_TRUE(Sync(first_, v1::SYNC_TYPE_AUTO).ok());
   EXPECT_EQ(InUse(engine_), first_.uuid());
   EXPECT_TRUE(IsWaitedFor(engine_));
+}
+
+TEST_F(ChangeOfDeviceTest, WhatADeviceHoldsThatIsBroughtIntoUseIsResolved) {
+  BringSecondIntoUse();
+  v1::RosterChange longer = fakes::VisitChange("v1", "mary", {"ann"});
+  longer.mutable_visit()->set_notes("bring gloves");
+  engine_.ApplyChanges(kTenant, "rota", {longer});
+  EXPECT_TRUE(Sync(first_, v1::SYNC_TYPE_AUTO).ok());
+  engine_.Advance(absl::Minutes(20));
+  ASSERT_EQ(Row(engine_).state(), store::Mismatch::OPEN);
+  // Nothing comes back of it: it is for review.
+  Record(first_, ann_, "of another agency");
+  EXPECT_TRUE(Sync(first_, v1::SYNC_TYPE_AUTO).ok());
+  EXPECT_EQ(InUse(engine_), first_.uuid());
+  EXPECT_EQ(Row(engine_).state(), store::Mismatch::RESOLVED);
 }
 
 TEST_F(ChangeOfDeviceTest, AnEventThatIsKnownChangesNothing) {
