@@ -311,6 +311,9 @@ inline constexpr size_t kMismatchesOfSync = 1'024;
 inline constexpr absl::Duration kSnoozeMost = absl::Hours(24);
 inline constexpr size_t kMismatchNoteCharacters = 500;
 inline constexpr int kMismatchTransitions = 100;
+// Other devices of a carer that one tells of, and syncs of the carer that are searched for them.
+inline constexpr size_t kMismatchDevices = 10;
+inline constexpr size_t kMismatchSyncsSearched = 200;
 // How long after its visit one is kept that was ever opened.
 inline constexpr absl::Duration kMismatchKept = absl::Hours(30 * 24);
 // Rows that noting the visits of a commit adds to it at most: for each carer of each visit before and after, of

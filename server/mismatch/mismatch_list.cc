@@ -1,7 +1,6 @@
 #include "server/mismatch/mismatch_list.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,15 +16,16 @@
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
-#include "server/devices/device_in_use.h"
-#include "server/devices/device_rows.h"
 #include "server/devices/names.h"
+#include "server/mismatch/carer_devices.h"
+#include "server/mismatch/cause.h"
 #include "server/mismatch/damage.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/stage.h"
 #include "server/mismatch/visit_parts.h"
 #include "server/mismatch/wording.h"
 #include "server/records/record_key.h"
+#include "server/tenants/tenants.h"
 
 namespace caresync::mismatch {
 namespace {
@@ -85,8 +85,12 @@ v1::MismatchState ToProto(store::Mismatch::State state) {
 // Tells of mismatches what people are to know. For one request.
 class Teller {
  public:
-  Teller(const storage::Reader& reader, const base::TenantId& tenant, absl::Time now)
-      : reader_(reader), tenant_(tenant), now_(now), names_(reader, tenant) {}
+  Teller(const storage::Reader& reader, const base::TenantId& tenant, const devices::AsOf& as_of)
+      : reader_(reader),
+        tenant_(tenant),
+        now_(as_of.now),
+        names_(reader, tenant),
+        devices_(reader, tenant, as_of.syncs) {}
 
   absl::StatusOr<v1::Mismatch> Tell(const CarerVisit& of, const store::Mismatch& row) {
     v1::Mismatch mismatch;
@@ -101,13 +105,7 @@ class Teller {
       RETURN_IF_ERROR(Show(row.has_acknowledged() ? row.acknowledged() : row.withdrawn(), *mismatch.mutable_from()));
     }
     if (row.has_now()) RETURN_IF_ERROR(Show(row.now(), *mismatch.mutable_to()));
-    ASSIGN_OR_RETURN(const std::optional<v1::MismatchDevice> device, DeviceOf(of.carer));
-    absl::Time last_call = absl::InfinitePast();
-    if (device.has_value()) {
-      *mismatch.mutable_device() = *device;
-      if (device->has_last_api_call_time()) last_call = *base::FromTimestamp(device->last_api_call_time());
-    }
-    mismatch.set_state(StageOf(row, last_call, now_));
+    RETURN_IF_ERROR(TellOfDevices(of, row, mismatch));
     base::SetTime(row.first_change_us(), [&] { return mismatch.mutable_first_change_time(); });
     base::SetTime(row.last_change_us(), [&] { return mismatch.mutable_last_change_time(); });
     base::SetTime(row.opened_us(), [&] { return mismatch.mutable_open_time(); });
@@ -143,49 +141,43 @@ class Teller {
     return absl::OkStatus();
   }
 
-  // Read once for each carer; nullopt where the carer has signed in on none.
-  absl::StatusOr<std::optional<v1::MismatchDevice>> DeviceOf(const base::Uuid& carer) {
-    const auto known = devices_.find(carer);
-    if (known != devices_.end()) return known->second;
-    std::optional<v1::MismatchDevice> device;
-    ASSIGN_OR_RETURN(
-        const std::optional<base::Uuid> uuid,
-        UnlessDamaged(devices::ReadDeviceInUse(reader_, tenant_, carer), "device_in_use_not_known", tenant_, carer));
-    if (uuid.has_value()) {
-      device.emplace();
-      device->set_device_uuid(uuid->ToString());
-      ASSIGN_OR_RETURN(const std::optional<devices::DeviceRows> rows,
-                       UnlessDamaged(RowsOf(*uuid), "device_not_readable", tenant_, carer));
-      if (rows.has_value()) AddRows(*rows, *device);
+  // What there is to say of the carer's devices, `row` being due to one of them.
+  absl::Status TellOfDevices(const CarerVisit& of, const store::Mismatch& row, v1::Mismatch& mismatch) {
+    ASSIGN_OR_RETURN(const CarerDevices* const all, devices_.Of(of.carer));
+    if (all->in_use.has_value()) *mismatch.mutable_device() = *all->in_use;
+    for (const v1::MismatchDevice& other : all->others) *mismatch.add_other_devices() = other;
+    absl::Time last_call = absl::InfinitePast();
+    if (mismatch.device().has_last_api_call_time()) {
+      last_call = *base::FromTimestamp(mismatch.device().last_api_call_time());
     }
-    return devices_.emplace(carer, std::move(device)).first->second;
+    mismatch.set_state(StageOf(row, last_call, now_));
+    if (!IsLive(row)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const store::Tenant* const preferences, Preferences());
+    mismatch.set_cause(CauseOf(*all, of.carer, *preferences, base::FromStoredTime(row.first_change_us())));
+    return absl::OkStatus();
   }
 
-  absl::StatusOr<std::optional<devices::DeviceRows>> RowsOf(const base::Uuid& device) const {
-    ASSIGN_OR_RETURN(devices::DeviceRows rows, devices::ReadDeviceRows(reader_, tenant_, device));
-    return std::optional<devices::DeviceRows>(std::move(rows));
-  }
-
-  static void AddRows(const devices::DeviceRows& rows, v1::MismatchDevice& device) {
-    if (rows.call.has_value()) {
-      base::SetTime(rows.call->time_us(), [&] { return device.mutable_last_api_call_time(); });
+  // Read once, where there is something to tell.
+  absl::StatusOr<const store::Tenant*> Preferences() {
+    if (!preferences_.has_value()) {
+      ASSIGN_OR_RETURN(preferences_, tenants::GetTenant(reader_, tenant_));
     }
-    if (!rows.report.has_value()) return;
-    device.set_device_name(rows.report->device_name());
-    base::SetTime(rows.report->last_success_us(), [&] { return device.mutable_last_successful_sync_time(); });
+    return &*preferences_;
   }
 
   const storage::Reader& reader_;
   const base::TenantId& tenant_;
   const absl::Time now_;
   devices::Names names_;
-  std::map<base::Uuid, std::optional<v1::MismatchDevice>> devices_;
+  CarerDevicesReader devices_;
+  std::optional<store::Tenant> preferences_;
 };
 
 }  // namespace
 
 absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader& reader, const base::TenantId& tenant,
-                                                          const v1::ListMismatchesRequest& request, absl::Time now) {
+                                                          const v1::ListMismatchesRequest& request,
+                                                          const devices::AsOf& as_of) {
   ASSIGN_OR_RETURN(const Filter filter, FilterIn(request));
   ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
   const std::string query =
@@ -196,7 +188,7 @@ absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader&
   if (!after.empty() && (after < all.begin || after >= all.end)) return errors::PageTokenNotValid();
 
   ASSIGN_OR_RETURN(const std::vector<Listed> listed, ReadListed(reader, tenant, request.ended(), after));
-  Teller teller(reader, tenant, now);
+  Teller teller(reader, tenant, as_of);
   v1::ListMismatchesResponse response;
   for (size_t i = 0; i < listed.size(); ++i) {
     const Listed& next = listed[i];
@@ -222,8 +214,8 @@ absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader&
 }
 
 absl::StatusOr<v1::Mismatch> ToProto(const storage::Reader& reader, const base::TenantId& tenant, const CarerVisit& of,
-                                     const store::Mismatch& row, absl::Time now) {
-  return Teller(reader, tenant, now).Tell(of, row);
+                                     const store::Mismatch& row, const devices::AsOf& as_of) {
+  return Teller(reader, tenant, as_of).Tell(of, row);
 }
 
 }  // namespace caresync::mismatch

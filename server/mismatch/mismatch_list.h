@@ -3,9 +3,9 @@
 #define CARESYNC_SERVER_MISMATCH_MISMATCH_LIST_H_
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "caresync/v1/mismatches.pb.h"
 #include "server/base/ids.h"
+#include "server/devices/report_row.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "storage/store.h"
 
@@ -14,11 +14,12 @@ namespace caresync::mismatch {
 // One page. Looks at no more than limits::kSearchedRows rows, so that a page of a filtered list may hold less than was
 // asked for. Errors: INVALID_FIELD, PAGE_TOKEN_NOT_VALID, those of reading.
 absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader& reader, const base::TenantId& tenant,
-                                                          const v1::ListMismatchesRequest& request, absl::Time now);
+                                                          const v1::ListMismatchesRequest& request,
+                                                          const devices::AsOf& as_of);
 
 // One as people see it. Errors are those of reading.
 absl::StatusOr<v1::Mismatch> ToProto(const storage::Reader& reader, const base::TenantId& tenant, const CarerVisit& of,
-                                     const store::Mismatch& row, absl::Time now);
+                                     const store::Mismatch& row, const devices::AsOf& as_of);
 
 }  // namespace caresync::mismatch
 

@@ -70,9 +70,16 @@ absl::StatusOr<absl::Time> UntilIn(const v1::SnoozeMismatchRequest& request, abs
       "until_time", absl::StrCat("must lie within the next ", absl::ToInt64Hours(limits::kSnoozeMost), " hours"));
 }
 
+absl::StatusOr<v1::Mismatch> AsItStands(const commit::Transaction& transaction, const CarerVisit& of,
+                                        const store::Mismatch& row, const devices::SyncsUnderWay& syncs) {
+  const devices::AsOf as_of{.syncs = syncs, .now = transaction.now()};
+  return ToProto(transaction, transaction.tenant(), of, row, as_of);
+}
+
 // Keeps who made `row` of what it was, and writes it.
 absl::StatusOr<v1::Mismatch> Put(commit::Transaction& transaction, const CarerVisit& of, const store::Mismatch& old,
-                                 store::Mismatch row, const std::string& person, const std::string& note) {
+                                 store::Mismatch row, const std::string& person, const std::string& note,
+                                 const devices::SyncsUnderWay& syncs) {
   if (row.transitions_size() >= limits::kMismatchTransitions) {
     row.mutable_transitions()->DeleteSubrange(0, row.transitions_size() - limits::kMismatchTransitions + 1);
   }
@@ -82,18 +89,18 @@ absl::StatusOr<v1::Mismatch> Put(commit::Transaction& transaction, const CarerVi
   transition.set_time_us(base::ToStoredTime(transaction.now()));
   transition.set_note(note);
   RETURN_IF_ERROR(PutMismatch(transaction, of, old, row));
-  return ToProto(transaction, transaction.tenant(), of, row, transaction.now());
+  return AsItStands(transaction, of, row, syncs);
 }
 
 }  // namespace
 
 absl::StatusOr<v1::Mismatch> Close(commit::Transaction& transaction, const v1::CloseMismatchRequest& request,
-                                   const std::string& person) {
+                                   const std::string& person, const devices::SyncsUnderWay& syncs) {
   ASSIGN_OR_RETURN(const CarerVisit of, Named(transaction, request));
   RETURN_IF_ERROR(CheckNote(request.note()));
   ASSIGN_OR_RETURN(const store::Mismatch old, Seen(transaction, of));
   RETURN_IF_ERROR(CheckSeenChange(request, old));
-  if (!IsLive(old)) return ToProto(transaction, transaction.tenant(), of, old, transaction.now());
+  if (!IsLive(old)) return AsItStands(transaction, of, old, syncs);
   store::Mismatch row = old;
   row.set_state(store::Mismatch::CLOSED);
   row.clear_snoozed_until_us();
@@ -101,11 +108,11 @@ absl::StatusOr<v1::Mismatch> Close(commit::Transaction& transaction, const v1::C
   row.clear_due_us();
   row.clear_again_us();
   row.set_ended_us(base::ToStoredTime(transaction.now()));
-  return Put(transaction, of, old, std::move(row), person, request.note());
+  return Put(transaction, of, old, std::move(row), person, request.note(), syncs);
 }
 
 absl::StatusOr<v1::Mismatch> Snooze(commit::Transaction& transaction, const v1::SnoozeMismatchRequest& request,
-                                    const std::string& person) {
+                                    const std::string& person, const devices::SyncsUnderWay& syncs) {
   ASSIGN_OR_RETURN(const CarerVisit of, Named(transaction, request));
   RETURN_IF_ERROR(CheckNote(request.note()));
   ASSIGN_OR_RETURN(const absl::Time until, UntilIn(request, transaction.now()));
@@ -113,20 +120,20 @@ absl::StatusOr<v1::Mismatch> Snooze(commit::Transaction& transaction, const v1::
   RETURN_IF_ERROR(CheckSeenChange(request, old));
   if (!IsLive(old)) return errors::MismatchClosed();
   const bool is_so = old.state() == store::Mismatch::SNOOZED && old.snoozed_until_us() == base::ToStoredTime(until);
-  if (is_so) return ToProto(transaction, transaction.tenant(), of, old, transaction.now());
+  if (is_so) return AsItStands(transaction, of, old, syncs);
   store::Mismatch row = old;
   row.set_state(store::Mismatch::SNOOZED);
   row.set_snoozed_until_us(base::ToStoredTime(until));
-  return Put(transaction, of, old, std::move(row), person, request.note());
+  return Put(transaction, of, old, std::move(row), person, request.note(), syncs);
 }
 
 absl::StatusOr<v1::Mismatch> Reopen(commit::Transaction& transaction, const v1::ReopenMismatchRequest& request,
-                                    const std::string& person) {
+                                    const std::string& person, const devices::SyncsUnderWay& syncs) {
   ASSIGN_OR_RETURN(const CarerVisit of, Named(transaction, request));
   RETURN_IF_ERROR(CheckNote(request.note()));
   ASSIGN_OR_RETURN(const store::Mismatch old, Seen(transaction, of));
   if (old.state() == store::Mismatch::OPEN) {
-    return ToProto(transaction, transaction.tenant(), of, old, transaction.now());
+    return AsItStands(transaction, of, old, syncs);
   }
   Delivery delivery(transaction, transaction.tenant());
   ASSIGN_OR_RETURN(const bool settled, delivery.IsSettled(of));
@@ -138,7 +145,7 @@ absl::StatusOr<v1::Mismatch> Reopen(commit::Transaction& transaction, const v1::
   RETURN_IF_ERROR(delivery.RequireUnmoved(of.carer, transaction));
   store::Mismatch row = old;
   Open(transaction.now(), row);
-  return Put(transaction, of, old, std::move(row), person, request.note());
+  return Put(transaction, of, old, std::move(row), person, request.note(), syncs);
 }
 
 }  // namespace caresync::mismatch

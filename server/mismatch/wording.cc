@@ -1,42 +1,143 @@
 #include "server/mismatch/wording.h"
 
-#include <string_view>
-
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace caresync::mismatch {
 namespace {
 
-// Names may be gone with their records, and devices need not have one.
-std::string CarerText(const v1::Mismatch& mismatch) {
-  return mismatch.carer_name().empty() ? absl::StrCat("carer ", mismatch.carer_id()) : mismatch.carer_name();
+using absl::StrCat;
+
+// What they say of which mismatch.
+struct Words {
+  const v1::Mismatch& mismatch;
+  // Names may be gone with their records, and devices need not have one.
+  std::string carer;
+  std::string device;
+};
+
+Words WordsOf(const v1::Mismatch& mismatch) {
+  const std::string& carer = mismatch.carer_name();
+  const std::string& device = mismatch.device().device_name();
+  return {mismatch, carer.empty() ? StrCat("carer ", mismatch.carer_id()) : carer,
+          device.empty() ? StrCat("device ", mismatch.device().device_uuid()) : device};
 }
 
-std::string DeviceText(const v1::MismatchDevice& device) {
-  return device.device_name().empty() ? absl::StrCat("device ", device.device_uuid()) : device.device_name();
+// " (STREAM_CUT)", where the last call says why it failed.
+std::string ReasonText(const v1::MismatchDevice& device) {
+  return device.last_api_call_reason().empty() ? "" : StrCat(" (", device.last_api_call_reason(), ")");
+}
+
+std::string FailureText(const Words& words) {
+  const v1::MismatchDevice& device = words.mismatch.device();
+  const std::string calls =
+      device.failed_calls() > 1 ? StrCat("its last ", device.failed_calls(), " calls failed") : "its last call failed";
+  return StrCat(calls, ReasonText(device));
+}
+
+std::string AppText(const v1::MismatchDevice& device) {
+  return device.app_version().empty() ? "of no known version" : device.app_version();
+}
+
+std::string NotSynced(const Words& words, const std::string& why) {
+  const std::string synced = StrCat("The rota changed and ", words.carer, " has not synced ", words.device, " since");
+  return why.empty() ? StrCat(synced, ".") : StrCat(synced, ": ", why, ".");
+}
+
+std::string CannotSync(const Words& words, const std::string& why) {
+  return StrCat("The rota changed and ", words.carer, " cannot sync ", words.device, ": ", why, ".");
+}
+
+std::string NeverSynced(const Words& words) {
+  const bool failed = words.mismatch.device().last_api_call() == v1::CALL_STATE_FAILED;
+  return StrCat("The rota changed and ", words.carer, " has never synced ", words.device,
+                failed ? StrCat(": ", FailureText(words)) : "", ".");
+}
+
+bool IsOver(const v1::Mismatch& mismatch) {
+  return mismatch.state() == v1::MISMATCH_STATE_RESOLVED || mismatch.state() == v1::MISMATCH_STATE_CLOSED;
+}
+
+// What a sync needs that the last ones may have lacked.
+std::string AskForSync(const Words& words, bool has_failed) {
+  const v1::MismatchDevice& device = words.mismatch.device();
+  if (absl::StartsWith(device.last_api_call_reason(), "CREDENTIAL_")) {
+    return StrCat("Ask ", words.carer, " to sign in again on ", words.device,
+                  ", and for a manual sync, with the app open and the screen on.");
+  }
+  return StrCat("Ask ", words.carer, " for a manual sync, with the app open and the screen on",
+                has_failed ? ", on the internet and ideally on Wi-Fi." : ".");
+}
+
+std::string TellByPhone(const Words& words, const std::string& rest) {
+  return StrCat("Tell ", words.carer, " by phone", rest);
 }
 
 }  // namespace
 
 std::string Headline(const v1::Mismatch& mismatch) {
-  const std::string carer = CarerText(mismatch);
+  const Words words = WordsOf(mismatch);
   if (mismatch.resolution() == v1::MISMATCH_RESOLUTION_STARTED) {
-    return absl::StrCat("The rota changed and ", carer, " has been at the visit.");
+    return StrCat("The rota changed and ", words.carer, " has been at the visit.");
   }
-  if (!mismatch.has_device()) return absl::StrCat("The rota changed and ", carer, " has not signed in on any device.");
-  const std::string device = DeviceText(mismatch.device());
-  if (mismatch.state() == v1::MISMATCH_STATE_RESOLVED) {
-    return absl::StrCat("The rota changed and ", carer, " has synced ", device, " since.");
+  if (mismatch.state() == v1::MISMATCH_STATE_RESOLVED && mismatch.has_device()) {
+    return StrCat("The rota changed and ", words.carer, " has synced ", words.device, " since.");
   }
-  return absl::StrCat("The rota changed and ", carer, " has not synced ", device, " since.");
+  switch (mismatch.cause()) {
+    case v1::MISMATCH_CAUSE_CARER_LEFT:
+      return StrCat("The rota changed and ", words.carer, " has left, as the rostering system says.");
+    case v1::MISMATCH_CAUSE_NO_DEVICE:
+      return StrCat("The rota changed and ", words.carer, " has not signed in on any device.");
+    case v1::MISMATCH_CAUSE_DEVICE_BLOCKED:
+      return CannotSync(words, "it is blocked");
+    case v1::MISMATCH_CAUSE_DEVICE_CLONED:
+      return CannotSync(words, "two phones seem to use its UUID");
+    case v1::MISMATCH_CAUSE_NOT_A_USER:
+      return CannotSync(words, "this user was taken off it");
+    case v1::MISMATCH_CAUSE_APP_TOO_OLD:
+      return CannotSync(words, StrCat("its app is too old (", AppText(mismatch.device()), ")"));
+    case v1::MISMATCH_CAUSE_WAITING_AFTER_RESTORE:
+      return NotSynced(words, "it waits after a restore of the server's store");
+    case v1::MISMATCH_CAUSE_NEVER_SYNCED:
+      return NeverSynced(words);
+    case v1::MISMATCH_CAUSE_FAILING:
+      return NotSynced(words, FailureText(words));
+    case v1::MISMATCH_CAUSE_BEHIND:
+      return NotSynced(words, "it has called, and has not confirmed the change");
+    default:
+      break;
+  }
+  if (!mismatch.has_device()) {
+    return StrCat("The rota changed and no device of ", words.carer, " is known to have it.");
+  }
+  return NotSynced(words, "");
 }
 
 std::string Advice(const v1::Mismatch& mismatch) {
-  const std::string carer = CarerText(mismatch);
-  const bool is_over = mismatch.state() == v1::MISMATCH_STATE_RESOLVED || mismatch.state() == v1::MISMATCH_STATE_CLOSED;
-  if (is_over) return "";
-  if (!mismatch.has_device()) return absl::StrCat("Tell ", carer, " by phone, and see that a device is signed in.");
-  return absl::StrCat("Ask ", carer, " for a manual sync, with the app open and the screen on.");
+  if (IsOver(mismatch)) return "";
+  const Words words = WordsOf(mismatch);
+  switch (mismatch.cause()) {
+    case v1::MISMATCH_CAUSE_CARER_LEFT:
+      return StrCat("See in the rostering system whether ", words.carer, " has left, and who makes the visit.");
+    case v1::MISMATCH_CAUSE_NO_DEVICE:
+      return TellByPhone(words, ", and see that a device is signed in.");
+    case v1::MISMATCH_CAUSE_DEVICE_BLOCKED:
+      return TellByPhone(words, StrCat(". Unblock ", words.device, " when it is in the right hands again."));
+    case v1::MISMATCH_CAUSE_DEVICE_CLONED:
+      return TellByPhone(words, ". Have the app installed anew on one of the two phones, then clear the mark.");
+    case v1::MISMATCH_CAUSE_NOT_A_USER:
+      return TellByPhone(
+          words, StrCat(", and see that another device is signed in, or give ", words.device, " this user again."));
+    case v1::MISMATCH_CAUSE_APP_TOO_OLD:
+      return TellByPhone(words, StrCat(", and ask for an update of the app on ", words.device, "."));
+    case v1::MISMATCH_CAUSE_WAITING_AFTER_RESTORE:
+      return TellByPhone(words, StrCat(". ", words.device, " syncs when its turn after the restore has come."));
+    case v1::MISMATCH_CAUSE_NEVER_SYNCED:
+    case v1::MISMATCH_CAUSE_FAILING:
+      return AskForSync(words, mismatch.device().last_api_call() == v1::CALL_STATE_FAILED);
+    default:
+      return AskForSync(words, false);
+  }
 }
 
 }  // namespace caresync::mismatch

@@ -1,8 +1,12 @@
 #include "server/rpc/mismatch_service.h"
 
+#include <functional>
+#include <string>
+
 #include "server/mismatch/mismatch_list.h"
 #include "server/mismatch/transitions.h"
 #include "server/rpc/unary.h"
+#include "server/sync/unrecorded_ends.h"
 
 namespace caresync::rpc {
 namespace {
@@ -11,6 +15,16 @@ using access::Role;
 
 constexpr RoleSet kReaders = {Role::kAdministrator, Role::kCoordinator, Role::kSupport};
 constexpr RoleSet kWriters = {Role::kAdministrator, Role::kCoordinator};
+
+// What a person makes of one.
+template <typename Request>
+std::function<Write<Request, v1::Mismatch>> MakingOf(
+    const Edge& edge, absl::StatusOr<v1::Mismatch> (*make)(commit::Transaction&, const Request&, const std::string&,
+                                                           const devices::SyncsUnderWay&)) {
+  return [&edge, make](commit::Transaction& transaction, const Request& request, const std::string& person) {
+    return make(transaction, request, person, sync::SyncsOf(edge.sync));
+  };
+}
 
 }  // namespace
 
@@ -21,7 +35,8 @@ grpc::ServerUnaryReactor* MismatchService::ListMismatches(grpc::CallbackServerCo
       Reading<v1::ListMismatchesRequest, v1::ListMismatchesResponse>(
           edge_,
           [this](const storage::Reader& reader, const base::TenantId& tenant, const v1::ListMismatchesRequest& list) {
-            return mismatch::ListMismatches(reader, tenant, list, edge_.clock.Now());
+            const devices::AsOf as_of{.syncs = sync::SyncsOf(edge_.sync), .now = edge_.clock.Now()};
+            return mismatch::ListMismatches(reader, tenant, list, as_of);
           }));
 }
 
@@ -29,21 +44,21 @@ grpc::ServerUnaryReactor* MismatchService::CloseMismatch(grpc::CallbackServerCon
                                                          const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   return ServeUnary<v1::CloseMismatchRequest, v1::Mismatch>(
       edge_, context, request, response, "MismatchService.CloseMismatch", kWriters,
-      Changing<v1::CloseMismatchRequest, v1::Mismatch>(edge_, mismatch::Close));
+      Changing<v1::CloseMismatchRequest, v1::Mismatch>(edge_, MakingOf(edge_, mismatch::Close)));
 }
 
 grpc::ServerUnaryReactor* MismatchService::SnoozeMismatch(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   return ServeUnary<v1::SnoozeMismatchRequest, v1::Mismatch>(
       edge_, context, request, response, "MismatchService.SnoozeMismatch", kWriters,
-      Changing<v1::SnoozeMismatchRequest, v1::Mismatch>(edge_, mismatch::Snooze));
+      Changing<v1::SnoozeMismatchRequest, v1::Mismatch>(edge_, MakingOf(edge_, mismatch::Snooze)));
 }
 
 grpc::ServerUnaryReactor* MismatchService::ReopenMismatch(grpc::CallbackServerContext* context,
                                                           const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   return ServeUnary<v1::ReopenMismatchRequest, v1::Mismatch>(
       edge_, context, request, response, "MismatchService.ReopenMismatch", kWriters,
-      Changing<v1::ReopenMismatchRequest, v1::Mismatch>(edge_, mismatch::Reopen));
+      Changing<v1::ReopenMismatchRequest, v1::Mismatch>(edge_, MakingOf(edge_, mismatch::Reopen)));
 }
 
 }  // namespace caresync::rpc

@@ -250,9 +250,9 @@ def check_mismatches(cli):
                  ["--branch", "Rome 003", "--carer", "003-rome/c1", "--ended"]):
         told = cli.json("mismatches", *wish)
         expect(told == {"mismatches": []}, f"{wish}: {told}")
-    for wish, last in (([], "Advice"), (["--ended"], "Ended")):
+    for wish, last in (([], ["Cause", "Advice"]), (["--ended"], ["Ended"])):
         lines = cli.run("mismatches", *wish)[0].splitlines()
-        expect(re.split(r"  +", lines[0]) == [*MISMATCH_COLUMNS, last] and lines[1:] == ["0 mismatches"], lines)
+        expect(re.split(r"  +", lines[0]) == [*MISMATCH_COLUMNS, *last] and lines[1:] == ["0 mismatches"], lines)
     for wish, reason in ((["--carer", "nobody"], "CARER_NOT_FOUND"), (["--branch", "nowhere"], "BRANCH_NOT_FOUND")):
         missing = cli.json("mismatches", *wish, status=1)
         expect(missing["error"]["reason"] == reason, missing)

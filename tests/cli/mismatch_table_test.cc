@@ -39,6 +39,8 @@ v1::Mismatch Moved() {
   mismatch.mutable_device()->set_device_uuid(kDevice);
   mismatch.mutable_device()->set_device_name("Pixel 6");
   mismatch.mutable_device()->mutable_last_successful_sync_time()->set_seconds(kNine - 15 * kHour);
+  mismatch.mutable_device()->mutable_last_contact_time()->set_seconds(kNine - 14 * kHour);
+  mismatch.set_cause(v1::MISMATCH_CAUSE_SILENT);
   mismatch.set_advice("Ask Ann Smith for a manual sync.");
   return mismatch;
 }
@@ -64,10 +66,37 @@ TEST(MismatchTable, ShowsWhoseVisitWhatChangedAndWhatToDo) {
   const std::vector<std::string> lines = Lines({mismatch});
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_THAT(Cells(lines[0]), ElementsAre("State", "Visit start", "Carer", "Service user", "Changes", "Device",
-                                           "Last successful sync", "Advice"));
-  EXPECT_THAT(Cells(lines[1]), ElementsAre("at risk", "2026-11-21 09:00:00 UTC -> 2026-11-21 10:30:00 UTC", "Ann Smith",
-                                           "Ada Shaw -> Ben Cole", "moved, other service user", "Pixel 6",
-                                           "2026-11-20 18:00:00 UTC", "Ask Ann Smith for a manual sync."));
+                                           "Last successful sync", "Cause", "Advice"));
+  EXPECT_THAT(Cells(lines[1]),
+              ElementsAre("at risk", "2026-11-21 09:00:00 UTC -> 2026-11-21 10:30:00 UTC", "Ann Smith",
+                          "Ada Shaw -> Ben Cole", "moved, other service user", "Pixel 6", "2026-11-20 18:00:00 UTC",
+                          "silent since 2026-11-20 19:00:00 UTC", "Ask Ann Smith for a manual sync."));
+}
+
+// Requirement: M2
+TEST(MismatchTable, ShowsTheCauseWithWhatShowsIt) {
+  v1::Mismatch mismatch = Moved();
+  const auto cause = [&mismatch] { return RowOf(mismatch).at(7); };
+  mismatch.set_cause(v1::MISMATCH_CAUSE_FAILING);
+  EXPECT_EQ(cause(), "failing");
+  mismatch.mutable_device()->set_failed_calls(3);
+  EXPECT_EQ(cause(), "failing (3 times)");
+  mismatch.mutable_device()->set_last_api_call_reason("STREAM_CUT");
+  EXPECT_EQ(cause(), "failing (STREAM_CUT, 3 times)");
+  mismatch.mutable_device()->set_failed_calls(1);
+  EXPECT_EQ(cause(), "failing (STREAM_CUT)");
+  mismatch.set_cause(v1::MISMATCH_CAUSE_WAITING_AFTER_RESTORE);
+  EXPECT_EQ(cause(), "waiting after restore");
+  mismatch.set_cause(v1::MISMATCH_CAUSE_UNSPECIFIED);
+  EXPECT_EQ(cause(), "not known");
+}
+
+// Requirement: M2
+TEST(MismatchTable, ShowsTheOtherDevicesBesideTheOneInUse) {
+  v1::Mismatch mismatch = Moved();
+  mismatch.add_other_devices()->set_device_name("Pixel 4");
+  mismatch.add_other_devices()->set_device_uuid(kDevice);
+  EXPECT_EQ(RowOf(mismatch).at(5), std::string("Pixel 6 (also Pixel 4, ") + kDevice + ")");
 }
 
 TEST(MismatchTable, ShowsWhatStaysOnce) {

@@ -188,10 +188,11 @@ void ReadOffice(RunningAgency& running, const storage::Reader& reader) {
   v1::ListEventsForReviewRequest reviews;
   reviews.set_with_resolved(true);
   Take(care_events::ListEventsForReview(reader, agency.tenant, reviews));
+  const devices::AsOf as_of{.syncs = sync::SyncsOf(running.server().parts()), .now = running.engine().clock().Now()};
   v1::ListMismatchesRequest mismatches;
   for (const bool resolved : {false, true}) {
     mismatches.set_ended(resolved);
-    Take(mismatch::ListMismatches(reader, agency.tenant, mismatches, running.engine().clock().Now()));
+    Take(mismatch::ListMismatches(reader, agency.tenant, mismatches, as_of));
   }
   v1::GetAccessRequest access;
   access.set_service_user_id(agency.service_user.ToString());

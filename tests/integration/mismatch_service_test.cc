@@ -222,6 +222,7 @@ TEST_F(MismatchServiceTest, TellsOfEachWhatThePhoneLacks) {
   EXPECT_EQ(base::FromTimestamp(first.to().start_time()), now_ + absl::Hours(2));
   EXPECT_EQ(first.to().service_user_name(), "su");
   EXPECT_FALSE(first.has_device()) << "she has signed in on none";
+  EXPECT_EQ(first.cause(), v1::MISMATCH_CAUSE_NO_DEVICE);
   EXPECT_NE(first.headline(), "");
   EXPECT_NE(first.advice(), "");
   EXPECT_EQ(base::FromTimestamp(first.first_change_time()), now_ - absl::Hours(1));

@@ -210,9 +210,10 @@ base::Uuid MismatchBench::DeviceUuid(int number) {
 }
 
 void MismatchBench::SignIn(int carer, int device) {
-  store::Device known;
-  known.set_enrolled_time_us(1);
-  PutDeviceRow(device, DevicePart::kDevice, known.SerializeAsString());
+  PutDevice(device, [&](store::Device& known) {
+    known.set_enrolled_time_us(1);
+    known.add_carer_ids(Carer(carer).ToString());
+  });
   Write(devices::DeviceInUseRow(tenant_, Carer(carer), DeviceUuid(device), clock_.Now()));
 }
 
@@ -257,6 +258,15 @@ void MismatchBench::PutReport(int device, const std::function<void(store::Device
   ABSL_RAW_CHECK(!stored.has_value() || report.ParseFromString(*stored), "a report cannot be read");
   write(report);
   PutDeviceRow(device, DevicePart::kReport, report.SerializeAsString());
+}
+
+void MismatchBench::PutDevice(int device, const std::function<void(store::Device&)>& write) {
+  store::Device known;
+  const std::optional<std::string> stored =
+      fakes::ValueOf(memory_, Space::kDevices, DeviceRow(device, DevicePart::kDevice));
+  ABSL_RAW_CHECK(!stored.has_value() || known.ParseFromString(*stored), "a device cannot be read");
+  write(known);
+  PutDeviceRow(device, DevicePart::kDevice, known.SerializeAsString());
 }
 
 void MismatchBench::PutDeviceRow(int device, DevicePart part, const std::string& bytes) {

@@ -91,6 +91,7 @@ class MismatchBench {
   // ---- The devices
 
   static base::Uuid DeviceUuid(int number);
+  // The device is in use, and the carer is one of its users.
   void SignIn(int carer, int device);
   // Its session has recorded that it acknowledged the carer's feed up to there, of the copy in use, at the head.
   void Acknowledge(int carer, int device, const feed::Position& position);
@@ -102,6 +103,8 @@ class MismatchBench {
   // Writes the carer's copy in the device's report.
   void PutCopy(int carer, int device, const std::function<void(store::DeviceCopy&)>& write);
   void PutReport(int device, const std::function<void(store::DeviceReport&)>& write);
+  // What administrators say of it.
+  void PutDevice(int device, const std::function<void(store::Device&)>& write);
   void PutDeviceRow(int device, base::keys::DevicePart part, const std::string& bytes);
   // Any row, without the sequencer.
   void Write(storage::Write row);

@@ -33,8 +33,9 @@ constexpr char kSouth[] = "20000000-0000-4000-8000-000000000002";
 
 class MismatchListTest : public testing::Test {
  protected:
+  devices::AsOf Now() { return {.syncs = {.opening = bench_.timeline()}, .now = bench_.clock().Now()}; }
   absl::StatusOr<v1::ListMismatchesResponse> List(const v1::ListMismatchesRequest& request) {
-    return ListMismatches(*bench_.Snapshot(), bench_.tenant(), request, bench_.clock().Now());
+    return ListMismatches(*bench_.Snapshot(), bench_.tenant(), request, Now());
   }
   // All on the first page.
   std::vector<v1::Mismatch> All(const v1::ListMismatchesRequest& request = {}) {
@@ -95,7 +96,7 @@ class MismatchListTest : public testing::Test {
   void Call(absl::Time time) {
     store::DeviceCall call;
     call.set_time_us(absl::ToUnixMicros(time));
-    call.set_state(v1::CALL_STATE_FAILED);
+    call.set_state(v1::CALL_STATE_SUCCEEDED);
     call.set_opening(bench_.timeline());
     bench_.PutDeviceRow(1, DevicePart::kCall, call.SerializeAsString());
   }
@@ -115,6 +116,7 @@ class MismatchListTest : public testing::Test {
 
 // ---- What it says
 
+// Requirement: M2
 TEST_F(MismatchListTest, NamesTheCarerTheVisitTheChangeAndTheDevice) {
   OpenMovedVisit();
   const v1::Mismatch mismatch = Only();
@@ -139,6 +141,7 @@ TEST_F(MismatchListTest, NamesTheCarerTheVisitTheChangeAndTheDevice) {
   EXPECT_FALSE(mismatch.has_end_time());
 }
 
+// Requirement: M2
 TEST_F(MismatchListTest, SaysToDoAManualSync) {
   OpenMovedVisit();
   EXPECT_EQ(Only().headline(), "The rota changed and Ann Smith has not synced Pixel 6 since.");
@@ -197,8 +200,9 @@ TEST_F(MismatchListTest, ACarerWhoHasSignedInNowhereHasNoDevice) {
   bench_.AdvanceTo(At(6, 20));
   const v1::Mismatch mismatch = Only();
   EXPECT_FALSE(mismatch.has_device());
+  EXPECT_EQ(mismatch.cause(), v1::MISMATCH_CAUSE_NO_DEVICE);
   EXPECT_EQ(mismatch.carer_name(), "Ann Smith");
-  EXPECT_NE(mismatch.headline(), "");
+  EXPECT_EQ(mismatch.headline(), "The rota changed and Ann Smith has not signed in on any device.");
   EXPECT_NE(mismatch.advice(), "");
 }
 
@@ -211,6 +215,8 @@ TEST_F(MismatchListTest, ADeviceThatNeverCompletedASyncSaysSo) {
   EXPECT_EQ(mismatch.device().device_name(), "Pixel 6");
   EXPECT_FALSE(mismatch.device().has_last_successful_sync_time());
   EXPECT_FALSE(mismatch.device().has_last_api_call_time());
+  EXPECT_FALSE(mismatch.device().has_last_contact_time());
+  EXPECT_EQ(mismatch.cause(), v1::MISMATCH_CAUSE_NEVER_SYNCED);
 }
 
 TEST_F(MismatchListTest, ItsStateGoesByTheTimeAndTheDevicesCalls) {
@@ -383,7 +389,21 @@ TEST_F(MismatchListTest, ADeviceThatCannotBeReadKeepsNoneFromTheList) {
   bench_.Put({VisitAt(1, At(9), {1, 2})});
   bench_.AdvanceTo(At(6, 20));
   bench_.PutDeviceRow(1, DevicePart::kReport, "\xFF\xFF");
-  EXPECT_THAT(NumbersOf(All()), ElementsAre(1, 1));
+  const std::vector<v1::Mismatch> all = All();
+  ASSERT_THAT(NumbersOf(all), ElementsAre(1, 1));
+  const int of_first = all[0].carer_id() == MismatchBench::Carer(1).ToString() ? 0 : 1;
+  EXPECT_EQ(all[of_first].cause(), v1::MISMATCH_CAUSE_UNSPECIFIED);
+  EXPECT_EQ(all[1 - of_first].cause(), v1::MISMATCH_CAUSE_NO_DEVICE);
+  EXPECT_EQ(all[of_first].device().device_uuid(), MismatchBench::DeviceUuid(1).ToString());
+}
+
+TEST_F(MismatchListTest, OfADeviceInUseThatCannotBeReadNobodySaysThatThereIsNone) {
+  bench_.Put({VisitAt(1, At(9))});
+  bench_.AdvanceTo(At(6, 20));
+  bench_.Write(
+      {storage::Space::kDevices, base::keys::DeviceInUse(bench_.tenant(), MismatchBench::Carer(1)), "\xFF\xFF"});
+  EXPECT_EQ(Only().cause(), v1::MISMATCH_CAUSE_UNSPECIFIED);
+  EXPECT_FALSE(Only().has_device());
 }
 
 // ---- Wrong questions
@@ -428,7 +448,7 @@ TEST_F(MismatchListTest, WrongQuestionsAreNamed) {
 TEST_F(MismatchListTest, NeverShowsAnotherTenants) {
   bench_.Put({VisitAt(1, At(9))});
   bench_.AdvanceTo(At(6, 20));
-  const auto other = ListMismatches(*bench_.Snapshot(), fakes::Tenant("acme2"), {}, bench_.clock().Now());
+  const auto other = ListMismatches(*bench_.Snapshot(), fakes::Tenant("acme2"), {}, Now());
   ASSERT_TRUE(other.ok()) << other.status();
   EXPECT_EQ(other->mismatches_size(), 0);
 }

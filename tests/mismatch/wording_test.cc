@@ -11,6 +11,7 @@ namespace {
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 v1::Mismatch AnnsMismatch() {
   v1::Mismatch mismatch;
@@ -20,6 +21,7 @@ v1::Mismatch AnnsMismatch() {
   mismatch.set_state(v1::MISMATCH_STATE_AT_RISK);
   mismatch.mutable_device()->set_device_uuid("dddddddd-0000-4000-8000-000000000001");
   mismatch.mutable_device()->set_device_name("Pixel 6");
+  mismatch.set_cause(v1::MISMATCH_CAUSE_SILENT);
   return mismatch;
 }
 
@@ -27,6 +29,7 @@ TEST(WordingTest, SaysWhoHasNotSyncedWhat) {
   EXPECT_EQ(Headline(AnnsMismatch()), "The rota changed and Ann Smith has not synced Pixel 6 since.");
 }
 
+// Requirement: M2
 TEST(WordingTest, SaysToDoAManualSyncWithTheAppOpenAndTheScreenOn) {
   EXPECT_EQ(Advice(AnnsMismatch()), "Ask Ann Smith for a manual sync, with the app open and the screen on.");
 }
@@ -43,8 +46,95 @@ TEST(WordingTest, SaysTheSameInEachStageOfAnOpenOne) {
   }
 }
 
-TEST(WordingTest, OfACarerWithoutADeviceItNamesNoneAndSaysWhatToDo) {
+// ---- The causes
+
+v1::Mismatch AnnsMismatch(v1::MismatchCause cause) {
   v1::Mismatch mismatch = AnnsMismatch();
+  mismatch.set_cause(cause);
+  return mismatch;
+}
+
+TEST(WordingTest, WhereASyncWouldBringNothingItSaysWhyAndToTellTheCarerByPhone) {
+  for (const v1::MismatchCause cause :
+       {v1::MISMATCH_CAUSE_DEVICE_BLOCKED, v1::MISMATCH_CAUSE_DEVICE_CLONED, v1::MISMATCH_CAUSE_NOT_A_USER,
+        v1::MISMATCH_CAUSE_APP_TOO_OLD, v1::MISMATCH_CAUSE_WAITING_AFTER_RESTORE}) {
+    EXPECT_THAT(Headline(AnnsMismatch(cause)), HasSubstr("Ann Smith")) << cause;
+    EXPECT_THAT(Headline(AnnsMismatch(cause)), HasSubstr("Pixel 6: ")) << cause;
+    EXPECT_THAT(Advice(AnnsMismatch(cause)), StartsWith("Tell Ann Smith by phone")) << cause;
+    EXPECT_THAT(Advice(AnnsMismatch(cause)), Not(HasSubstr("manual sync"))) << cause;
+  }
+  EXPECT_EQ(Headline(AnnsMismatch(v1::MISMATCH_CAUSE_DEVICE_BLOCKED)),
+            "The rota changed and Ann Smith cannot sync Pixel 6: it is blocked.");
+  EXPECT_THAT(Advice(AnnsMismatch(v1::MISMATCH_CAUSE_DEVICE_BLOCKED)), HasSubstr("Unblock Pixel 6"));
+}
+
+TEST(WordingTest, NamesTheVersionOfAnAppThatIsTooOld) {
+  v1::Mismatch mismatch = AnnsMismatch(v1::MISMATCH_CAUSE_APP_TOO_OLD);
+  EXPECT_THAT(Headline(mismatch), EndsWith("its app is too old (of no known version)."));
+  mismatch.mutable_device()->set_app_version("4.2.0");
+  EXPECT_THAT(Headline(mismatch), EndsWith("its app is too old (4.2.0)."));
+}
+
+TEST(WordingTest, NamesWhatFailedAndHowOften) {
+  v1::Mismatch mismatch = AnnsMismatch(v1::MISMATCH_CAUSE_FAILING);
+  mismatch.mutable_device()->set_last_api_call(v1::CALL_STATE_FAILED);
+  EXPECT_EQ(Headline(mismatch), "The rota changed and Ann Smith has not synced Pixel 6 since: its last call failed.");
+  mismatch.mutable_device()->set_failed_calls(3);
+  mismatch.mutable_device()->set_last_api_call_reason("STREAM_CUT");
+  EXPECT_EQ(Headline(mismatch),
+            "The rota changed and Ann Smith has not synced Pixel 6 since: its last 3 calls failed (STREAM_CUT).");
+  mismatch.set_cause(v1::MISMATCH_CAUSE_NEVER_SYNCED);
+  EXPECT_EQ(Headline(mismatch),
+            "The rota changed and Ann Smith has never synced Pixel 6: its last 3 calls failed (STREAM_CUT).");
+  mismatch.mutable_device()->set_last_api_call(v1::CALL_STATE_SUCCEEDED);
+  EXPECT_EQ(Headline(mismatch), "The rota changed and Ann Smith has never synced Pixel 6.");
+}
+
+// Requirement: S10
+TEST(WordingTest, OfASyncThatFailsItSaysWhatOneNeeds) {
+  v1::Mismatch mismatch = AnnsMismatch(v1::MISMATCH_CAUSE_FAILING);
+  mismatch.mutable_device()->set_last_api_call(v1::CALL_STATE_FAILED);
+  EXPECT_EQ(Advice(mismatch),
+            "Ask Ann Smith for a manual sync, with the app open and the screen on, on the internet and ideally on "
+            "Wi-Fi.");
+  mismatch.mutable_device()->set_last_api_call_reason("CREDENTIAL_EXPIRED");
+  EXPECT_EQ(Advice(mismatch),
+            "Ask Ann Smith to sign in again on Pixel 6, and for a manual sync, with the app open and the screen on.");
+}
+
+TEST(WordingTest, OfADeviceThatCalledItSaysSo) {
+  EXPECT_EQ(Headline(AnnsMismatch(v1::MISMATCH_CAUSE_BEHIND)),
+            "The rota changed and Ann Smith has not synced Pixel 6 since: it has called, and has not confirmed the "
+            "change.");
+  EXPECT_THAT(Advice(AnnsMismatch(v1::MISMATCH_CAUSE_BEHIND)), HasSubstr("manual sync"));
+}
+
+TEST(WordingTest, OfACarerWhoLeftItSaysWhoSaysSo) {
+  v1::Mismatch mismatch = AnnsMismatch(v1::MISMATCH_CAUSE_CARER_LEFT);
+  mismatch.clear_device();
+  EXPECT_EQ(Headline(mismatch), "The rota changed and Ann Smith has left, as the rostering system says.");
+  EXPECT_THAT(Advice(mismatch), HasSubstr("rostering system"));
+  EXPECT_THAT(Advice(mismatch), HasSubstr("Ann Smith"));
+}
+
+TEST(WordingTest, WhereNobodyKnowsWhichDeviceIsInUseItDoesNotSayThatThereIsNone) {
+  v1::Mismatch mismatch = AnnsMismatch(v1::MISMATCH_CAUSE_UNSPECIFIED);
+  mismatch.clear_device();
+  EXPECT_EQ(Headline(mismatch), "The rota changed and no device of Ann Smith is known to have it.");
+  EXPECT_THAT(Advice(mismatch), HasSubstr("manual sync"));
+}
+
+TEST(WordingTest, OfAClosedOneThereIsNothingToDo) {
+  v1::Mismatch mismatch = AnnsMismatch(v1::MISMATCH_CAUSE_UNSPECIFIED);
+  mismatch.set_state(v1::MISMATCH_STATE_CLOSED);
+  EXPECT_EQ(Advice(mismatch), "");
+  EXPECT_EQ(Headline(mismatch), "The rota changed and Ann Smith has not synced Pixel 6 since.");
+}
+
+// ---- What is not there
+
+TEST(WordingTest, OfACarerWithoutADeviceItNamesNoneAndSaysWhatToDo) {
+  v1::Mismatch mismatch = AnnsMismatch(v1::MISMATCH_CAUSE_NO_DEVICE);
   mismatch.clear_device();
   EXPECT_THAT(Headline(mismatch), HasSubstr("Ann Smith"));
   EXPECT_THAT(Headline(mismatch), EndsWith("."));
@@ -77,6 +167,7 @@ TEST(WordingTest, OfOneWhoseVisitTheCarerStartedItSaysSoWhateverTheDevice) {
 TEST(WordingTest, OfAResolvedOneThereIsNothingToDo) {
   v1::Mismatch mismatch = AnnsMismatch();
   mismatch.set_state(v1::MISMATCH_STATE_RESOLVED);
+  mismatch.clear_cause();
   EXPECT_EQ(Advice(mismatch), "");
   EXPECT_THAT(Headline(mismatch), HasSubstr("Ann Smith"));
   EXPECT_THAT(Headline(mismatch), HasSubstr("Pixel 6"));

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "server/base/errors.h"
@@ -150,6 +151,32 @@ std::vector<std::string> Facts(const v1::Device& device, const NamesById& names)
     facts.push_back(StrCat("user ", NameOf(user.carer_id(), names), " at ", user.acknowledged_revision()));
   }
   return facts;
+}
+
+std::vector<std::string> Facts(const v1::Mismatch& mismatch, const NamesById& names) {
+  const v1::MismatchDevice& device = mismatch.device();
+  std::vector<std::string> facts = {
+      StrCat("cause ", Short(v1::MismatchCause_Name(mismatch.cause()), "MISMATCH_CAUSE_")),
+      StrCat("device ", OrNone(NameOf(device.device_uuid(), names))),
+      StrCat("call ", Short(v1::CallState_Name(device.last_api_call()), "CALL_STATE_")),
+      StrCat("reason ", OrNone(device.last_api_call_reason())),
+      StrCat("failed calls ", device.failed_calls()),
+      StrCat("synced ", TimeOf(device.has_last_successful_sync_time(), device.last_successful_sync_time())),
+      StrCat("in contact ", TimeOf(device.has_last_contact_time(), device.last_contact_time())),
+  };
+  for (const v1::MismatchDevice& other : mismatch.other_devices()) {
+    facts.push_back(StrCat("other ", NameOf(other.device_uuid(), names)));
+  }
+  if (mismatch.other_devices().empty()) facts.push_back("no other");
+  return facts;
+}
+
+absl::Status HasFacts(const std::vector<std::string>& facts, const std::string& expected) {
+  for (absl::string_view fact : absl::StrSplit(expected, ", ")) {
+    if (std::find(facts.begin(), facts.end(), fact) != facts.end()) continue;
+    return absl::InternalError(StrCat("not \"", fact, "\" but:\n    ", absl::StrJoin(facts, ", ")));
+  }
+  return absl::OkStatus();
 }
 
 std::string Render(const v1::Mismatch& mismatch, const NamesById& names) {

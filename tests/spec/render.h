@@ -14,7 +14,7 @@
 
 namespace caresync::spec {
 
-// What a dialogue calls records and events, by their IDs.
+// What a dialogue calls records, events and devices, by their IDs.
 using NamesById = std::map<std::string, std::string>;
 
 // "started, changes +v1 -v2, caught_up 4": the parts in the order of their numbers, records by name, in order.
@@ -29,6 +29,10 @@ std::string Render(const absl::Status& status);
 // One string a fact, such as "outcome SUCCEEDED". Times are UTC; what is absent is "never".
 std::vector<std::string> Facts(const v1::SyncSummary& sync, const NamesById& names);
 std::vector<std::string> Facts(const v1::Device& device, const NamesById& names);
+// Why the device has not taken it, and what shows that.
+std::vector<std::string> Facts(const v1::Mismatch& mismatch, const NamesById& names);
+// OK where all that are expected ("outcome SUCCEEDED, upserts 3") are among them.
+absl::Status HasFacts(const std::vector<std::string>& facts, const std::string& expected);
 
 // "v1 of c1 AT_RISK MOVED": the visit, the carer, how it stands, what changed.
 std::string Render(const v1::Mismatch& mismatch, const NamesById& names);

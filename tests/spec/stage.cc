@@ -94,6 +94,7 @@ const std::vector<Stage::Form>& Stage::Forms() {
       {std::regex("(d\\d)'s history(?:, (\\d+) back)?: (.+)"), &Stage::History},
       {std::regex("(d\\d)'s report: (.+)"), &Stage::Report},
       {std::regex("(ended )?mismatches: (.+)"), &Stage::Mismatches},
+      {std::regex("the mismatch of (\\w+) on (\\w+): (.+)"), &Stage::MismatchFacts},
   };
   return *kForms;
 }

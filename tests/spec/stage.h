@@ -125,7 +125,9 @@ class Stage {
   absl::Status History(const Words& words);
   absl::Status Report(const Words& words);
   absl::Status Mismatches(const Words& words);
+  absl::Status MismatchFacts(const Words& words);
 
+  absl::StatusOr<v1::ListMismatchesResponse> ReadMismatches(bool ended) const;
   Actor& ActorOf(const std::string& name);
   absl::Status SetOptions(const std::string& options, Actor& actor, v1::Start& start);
   absl::Status SetOption(const std::string& key, const std::string& value, Actor& actor, v1::Start& start);

@@ -27,14 +27,6 @@ absl::Status Same(const std::string& actual, const std::string& expected) {
   return absl::InternalError(StrCat("it is otherwise:\n    ", actual));
 }
 
-absl::Status HasFacts(const std::vector<std::string>& facts, const std::string& expected) {
-  for (absl::string_view fact : absl::StrSplit(expected, ", ")) {
-    if (std::find(facts.begin(), facts.end(), fact) != facts.end()) continue;
-    return absl::InternalError(StrCat("not \"", fact, "\" but:\n    ", absl::StrJoin(facts, ", ")));
-  }
-  return absl::OkStatus();
-}
-
 v1::UploadedEvent NoteEvent(uint64_t sequence, std::string event_id) {
   v1::UploadedEvent event;
   event.set_sequence(sequence);
@@ -47,7 +39,10 @@ v1::UploadedEvent NoteEvent(uint64_t sequence, std::string event_id) {
 
 Stage::Actor& Stage::ActorOf(const std::string& name) {
   std::unique_ptr<Actor>& actor = actors_[name];
-  if (actor == nullptr) actor = std::make_unique<Actor>(DeviceUuid(name));
+  if (actor == nullptr) {
+    actor = std::make_unique<Actor>(DeviceUuid(name));
+    names_[actor->device.uuid().ToString()] = name;
+  }
   return *actor;
 }
 

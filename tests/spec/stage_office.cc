@@ -13,6 +13,7 @@
 #include "server/records/record_key.h"
 #include "server/service_users/access_list.h"
 #include "server/service_users/care_plans.h"
+#include "server/sync/unrecorded_ends.h"
 #include "tests/spec/stage.h"
 
 namespace caresync::spec {
@@ -74,7 +75,10 @@ absl::Status Stage::ChangesMismatch(const Words& words) {
       *request.mutable_until_time() = base::ToTimestamp(engine_->clock().Now() + Amount(words[3], words[4]));
     }
     return engine_
-        ->Run(tenant_, [&](commit::Transaction& transaction) { return apply(transaction, request, "alice").status(); })
+        ->Run(tenant_,
+              [&](commit::Transaction& transaction) {
+                return apply(transaction, request, "alice", sync::SyncsOf(server_->parts())).status();
+              })
         .status();
   };
   absl::Status status;
@@ -85,16 +89,32 @@ absl::Status Stage::ChangesMismatch(const Words& words) {
   return Render(status) == wanted ? absl::OkStatus() : absl::InternalError(absl::StrCat("it is told ", Render(status)));
 }
 
-absl::Status Stage::Mismatches(const Words& words) {
+absl::StatusOr<v1::ListMismatchesResponse> Stage::ReadMismatches(bool ended) const {
   v1::ListMismatchesRequest request;
-  request.set_ended(!words[0].empty());
-  const absl::StatusOr<v1::ListMismatchesResponse> list =
-      mismatch::ListMismatches(*engine_->Snapshot(), tenant_, request, engine_->clock().Now());
+  request.set_ended(ended);
+  return mismatch::ListMismatches(*engine_->Snapshot(), tenant_, request,
+                                  {.syncs = sync::SyncsOf(server_->parts()), .now = engine_->clock().Now()});
+}
+
+absl::Status Stage::Mismatches(const Words& words) {
+  const absl::StatusOr<v1::ListMismatchesResponse> list = ReadMismatches(!words[0].empty());
   if (!list.ok()) return list.status();
   std::vector<std::string> told;
   for (const v1::Mismatch& mismatch : list->mismatches()) told.push_back(Render(mismatch, names_));
   const std::string all = told.empty() ? "none" : absl::StrJoin(told, "; ");
   return all == words[1] ? absl::OkStatus() : absl::InternalError(absl::StrCat("the mismatches are: ", all));
+}
+
+absl::Status Stage::MismatchFacts(const Words& words) {
+  const absl::StatusOr<v1::ListMismatchesResponse> list = ReadMismatches(false);
+  if (!list.ok()) return list.status();
+  const std::string carer = IdOf(v1::RECORD_KIND_CARER, words[0]).ToString();
+  const std::string visit = IdOf(v1::RECORD_KIND_VISIT, words[1]).ToString();
+  for (const v1::Mismatch& mismatch : list->mismatches()) {
+    if (mismatch.carer_id() == carer && mismatch.visit_id() == visit)
+      return HasFacts(Facts(mismatch, names_), words[2]);
+  }
+  return absl::InternalError("there is no such mismatch");
 }
 
 }  // namespace caresync::spec

@@ -48,14 +48,42 @@ std::string ChangesText(const v1::Mismatch& mismatch) {
   return absl::StrJoin(kinds, ", ");
 }
 
+// The one in use, and in brackets the others that hold a copy.
 Cell DeviceCell(const v1::Mismatch& mismatch) {
-  if (!mismatch.has_device()) return {"none", Colour::kYellow};
-  return NameOr(mismatch.device().device_name(), mismatch.device().device_uuid());
+  std::vector<std::string> others;
+  for (const v1::MismatchDevice& other : mismatch.other_devices()) {
+    others.push_back(NameOr(other.device_name(), other.device_uuid()));
+  }
+  const std::string also = others.empty() ? "" : absl::StrCat(" (also ", absl::StrJoin(others, ", "), ")");
+  if (!mismatch.has_device()) return {absl::StrCat("none", also), Colour::kYellow};
+  return absl::StrCat(NameOr(mismatch.device().device_name(), mismatch.device().device_uuid()), also);
 }
 
 Cell LastSuccessCell(const v1::MismatchDevice& device, absl::TimeZone zone) {
   if (!device.has_last_successful_sync_time()) return {"Never", Colour::kYellow};
   return PeopleTime(ToTime(device.last_successful_sync_time()), zone);
+}
+
+std::string FailingText(const v1::MismatchDevice& device) {
+  std::vector<std::string> evidence;
+  if (!device.last_api_call_reason().empty()) evidence.push_back(device.last_api_call_reason());
+  if (device.failed_calls() > 1) evidence.push_back(absl::StrCat(device.failed_calls(), " times"));
+  return evidence.empty() ? "failing" : absl::StrCat("failing (", absl::StrJoin(evidence, ", "), ")");
+}
+
+std::string CauseText(const v1::Mismatch& mismatch, absl::TimeZone zone) {
+  const v1::MismatchDevice& device = mismatch.device();
+  switch (mismatch.cause()) {
+    case v1::MISMATCH_CAUSE_UNSPECIFIED:
+      return "not known";
+    case v1::MISMATCH_CAUSE_SILENT:
+      if (!device.has_last_contact_time()) return "silent";
+      return absl::StrCat("silent since ", PeopleTime(ToTime(device.last_contact_time()), zone));
+    case v1::MISMATCH_CAUSE_FAILING:
+      return FailingText(device);
+    default:
+      return EnumText(v1::MismatchCause_Name(mismatch.cause()), "MISMATCH_CAUSE_");
+  }
 }
 
 }  // namespace
@@ -65,16 +93,29 @@ std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ende
   std::vector<std::vector<Cell>> rows;
   rows.reserve(mismatches.size());
   for (const v1::Mismatch& mismatch : mismatches) {
-    rows.push_back({StateCell(mismatch.state()),
-                    Change(StartText(mismatch.from(), zone), StartText(mismatch.to(), zone)),
-                    NameOr(mismatch.carer_name(), mismatch.carer_id()),
-                    Change(ServiceUserText(mismatch.from()), ServiceUserText(mismatch.to())), ChangesText(mismatch),
-                    DeviceCell(mismatch), LastSuccessCell(mismatch.device(), zone),
-                    ended ? PeopleTime(ToTime(mismatch.end_time()), zone) : mismatch.advice()});
+    std::vector<Cell>& row = rows.emplace_back();
+    row = {StateCell(mismatch.state()),
+           Change(StartText(mismatch.from(), zone), StartText(mismatch.to(), zone)),
+           NameOr(mismatch.carer_name(), mismatch.carer_id()),
+           Change(ServiceUserText(mismatch.from()), ServiceUserText(mismatch.to())),
+           ChangesText(mismatch),
+           DeviceCell(mismatch),
+           LastSuccessCell(mismatch.device(), zone)};
+    if (ended) {
+      row.push_back(PeopleTime(ToTime(mismatch.end_time()), zone));
+    } else {
+      row.push_back(CauseText(mismatch, zone));
+      row.push_back(mismatch.advice());
+    }
   }
-  return FormatTable({"State", "Visit start", "Carer", "Service user", "Changes", "Device", "Last successful sync",
-                      ended ? "Ended" : "Advice"},
-                     rows, with_colour);
+  std::vector<std::string> columns = {"State",  "Visit start",         "Carer", "Service user", "Changes",
+                                      "Device", "Last successful sync"};
+  if (ended) {
+    columns.push_back("Ended");
+  } else {
+    columns.insert(columns.end(), {"Cause", "Advice"});
+  }
+  return FormatTable(columns, rows, with_colour);
 }
 
 }  // namespace caresync::cli

@@ -10,7 +10,8 @@
 
 namespace caresync::cli {
 
-// In the order given. Those that have `ended` are shown with when they did; others with what to do about them.
+// In the order given. Those that have `ended` are shown with when they did; others with why the device has not taken
+// the change, and what to do about it.
 std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ended, absl::TimeZone zone,
                           bool with_colour);
 

@@ -1,0 +1,120 @@
+#include "server/mismatch/carer_devices.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/proto_time.h"
+#include "server/base/status_macros.h"
+#include "server/devices/device_in_use.h"
+#include "server/devices/drops.h"
+#include "server/devices/report_row.h"
+#include "server/mismatch/damage.h"
+
+namespace caresync::mismatch {
+namespace {
+
+namespace keys = base::keys;
+namespace limits = base::limits;
+
+v1::MismatchDevice ToProto(const base::Uuid& uuid, const devices::DeviceRows& rows, const base::Uuid& carer) {
+  v1::MismatchDevice device;
+  device.set_device_uuid(uuid.ToString());
+  int64_t contact_us = 0;
+  if (rows.call.has_value()) {
+    base::SetTime(rows.call->time_us(), [&] { return device.mutable_last_api_call_time(); });
+    device.set_last_api_call(rows.call->state());
+    if (rows.call->state() == v1::CALL_STATE_FAILED) device.set_last_api_call_reason(rows.call->reason());
+    contact_us = rows.call->time_us();
+  }
+  if (rows.report.has_value()) {
+    device.set_device_name(rows.report->device_name());
+    device.set_app_version(rows.report->app_version());
+    device.set_failed_calls(rows.report->failures_in_a_row());
+    contact_us = std::max(contact_us, rows.report->last_success_us());
+    const store::DeviceCopy* const copy = devices::FindCopy(*rows.report, carer);
+    if (copy != nullptr) {
+      base::SetTime(copy->last_success_us(), [&] { return device.mutable_last_successful_sync_time(); });
+    }
+  }
+  base::SetTime(contact_us, [&] { return device.mutable_last_contact_time(); });
+  return device;
+}
+
+bool HoldsCopy(const devices::DeviceRows& rows, const base::Uuid& carer) {
+  return rows.report.has_value() && devices::FindCopy(*rows.report, carer) != nullptr;
+}
+
+}  // namespace
+
+absl::StatusOr<const CarerDevices*> CarerDevicesReader::Of(const base::Uuid& carer) {
+  const auto known = known_.find(carer);
+  if (known != known_.end()) return &known->second;
+  ASSIGN_OR_RETURN(CarerDevices all, Read(carer));
+  return &known_.emplace(carer, std::move(all)).first->second;
+}
+
+absl::StatusOr<CarerDevices> CarerDevicesReader::Read(const base::Uuid& carer) const {
+  CarerDevices all;
+  ASSIGN_OR_RETURN(all.carer_left, devices::HasLeft(reader_, tenant_, carer));
+  const absl::StatusOr<std::optional<base::Uuid>> in_use = devices::ReadDeviceInUse(reader_, tenant_, carer);
+  all.damaged = absl::IsDataLoss(in_use.status());
+  ASSIGN_OR_RETURN(const std::optional<base::Uuid> device,
+                   UnlessDamaged(in_use, "device_in_use_not_known", tenant_, carer));
+  if (device.has_value()) RETURN_IF_ERROR(ReadInUse(carer, *device, all));
+  RETURN_IF_ERROR(ReadOthers(carer, device, all));
+  return all;
+}
+
+absl::Status CarerDevicesReader::ReadInUse(const base::Uuid& carer, const base::Uuid& device, CarerDevices& all) const {
+  ASSIGN_OR_RETURN(std::optional<devices::DeviceRows> rows, ReadRows(carer, device));
+  all.damaged = !rows.has_value();
+  if (rows.has_value()) all.rows = *std::move(rows);
+  all.in_use = ToProto(device, all.rows, carer);
+  return absl::OkStatus();
+}
+
+absl::Status CarerDevicesReader::ReadOthers(const base::Uuid& carer, const std::optional<base::Uuid>& in_use,
+                                            CarerDevices& all) const {
+  ASSIGN_OR_RETURN(const std::vector<base::Uuid> uuids, DevicesOfLastSyncs(carer));
+  for (const base::Uuid& uuid : uuids) {
+    if (all.others.size() == limits::kMismatchDevices) break;
+    if (uuid == in_use) continue;
+    ASSIGN_OR_RETURN(const std::optional<devices::DeviceRows> rows, ReadRows(carer, uuid));
+    if (rows.has_value() && HoldsCopy(*rows, carer)) all.others.push_back(ToProto(uuid, *rows, carer));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<devices::DeviceRows>> CarerDevicesReader::ReadRows(const base::Uuid& carer,
+                                                                                const base::Uuid& device) const {
+  const auto read = [&]() -> absl::StatusOr<std::optional<devices::DeviceRows>> {
+    ASSIGN_OR_RETURN(devices::DeviceRows rows, devices::ReadDeviceRows(reader_, tenant_, device));
+    RETURN_IF_ERROR(devices::FailCallThatIsOver(syncs_, tenant_, device, rows));
+    return std::optional<devices::DeviceRows>(std::move(rows));
+  };
+  return UnlessDamaged(read(), "device_not_readable", tenant_, carer);
+}
+
+absl::StatusOr<std::vector<base::Uuid>> CarerDevicesReader::DevicesOfLastSyncs(const base::Uuid& carer) const {
+  std::vector<base::Uuid> found;
+  RETURN_IF_ERROR(reader_.Scan(storage::Space::kDevices, keys::SyncsOfCarer(tenant_, carer, ""),
+                               limits::kMismatchSyncsSearched, [&](std::string_view key, std::string_view) {
+                                 base::Uuid of_carer;
+                                 base::Uuid device;
+                                 int64_t start_us = 0;
+                                 uint64_t number = 0;
+                                 // A key that cannot be read names no device.
+                                 if (!keys::ParseSyncOfCarer(key, &of_carer, &start_us, &device, &number)) return true;
+                                 if (std::find(found.begin(), found.end(), device) == found.end()) {
+                                   found.push_back(device);
+                                 }
+                                 return true;
+                               }));
+  return found;
+}
+
+}  // namespace caresync::mismatch
