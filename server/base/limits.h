@@ -295,6 +295,12 @@ inline constexpr size_t kFormAnswerCharacters = 4'000;
 // away it comes at the latest.
 inline constexpr absl::Duration kMismatchGrace = absl::Minutes(20);
 inline constexpr absl::Duration kMismatchLead = absl::Hours(24);
+// What a tenant may make of them: no phone syncs by itself more often than the shortest grace, and a week ahead rotas
+// still move.
+inline constexpr absl::Duration kMismatchGraceLeast = absl::Minutes(5);
+inline constexpr absl::Duration kMismatchGraceMost = absl::Hours(24);
+inline constexpr absl::Duration kMismatchLeadLeast = absl::Minutes(30);
+inline constexpr absl::Duration kMismatchLeadMost = absl::Hours(7 * 24);
 // A visit that is so near leaves no time for the grace: the office has the last minutes before it. No device has less
 // than the shorter one to take a change.
 inline constexpr absl::Duration kMismatchLatest = absl::Minutes(30);

@@ -32,9 +32,9 @@ absl::Time StartThatCounts(const store::Mismatch& row) {
   return earliest_ahead == absl::InfiniteFuture() ? earliest : earliest_ahead;
 }
 
-absl::Time Due(absl::Time change, absl::Time start) {
-  if (base::HasPlantedBug(base::PlantedBug::kMismatchByGraceAlone)) return change + limits::kMismatchGrace;
-  return std::min(std::max(change + limits::kMismatchGrace, start - limits::kMismatchLead),
+absl::Time Due(absl::Time change, absl::Time start, const Timing& timing) {
+  if (base::HasPlantedBug(base::PlantedBug::kMismatchByGraceAlone)) return change + timing.grace;
+  return std::min(std::max(change + timing.grace, start - timing.lead),
                   std::max(change + limits::kMismatchSoonest, start - limits::kMismatchLatest));
 }
 

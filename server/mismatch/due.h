@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "caresync/store/mismatch.pb.h"
+#include "server/base/limits.h"
 
 namespace caresync::mismatch {
 
@@ -18,10 +19,17 @@ std::vector<const store::VisitPart*> PartsIn(const store::Mismatch& row);
 // other: a visit that was moved from this morning to tomorrow is tomorrow's. The row has one.
 absl::Time StartThatCounts(const store::Mismatch& row);
 
-// min( max(change + grace, start - lead), max(change + soonest, start - latest) ), by the limits kMismatchGrace,
-// kMismatchLead, kMismatchSoonest and kMismatchLatest: after a grace in which devices sync by themselves; not before
-// the visit is near; and in time before it wherever the change came in time. `change` is when the change was committed.
-absl::Time Due(absl::Time change, absl::Time start);
+// What a tenant may set of it.
+struct Timing {
+  absl::Duration grace = base::limits::kMismatchGrace;
+  absl::Duration lead = base::limits::kMismatchLead;
+  bool operator==(const Timing&) const = default;
+};
+
+// min( max(change + grace, start - lead), max(change + soonest, start - latest) ), by the tenant's timing and the
+// limits kMismatchSoonest and kMismatchLatest: after a grace in which devices sync by themselves; not before the visit
+// is near; and in time before it wherever the change came in time. `change` is when the change was committed.
+absl::Time Due(absl::Time change, absl::Time start, const Timing& timing);
 
 }  // namespace caresync::mismatch
 

@@ -20,6 +20,7 @@
 #include "server/mismatch/damage.h"
 #include "server/mismatch/due.h"
 #include "server/mismatch/mismatch_rows.h"
+#include "server/mismatch/retiming.h"
 
 namespace caresync::mismatch {
 namespace {
@@ -56,12 +57,13 @@ absl::StatusOr<Found> Find(const storage::Reader& reader, const base::TenantId& 
   return found;
 }
 
-absl::Status WaitAgain(commit::Transaction& transaction, const CarerVisit& of, absl::Time since) {
+absl::Status WaitAgain(commit::Transaction& transaction, const CarerVisit& of, absl::Time since,
+                       const Timing& timing) {
   const base::TenantId& tenant = transaction.tenant();
   ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
                    UnlessDamaged(GetMismatch(transaction, tenant, of), "mismatch_not_readable", tenant, of.carer));
   if (!old.has_value() || VisitEnd(*old) < transaction.now()) return absl::OkStatus();
-  const int64_t due_us = base::ToStoredTime(Due(since, StartThatCounts(*old)));
+  const int64_t due_us = base::ToStoredTime(Due(since, StartThatCounts(*old), timing));
   store::Mismatch row = *old;
   // One that is live is not looked at, but may be resolved; one that is due earlier may be found settled then.
   const bool waits = !IsLive(row) && (row.due_us() == 0 || row.due_us() >= due_us);
@@ -77,8 +79,9 @@ absl::Status WaitAgain(commit::Transaction& transaction, const CarerVisit& of, a
 
 absl::Status WaitForRest(commit::Transaction& transaction, const base::Uuid& carer, store::LookAgain work) {
   ASSIGN_OR_RETURN(const Found found, Find(transaction, transaction.tenant(), carer, {work.after()}));
+  ASSIGN_OR_RETURN(const Timing timing, ReadTiming(transaction, transaction.tenant()));
   const absl::Time since = base::FromStoredTime(work.since_us());
-  for (const CarerVisit& of : found.mismatches) RETURN_IF_ERROR(WaitAgain(transaction, of, since));
+  for (const CarerVisit& of : found.mismatches) RETURN_IF_ERROR(WaitAgain(transaction, of, since, timing));
   if (!found.full) return absl::OkStatus();
   work.set_after(found.mismatches.back().visit.bytes);
   commit::ScheduleTask(transaction, transaction.now(), absl::StrCat(kLookAgainTask, "/", work.carer_id()),

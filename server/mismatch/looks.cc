@@ -18,6 +18,7 @@
 #include "server/mismatch/damage.h"
 #include "server/mismatch/delivery.h"
 #include "server/mismatch/resolving.h"
+#include "server/mismatch/retiming.h"
 #include "server/records/carer_signs.h"
 
 namespace caresync::mismatch {
@@ -45,7 +46,8 @@ class Step {
 
   absl::Status Run() {
     RETURN_IF_ERROR(Sweep());
-    if (rest_ == absl::ZeroDuration()) RETURN_IF_ERROR(LookAtDue());
+    RETURN_IF_ERROR(Retime(transaction_, looks_));
+    if (rest_ == absl::ZeroDuration() && !looks_.retiming()) RETURN_IF_ERROR(LookAtDue());
     ASSIGN_OR_RETURN(const std::optional<absl::Time> next, NextDue());
     // Whatever was put above has moved the task as it saw fit.
     ASSIGN_OR_RETURN(const store::MismatchLooks stored, ReadLooks(transaction_, tenant_));
@@ -140,7 +142,7 @@ class Step {
   // nullopt where nothing is left to be looked at.
   absl::StatusOr<std::optional<absl::Time>> NextDue() const {
     const absl::Time now = transaction_.now();
-    if (looks_.sweeping()) return std::optional<absl::Time>(now);
+    if (looks_.sweeping() || looks_.retiming()) return std::optional<absl::Time>(now);
     ASSIGN_OR_RETURN(const std::vector<Look> first, ReadLookTimes(1));
     if (first.empty()) return std::optional<absl::Time>();
     const absl::Time next = base::FromStoredTime(first[0].time_us);

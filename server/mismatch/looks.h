@@ -14,9 +14,9 @@
 
 namespace caresync::mismatch {
 
-// What the task kLookTask does: one step, of at most limits::kMismatchesLookedAt rows. One is opened on condition that
-// the device's cursor has not moved meanwhile. Nothing is opened within limits::kMismatchesRest of `opened`, the
-// opening of the store by the monotonic clock. `clock` must outlive the step.
+// What the task kLookTask does: one step, of at most limits::kMismatchesLookedAt rows of each kind of its work. One is
+// opened on condition that the device's cursor has not moved meanwhile. Nothing is opened within
+// limits::kMismatchesRest of `opened`, the opening of the store by the monotonic clock. `clock` must outlive the step.
 commit::TaskStep LookStep(const base::Clock& clock, absl::Duration opened);
 
 // Once, when the server starts: lets the task of each tenant that has open mismatches look at all of them, for acks

@@ -150,9 +150,9 @@ class Teller {
     if (mismatch.device().has_last_api_call_time()) {
       last_call = *base::FromTimestamp(mismatch.device().last_api_call_time());
     }
-    mismatch.set_state(StageOf(row, last_call, now_));
-    if (!IsLive(row)) return absl::OkStatus();
     ASSIGN_OR_RETURN(const store::Tenant* const preferences, Preferences());
+    mismatch.set_state(StageOf(row, last_call, tenants::MismatchLead(*preferences), now_));
+    if (!IsLive(row)) return absl::OkStatus();
     mismatch.set_cause(CauseOf(*all, of.carer, *preferences, base::FromStoredTime(row.first_change_us())));
     return absl::OkStatus();
   }

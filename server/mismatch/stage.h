@@ -9,10 +9,10 @@
 namespace caresync::mismatch {
 
 // Of one that was opened. A visit that is gone is an unneeded journey, never a missed visit. Else, by the start that
-// counts (due.h): changed; at risk from limits::kMismatchLead before it on; and once it has passed, a likely missed
+// counts (due.h): changed; at risk from the tenant's `lead` before it on; and once it has passed, a likely missed
 // visit, but where the device shows an earlier version of the visit and has not called since, `last_call`
 // (InfinitePast: never): nobody knows what that carer did.
-v1::MismatchState StageOf(const store::Mismatch& row, absl::Time last_call, absl::Time now);
+v1::MismatchState StageOf(const store::Mismatch& row, absl::Time last_call, absl::Duration lead, absl::Time now);
 
 }  // namespace caresync::mismatch
 

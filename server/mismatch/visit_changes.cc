@@ -18,6 +18,7 @@
 #include "server/mismatch/due.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/resolving.h"
+#include "server/mismatch/retiming.h"
 #include "server/mismatch/visit_parts.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
@@ -70,8 +71,8 @@ absl::StatusOr<std::vector<VisitChange>> VisitsWritten(const commit::Transaction
 // Notes the changes of one commit.
 class Notes {
  public:
-  explicit Notes(commit::Transaction& transaction)
-      : transaction_(transaction), delivery_(transaction.base(), transaction.tenant()) {}
+  Notes(commit::Transaction& transaction, const Timing& timing)
+      : transaction_(transaction), timing_(timing), delivery_(transaction.base(), transaction.tenant()) {}
 
   absl::Status Note(const VisitChange& change) {
     if (SaysNothing(change)) return absl::OkStatus();
@@ -142,19 +143,23 @@ class Notes {
     row.set_last_change_us(now_us);
     // One that is open is shown with this change at once.
     if (row.state() == store::Mismatch::OPEN) return;
-    const int64_t due_us = base::ToStoredTime(Due(transaction_.now(), StartThatCounts(row)));
+    const int64_t due_us = base::ToStoredTime(Due(transaction_.now(), StartThatCounts(row), timing_));
     row.set_due_us(row.due_us() == 0 ? due_us : std::min(row.due_us(), due_us));
   }
 
   commit::Transaction& transaction_;
+  const Timing timing_;
   Delivery delivery_;
 };
 
 }  // namespace
 
 absl::Status NoteVisitChanges(commit::Transaction& transaction) {
+  RETURN_IF_ERROR(NoteTimingChange(transaction));
   ASSIGN_OR_RETURN(const std::vector<VisitChange> changes, VisitsWritten(transaction));
-  Notes notes(transaction);
+  if (changes.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Timing timing, ReadTiming(transaction, transaction.tenant()));
+  Notes notes(transaction, timing);
   for (const VisitChange& change : changes) RETURN_IF_ERROR(notes.Note(change));
   return absl::OkStatus();
 }

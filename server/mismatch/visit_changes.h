@@ -16,6 +16,8 @@ namespace caresync::mismatch {
 // Several changes that are not acknowledged are one mismatch, due when the first of them was. Where the carer's device
 // had acknowledged everything before, a mismatch that is still open resolves here, and the change begins anew.
 //
+// Where the tenant's own times change, what waits is timed anew (retiming.h).
+//
 // Adds at most six rows for each of these carers, and the row of the task. Errors are those of reading; a mismatch
 // that cannot be read is replaced, and logged: no rota waits for its repair.
 absl::Status NoteVisitChanges(commit::Transaction& transaction);

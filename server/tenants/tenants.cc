@@ -67,7 +67,7 @@ absl::StatusOr<std::string> TimeZone(const std::string& name) {
   return name;
 }
 
-// What a length of time may be, beside 0.
+// What a length of time may be; of some beside 0.
 struct Bounds {
   absl::Duration least;
   absl::Duration most;
@@ -75,17 +75,26 @@ struct Bounds {
 constexpr Bounds kAutoSyncInterval = {limits::kAutoSyncIntervalLeast, limits::kAutoSyncIntervalMost};
 constexpr Bounds kDownloadWindow = {limits::kWindowLeast, limits::kWindowMost};
 constexpr Bounds kRetention = {limits::kRetentionLeast, limits::kWindowMost};
+constexpr Bounds kRestoreWait = {absl::ZeroDuration(), limits::kRestoreWaitMost};
+constexpr Bounds kMismatchGrace = {limits::kMismatchGraceLeast, limits::kMismatchGraceMost};
+constexpr Bounds kMismatchLead = {limits::kMismatchLeadLeast, limits::kMismatchLeadMost};
+
+// `also`: what else may be given, for people.
+absl::StatusOr<int64_t> Bounded(std::string_view field, const google::protobuf::Duration& length, const Bounds& bounds,
+                                const char* also = "") {
+  const absl::Duration given = absl::Seconds(length.seconds()) + absl::Nanoseconds(length.nanos());
+  if (length.nanos() != 0 || given < bounds.least || given > bounds.most) {
+    return errors::InvalidArgument(
+        field, absl::StrCat("is ", absl::FormatDuration(given), "; give ", also, "whole seconds from ",
+                            absl::FormatDuration(bounds.least), " to ", absl::FormatDuration(bounds.most)));
+  }
+  return length.seconds();
+}
 
 absl::StatusOr<int64_t> Seconds(std::string_view field, const google::protobuf::Duration& length,
                                 const Bounds& bounds) {
   if (length.seconds() == 0 && length.nanos() == 0) return 0;
-  const absl::Duration given = absl::Seconds(length.seconds()) + absl::Nanoseconds(length.nanos());
-  if (length.nanos() != 0 || given < bounds.least || given > bounds.most) {
-    return errors::InvalidArgument(
-        field, absl::StrCat("is ", absl::FormatDuration(given), "; give 0 for none, or whole seconds from ",
-                            absl::FormatDuration(bounds.least), " to ", absl::FormatDuration(bounds.most)));
-  }
-  return length.seconds();
+  return Bounded(field, length, bounds, "0 for none, or ");
 }
 
 absl::StatusOr<std::string> LeastAppVersion(const std::string& version) {
@@ -103,13 +112,22 @@ absl::Status HandDownWindow(commit::Transaction& transaction, const store::Tenan
 
 // As it is stored: the seconds plus 1.
 absl::StatusOr<int64_t> StoredRestoreWait(const google::protobuf::Duration& wait) {
-  const absl::Duration given = absl::Seconds(wait.seconds()) + absl::Nanoseconds(wait.nanos());
-  if (wait.nanos() != 0 || given < absl::ZeroDuration() || given > limits::kRestoreWaitMost) {
-    return errors::InvalidArgument("restore_wait",
-                                   absl::StrCat("is ", absl::FormatDuration(given), "; give whole seconds from 0 to ",
-                                                absl::FormatDuration(limits::kRestoreWaitMost)));
+  ASSIGN_OR_RETURN(const int64_t seconds, Bounded("restore_wait", wait, kRestoreWait));
+  return seconds + 1;
+}
+
+// Those that are given, in a tenant or in an update of one.
+template <typename Message>
+absl::Status SetMismatchTimes(const Message& given, store::Tenant& stored) {
+  if (given.has_mismatch_grace()) {
+    ASSIGN_OR_RETURN(const int64_t grace_s, Bounded("mismatch_grace", given.mismatch_grace(), kMismatchGrace));
+    stored.set_mismatch_grace_s(grace_s);
   }
-  return wait.seconds() + 1;
+  if (given.has_mismatch_lead()) {
+    ASSIGN_OR_RETURN(const int64_t lead_s, Bounded("mismatch_lead", given.mismatch_lead(), kMismatchLead));
+    stored.set_mismatch_lead_s(lead_s);
+  }
+  return absl::OkStatus();
 }
 
 void Put(commit::Transaction& transaction, const store::Tenant& stored) {
@@ -136,6 +154,8 @@ v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored) {
   *proto.mutable_retention() = TimeUtil::SecondsToDuration(stored.retention_s());
   proto.set_least_app_version(stored.least_app_version());
   *proto.mutable_restore_wait() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(RestoreWait(stored)));
+  *proto.mutable_mismatch_grace() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(MismatchGrace(stored)));
+  *proto.mutable_mismatch_lead() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(MismatchLead(stored)));
   *proto.mutable_create_time() = TimeUtil::MicrosecondsToTimestamp(stored.create_time_us());
   return proto;
 }
@@ -166,6 +186,7 @@ absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, con
     ASSIGN_OR_RETURN(const int64_t restore_wait, StoredRestoreWait(tenant.restore_wait()));
     stored.set_restore_wait_s_plus_1(restore_wait);
   }
+  RETURN_IF_ERROR(SetMismatchTimes(tenant, stored));
   stored.set_create_time_us(base::ToStoredTime(transaction.now()));
   Put(transaction, stored);
   transaction.Put(Space::kRecords, base::keys::TenantListing(id), std::string());
@@ -206,6 +227,7 @@ absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, con
     ASSIGN_OR_RETURN(const int64_t restore_wait, StoredRestoreWait(request.restore_wait()));
     after.set_restore_wait_s_plus_1(restore_wait);
   }
+  RETURN_IF_ERROR(SetMismatchTimes(request, after));
   if (after.SerializeAsString() != before.SerializeAsString()) Put(transaction, after);
   RETURN_IF_ERROR(HandDownWindow(transaction, after));
   return after;
@@ -214,6 +236,14 @@ absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, con
 absl::Duration RestoreWait(const store::Tenant& tenant) {
   if (tenant.restore_wait_s_plus_1() == 0) return limits::kRestoreWaitDefault;
   return absl::Seconds(tenant.restore_wait_s_plus_1() - 1);
+}
+
+absl::Duration MismatchGrace(const store::Tenant& tenant) {
+  return tenant.mismatch_grace_s() == 0 ? limits::kMismatchGrace : absl::Seconds(tenant.mismatch_grace_s());
+}
+
+absl::Duration MismatchLead(const store::Tenant& tenant) {
+  return tenant.mismatch_lead_s() == 0 ? limits::kMismatchLead : absl::Seconds(tenant.mismatch_lead_s());
 }
 
 absl::StatusOr<v1::ReleaseRebuildsResponse> ReleaseRebuilds(commit::Transaction& transaction,

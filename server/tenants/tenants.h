@@ -29,6 +29,11 @@ absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, con
 // The longest that devices wait after a restore.
 absl::Duration RestoreWait(const store::Tenant& tenant);
 
+// How long its phones have to take a change of a visit before the office is told, and how long before the visit it is
+// told where the change came long before.
+absl::Duration MismatchGrace(const store::Tenant& tenant);
+absl::Duration MismatchLead(const store::Tenant& tenant);
+
 // After a restore: devices wait no longer for the rostering systems. Writes nothing where they do not wait. Inside a
 // change of the tenant itself. Errors: TENANT_UNKNOWN, INVALID_FIELD, those of reading.
 absl::StatusOr<v1::ReleaseRebuildsResponse> ReleaseRebuilds(commit::Transaction& transaction,

@@ -60,6 +60,7 @@ def check_tenants(cli):
     output, _ = cli.run("tenant", "list")
     expect("15m" in output and "An Agency" in output, output)
     check_the_wait_after_a_restore(cli)
+    check_the_times_of_mismatches(cli)
 
 
 def check_the_wait_after_a_restore(cli):
@@ -77,6 +78,23 @@ def check_the_wait_after_a_restore(cli):
         told = cli.json("tenant", "set", TENANT, f"--restore-wait={wrong}", status=2)
         expect(told["error"]["reason"] == "USAGE", told)
     cli.run("tenant", "set", TENANT, "--restore-wait", "25h", status=1)
+
+
+def check_the_times_of_mismatches(cli):
+    for option, field, heading, length, seconds, default, wrong in (
+            ("--mismatch-grace", "mismatch_grace", "Mismatch grace", "45m", "2700s", "20m", ("4m", "25h", "off")),
+            ("--mismatch-lead", "mismatch_lead", "Mismatch lead", "2d", "172800s", "1d", ("29m", "8d", "0"))):
+        tenant = cli.json("tenant", "set", TENANT, option, length)
+        expect(tenant[field] == seconds, f"{option} {length}: {tenant}")
+        cli.run("tenant", "set", TENANT, option, default)
+        columns, row, *_ = cli.run("tenant", "show", TENANT)[0].splitlines()
+        cells = dict(zip(re.split(r"  +", columns), re.split(r"  +", row)))
+        expect(cells.get(heading) == default, f"{option} {default}: {cells}")
+        for length in wrong:
+            told = cli.json("tenant", "set", TENANT, option, length, status=1)
+            expect(told["error"]["reason"] == "INVALID_FIELD", f"{option} {length}: {told}")
+        told = cli.json("tenant", "set", TENANT, f"{option}=-1h", status=2)
+        expect(told["error"]["reason"] == "USAGE", told)
 
 
 def check_import(cli, rota):

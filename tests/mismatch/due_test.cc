@@ -13,7 +13,9 @@ namespace limits = base::limits;
 const absl::Time kChange = At(6);
 
 // How long after the change it is due, of a visit that starts so long after it.
-absl::Duration DueAfter(absl::Duration start) { return Due(kChange, kChange + start) - kChange; }
+absl::Duration DueAfter(absl::Duration start, const Timing& timing = {}) {
+  return Due(kChange, kChange + start, timing) - kChange;
+}
 
 TEST(DueTest, IsTheGraceInsideTheLead) {
   EXPECT_EQ(DueAfter(absl::Hours(3)), limits::kMismatchGrace);
@@ -40,10 +42,22 @@ TEST(DueTest, IsTwoMinutesAfterTheChangeWhereTheVisitIsNearer) {
   EXPECT_EQ(DueAfter(-absl::Hours(5)), limits::kMismatchSoonest);
 }
 
+TEST(DueTest, GoesByTheTenantsGraceAndLead) {
+  const Timing timing = {.grace = absl::Minutes(45), .lead = absl::Hours(2)};
+  EXPECT_EQ(DueAfter(absl::Minutes(90), timing), absl::Minutes(45));
+  EXPECT_EQ(DueAfter(absl::Hours(3), timing), absl::Hours(1));
+  EXPECT_EQ(DueAfter(absl::Hours(72), timing), absl::Hours(70));
+  EXPECT_EQ(DueAfter(absl::Minutes(60), timing), absl::Minutes(30)) << "a visit that is near leaves less";
+}
+
 TEST(DueTest, IsNeverAfterTheStartWhereTheChangeCameTwoMinutesBeforeItNorSoonerThanThat) {
-  for (absl::Duration start = limits::kMismatchSoonest; start < absl::Hours(100); start += absl::Seconds(61)) {
-    EXPECT_LE(DueAfter(start), start) << start;
-    EXPECT_GE(DueAfter(start), limits::kMismatchSoonest) << start;
+  for (const Timing& timing :
+       {Timing(), Timing{.grace = limits::kMismatchGraceLeast, .lead = limits::kMismatchLeadLeast},
+        Timing{.grace = limits::kMismatchGraceMost, .lead = limits::kMismatchLeadMost}}) {
+    for (absl::Duration start = limits::kMismatchSoonest; start < absl::Hours(200); start += absl::Seconds(61)) {
+      EXPECT_LE(DueAfter(start, timing), start) << start;
+      EXPECT_GE(DueAfter(start, timing), limits::kMismatchSoonest) << start;
+    }
   }
 }
 

@@ -43,33 +43,44 @@ store::Mismatch MovedVisit() {
 
 constexpr absl::Duration kMoment = absl::Microseconds(1);
 
+// In a tenant that has not set its lead.
+v1::MismatchState Stage(const store::Mismatch& row, absl::Time last_call, absl::Time now) {
+  return StageOf(row, last_call, limits::kMismatchLead, now);
+}
+
 TEST(StageTest, IsChangedUntilTheLeadThenAtRiskUntilTheStart) {
   for (const store::Mismatch& row : {NewVisit(), MovedVisit()}) {
-    EXPECT_EQ(StageOf(row, At(6), At(7)), v1::MISMATCH_STATE_CHANGED);
-    EXPECT_EQ(StageOf(row, At(6), kStart - limits::kMismatchLead - kMoment), v1::MISMATCH_STATE_CHANGED);
-    EXPECT_EQ(StageOf(row, At(6), kStart - limits::kMismatchLead), v1::MISMATCH_STATE_AT_RISK);
-    EXPECT_EQ(StageOf(row, At(6), kStart - kMoment), v1::MISMATCH_STATE_AT_RISK);
+    EXPECT_EQ(Stage(row, At(6), At(7)), v1::MISMATCH_STATE_CHANGED);
+    EXPECT_EQ(Stage(row, At(6), kStart - limits::kMismatchLead - kMoment), v1::MISMATCH_STATE_CHANGED);
+    EXPECT_EQ(Stage(row, At(6), kStart - limits::kMismatchLead), v1::MISMATCH_STATE_AT_RISK);
+    EXPECT_EQ(Stage(row, At(6), kStart - kMoment), v1::MISMATCH_STATE_AT_RISK);
   }
 }
 
+TEST(StageTest, TheTenantsLeadSaysWhenItIsAtRisk) {
+  const absl::Duration lead = absl::Hours(2);
+  EXPECT_EQ(StageOf(NewVisit(), At(6), lead, kStart - lead - kMoment), v1::MISMATCH_STATE_CHANGED);
+  EXPECT_EQ(StageOf(NewVisit(), At(6), lead, kStart - lead), v1::MISMATCH_STATE_AT_RISK);
+}
+
 TEST(StageTest, OnceTheStartHasPassedItIsLikelyMissed) {
-  EXPECT_EQ(StageOf(NewVisit(), kStart + absl::Minutes(5), kStart + absl::Minutes(10)),
+  EXPECT_EQ(Stage(NewVisit(), kStart + absl::Minutes(5), kStart + absl::Minutes(10)),
             v1::MISMATCH_STATE_LIKELY_MISSED_VISIT);
-  EXPECT_EQ(StageOf(MovedVisit(), kStart + absl::Minutes(5), kStart + absl::Minutes(10)),
+  EXPECT_EQ(Stage(MovedVisit(), kStart + absl::Minutes(5), kStart + absl::Minutes(10)),
             v1::MISMATCH_STATE_LIKELY_MISSED_VISIT);
 }
 
 TEST(StageTest, NobodyKnowsWhereTheDeviceShowsAnEarlierVersionAndHasNotCalledSinceTheStart) {
-  EXPECT_EQ(StageOf(MovedVisit(), kStart - absl::Hours(1), kStart + absl::Minutes(10)),
+  EXPECT_EQ(Stage(MovedVisit(), kStart - absl::Hours(1), kStart + absl::Minutes(10)),
             v1::MISMATCH_STATE_UNKNOWN_DEVICE_SILENT);
-  EXPECT_EQ(StageOf(MovedVisit(), absl::InfinitePast(), kStart + absl::Hours(10)),
+  EXPECT_EQ(Stage(MovedVisit(), absl::InfinitePast(), kStart + absl::Hours(10)),
             v1::MISMATCH_STATE_UNKNOWN_DEVICE_SILENT);
 }
 
 TEST(StageTest, AVisitThatTheDeviceNeverHadIsLikelyMissedHoweverSilentItIs) {
-  EXPECT_EQ(StageOf(NewVisit(), kStart - absl::Hours(1), kStart + absl::Minutes(10)),
+  EXPECT_EQ(Stage(NewVisit(), kStart - absl::Hours(1), kStart + absl::Minutes(10)),
             v1::MISMATCH_STATE_LIKELY_MISSED_VISIT);
-  EXPECT_EQ(StageOf(NewVisit(), absl::InfinitePast(), kStart + absl::Minutes(10)),
+  EXPECT_EQ(Stage(NewVisit(), absl::InfinitePast(), kStart + absl::Minutes(10)),
             v1::MISMATCH_STATE_LIKELY_MISSED_VISIT);
 }
 
@@ -79,8 +90,8 @@ TEST(StageTest, AVisitThatIsGoneIsAnUnneededJourneyAndNeverAMissedVisit) {
     SetStart(kStart, *row.mutable_acknowledged());
     row.set_gone(gone);
     for (const absl::Time now : {At(7), kStart - absl::Hours(1), kStart + absl::Hours(1), kStart + absl::Hours(100)}) {
-      EXPECT_EQ(StageOf(row, At(6), now), v1::MISMATCH_STATE_UNNEEDED_JOURNEY);
-      EXPECT_EQ(StageOf(row, now, now), v1::MISMATCH_STATE_UNNEEDED_JOURNEY);
+      EXPECT_EQ(Stage(row, At(6), now), v1::MISMATCH_STATE_UNNEEDED_JOURNEY);
+      EXPECT_EQ(Stage(row, now, now), v1::MISMATCH_STATE_UNNEEDED_JOURNEY);
     }
   }
 }
@@ -90,11 +101,11 @@ TEST(StageTest, GoesByTheStartThatCounts) {
   // It was this morning, and is tomorrow.
   SetStart(At(5), *row.mutable_acknowledged());
   SetStart(kStart, *row.mutable_now());
-  EXPECT_EQ(StageOf(row, At(6), At(7)), v1::MISMATCH_STATE_CHANGED);
+  EXPECT_EQ(Stage(row, At(6), At(7)), v1::MISMATCH_STATE_CHANGED);
   // It was tomorrow, and is in two hours.
   SetStart(kStart, *row.mutable_acknowledged());
   SetStart(At(8), *row.mutable_now());
-  EXPECT_EQ(StageOf(row, At(6), At(7)), v1::MISMATCH_STATE_AT_RISK);
+  EXPECT_EQ(Stage(row, At(6), At(7)), v1::MISMATCH_STATE_AT_RISK);
 }
 
 }  // namespace

@@ -239,6 +239,10 @@ std::vector<std::pair<std::string, std::function<void(Request&)>>> WrongPreferen
       {"least_app_version", [](Request& r) { r.set_least_app_version("1.2.3.4.5"); }},
       {"restore_wait", [](Request& r) { *r.mutable_restore_wait() = TimeUtil::HoursToDuration(25); }},
       {"restore_wait", [](Request& r) { *r.mutable_restore_wait() = TimeUtil::MillisecondsToDuration(1'500); }},
+      {"mismatch_grace", [](Request& r) { *r.mutable_mismatch_grace() = TimeUtil::SecondsToDuration(0); }},
+      {"mismatch_grace", [](Request& r) { *r.mutable_mismatch_grace() = TimeUtil::HoursToDuration(25); }},
+      {"mismatch_lead", [](Request& r) { *r.mutable_mismatch_lead() = TimeUtil::HoursToDuration(-1); }},
+      {"mismatch_lead", [](Request& r) { *r.mutable_mismatch_lead() = TimeUtil::HoursToDuration(7 * 24 + 1); }},
   };
 }
 

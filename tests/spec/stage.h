@@ -67,7 +67,7 @@ class Stage {
   absl::Status UpdateDevice(const v1::UpdateDeviceRequest& request);
   absl::Status AskForSync(const Words& words);
   absl::Status AskForDrop(const Words& words);
-  absl::Status SetInterval(const Words& words);
+  absl::Status SetLength(const Words& words);
   absl::Status SetAccess(const Words& words);
   absl::Status WritePlan(const Words& words);
   absl::Status DeletePlan(const Words& words);

@@ -29,10 +29,13 @@ absl::Status Stage::AskForDrop(const Words& words) {
   return told ? absl::OkStatus() : absl::FailedPreconditionError("it is not connected");
 }
 
-absl::Status Stage::SetInterval(const Words& words) {
+absl::Status Stage::SetLength(const Words& words) {
   v1::UpdateTenantRequest request;
   request.set_tenant_id(tenant_.text());
-  request.mutable_auto_sync_interval()->set_seconds(absl::ToInt64Seconds(Amount(words[0], words[1])));
+  google::protobuf::Duration& length = words[0] == "auto sync interval" ? *request.mutable_auto_sync_interval()
+                                       : words[0] == "mismatch grace"   ? *request.mutable_mismatch_grace()
+                                                                        : *request.mutable_mismatch_lead();
+  length.set_seconds(absl::ToInt64Seconds(Amount(words[1], words[2])));
   const auto committed = engine_->Run(tenant_, [&request](commit::Transaction& transaction) {
     return tenants::UpdateTenant(transaction, request).status();
   });

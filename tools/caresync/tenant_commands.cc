@@ -32,6 +32,8 @@ struct TenantSettings {
   std::optional<std::string> retention;
   std::optional<std::string> least_app_version;
   std::optional<std::string> restore_wait;
+  std::optional<std::string> mismatch_grace;
+  std::optional<std::string> mismatch_lead;
 };
 
 constexpr absl::Duration kDay = absl::Hours(24);
@@ -71,6 +73,12 @@ absl::Status FillLengths(const TenantSettings& settings, Message& message) {
   if (settings.restore_wait) {
     ASSIGN_OR_RETURN(*message.mutable_restore_wait(), ParseLength("--restore-wait", *settings.restore_wait));
   }
+  if (settings.mismatch_grace) {
+    ASSIGN_OR_RETURN(*message.mutable_mismatch_grace(), ParseLength("--mismatch-grace", *settings.mismatch_grace));
+  }
+  if (settings.mismatch_lead) {
+    ASSIGN_OR_RETURN(*message.mutable_mismatch_lead(), ParseLength("--mismatch-lead", *settings.mismatch_lead));
+  }
   return absl::OkStatus();
 }
 
@@ -89,11 +97,12 @@ void PrintTenants(const std::vector<v1::Tenant>& tenants) {
   for (const v1::Tenant& tenant : tenants) {
     rows.push_back({tenant.tenant_id(), tenant.display_name(), tenant.time_zone(),
                     LengthText(tenant.auto_sync_interval()), LengthText(tenant.download_window()),
-                    LengthText(tenant.retention()), LengthText(tenant.restore_wait()), tenant.least_app_version(),
+                    LengthText(tenant.retention()), LengthText(tenant.restore_wait()),
+                    LengthText(tenant.mismatch_grace()), LengthText(tenant.mismatch_lead()), tenant.least_app_version(),
                     PeopleTime(ToTime(tenant.create_time()), ZoneOrUtc(tenant.time_zone()))});
   }
   std::cout << FormatTable({"Tenant", "Name", "Time zone", "Auto sync", "Download window", "Retention",
-                            "Wait after a restore", "Least app version", "Created"},
+                            "Wait after a restore", "Mismatch grace", "Mismatch lead", "Least app version", "Created"},
                            rows, UsesColour(STDOUT_FILENO));
 }
 
@@ -196,6 +205,10 @@ void AddSettings(CLI::App& command, TenantSettings& settings) {
                      "Apps below it may send events but get no changes, such as 4.10; empty: any may");
   command.add_option("--restore-wait", settings.restore_wait,
                      "How long devices wait for the rostering systems after a restore: up to 24h, or off: not at all");
+  command.add_option("--mismatch-grace", settings.mismatch_grace,
+                     "How long phones have to take a change of a visit before the office is told: 5m to 24h");
+  command.add_option("--mismatch-lead", settings.mismatch_lead,
+                     "How long before a visit the office is told of a change that came long before: 30m to 7d");
 }
 
 // What the token command takes.

@@ -1,0 +1,114 @@
+#include "server/mismatch/retiming.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "caresync/store/stored.pb.h"
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/mismatch/damage.h"
+#include "server/mismatch/mismatch_rows.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::mismatch {
+namespace {
+
+namespace keys = base::keys;
+namespace limits = base::limits;
+using storage::Space;
+
+// Whether the transaction has written the tenant's own row.
+bool WritesTenant(const commit::Transaction& transaction) {
+  const std::string key = keys::Tenant(transaction.tenant());
+  bool writes = false;
+  transaction.VisitOwn(Space::kRecords, {key, key + '\0'},
+                       [&writes](std::string_view, const std::optional<std::string>&) {
+                         writes = true;
+                         return false;
+                       });
+  return writes;
+}
+
+// A place in the table of looks, and of what it is.
+struct Place {
+  std::string key;
+  CarerVisit of;
+};
+
+absl::StatusOr<std::vector<Place>> ReadPlaces(const storage::Reader& reader, const base::TenantId& tenant,
+                                              const std::string& after) {
+  storage::KeyRange range = keys::AllMismatchLooks(tenant);
+  if (!after.empty()) range.begin = after + '\0';
+  std::vector<Place> places;
+  bool damaged = false;
+  RETURN_IF_ERROR(
+      reader.Scan(Space::kRecords, range, limits::kMismatchesLookedAt, [&](std::string_view key, std::string_view) {
+        Place& place = places.emplace_back();
+        place.key = std::string(key);
+        int64_t look_us = 0;
+        damaged = !keys::ParseMismatchLook(key, &look_us, &place.of.carer, &place.of.visit);
+        return !damaged;
+      }));
+  if (damaged) return base::errors::DamagedRow("when a mismatch is to be looked at");
+  return places;
+}
+
+// Since when the device has had time. What a person had seen, and put off or closed, waits for what came after it.
+absl::Time WaitsSince(const store::Mismatch& row) {
+  const bool was_seen = row.state() == store::Mismatch::SNOOZED || row.state() == store::Mismatch::CLOSED;
+  return base::FromStoredTime(was_seen ? row.last_change_us() : row.first_change_us());
+}
+
+absl::Status RetimeOne(commit::Transaction& transaction, const CarerVisit& of, const Timing& timing) {
+  const base::TenantId& tenant = transaction.tenant();
+  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
+                   UnlessDamaged(GetMismatch(transaction, tenant, of), "mismatch_not_readable", tenant, of.carer));
+  if (!old.has_value() || old->due_us() == 0) return absl::OkStatus();
+  store::Mismatch row = *old;
+  row.set_due_us(base::ToStoredTime(Due(WaitsSince(row), StartThatCounts(row), timing)));
+  if (row.due_us() == old->due_us()) return absl::OkStatus();
+  return PutMismatch(transaction, of, old, std::move(row));
+}
+
+}  // namespace
+
+absl::StatusOr<Timing> ReadTiming(const storage::Reader& reader, const base::TenantId& tenant) {
+  const absl::StatusOr<store::Tenant> preferences = tenants::GetTenant(reader, tenant);
+  if (absl::IsNotFound(preferences.status()) || absl::IsDataLoss(preferences.status())) return Timing();
+  RETURN_IF_ERROR(preferences.status());
+  return Timing{tenants::MismatchGrace(*preferences), tenants::MismatchLead(*preferences)};
+}
+
+absl::Status NoteTimingChange(commit::Transaction& transaction) {
+  if (!WritesTenant(transaction)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Timing before, ReadTiming(transaction.base(), transaction.tenant()));
+  ASSIGN_OR_RETURN(const Timing after, ReadTiming(transaction, transaction.tenant()));
+  if (before == after) return absl::OkStatus();
+  ASSIGN_OR_RETURN(store::MismatchLooks looks, ReadLooks(transaction, transaction.tenant()));
+  looks.set_retiming(true);
+  looks.clear_retimed();
+  ScheduleLook(transaction, transaction.now(), looks);
+  PutLooks(transaction, looks);
+  return absl::OkStatus();
+}
+
+absl::Status Retime(commit::Transaction& transaction, store::MismatchLooks& looks) {
+  if (!looks.retiming()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Timing timing, ReadTiming(transaction, transaction.tenant()));
+  // One that moves ahead in the table is met again there, and stays then.
+  ASSIGN_OR_RETURN(const std::vector<Place> places, ReadPlaces(transaction, transaction.tenant(), looks.retimed()));
+  for (const Place& place : places) RETURN_IF_ERROR(RetimeOne(transaction, place.of, timing));
+  looks.clear_retimed();
+  looks.set_retiming(places.size() == limits::kMismatchesLookedAt);
+  if (looks.retiming()) looks.set_retimed(places.back().key);
+  return absl::OkStatus();
+}
+
+}  // namespace caresync::mismatch
