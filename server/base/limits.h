@@ -214,6 +214,9 @@ inline constexpr size_t kCarePlansOfServiceUser = 50;
 inline constexpr size_t kCarePlanRowsOfServiceUser = 500;
 inline constexpr size_t kCarePlanTitleCharacters = 200;
 inline constexpr size_t kCarePlanTextCharacters = 200'000;
+// Of a care plan, or of a care event.
+inline constexpr int kAttachments = 50;
+inline constexpr size_t kAttachmentUrlCharacters = 2'048;
 
 // ---- Windows
 

@@ -7,6 +7,7 @@
 #include "server/base/proto_time.h"
 #include "server/base/text.h"
 #include "server/base/uuid.h"
+#include "server/records/attachments.h"
 #include "server/records/record_key.h"
 
 namespace caresync::records {
@@ -40,6 +41,7 @@ bool IsFormUnderstood(const v1::FormSubmitted& form) {
 bool IsUnderstood(const v1::CareEvent& event) {
   if (!ParentOf(event).has_value() || !base::Uuid::Parse(event.carer_id()).has_value()) return false;
   if (!event.has_occurred_time() || !base::FromTimestamp(event.occurred_time()).has_value()) return false;
+  if (FaultOf(event.attachments()).has_value()) return false;
   switch (event.what_case()) {
     case v1::CareEvent::kVisitStarted:
     case v1::CareEvent::kVisitFinished:

@@ -12,6 +12,7 @@
 #include "server/base/stored.h"
 #include "server/base/text.h"
 #include "server/base/uuid.h"
+#include "server/records/attachments.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
 #include "server/tenants/tenants.h"
@@ -71,6 +72,9 @@ absl::StatusOr<v1::StoredCarePlan> PutCarePlan(commit::Transaction& transaction,
   ASSIGN_OR_RETURN(const base::Uuid service_user_id, ParseId("care_plan.service_user_id", plan.service_user_id()));
   RETURN_IF_ERROR(CheckText("care_plan.title", plan.title(), 1, limits::kCarePlanTitleCharacters));
   RETURN_IF_ERROR(CheckText("care_plan.text", plan.text(), 0, limits::kCarePlanTextCharacters));
+  if (const std::optional<std::string> fault = records::FaultOf(plan.attachments()); fault.has_value()) {
+    return errors::InvalidArgument("care_plan.attachments", *fault);
+  }
   RETURN_IF_ERROR(CheckServiceUserKnown(transaction, plan.service_user_id(), service_user_id));
   const RecordKey service_user = records::KeyOf({v1::RECORD_KIND_SERVICE_USER, service_user_id});
   const RecordKey key = records::KeyOf({v1::RECORD_KIND_CARE_PLAN, id});

@@ -268,6 +268,17 @@ TEST_F(CareEventsTest, AnEventOfANewerAppKeepsItsBytes) {
   EXPECT_EQ((*GetRecord(*engine_.Snapshot(), tenant_, KeyOf(EventName(1))))->payload(), upload.event());
 }
 
+TEST_F(CareEventsTest, AnAttachmentIsAReference) {
+  v1::CareEvent event = NoteEvent(1, VisitName(1));
+  v1::Attachment& photo = *event.add_attachments();
+  photo.set_attachment_id("33333333-3333-4333-8333-333333333333");
+  photo.set_sha256(std::string(32, '\xAB'));
+  photo.set_size_bytes(48'000);
+  photo.set_url("https://files.example/wound.jpg");
+  EXPECT_EQ(Take(1, 1, event).outcome(), v1::EVENT_OUTCOME_ACCEPTED);
+  EXPECT_EQ((*GetRecord(*engine_.Snapshot(), tenant_, KeyOf(EventName(1))))->payload(), event.SerializeAsString());
+}
+
 TEST_F(CareEventsTest, BytesThatAreNoEventAreKept) {
   v1::UploadedEvent upload = Upload(1, v1::CareEvent());
   upload.set_event("\xFF\xFF no message");
@@ -288,7 +299,7 @@ TEST_F(CareEventsTest, AnIdThatIsNoUuidIsKeptUnderItsText) {
 
 TEST_F(CareEventsTest, BreakingABoundIsNotUnderstood) {
   const v1::CareEvent good = NoteEvent(1, VisitName(1));
-  std::vector<v1::CareEvent> bad(15, good);
+  std::vector<v1::CareEvent> bad(16, good);
   bad[0].clear_what();
   bad[1].clear_occurred_time();
   bad[2].mutable_occurred_time()->set_seconds(253402300800);
@@ -311,6 +322,7 @@ TEST_F(CareEventsTest, BreakingABoundIsNotUnderstood) {
   for (size_t i = 0; i <= limits::kFormAnswers; ++i) {
     (*bad[14].mutable_form_submitted()->mutable_answers())[std::to_string(i)] = "yes";
   }
+  bad[15].add_attachments();
   int number = 0;
   for (const v1::CareEvent& event : bad) {
     SCOPED_TRACE(testing::Message() << "event " << number);

@@ -128,6 +128,23 @@ TEST_F(CarePlansTest, WrongOnesAreRefusedByName) {
   EXPECT_EQ(base::Reason(Delete(PlanId(3))), base::Reason(base::errors::CarePlanUnknown("")));
 }
 
+TEST_F(CarePlansTest, AttachmentsAreReferences) {
+  v1::PutCarePlanRequest request = Request(1);
+  v1::Attachment& document = *request.mutable_care_plan()->add_attachments();
+  document.set_attachment_id("33333333-3333-4333-8333-333333333333");
+  document.set_sha256(std::string(32, '\xAB'));
+  document.set_size_bytes(48'000);
+  document.set_url("https://files.example/moving-and-handling.pdf");
+  const absl::StatusOr<v1::StoredCarePlan> stored = Put(request);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  ASSERT_EQ(stored->care_plan().attachments_size(), 1);
+  EXPECT_EQ(stored->care_plan().attachments(0).url(), document.url());
+  document.set_url("file:///etc/passwd");
+  const absl::Status refused = Put(request).status();
+  EXPECT_EQ(base::Reason(refused), "INVALID_FIELD");
+  EXPECT_NE(refused.message().find("care_plan.attachments: number 1 has a url"), std::string::npos) << refused;
+}
+
 TEST_F(CarePlansTest, AServiceUserHasSoManyAndNoMore) {
   const int most = static_cast<int>(base::limits::kCarePlansOfServiceUser);
   for (int i = 0; i < most; ++i) ASSERT_TRUE(Put(Request(i)).ok());
