@@ -308,6 +308,8 @@ inline constexpr absl::Duration kMismatchLeadMost = absl::Hours(7 * 24);
 // than the shorter one to take a change.
 inline constexpr absl::Duration kMismatchLatest = absl::Minutes(30);
 inline constexpr absl::Duration kMismatchSoonest = absl::Minutes(2);
+// No carer comes so early: what was done at a visit before that was done when it was planned for another time.
+inline constexpr absl::Duration kMismatchSignEarliest = absl::Hours(3);
 // None is opened so soon after the server came back: devices that could not reach it sync first.
 inline constexpr absl::Duration kMismatchesRest = absl::Minutes(2);
 // The task of a tenant's mismatches sleeps no longer, whatever the clock said when it went to sleep.

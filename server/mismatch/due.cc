@@ -38,4 +38,9 @@ absl::Time Due(absl::Time change, absl::Time start, const Timing& timing) {
                   std::max(change + limits::kMismatchSoonest, start - limits::kMismatchLatest));
 }
 
+absl::Time EarliestSign(const store::Mismatch& row) {
+  if (!row.has_now()) return absl::InfinitePast();
+  return base::FromStoredTime(row.now().start_us()) - limits::kMismatchSignEarliest;
+}
+
 }  // namespace caresync::mismatch

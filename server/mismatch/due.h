@@ -31,6 +31,10 @@ struct Timing {
 // is near; and in time before it wherever the change came in time. `change` is when the change was committed.
 absl::Time Due(absl::Time change, absl::Time start, const Timing& timing);
 
+// From when on a sign of the carer (records/carer_signs.h) is one of the visit as it is planned now:
+// limits::kMismatchSignEarliest before its start. Where the visit is gone, any is.
+absl::Time EarliestSign(const store::Mismatch& row);
+
 }  // namespace caresync::mismatch
 
 #endif  // CARESYNC_SERVER_MISMATCH_DUE_H_

@@ -57,8 +57,7 @@ absl::StatusOr<Found> Find(const storage::Reader& reader, const base::TenantId& 
   return found;
 }
 
-absl::Status WaitAgain(commit::Transaction& transaction, const CarerVisit& of, absl::Time since,
-                       const Timing& timing) {
+absl::Status WaitAgain(commit::Transaction& transaction, const CarerVisit& of, absl::Time since, const Timing& timing) {
   const base::TenantId& tenant = transaction.tenant();
   ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
                    UnlessDamaged(GetMismatch(transaction, tenant, of), "mismatch_not_readable", tenant, of.carer));

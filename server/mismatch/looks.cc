@@ -17,6 +17,7 @@
 #include "server/commit/tenant_list.h"
 #include "server/mismatch/damage.h"
 #include "server/mismatch/delivery.h"
+#include "server/mismatch/due.h"
 #include "server/mismatch/resolving.h"
 #include "server/mismatch/retiming.h"
 #include "server/records/carer_signs.h"
@@ -113,8 +114,8 @@ class Step {
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(const std::optional<records::CarerSign> sign,
-                     UnlessDamaged(records::FindSign(transaction_, tenant_, of.carer, of.visit), "sign_not_readable",
-                                   tenant_, of.carer));
+                     UnlessDamaged(records::FindSign(transaction_, tenant_, of.carer, of.visit, EarliestSign(row)),
+                                   "sign_not_readable", tenant_, of.carer));
     if (sign.has_value()) {
       ResolveByStart(transaction_.now(), *sign, row);
       return absl::OkStatus();

@@ -12,6 +12,7 @@
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/mismatch/damage.h"
+#include "server/mismatch/due.h"
 
 namespace caresync::mismatch {
 
@@ -63,7 +64,7 @@ absl::Status NoteSign(commit::Transaction& transaction, const CarerVisit& of, co
   ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
                    UnlessDamaged(GetMismatch(transaction, transaction.tenant(), of), "mismatch_not_readable",
                                  transaction.tenant(), of.carer));
-  if (!old.has_value() || !IsLive(*old)) return absl::OkStatus();
+  if (!old.has_value() || !IsLive(*old) || sign.occurred < EarliestSign(*old)) return absl::OkStatus();
   store::Mismatch row = *old;
   ResolveByStart(transaction.now(), sign, row);
   return PutMismatch(transaction, of, old, std::move(row));

@@ -42,8 +42,9 @@ absl::Status ResolveIfSettled(commit::Transaction& transaction, const CarerVisit
 // limits::kMismatchesOfSync, the task looks at all of the tenant's. Errors are those of reading.
 absl::Status ResolveSettled(commit::Transaction& transaction, const base::Uuid& carer);
 
-// A sign of the carer at the visit has come: resolves the mismatch where it is live, whatever the device holds. Nothing
-// else is touched. Errors are those of reading; one that cannot be read is left, and logged.
+// A sign of the carer at the visit has come: resolves the mismatch where it is live, whatever the device holds, unless
+// the sign is of before the visit as it is planned now (EarliestSign). Nothing else is touched. Errors are those of
+// reading; one that cannot be read is left, and logged.
 absl::Status NoteSign(commit::Transaction& transaction, const CarerVisit& of, const records::CarerSign& sign);
 
 // Lets the task look at all open mismatches of the tenant, from the first on. Errors are those of reading.

@@ -12,6 +12,7 @@
 #include "server/base/text.h"
 #include "server/base/uuid.h"
 #include "server/mismatch/delivery.h"
+#include "server/mismatch/due.h"
 #include "server/mismatch/mismatch_list.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/resolving.h"
@@ -139,7 +140,7 @@ absl::StatusOr<v1::Mismatch> Reopen(commit::Transaction& transaction, const v1::
   ASSIGN_OR_RETURN(const bool settled, delivery.IsSettled(of));
   if (settled) return errors::MismatchResolved();
   ASSIGN_OR_RETURN(const std::optional<records::CarerSign> sign,
-                   records::FindSign(transaction, transaction.tenant(), of.carer, of.visit));
+                   records::FindSign(transaction, transaction.tenant(), of.carer, of.visit, EarliestSign(old)));
   if (sign.has_value()) return errors::MismatchResolved();
   // As where it is opened because it is due: an ack that comes meanwhile would not find it open.
   RETURN_IF_ERROR(delivery.RequireUnmoved(of.carer, transaction));

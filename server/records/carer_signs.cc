@@ -23,9 +23,9 @@ namespace {
 using base::RecordKey;
 namespace limits = base::limits;
 
-// nullopt where the bytes are no sign of this carer on this visit.
+// nullopt where the bytes are no sign of this carer on this visit from `earliest` on.
 std::optional<CarerSign> SignIn(const std::string& bytes, int64_t received_us, const base::Uuid& carer,
-                                const RecordKey& visit) {
+                                const RecordKey& visit, absl::Time earliest) {
   v1::CareEvent event;
   if (!event.ParseFromString(bytes) || !IsSign(event) || base::Uuid::Parse(event.carer_id()) != carer) {
     return std::nullopt;
@@ -33,6 +33,7 @@ std::optional<CarerSign> SignIn(const std::string& bytes, int64_t received_us, c
   const std::optional<RecordName> parent = ParentOf(event);
   const std::optional<absl::Time> occurred = base::FromTimestamp(event.occurred_time());
   if (!parent.has_value() || KeyOf(*parent) != visit || !occurred.has_value()) return std::nullopt;
+  if (*occurred < earliest) return std::nullopt;
   return CarerSign{*occurred, base::FromStoredTime(received_us)};
 }
 
@@ -68,12 +69,13 @@ bool IsSign(const v1::CareEvent& event) {
 }
 
 absl::StatusOr<std::optional<CarerSign>> FindSign(const storage::Reader& reader, const base::TenantId& tenant,
-                                                  const base::Uuid& carer, const RecordKey& visit) {
+                                                  const base::Uuid& carer, const RecordKey& visit,
+                                                  absl::Time earliest) {
   ASSIGN_OR_RETURN(const std::vector<RecordKey> events, EventsOf(reader, tenant, visit));
   for (const RecordKey& key : events) {
     ASSIGN_OR_RETURN(const std::optional<store::Record> event, GetRecord(reader, tenant, key));
     if (!event.has_value()) continue;
-    std::optional<CarerSign> sign = SignIn(event->payload(), event->created_time_us(), carer, visit);
+    std::optional<CarerSign> sign = SignIn(event->payload(), event->created_time_us(), carer, visit, earliest);
     if (sign.has_value()) return sign;
   }
   ASSIGN_OR_RETURN(
@@ -82,7 +84,7 @@ absl::StatusOr<std::optional<CarerSign>> FindSign(const storage::Reader& reader,
   for (const ReviewName& name : waiting) {
     ASSIGN_OR_RETURN(const std::optional<store::ReviewItem> item, GetReview(reader, tenant, name));
     if (!item.has_value()) continue;
-    std::optional<CarerSign> sign = SignIn(item->event(), item->received_time_us(), carer, visit);
+    std::optional<CarerSign> sign = SignIn(item->event(), item->received_time_us(), carer, visit, earliest);
     if (sign.has_value()) return sign;
   }
   return std::optional<CarerSign>();

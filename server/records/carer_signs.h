@@ -25,10 +25,12 @@ struct CarerSign {
 // is no journey. Pure.
 bool IsSign(const v1::CareEvent& event);
 
-// One of the carer's on the visit, whether the event took effect or waits for review; nullopt where there is none among
-// the first limits::kEventsLookedThrough of either. Errors are those of reading, and DAMAGED_ROW.
+// One of the carer's on the visit that occurred at `earliest` or later, whether the event took effect or waits for
+// review; nullopt where there is none among the first limits::kEventsLookedThrough of either. Errors are those of
+// reading, and DAMAGED_ROW.
 absl::StatusOr<std::optional<CarerSign>> FindSign(const storage::Reader& reader, const base::TenantId& tenant,
-                                                  const base::Uuid& carer, const base::RecordKey& visit);
+                                                  const base::Uuid& carer, const base::RecordKey& visit,
+                                                  absl::Time earliest);
 
 }  // namespace caresync::records
 

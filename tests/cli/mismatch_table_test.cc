@@ -96,7 +96,7 @@ TEST(MismatchTable, ShowsTheOtherDevicesBesideTheOneInUse) {
   v1::Mismatch mismatch = Moved();
   mismatch.add_other_devices()->set_device_name("Pixel 4");
   mismatch.add_other_devices()->set_device_uuid(kDevice);
-  EXPECT_EQ(RowOf(mismatch).at(5), std::string("Pixel 6 (also Pixel 4, ") + kDevice + ")");
+  EXPECT_EQ(RowOf(mismatch).at(5), absl::StrCat("Pixel 6 (also Pixel 4, ", kDevice, ")"));
 }
 
 TEST(MismatchTable, ShowsWhatStaysOnce) {

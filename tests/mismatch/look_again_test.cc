@@ -65,8 +65,9 @@ class LookAgainTest : public testing::Test {
     v1::CloseMismatchRequest request;
     request.set_carer_id(MismatchBench::Carer(carer).ToString());
     request.set_visit_id(records::NameOf(MismatchBench::Visit(visit))->id.ToString());
-    const auto closed = bench_.Run(
-        [&](commit::Transaction& transaction) { return mismatch::Close(transaction, request, "someone").status(); });
+    const auto closed = bench_.Run([&](commit::Transaction& transaction) {
+      return mismatch::Close(transaction, request, "someone", {.opening = bench_.timeline()}).status();
+    });
     ASSERT_TRUE(closed.ok()) << closed.status();
   }
   void Snooze(int carer, int visit, absl::Time until) {
@@ -74,8 +75,9 @@ class LookAgainTest : public testing::Test {
     request.set_carer_id(MismatchBench::Carer(carer).ToString());
     request.set_visit_id(records::NameOf(MismatchBench::Visit(visit))->id.ToString());
     *request.mutable_until_time() = base::ToTimestamp(until);
-    const auto snoozed = bench_.Run(
-        [&](commit::Transaction& transaction) { return mismatch::Snooze(transaction, request, "someone").status(); });
+    const auto snoozed = bench_.Run([&](commit::Transaction& transaction) {
+      return mismatch::Snooze(transaction, request, "someone", {.opening = bench_.timeline()}).status();
+    });
     ASSERT_TRUE(snoozed.ok()) << snoozed.status();
   }
   size_t CountWaiting(int visits) const {

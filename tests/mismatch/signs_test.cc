@@ -66,19 +66,23 @@ class SignsTest : public testing::Test {
   }
   std::string ReopenSays(int carer, int visit) {
     const auto request = RequestOf<v1::ReopenMismatchRequest>(carer, visit);
-    return base::Reason(
-        bench_.Run([&](commit::Transaction& transaction) { return Reopen(transaction, request, "someone").status(); })
-            .status());
+    return base::Reason(bench_
+                            .Run([&](commit::Transaction& transaction) {
+                              return Reopen(transaction, request, "someone", {.opening = bench_.timeline()}).status();
+                            })
+                            .status());
   }
   void Close(int carer, int visit) {
     const auto request = RequestOf<v1::CloseMismatchRequest>(carer, visit);
-    const auto closed = bench_.Run(
-        [&](commit::Transaction& transaction) { return mismatch::Close(transaction, request, "someone").status(); });
+    const auto closed = bench_.Run([&](commit::Transaction& transaction) {
+      return mismatch::Close(transaction, request, "someone", {.opening = bench_.timeline()}).status();
+    });
     ASSERT_TRUE(closed.ok()) << closed.status();
   }
   v1::Mismatch Told(int carer, int visit) {
-    const auto told = ToProto(*bench_.Snapshot(), bench_.tenant(), MismatchBench::Of(carer, visit),
-                              bench_.Get(carer, visit), bench_.clock().Now());
+    const auto told =
+        ToProto(*bench_.Snapshot(), bench_.tenant(), MismatchBench::Of(carer, visit), bench_.Get(carer, visit),
+                {.syncs = {.opening = bench_.timeline()}, .now = bench_.clock().Now()});
     EXPECT_TRUE(told.ok()) << told.status();
     return told.ok() ? *told : v1::Mismatch();
   }
@@ -123,9 +127,11 @@ TEST_F(SignsTest, ASnoozedOneIsResolvedToo) {
   bench_.AdvanceTo(At(6, 20));
   auto request = RequestOf<v1::SnoozeMismatchRequest>(1, 1);
   *request.mutable_until_time() = base::ToTimestamp(At(12));
-  ASSERT_TRUE(
-      bench_.Run([&](commit::Transaction& transaction) { return Snooze(transaction, request, "someone").status(); })
-          .ok());
+  ASSERT_TRUE(bench_
+                  .Run([&](commit::Transaction& transaction) {
+                    return Snooze(transaction, request, "someone", {.opening = bench_.timeline()}).status();
+                  })
+                  .ok());
   Note(1, 1, At(6, 15), At(6, 20));
   EXPECT_EQ(bench_.StateOf(1, 1), State::RESOLVED);
   EXPECT_EQ(bench_.Get(1, 1).snoozed_until_us(), 0);
@@ -175,6 +181,21 @@ TEST_F(SignsTest, ASignOfBeforeTheChangeCounts) {
   bench_.Put({VisitAt(1, At(7), {1}, "bring gloves")});
   bench_.AdvanceTo(At(7, 30));
   EXPECT_EQ(bench_.StateOf(1, 1), State::PENDING);
+}
+
+TEST_F(SignsTest, ASignOfAnotherTimeOfTheVisitDoesNotCount) {
+  bench_.Put({VisitAt(1, At(7)), VisitAt(2, At(7))});
+  bench_.AcknowledgeAll(1, 1);
+  bench_.AdvanceTo(At(7, 5));
+  ASSERT_EQ(TakeStart(1, 1, 1, At(7)), v1::EVENT_OUTCOME_ACCEPTED);
+  bench_.Put({VisitAt(1, At(10, 1)), VisitAt(2, At(10, 1))});
+  bench_.AdvanceTo(At(7, 30));
+  EXPECT_EQ(bench_.StateOf(1, 1), State::OPEN);
+  ASSERT_EQ(bench_.StateOf(1, 2), State::OPEN);
+  Note(1, 2, At(7), At(7, 30));
+  EXPECT_EQ(bench_.StateOf(1, 2), State::OPEN);
+  Note(1, 2, At(7, 1), At(7, 31));
+  EXPECT_EQ(bench_.StateOf(1, 2), State::RESOLVED);
 }
 
 TEST_F(SignsTest, AStartThatIsForReviewCounts) {

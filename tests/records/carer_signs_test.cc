@@ -75,8 +75,9 @@ class FindSignTest : public testing::Test {
     });
     return result.outcome();
   }
-  absl::StatusOr<std::optional<CarerSign>> Find(int carer, int visit) const {
-    return FindSign(*engine_.Snapshot(), tenant_, CarerName(carer).id, KeyOf(VisitName(visit)));
+  absl::StatusOr<std::optional<CarerSign>> Find(int carer, int visit,
+                                                absl::Time earliest = absl::InfinitePast()) const {
+    return FindSign(*engine_.Snapshot(), tenant_, CarerName(carer).id, KeyOf(VisitName(visit)), earliest);
   }
   bool Has(int carer, int visit) const {
     const auto sign = Find(carer, visit);
@@ -124,6 +125,17 @@ TEST_F(FindSignTest, OneThatWaitsForReviewCounts) {
   ASSERT_TRUE(sign.ok() && sign->has_value()) << sign.status();
   EXPECT_EQ((*sign)->received, received);
   EXPECT_FALSE(Has(2, 1));
+}
+
+TEST_F(FindSignTest, WhatOccurredEarlierIsPassedOver) {
+  const absl::Time occurred = *base::FromTimestamp(fakes::AtHour(9));
+  ASSERT_EQ(Take(1, 1, StartOf(1, 1)), v1::EVENT_OUTCOME_ACCEPTED);
+  const auto at_that_time = Find(1, 1, occurred);
+  ASSERT_TRUE(at_that_time.ok()) << at_that_time.status();
+  EXPECT_TRUE(at_that_time->has_value());
+  const auto later = Find(1, 1, occurred + absl::Microseconds(1));
+  ASSERT_TRUE(later.ok()) << later.status();
+  EXPECT_FALSE(later->has_value());
 }
 
 TEST_F(FindSignTest, AnEventThatCannotBeReadIsAnError) {

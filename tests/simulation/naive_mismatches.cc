@@ -189,7 +189,35 @@ void NaiveMismatches::Take(const Of& of, const Change& change) {
   row.owed = false;
 }
 
+void NaiveMismatches::LookAgain(const NaiveModel& model, const std::string& carer, const CopyInUse& copy_of) {
+  for (auto row = rows_.lower_bound({carer, {}}); row != rows_.end() && row->first.first == carer; ++row) {
+    NaiveMismatch& mismatch = row->second;
+    if (mismatch.seen >= mismatch.planned.end) continue;
+    // When the server looked, before it wrote what is seen here, is not known.
+    mismatch.due_from = absl::InfinitePast();
+    if (mismatch.waits == Known::kNo) {
+      mismatch.waits = Known::kMaybe;
+      mismatch.due_until = absl::InfiniteFuture();
+    }
+    if (IsSettled(model, carer, row->first.second, copy_of(carer)) != Known::kNo) mismatch.settled_at_commit = true;
+  }
+}
+
+void NaiveMismatches::NoteFallBacks(const NaiveModel& model, const CopyInUse& copy_of) {
+  std::set<std::string> carers;
+  for (const auto& [of, row] : rows_) carers.insert(of.first);
+  for (const std::string& carer : carers) {
+    const NaiveCopy* const copy = copy_of(carer);
+    const bool holds = copy != nullptr && !copy->cursor.timeline.empty();
+    const feed::Position position = holds ? copy->position : feed::Position();
+    const auto [known, is_new] = positions_.try_emplace(carer, position);
+    if (!is_new && position < known->second) LookAgain(model, carer, copy_of);
+    known->second = position;
+  }
+}
+
 void NaiveMismatches::Look(const NaiveModel& model, absl::Time now, bool by_device, const CopyInUse& copy_of) {
+  NoteFallBacks(model, copy_of);
   for (auto& [of, row] : rows_) {
     row.seen = std::max(row.seen, now);
     if (!row.open && row.seen >= row.planned.end) {

@@ -11,8 +11,9 @@
 //   - one that has waited since it was due, with nothing in the server's way, is open.
 // What cannot be told from outside is a band, Known::kMaybe or a span of times:
 //   - whether one still waits that was settled for a moment when it was due, or when it was open: a look may have seen
-//     that. A device in use that falls back, and a carer who signs in on another device, make nothing wait again: it
-//     takes a further change. Once the rules say that it waits anew, Look is the place for it;
+//     that;
+//   - whether one opens, and when, that was settled before another device came into use, or before the one that is fell
+//     back. It may from then on: where the device lacks it;
 //   - what the device had acknowledged when a change came that took effect late, behind other commits;
 //   - whether a change counts that comes at the very moment at which its times are over, or whose times are over while
 //     the device may still show later ones;
@@ -102,6 +103,10 @@ class NaiveMismatches {
   // To be called before and after each commit. `by_device`: since the last time a commit wrote rows of devices alone.
   void Look(const NaiveModel& model, absl::Time now, bool by_device, const CopyInUse& copy_of);
 
+  // Another device has come into use by the last commit, or the one that is has fallen back: what the carer's devices
+  // had acknowledged waits again.
+  void LookAgain(const NaiveModel& model, const std::string& carer, const CopyInUse& copy_of);
+
   // When the last commit was made.
   absl::Time last_commit() const { return last_commit_; }
   std::map<Of, NaiveMismatch>& rows() { return rows_; }
@@ -116,9 +121,12 @@ class NaiveMismatches {
     base::Revision revision = 0;
   };
   void Take(const Of& of, const Change& change);
+  void NoteFallBacks(const NaiveModel& model, const CopyInUse& copy_of);
 
   absl::Time last_commit_;
   std::map<Of, NaiveMismatch> rows_;
+  // By carer: what the device in use had acknowledged when it was looked at last.
+  std::map<std::string, feed::Position> positions_;
 };
 
 // What was planned last, if the carer is to have it, may be what the device acknowledged last.

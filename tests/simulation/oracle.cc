@@ -23,7 +23,9 @@ base::ReceiverId ReceiverOf(const std::string& carer) { return records::CarerRec
 void Oracle::AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers) {
   truth_.models.emplace(tenant, NaiveModel(tenant, carers));
   truth_.mismatches[tenant];
-  for (const std::string& carer : carers) in_use_keys_[keys::DeviceInUse(tenant, *base::Uuid::Parse(carer))] = tenant;
+  for (const std::string& carer : carers) {
+    in_use_keys_[keys::DeviceInUse(tenant, *base::Uuid::Parse(carer))] = {tenant, carer};
+  }
   head_keys_[keys::TenantHead(tenant)] = tenant;
 }
 

@@ -182,6 +182,9 @@ class Oracle {
                  const Rows& rows);
   // A carer's device in use is written by a sync of it alone, as it begins.
   void CheckSignIns(const Rows& rows);
+  // Whether the commit takes an event of the carer that was not known.
+  bool TakesEventOf(const base::TenantId& tenant, const std::string& carer, const Rows& rows) const;
+  void UseDevice(const base::TenantId& tenant, const std::string& carer, const base::Uuid& device);
   void TakeSignIn(const StreamFacts& facts, const store::SyncRow& row, const Rows& rows);
   static void TakeWordsOfStart(const StreamFacts& facts, const store::SyncRow& row, NaiveDevice& known);
   void TakeCopies(const StreamFacts& facts, const store::DeviceReport& report, bool begins, const store::SyncRow& row,
@@ -253,8 +256,8 @@ class Oracle {
   std::map<std::string, base::TenantId> head_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> report_keys_;
   std::map<std::string, std::pair<base::TenantId, base::Uuid>> device_keys_;
-  // By the key of the row that says which device a carer uses.
-  std::map<std::string, base::TenantId> in_use_keys_;
+  // By the key of the row that says which device a carer uses: the tenant and the carer.
+  std::map<std::string, std::pair<base::TenantId, std::string>> in_use_keys_;
   // By the key of an event's identity; by that of its place among what is for review.
   std::map<std::string, std::vector<KnownEvent>> events_;
   std::map<std::string, KnownEvent> review_keys_;
