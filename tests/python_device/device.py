@@ -64,6 +64,7 @@ def sync(options, state):
                 follow_seconds=options.follow,
                 follow_rounds=options.follow_rounds,
                 form_in_progress=options.form_in_progress,
+                next_sync_in=options.next_sync_in,
                 largest_bytes=options.largest_bytes,
                 device_name=options.device_name,
                 app_version=options.app_version)
@@ -159,6 +160,10 @@ def parse(arguments):
     command.add_argument("--follow-rounds", type=int, metavar="N", help="go on until N rounds of changes are confirmed")
     command.add_argument("--level", type=int, default=2, help="the data level of this app")
     command.add_argument("--form-in-progress", action="store_true", help="a form is being filled in")
+    command.add_argument("--next-sync-in",
+                         type=float,
+                         metavar="SECONDS",
+                         help="when the phone's system lets the app sync again")
     command.add_argument("--largest-bytes",
                          type=int,
                          metavar="N",

@@ -1,6 +1,7 @@
 """The pieces of the device in Python, without a server."""
 
 import tempfile
+import time
 import unittest
 
 import grpc
@@ -348,6 +349,14 @@ class Dialogue(WithState):
         started = pb.SyncResponse(started=pb.Started(estimated_bytes=5000))
         self.assertEqual(self.sync(started, largest_bytes=4999).outcome, "given_up")
         self.assertEqual(self.sync(started, largest_bytes=5000).outcome, "interrupted")
+
+    def test_a_start_says_when_the_phones_system_allows_the_next_sync_where_that_is_known(self):
+        before = time.time_ns()
+        self.sync(end=CUT, next_sync_in=1800.0)
+        allowed = self.start.earliest_next_sync.ToNanoseconds() - round(1800 * 1e9)
+        self.assertTrue(before <= allowed <= time.time_ns())
+        self.sync(end=CUT)
+        self.assertFalse(self.start.HasField("earliest_next_sync"))
 
     def test_the_next_start_tells_of_an_interruption_once(self):
         recorded = self.caught_up(b"fresh")

@@ -32,6 +32,8 @@ class Wish:
     follow_seconds: float | None = None
     follow_rounds: int | None = None
     form_in_progress: bool = False
+    # Seconds until the phone's system lets the app sync again. None: it does not tell.
+    next_sync_in: float | None = None
     # A sync whose estimate is above it is given up. None: none is.
     largest_bytes: int | None = None
     device_name: str = "a device in Python"
@@ -112,6 +114,8 @@ class Sync:
                          form_in_progress=wish.form_in_progress, uploads_token=self._state.uploads_token(carer),
                          last_interruption=last_interruption)
         start.device_time.GetCurrentTime()
+        if wish.next_sync_in is not None:
+            start.earliest_next_sync.FromNanoseconds(time.time_ns() + round(wish.next_sync_in * 1e9))
         being_made, in_use = self._copies.being_made(carer), self._copies.in_use(carer)
         copy = being_made if being_made and being_made.resume_token else in_use
         if with_token and copy:
