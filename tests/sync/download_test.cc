@@ -115,6 +115,23 @@ TEST_F(DownloadTest, IsReadAtTheHeadOfItsSnapshot) {
   EXPECT_EQ(batch->changes.upserts_size(), 3);
 }
 
+TEST_F(DownloadTest, RecordsCountAndSumAreOfItsSnapshotWhateverIsCommittedBeforeItIsRead) {
+  const std::unique_ptr<storage::Snapshot> before = engine_.Snapshot();
+  const absl::StatusOr<DownloadBatch> expected = Read();
+  v1::RosterChange changed = fakes::VisitChange("v1", "p1", {"c1"});
+  changed.mutable_visit()->set_notes("changed meanwhile");
+  engine_.ApplyChanges(kTenant, "rota", {changed, fakes::VisitChange("v2", "p1", {"c1"})});
+  const absl::StatusOr<DownloadBatch> batch =
+      ReadDownload(*before, kTenant, kDevice, carer_, {}, engine_.clock().Now());
+  ASSERT_TRUE(expected.ok() && batch.ok());
+  EXPECT_TRUE(batch->feed.nothing_left);
+  EXPECT_EQ(batch->changes.SerializeAsString(), expected->changes.SerializeAsString());
+  EXPECT_EQ(batch->head, expected->head);
+  EXPECT_EQ(batch->feed.summary.count, expected->feed.summary.count);
+  EXPECT_EQ(batch->feed.summary.sum, expected->feed.summary.sum);
+  EXPECT_NE(Read()->feed.summary.sum, expected->feed.summary.sum);
+}
+
 TEST_F(DownloadTest, ADeltaReadsWhatChangedHoweverMuchIsStored) {
   const auto rows_of_a_delta = [this](const std::string& notes) {
     const base::Revision head = engine_.Head(kTenant);
