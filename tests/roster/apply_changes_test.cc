@@ -10,8 +10,10 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/commit/sequencer.h"
 #include "server/records/record_store.h"
 #include "server/roster/matching.h"
+#include "server/roster/take_message.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/feeds.h"
 #include "tests/fakes/rota.h"
@@ -120,6 +122,40 @@ TEST_F(ApplyChangesTest, OneExternalIdIsOneRecordWithinAMessageToo) {
   EXPECT_EQ(results.at(1).outcome(), v1::CHANGE_OUTCOME_UPDATED);
   EXPECT_EQ(results.at(2).outcome(), v1::CHANGE_OUTCOME_UNCHANGED);
   EXPECT_EQ(results.at(0).record_id(), results.at(1).record_id());
+  EXPECT_EQ(CountOf(v1::RECORD_KIND_SERVICE_USER), 1u);
+}
+
+// The message is a change of the sequencer's: it runs again, and matches again, on what another process has committed.
+TEST_F(ApplyChangesTest, AMessageThatMeetsAnotherProcessFindsTheRecordThatThatOneMade) {
+  commit::Sequencer other(engine_.memory(), engine_.clock(), engine_.random(), engine_.executor(),
+                          engine_.subscriptions(), "another process");
+  v1::ApplyChangesRequest message;
+  *message.add_changes() = ServiceUserChange("u1");
+  message.mutable_changes(0)->set_source("planner");
+  const auto take = [&](commit::Transaction& transaction, v1::ChangeResult& result) {
+    const absl::StatusOr<v1::ApplyChangesResponse> taken =
+        TakeMessage(transaction, {"planner", engine_.opening().timeline}, true, message);
+    if (taken.ok()) result = taken->results(0);
+    return taken.status();
+  };
+  v1::ChangeResult ours;
+  v1::ChangeResult theirs;
+  std::vector<v1::ChangeOutcome> tries;
+  const auto committed = engine_.Run(tenant_, [&](commit::Transaction& transaction) {
+    const absl::Status status = take(transaction, ours);
+    tries.push_back(ours.outcome());
+    if (tries.size() == 1) {
+      other.Submit(
+          tenant_, [&](commit::Transaction& meanwhile) { return take(meanwhile, theirs); },
+          [](const absl::StatusOr<commit::Committed>& done) { EXPECT_TRUE(done.ok()) << done.status(); });
+      engine_.executor().RunAll();
+    }
+    return status;
+  });
+  ASSERT_TRUE(committed.ok()) << committed.status();
+  EXPECT_EQ(tries, (std::vector<v1::ChangeOutcome>{v1::CHANGE_OUTCOME_CREATED, v1::CHANGE_OUTCOME_UNCHANGED}));
+  EXPECT_EQ(theirs.outcome(), v1::CHANGE_OUTCOME_CREATED);
+  EXPECT_EQ(ours.record_id(), theirs.record_id());
   EXPECT_EQ(CountOf(v1::RECORD_KIND_SERVICE_USER), 1u);
 }
 
