@@ -73,8 +73,9 @@ def place_of(service_user):
     return (service_user.location.longitude, service_user.location.latitude)
 
 
-def ids_of(held, kind):
-    return {record_id for of_kind, record_id in held if of_kind == kind}
+def decoded(held, kind, message):
+    """The records of one kind, by ID."""
+    return {record_id: message.FromString(payload) for (of_kind, record_id), payload in held.items() if of_kind == kind}
 
 
 class Pair:
@@ -113,11 +114,15 @@ class Agency:
         self.cli, self.folder, self.rota = server.cli(TENANT), folder, rota
         self.cli.run("tenant", "create", TENANT, "--time-zone", TIME_ZONE)
         self.take(rota)
-        known = {c["external_id"]: c["carer_id"] for c in self.cli.json("carers")["carers"]}
-        ids = {caregiver["id"]: known[f"{rota['name']}/{caregiver['id']}"] for caregiver in rota["caregivers"]}
+        known = {c["external_id"]: c for c in self.cli.json("carers")["carers"]}
+        listed = {caregiver["id"]: known[f"{rota['name']}/{caregiver['id']}"] for caregiver in rota["caregivers"]}
+        ids = {caregiver: carer["carer_id"] for caregiver, carer in listed.items()}
         self.ids = ids
+        # As the office sees them: the rota gives no names.
+        self.carers = {carer["carer_id"]: records.Carer(name=carer["name"], branch_id=carer.get("branch_id", ""))
+                       for carer in listed.values()}
         self.names = {carer_id: caregiver for caregiver, carer_id in ids.items()}
-        # What the office gave beside the rota: by patient, the caregivers who see it; by care plan, its patient.
+        # What the office gave beside the rota: by patient, the caregivers who see it; by care plan, its patient and what it says.
         self.access, self.plans = {}, {}
         # By place, whose service user it is: no two patients of the rota live at one place.
         self.residents = {}
@@ -144,34 +149,39 @@ class Agency:
         return set(expected_visits(self.rota)[caregiver]) | given
 
     def check_records(self, pair, held, who):
-        """The carers, service users and care plans are those, and only those, that the rota and the office say."""
+        """The carers, service users and care plans are those, and only those, that the rota and the office say, and say what these
+        say: of a service user the rota tells the place alone."""
         visits = expected_visits(self.rota)[pair.caregiver].values()
-        carers = {pair.caregiver} | {colleague for stops in visits for colleague, _, _, _ in stops}
-        self.expect_ids(held, CARER, {self.ids[carer] for carer in carers}, f"{who}: carers")
-        for (kind, record_id), payload in held.items():
-            if kind != SERVICE_USER:
-                continue
-            place = place_of(records.ServiceUser.FromString(payload))
+        carers = {self.ids[carer] for carer in {pair.caregiver} | {colleague for stops in visits for colleague, _, _, _ in stops}}
+        self.expect_records(decoded(held, CARER, records.Carer), {carer: self.carers[carer] for carer in carers},
+                            f"{who}: carers")
+        places = {record_id: place_of(user) for record_id, user in decoded(held, SERVICE_USER, records.ServiceUser).items()}
+        for record_id, place in places.items():
             known = self.residents.setdefault(place, record_id)
             expect(known == record_id, f"{who}: at {place} lives {record_id}, where {known} lived")
         patients = self.patients_of(pair.caregiver)
-        self.expect_ids(held, SERVICE_USER, {self.residents.get(self.places[patient]) for patient in patients},
-                        f"{who}: service users")
-        plans = {plan for plan, patient in self.plans.items() if patient in patients}
-        self.expect_ids(held, CARE_PLAN, plans, f"{who}: care plans")
+        self.expect_records(places, {self.residents.get(self.places[patient]): self.places[patient] for patient in patients},
+                            f"{who}: service users")
+        plans = {plan_id: plan for plan_id, (patient, plan) in self.plans.items() if patient in patients}
+        self.expect_records(decoded(held, CARE_PLAN, records.CarePlan), plans, f"{who}: care plans")
 
     @staticmethod
-    def expect_ids(held, kind, expected, what):
-        found = ids_of(held, kind)
-        expect(found == expected, f"{what}: missing {expected - found}, too much {found - expected}")
+    def expect_records(found, expected, what):
+        """By ID, what is held of each and what it must be."""
+        wrong = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
+        told = "; ".join(f"{key} is {found.get(key)}, not {expected.get(key)}" for key in wrong[:5])
+        expect(not wrong, f"{what}: {len(wrong)} differ: {told}")
 
     def check(self, when):
         """Every carer's phones hold the same, and what the model says. Both have synced."""
         events = {event_id: event for pair in self.pairs for event_id, event in pair.accepted().items()}
+        everybodys = {}
         for pair in self.pairs:
             held = pair.python.held()
             who = f"{when}, carer {pair.caregiver}"
             expect_same(held, pair.cli.held(), f"{who}: the phones of the two makes differ (Python first)")
+            for key, payload in held.items():
+                expect(everybodys.setdefault(key, payload) == payload, f"{who}: {key} is not what another carer's phone holds")
             expected, found = expected_day(self.rota, pair.caregiver), held_day(visits_of(held), self.names)
             expect(expected == found, f"{who}: missing {expected - found}, too much {found - expected}")
             self.check_records(pair, held, who)
@@ -227,10 +237,10 @@ def check_access(agency, office, chance):
         return [f"{agency.rota['name']}/{caregiver}" for caregiver in caregivers]
 
     def put_plan(number, patient):
-        plan = str(uuid.uuid5(uuid.NAMESPACE_URL, f"plan/{number}"))
-        office.put_care_plan(plan, agency.service_user(patient), "Two of the white ones, before breakfast. " * 60)
-        agency.plans[plan] = patient
-        return plan
+        plan_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"plan/{number}"))
+        text = f"{number + 1} of the white ones, before breakfast. " * 60
+        agency.plans[plan_id] = patient, office.put_care_plan(plan_id, agency.service_user(patient), text)
+        return plan_id
 
     visited = sorted({patient for stops in map(expected_visits(agency.rota).get, agency.names.values()) for patient in stops})
     of_group, of_carer, of_both, of_none = chance.sample(visited, 4)

@@ -28,10 +28,12 @@ class Office:
                    messages.service_users.ServiceUserAccess)
 
     def put_care_plan(self, care_plan_id, service_user_id, text):
+        """What was written."""
         plan = messages.records.CarePlan(service_user_id=service_user_id, title="Mornings", text=text)
         self._call("ServiceUserService/PutCarePlan",
                    messages.service_users.PutCarePlanRequest(care_plan_id=care_plan_id, care_plan=plan),
                    messages.service_users.StoredCarePlan)
+        return plan
 
     def delete_care_plan(self, care_plan_id):
         self._call("ServiceUserService/DeleteCarePlan",
