@@ -49,7 +49,10 @@ void ReadRecordsKey(const TenantId& tenant, const std::string& key) {
   if (keys::ParseVisitEnd(key, &carer, &time, &first)) same(keys::VisitEnd(tenant, carer, time, first));
   if (keys::ParseReviewItem(key, &text, &digest)) same(keys::ReviewItem(tenant, text, digest));
   if (keys::ParseWaitingFor(key, &first, &second)) same(keys::WaitingFor(tenant, first, second));
+  if (keys::ParseMismatchLook(key, &time, &carer, &first)) same(keys::MismatchLook(tenant, time, carer, first));
+  if (keys::ParseOpenMismatch(key, &carer, &first)) same(keys::OpenMismatch(tenant, carer, first));
   // Of these a key does not tell all parts: that they are read to an end is what there is to see.
+  (void)keys::ParseListedMismatch(key, &carer, &first);
   (void)keys::ParseFanOutScope(key, &text);
   (void)keys::ParseReviewByRevision(key, &resolved, &revision, &text, &digest);
   (void)keys::ParseReviewOf(key, &text, &digest);
@@ -142,8 +145,17 @@ void CompareTimes(Input& input) {
   const auto visit = [&](const std::tuple<int64_t, std::string>& of) {
     return keys::VisitByStart(tenant, std::get<0>(of), {std::get<1>(of)});
   };
+  const auto look = [&](const std::tuple<int64_t, std::string>& of) {
+    return keys::MismatchLook(tenant, std::get<0>(of), Uuid(), {std::get<1>(of)});
+  };
+  const auto listed = [&](const std::tuple<int64_t, std::string>& of) {
+    return keys::ListedMismatch(tenant, keys::MismatchGroup::kOpen, std::get<0>(of), Uuid(), {std::get<1>(of)});
+  };
   Require((task(first) < task(second)) == (first < second), "tasks are not in the order of their times");
   Require((visit(first) < visit(second)) == (first < second), "visits are not in the order of their times");
+  Require((look(first) < look(second)) == (first < second), "mismatches are not looked at in the order of their times");
+  Require((listed(first) < listed(second)) == (first < second),
+          "mismatches are not listed in the order of their ranks");
   const storage::KeyRange later = keys::TasksDueAfter(tenant, std::get<0>(first));
   const bool in_range = task(second) >= later.begin && task(second) < later.end;
   Require(in_range == (std::get<0>(second) > std::get<0>(first)), "a range of tasks holds another time's");

@@ -20,7 +20,7 @@ UNKNOWN = "33333333-3333-4333-8333-333333333333"
 def message(name, text=""):
     """The bytes of a message in protobuf's text form."""
     package, kind = name.rsplit(".", 1)
-    files = {"caresync.store": ["caresync/store/stored.proto"],
+    files = {"caresync.store": ["caresync/store/stored.proto", "caresync/store/mismatch.proto"],
              "caresync.v1": ["caresync/v1/device_sync.proto", "caresync/v1/roster.proto", "caresync/v1/records.proto"]}[package]
     return subprocess.run(["protoc", f"-I{PROTOS}", f"--encode={package}.{kind}", *files], input=text.encode(), check=True,
                           capture_output=True, cwd=PROTOS).stdout
@@ -54,7 +54,8 @@ def keys():
         "visit_end": b"e" + uuid + time_in_key(MOST) + text(record), "review": b"v" + text(b"event") + text(b"digest"),
         "review_by_revision": b"d\x02" + number(7) + text(b"event") + text(b"digest"), "timeline": b"l" + number(1),
         "device_row": b"d" + uuid + b"\x04", "sync": b"y" + uuid + number(~3), "sync_of_carer": b"c" + uuid + number(9) + uuid + number(~1),
-        "feed_entry": b"e" + text(b"c" + uuid) + number(4) + text(record), "half_a_zero": b"r" + b"a\0", "wrong_mark": b"r" + b"a\0\x02b\0\x01",
+        "feed_entry": b"e" + text(b"c" + uuid) + number(4) + text(record), "mismatch_look": b"D" + time_in_key(-5) + uuid + text(record), "open_mismatch": b"O" + uuid + text(record),
+        "listed_mismatch": b"L\x02" + time_in_key(-MOST) + uuid + text(record), "half_a_zero": b"r" + b"a\0", "wrong_mark": b"r" + b"a\0\x02b\0\x01",
     }
     seeds = {name: b"\0" + tenant + rest for name, rest in layouts.items()}
     seeds["no_tenant"] = b"\0" + text(b"") + b"n" + text(b"acme")
@@ -70,7 +71,8 @@ def keys():
 
 # In the order of MakeRows in rows.cc.
 ROWS = ["tenant", "head", "edges", "release", "standing", "source_state", "carer", "service_user", "visit", "group", "care_plan", "event",
-        "waiting", "review", "identity", "group_of", "task", "feed_head", "feed_place", "device", "session", "call", "report", "events", "sync"]
+        "waiting", "review", "identity", "group_of", "task", "feed_head", "feed_place", "device", "session", "call", "report", "events", "sync",
+        "mismatch", "looks", "in_use"]
 
 
 def replaced(row, data):
@@ -104,7 +106,12 @@ def rows():
                 ("tenant", "Tenant", "restore_wait_s_plus_1: {0}"), ("head", "TenantHead", "commit_time_us: {0}"),
                 ("edges", "WindowEdges", "opening {{ time_us: {0} }}"), ("edges", "WindowEdges", "closing {{ time_us: {0} }}"),
                 ("edges", "WindowEdges", "download_window_s: {0}"), ("edges", "WindowEdges", "closing_free_us: {0}"),
-                ("standing", "SourceStanding", "last_active_us: {0}"), ("release", "RebuildRelease", "time_us: {0}")):
+                ("standing", "SourceStanding", "last_active_us: {0}"), ("release", "RebuildRelease", "time_us: {0}"),
+                ("mismatch", "Mismatch", "now {{ start_us: {0} }}"), ("mismatch", "Mismatch", "acknowledged {{ end_us: {0} }}"),
+                ("mismatch", "Mismatch", "last_change_us: {0}"), ("mismatch", "Mismatch", "due_us: {0}"), ("mismatch", "Mismatch", "ended_us: {0}"),
+                ("mismatch", "Mismatch", "look_us: {0}"), ("mismatch", "Mismatch", "snoozed_until_us: {0}"),
+                ("mismatch", "Mismatch", "transitions {{ time_us: {0} }}"), ("looks", "MismatchLooks", "next_due_us: {0}"),
+                ("in_use", "DeviceInUse", "signed_in_us: {0}")):
             field = fields.split(":")[0].replace(" ", "_").replace("{{", "in")
             seeds[f"{row}_{field}_{where}"] = added(row, form, fields.format(time))
     seeds["record_under_anothers_key"] = added("service_user", "Record", f'record_id: "{UNKNOWN}"')
@@ -136,12 +143,26 @@ def rows():
     seeds["head_at_the_end"] = added("head", "TenantHead", f"revision: {2**64 - 1}")
     seeds["head_of_another_timeline"] = added("head", "TenantHead", 'timeline: "another"')
     seeds["task_of_no_kind"] = replaced("task", message("caresync.store.Task", 'kind: "none" payload: "x"'))
-    for kind in ("roster/release", "records/window", "records/review", "records/fan_out", "feed/compact"):
+    seeds["mismatch_about_nothing"] = replaced("mismatch", message("caresync.store.Mismatch", "state: OPEN"))
+    seeds["mismatch_of_an_unknown_state"] = added("mismatch", "Mismatch", "state: 99")
+    seeds["mismatch_without_its_places"] = added("mismatch", "Mismatch", f"state: OPEN rank: {LEAST} look_us: 1")
+    seeds["mismatch_at_nobody"] = added("mismatch", "Mismatch", 'state: OPEN branch_id: "none" now { service_user_id: "nobody" }')
+    seeds["mismatch_at_no_time"] = replaced("mismatch", message("caresync.store.Mismatch", "state: SNOOZED now { } withdrawn { } gone: 99"))
+    seeds["looks_sweep_from_nowhere"] = added("looks", "MismatchLooks", r'sweeping: true swept: "\377"')
+    seeds["looks_sweep_another_table"] = added("looks", "MismatchLooks", 'sweeping: true swept: "a"')
+    seeds["looks_without_their_task"] = replaced("looks", message("caresync.store.MismatchLooks", "next_due_us: 1"))
+    seeds["in_use_is_no_device"] = replaced("in_use", message("caresync.store.DeviceInUse", 'device_uuid: "phone"'))
+    seeds["in_use_is_unknown"] = replaced("in_use", message("caresync.store.DeviceInUse", f'device_uuid: "{UNKNOWN}"'))
+    for kind in ("roster/release", "records/window", "records/review", "records/fan_out", "feed/compact", "mismatch/look"):
         seeds["task_" + kind.replace("/", "_")] = replaced("task", message("caresync.store.Task", rf'kind: "{kind}" payload: "\001\377"'))
     record = b"\x06" + bytes(range(16))
     seeds["carer_of_no_group"] = new_row(0, b"o" + text(record) + text(b""))
     seeds["visit_at_the_end_of_time"] = new_row(0, b"b" + time_in_key(MOST) + text(record)) + new_row(0, b"q" + time_in_key(LEAST) + text(record))
     seeds["table_with_a_torn_key"] = b"".join(new_row(0, table + b"\0") for table in (b"t", b"g", b"c", b"v", b"m", b"b", b"l", b"y"))
+    pair = bytes(range(16)) + text(record)
+    seeds["mismatches_of_nobody"] = (new_row(0, b"O" + pair) + new_row(0, b"L\0" + time_in_key(LEAST) + pair) + new_row(0, b"L\x02" + time_in_key(MOST) + pair)
+                                     + new_row(0, b"D" + time_in_key(LEAST) + pair) + new_row(0, b"M" + pair))
+    seeds["mismatches_with_torn_keys"] = b"".join(new_row(0, table + b"\0") for table in (b"M", b"D", b"O", b"L\0"))
     seeds["feed_with_a_torn_key"] = new_row(1, b"e" + text(b"c" + bytes(16)) + b"\0")
     seeds["devices_with_torn_keys"] = new_row(2, b"d\0") + new_row(2, b"y\0") + new_row(2, b"c\0")
     return seeds

@@ -116,6 +116,9 @@ std::vector<Row> MakeRows() {
       {Space::kDevices, device(DevicePart::kReport)},
       {Space::kDevices, device(DevicePart::kEvents)},
       {Space::kDevices, keys::Sync(tenant, agency.device.uuid(), 2)},
+      {Space::kRecords, keys::Mismatch(tenant, agency.carer, visit)},
+      {Space::kRecords, keys::MismatchLooks(tenant)},
+      {Space::kDevices, keys::DeviceInUse(tenant, agency.carer)},
   };
   AddAllRows(**snapshot, storage::TupleWriter().String(tenant.text()).Take(), rows);
   return rows;
