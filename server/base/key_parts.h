@@ -2,6 +2,7 @@
 #ifndef CARESYNC_SERVER_BASE_KEY_PARTS_H_
 #define CARESYNC_SERVER_BASE_KEY_PARTS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -88,10 +89,10 @@ inline bool OpenKey(storage::TupleReader& reader, Table table) {
 
 inline storage::KeyRange RangeOf(storage::TupleWriter prefix) { return storage::PrefixRange(prefix.Take()); }
 
-// The keys of `all` that come after `key`.
+// The keys of `all` that come after `key`, which may be any.
 inline storage::KeyRange After(storage::KeyRange all, std::string key) {
   key.push_back('\0');
-  all.begin = std::move(key);
+  all.begin = std::clamp(key, all.begin, all.end);
   return all;
 }
 

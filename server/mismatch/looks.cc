@@ -159,13 +159,14 @@ class Step {
 };
 
 // What is open is swept; and a task that is late is replaced: it may have been parked, by a server that did not know
-// its kind.
+// its kind. So is one that is further ahead than any is put.
 absl::Status LookAtStart(commit::Transaction& transaction) {
   const base::TenantId& tenant = transaction.tenant();
   ASSIGN_OR_RETURN(const std::vector<CarerVisit> open, ReadOpen(transaction, keys::AllOpenMismatches(tenant, ""), 1));
   if (!open.empty()) return BeginSweep(transaction);
   ASSIGN_OR_RETURN(store::MismatchLooks looks, ReadLooks(transaction, tenant));
-  if (base::FromStoredTime(looks.next_due_us()) >= transaction.now()) return absl::OkStatus();
+  const absl::Duration ahead = base::FromStoredTime(looks.next_due_us()) - transaction.now();
+  if (ahead >= absl::ZeroDuration() && ahead <= limits::kMismatchSleep) return absl::OkStatus();
   ScheduleLook(transaction, transaction.now(), looks);
   PutLooks(transaction, looks);
   return absl::OkStatus();

@@ -457,6 +457,17 @@ TEST(Keys, OpenMismatchesLieByCarerAndAreReadOnBehindOne) {
   EXPECT_FALSE(ParseOpenMismatch(Mismatch(kTenant, kDevice, kVisit), &carer, &visit));
 }
 
+// A row that is damaged, or a page token of an older form, may hold whatever bytes.
+TEST(Keys, WhatLiesBehindAKeyOfAnotherTableIsOfThisOneAllTheSame) {
+  const storage::KeyRange all = AllOpenMismatches(kTenant, "");
+  const storage::KeyRange behind_an_earlier = AllOpenMismatches(kTenant, std::string(1, '\0'));
+  EXPECT_EQ(behind_an_earlier.begin, all.begin);
+  EXPECT_EQ(behind_an_earlier.end, all.end);
+  const storage::KeyRange behind_a_later = AllOpenMismatches(kTenant, std::string(9, '\xFF'));
+  EXPECT_EQ(behind_a_later.begin, all.end);
+  EXPECT_EQ(behind_a_later.end, all.end);
+}
+
 TEST(Keys, ListedMismatchesLieByRankTheSnoozedOnesBehindAndTheEndedOnesApart) {
   const std::string first = ListedMismatch(kTenant, MismatchGroup::kOpen, -9, kLastDevice, kOther);
   const std::string second = ListedMismatch(kTenant, MismatchGroup::kOpen, 4, kDevice, kVisit);

@@ -289,6 +289,17 @@ TEST_F(LooksTest, ASupersededTaskDoesNothing) {
   EXPECT_TRUE(writes(std::to_string(due)));
 }
 
+TEST_F(LooksTest, OneThatIsFurtherAheadThanAnyIsPutIsReplacedAtStart) {
+  bench_.Put({VisitAt(1, At(9))});
+  store::MismatchLooks looks = bench_.Looks();
+  looks.set_next_due_us(Us(At(6 + 72)));
+  bench_.Write({storage::Space::kRecords, base::keys::MismatchLooks(bench_.tenant()), looks.SerializeAsString()});
+  StayDown(absl::Minutes(1));
+  EXPECT_LE(bench_.Looks().next_due_us(), Us(bench_.clock().Now() + limits::kMismatchSleep));
+  bench_.AdvanceTo(At(6, 20));
+  EXPECT_EQ(bench_.OpenOf(1), std::set<int>{1});
+}
+
 // ---- The end of a visit
 
 TEST_F(LooksTest, RowsGoAtTheVisitsEnd) {
