@@ -59,6 +59,8 @@ struct ListedMismatches {
 
 // Whether a sync that so begins is a clean one that may not be.
 bool WouldLoseWork(const v1::Start& start);
+// Whether that is what the tenant then wants of its devices.
+bool IsPolicyOf(const v1::Policy& policy, const State& state);
 
 // Used by one thread. It learns of commits by the rows they write: that one took effect, and at which revision; what
 // it must have done is worked out here.
@@ -71,6 +73,8 @@ class Oracle {
     std::function<StreamFacts*(const std::string& session_id)> session;
     // Whether the clock showed `time` at some moment since.
     std::function<bool(absl::Time time, const Moment& since)> may_have_shown;
+    // The latest that the clock has shown since.
+    std::function<absl::Time(const Moment& since)> latest_shown;
     // Whether a stream of the device that has not ended was open when the clock showed `time`.
     std::function<bool(const base::TenantId&, const base::Uuid& device, absl::Time time)> may_have_called;
     // Whether a stream of the device that was opened later has said `start`.
@@ -212,6 +216,11 @@ class Oracle {
   void CheckStartBelieved(const StreamFacts& facts);
   void CheckCutOff(const StreamFacts& facts, const std::string& reason);
   void CheckRefusal(const StreamFacts& facts, const std::string& reason);
+
+  void CheckTold(StreamFacts& facts, const v1::SyncResponse& response);
+  void CheckPolicy(StreamFacts& facts, const v1::Policy& policy);
+  void CheckCredentialNotice(StreamFacts& facts, const v1::Notice& notice);
+  void CheckGoingAway(StreamFacts& facts, const v1::GoingAway& going_away);
 
   void CheckResults(StreamFacts& facts, const v1::UploadResult& result);
   void CheckRebuild(StreamFacts& facts, const v1::Rebuild& rebuild);

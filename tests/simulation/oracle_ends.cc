@@ -40,7 +40,7 @@ void Oracle::CheckEnd(const StreamFacts& facts, const absl::Status& end) {
   if (facts.head_at_start.has_value()) CheckRefusal(facts, base::Reason(end));
 }
 
-// The device, the network or another phone ended it.
+// The device, the network, another phone or the server's end ended it.
 void Oracle::CheckCutOff(const StreamFacts& facts, const std::string& reason) {
   const bool started = facts.head_at_start.has_value();
   if (reason == "START_TOO_LATE") Expect(!started || facts.ignored_last, "START_TOO_LATE though there was a start");
@@ -53,6 +53,17 @@ void Oracle::CheckCutOff(const StreamFacts& facts, const std::string& reason) {
   if (reason == "SESSION_TAKEN_OVER") {
     Expect(started && (facts.conflict_injected || world_.later_start(facts)),
            "SESSION_TAKEN_OVER though no later stream of the device has started");
+  }
+  if (reason == "CREDENTIAL_EXPIRED") {
+    Expect(started && facts.start.follow(), "CREDENTIAL_EXPIRED though the device does not follow");
+    Expect(world_.latest_shown(facts.at_opening) >= facts.identity.credential_end,
+           "CREDENTIAL_EXPIRED though the credential is good");
+  }
+  if (reason == "SHUTTING_DOWN") {
+    Expect(facts.told_to_stop, "SHUTTING_DOWN though the server stays");
+    // What was leaving left first, and was the last where it was not going_away itself.
+    const bool could_be_told = facts.policy.has_value() && !facts.cut_got;
+    Expect(!could_be_told || facts.ended_while_sending, "SHUTTING_DOWN, and the device is not told before");
   }
 }
 

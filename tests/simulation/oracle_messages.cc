@@ -19,6 +19,8 @@ std::string Say(const feed::Position& position) {
 // What the device owes an answer to, beside batches.
 void NoteWhatIsAsked(StreamFacts& facts, const v1::SyncResponse& response) {
   facts.downloads = facts.downloads || response.has_rebuild() || response.has_changes() || response.has_caught_up();
+  if (response.has_changes() || response.has_caught_up()) facts.mid_download = !response.has_caught_up();
+  if (response.has_changes()) facts.of_new_copy = response.changes().rebuild_number() != 0;
   if (response.has_started()) facts.resend_owed = response.started().resend_events();
   for (const auto* carers : {&response.started().drop_now_carer_ids(), &response.notice().drop_now().carer_ids()}) {
     facts.drops_owed.insert(carers->begin(), carers->end());
@@ -36,6 +38,7 @@ std::shared_ptr<const View> Oracle::OnSend(StreamFacts& facts, const v1::SyncRes
   Expect(facts.head_at_start.has_value(), "something is sent before start");
   Expect(!response.has_started() || !WouldLoseWork(facts.start), "a clean sync is begun that would lose work");
   NoteWhatIsAsked(facts, response);
+  CheckTold(facts, response);
   std::shared_ptr<const View> expected;
   if (response.has_rebuild() || response.has_changes() || response.has_caught_up()) CheckStartBelieved(facts);
   if (response.has_upload_result()) CheckResults(facts, response.upload_result());

@@ -88,6 +88,10 @@ void SimulatedServer::UpdateDevice(const base::TenantId& tenant, const v1::Updat
   });
 }
 
+void SimulatedServer::TellPreferences(const base::TenantId& tenant) {
+  executor_.Post([this, tenant] { live_.TellTenant(tenant, sync::PreferencesChanged{}); });
+}
+
 void SimulatedServer::RunOut() {
   observed_.StopTelling();
   of_callers_.StopTelling();

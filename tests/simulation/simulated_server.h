@@ -63,6 +63,9 @@ class SimulatedServer {
   void UpdateDevice(const base::TenantId& tenant, const v1::UpdateDeviceRequest& request,
                     std::function<void(absl::Status)> done);
 
+  // As TenantService.UpdateTenant does it when the change is made: whoever is connected is told.
+  void TellPreferences(const base::TenantId& tenant);
+
   // What happens in a look at a tenant's mismatches, behind what it reads and before its commit. Asked in each look
   // until it says that it has happened.
   using InLook = std::function<bool(const base::TenantId& tenant)>;

@@ -58,6 +58,11 @@ bool SimulatedStream::CanEndAtDevice() const {
   return device_open_ && to_device_.empty() && (network_broken_ || !server_open());
 }
 
+void SimulatedStream::Stop(absl::Status status) {
+  facts_.told_to_stop = true;
+  driver_->Stop(std::move(status));
+}
+
 void SimulatedStream::TellServer() {
   told_server_ = true;
   facts_.cut_got = true;
@@ -88,6 +93,7 @@ void SimulatedStream::End(absl::Status status, bool abandon) {
   end_ = std::move(status);
   // Of one that it had taken up it would have asked for the next.
   facts_.ignored_last = !read_wanted_;
+  facts_.ended_while_sending = under_way_.has_value();
   if (under_way_.has_value() && !abandon && !network_broken_) to_device_.push_back(*std::move(under_way_));
   under_way_.reset();
   // What was read ahead dies with the stream; the session holds itself until it is done with this call.

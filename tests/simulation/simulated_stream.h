@@ -59,6 +59,9 @@ struct StreamFacts {
   std::optional<base::Revision> rebuild_began;
   // Something of the download was sent.
   bool downloads = false;
+  // A batch was sent, and no `caught_up` since; whether it was of a new copy.
+  bool mid_download = false;
+  bool of_new_copy = false;
   // Batches and `caught_up`s that were sent and that no ack that the server got reaches.
   std::vector<sync::ResumeToken> unacked;
   // The last `caught_up` that was sent.
@@ -80,14 +83,24 @@ struct StreamFacts {
   bool resend_owed = false;
   // The server got another count and sum.
   bool diverged = false;
-  // At least once.
+  // At least once; when that was told last, by the monotonic clock.
   bool recorded = false;
+  absl::Duration recorded_at;
+  // What the device was told last that its tenant wants; nullopt: its `start` has no answer.
+  std::optional<v1::Policy> policy;
+  // It was told that its credential ends; that the server goes away.
+  bool credential_end_told = false;
+  bool going_away_told = false;
+  // The session was told to end, since the server goes away.
+  bool told_to_stop = false;
   // The server got the device's end of its side; that the stream is cut.
   bool half_close_got = false;
   bool cut_got = false;
   // The session had failed when it got the last message; what the device owed before that.
   bool ignored_last = false;
   bool owed_before_last = false;
+  // Something was leaving as the session ended.
+  bool ended_while_sending = false;
   // When the last message was sent, by the monotonic clock.
   absl::Duration last_sent;
   // A commit of the device's rows was refused for a conflict that nobody made.
@@ -156,6 +169,8 @@ class SimulatedStream : public sync::SyncPeer {
   // The device sees that the stream is over.
   bool CanEndAtDevice() const;
   void CloseAtDevice() { device_open_ = false; }
+  // The server tells the session to end: it goes away. The session must be there.
+  void Stop(absl::Status status);
   // The server sees that the stream is cut.
   bool CanTellServer() const { return server_open() && network_broken_ && !told_server_; }
   void TellServer();

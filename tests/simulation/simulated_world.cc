@@ -36,6 +36,7 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
       oracle_([this](const std::string& fault) { Fail(fault); },
               {.session = [this](const std::string& session_id) { return SessionOf(session_id); },
                .may_have_shown = [this](absl::Time time, const Moment& since) { return MayHaveShown(time, since); },
+               .latest_shown = [this](const Moment& since) { return LatestShown(since); },
                .may_have_called = [this](const base::TenantId& tenant, const base::Uuid& device,
                                          absl::Time time) { return MayHaveCalled(tenant, device, time); },
                .later_start =
@@ -140,8 +141,11 @@ void SimulatedWorld::OpenServer(std::unique_ptr<storage::MemoryStore> memory) {
     room.scopes = Below(4);
     room.listed = 1 + room.scopes;
   }
+  crash_at_.reset();
+  power_cut_at_.reset();
   power_at_risk_ = false;
   unflushed_.reset();
+  preferences_.clear();
   untold_.clear();
   server_opened_ = clock_.Monotonic();
   server_ = std::make_unique<SimulatedServer>(std::move(memory), clock_, seed, batch_bytes_, room, Watches());
@@ -221,6 +225,7 @@ void SimulatedWorld::Step() {
       {"sync", 50, &SimulatedWorld::StartSync},
       {"upload while following", 15, &SimulatedWorld::UploadWhileFollowing},
       {"notice", 5, &SimulatedWorld::TellNotice},
+      {"credential", 5, &SimulatedWorld::LetCredentialEnd},
       {"stream", 500, &SimulatedWorld::MoveStream},
       {"work", 150, &SimulatedWorld::RunWork},
       {"all work", 60, &SimulatedWorld::RunAllWork},
@@ -248,6 +253,7 @@ void SimulatedWorld::Step() {
       {"ruling", 30, &SimulatedWorld::ResolveEvent},
       {"least app", 2, &SimulatedWorld::ChangeLeastApp},
       {"restore wait", 2, &SimulatedWorld::ChangeRestoreWait},
+      {"auto sync interval", 4, &SimulatedWorld::ChangeAutoSyncInterval},
       {"read events", 5, &SimulatedWorld::ReadCareEvents},
       {"again", 4, &SimulatedWorld::SendAgain},
       {"other bytes", 3, &SimulatedWorld::SendOtherBytes},
@@ -255,6 +261,7 @@ void SimulatedWorld::Step() {
       {"wait for looks", 2, &SimulatedWorld::WaitForLooks},
       {"ack during a look", 8, &SimulatedWorld::AckDuringLook},
       {"crash", 2, &SimulatedWorld::Crash},
+      {"shut down", 1, &SimulatedWorld::ShutDown},
       {"power", 4, &SimulatedWorld::CutPower},
       {"week", 1, &SimulatedWorld::StayDownForAWeek},
       {"backup", 4, &SimulatedWorld::TakeBackup},
@@ -267,6 +274,7 @@ void SimulatedWorld::Step() {
     return sum;
   }();
   ++step_;
+  if (TakeAwaitedFault()) return;
   // A batch leaves soon.
   const bool between_batches =
       std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) { return stream->IsBetweenBatches(); });

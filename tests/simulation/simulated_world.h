@@ -21,6 +21,7 @@
 #include "caresync/v1/devices.pb.h"
 #include "caresync/v1/mismatches.pb.h"
 #include "caresync/v1/roster.pb.h"
+#include "caresync/v1/tenants.pb.h"
 #include "server/base/uuid.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/transaction.h"
@@ -35,6 +36,7 @@
 #include "tests/simulation/rota_maker.h"
 #include "tests/simulation/simulated_server.h"
 #include "tests/simulation/simulated_stream.h"
+#include "tests/simulation/sync_phase.h"
 
 namespace caresync::simulation {
 
@@ -161,6 +163,8 @@ class SimulatedWorld {
 
   // What a step may do.
   void Step();
+  // A fault that waits for a sync in some phase comes, where there is one now; false: it does not.
+  bool TakeAwaitedFault();
   void SendRota();
   // What a device has got of a copy that it is making is taken away while the rest is still to come.
   void TakeFromNewCopy();
@@ -191,6 +195,8 @@ class SimulatedWorld {
   void StartSync();
   void UploadWhileFollowing();
   void TellNotice();
+  // The credential of one that follows ends while nothing is in its way.
+  void LetCredentialEnd();
   void MoveStream();
   void RunWork();
   void RunAllWork();
@@ -220,6 +226,7 @@ class SimulatedWorld {
   v1::UpdateDeviceRequest HandOver(const Device& device);
   void ChangeLeastApp();
   void ChangeRestoreWait();
+  void ChangeAutoSyncInterval();
   void ResolveEvent();
   void ReadCareEvents();
   void SendAgain();
@@ -228,6 +235,7 @@ class SimulatedWorld {
   void WaitForLooks();
   void AckDuringLook();
   void Crash();
+  void ShutDown();
   void StayDownForAWeek();
   void CutPower();
   // Nothing that anybody was told of is lost by a power cut which leaves that.
@@ -240,12 +248,23 @@ class SimulatedWorld {
   void SetClock(absl::Time now);
   // The server dies, and comes back on what was committed after so much time.
   void Restart(absl::Duration down);
+  void CrashNow();
+  // One in which a fault is to come.
+  SyncPhase AnyPhase() { return static_cast<SyncPhase>(Below(kPhasesOfSyncs)); }
+  bool IsAnySyncIn(SyncPhase phase) const;
+  // Any of those whose streams are whole; nullptr: there is none.
+  SimulatedStream* FindSyncIn(SyncPhase phase);
+  // The fault meets every sync that is there.
+  void CountPhases(const std::string& fault);
   // What others do comes before each of the next `times` snapshots that somebody asks for.
   void WorkBeforeSnapshots(size_t times);
   void SetRestoreWait(const base::TenantId& tenant);
-  // A change by a person; `predict` makes the same of the state.
+  // A change by a person; `predict` makes the same of the state. `made`: called when it is known to be made.
   void SubmitOfOffice(const base::TenantId& tenant, const std::string& what, commit::Change change,
-                      std::function<void(State&)> predict);
+                      std::function<void(State&)> predict, std::function<void()> made = nullptr);
+  // Likewise of the tenant itself; whoever is connected is told.
+  void UpdateTenant(const std::string& what, const v1::UpdateTenantRequest& request,
+                    std::function<void(State&)> predict);
   // A person's word on one that waits, or waited once; nullopt where there is none.
   std::optional<Ruling> MakeRuling(const base::TenantId& tenant);
   void SubmitRuling(const base::TenantId& tenant, const Ruling& ruling);
@@ -263,7 +282,10 @@ class SimulatedWorld {
   void Declare(const base::TenantId& tenant, const base::Uuid& carer, const v1::UploadedEvent& event);
   // Readies what the app sends in its next sync.
   void Prepare(Device& device, const base::Uuid& carer);
-  SimulatedStream& OpenStream(size_t device, const base::Uuid& carer, v1::SyncType type, bool follow);
+  SimulatedStream& OpenStream(size_t device, const base::Uuid& carer, v1::SyncType type, bool follow,
+                              absl::Time credential_end = absl::InfiniteFuture());
+  // Some end within minutes.
+  absl::Time AnyCredentialEnd();
   void NoteWorkInProgress(v1::Start& start);
   bool HasOpenStream(size_t device) const;
   bool HasUnsent(Device& device, const base::Uuid& carer);
@@ -300,6 +322,13 @@ class SimulatedWorld {
   bool AwaitsFanOuts(const StreamFacts& facts) const;
   bool AwaitsChanges(const StreamFacts& facts) const;
   const State& HeadOf(const base::TenantId& tenant) const { return oracle_.truth().models.at(tenant).head(); }
+  // Who is connected knows what the tenant wants, and that a credential is about to end, and nobody's is over; where
+  // the server has nothing left to do.
+  void CheckConnected();
+  void CheckCredential(const StreamFacts& facts);
+  // A follower that owes nothing is sent away: it has synced.
+  void JudgeSentAway(const StreamFacts& facts, const std::string& reason);
+  bool OwesNothing(const StreamFacts& facts);
   // The window's opening edge is behind its time, or part of the window is worked out anew.
   bool WindowLags(const base::TenantId& tenant) const;
   // Mismatches, as people see them (world_mismatches.cc).
@@ -312,6 +341,7 @@ class SimulatedWorld {
   // What the oracle asks: see Oracle::World.
   StreamFacts* SessionOf(const std::string& session_id);
   bool MayHaveShown(absl::Time time, const Moment& since) const;
+  absl::Time LatestShown(const Moment& since) const;
   bool MayHaveCalled(const base::TenantId& tenant, const base::Uuid& device, absl::Time time) const;
   Moment NowMoment() const { return {clock_.Now(), jumps_.size()}; }
   void Reap();
@@ -327,6 +357,8 @@ class SimulatedWorld {
   void MakeFollowersMissRemovals();
   void CheckFollowers(std::vector<SimulatedStream*>& followers);
   void CheckConfirmations(std::vector<SimulatedStream*>& followers);
+  // How often those confirm who follow.
+  static absl::Duration ConfirmIntervalOf(const State& state);
   // Until nothing is under way, without a fault.
   void MoveAll();
   void MoveStreams();
@@ -345,6 +377,7 @@ class SimulatedWorld {
   void CompareHistories(const storage::Reader& reader, const base::TenantId& tenant);
   // What follows from the report for those who read it.
   void JudgeRow(const base::TenantId& tenant, const v1::Device& row);
+  void CountInterval(const base::TenantId& tenant, const v1::DeviceUser& user);
   void JudgeCurrent(const Device& device, const std::string& carer);
   // What the devices' acks of now have come to; where the server has nothing left to do.
   void CheckAcksTaken();
@@ -384,6 +417,10 @@ class SimulatedWorld {
   std::map<std::pair<base::TenantId, std::string>, Reader> readers_;
   std::map<std::pair<base::TenantId, std::string>, Source> sources_;
   std::vector<Backup> backups_;
+  // The server dies as soon as a sync is so far.
+  std::optional<SyncPhase> crash_at_;
+  // Likewise the power goes, where it would take anything.
+  std::optional<SyncPhase> power_cut_at_;
   // The power is about to go; what it would leave, where that is not all.
   bool power_at_risk_ = false;
   std::optional<Backup> unflushed_;
@@ -393,6 +430,12 @@ class SimulatedWorld {
   bool is_late_ = false;
   // By tenant: revisions of commits that came late. Where its change was given up nobody is told of them.
   std::map<base::TenantId, std::set<base::Revision>> untold_;
+  // A tenant's changes by their numbers: the last that was asked for, and the last of which the connected were told.
+  struct Preferences {
+    uint64_t asked = 0;
+    uint64_t told = 0;
+  };
+  std::map<base::TenantId, Preferences> preferences_;
   size_t batch_bytes_ = 0;
   // The latest that the clock has shown.
   absl::Time latest_;

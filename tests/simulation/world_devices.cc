@@ -141,8 +141,15 @@ void SimulatedWorld::NoteWorkInProgress(v1::Start& start) {
   }
 }
 
+absl::Time SimulatedWorld::AnyCredentialEnd() {
+  static constexpr int kMinutes[] = {1, 4, 8, 20};
+  if (!OneIn(2)) return absl::InfiniteFuture();
+  // A credential says it in seconds.
+  return absl::FromUnixSeconds(absl::ToUnixSeconds(clock_.Now())) + absl::Minutes(kMinutes[Below(std::size(kMinutes))]);
+}
+
 SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uuid& carer, v1::SyncType type,
-                                            bool follow) {
+                                            bool follow, absl::Time credential_end) {
   Device& device = devices_[device_index];
   Prepare(device, carer);
   v1::SyncRequest start = device.app.Start(carer, type);
@@ -155,7 +162,7 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
     start.mutable_start()->mutable_earliest_next_sync()->set_seconds(absl::ToUnixSeconds(allowed));
   }
   StreamFacts facts;
-  facts.identity = {device.tenant, device.app.uuid(), carer};
+  facts.identity = {device.tenant, device.app.uuid(), carer, credential_end};
   facts.carer = carer.ToString();
   facts.arrival = ++arrivals_;
   facts.start = start.start();
@@ -203,7 +210,8 @@ void SimulatedWorld::StartSync() {
   const bool unsent = HasUnsent(device, carer);
   if (type == v1::SYNC_TYPE_CLEAN && unsent && !OneIn(4)) type = v1::SYNC_TYPE_STANDARD;
   Count(absl::StrCat("sync ", v1::SyncType_Name(type)));
-  SimulatedStream& stream = OpenStream(index, carer, type, OneIn(3));
+  const bool follow = OneIn(3);
+  SimulatedStream& stream = OpenStream(index, carer, type, follow, AnyCredentialEnd());
   if (unsent && OneIn(6)) SayUploadAgain(stream, device.app.Uploads(carer, 1 + Below(3)));
 }
 
@@ -241,12 +249,6 @@ void SimulatedWorld::UploadWhileFollowing() {
   Count("upload while following");
   stream.Say(request);
   if (OneIn(6)) SayUploadAgain(stream, std::vector<v1::SyncRequest>(1, request));
-}
-
-void SimulatedWorld::TellNotice() {
-  const Device& device = devices_[Below(devices_.size())];
-  if (OneIn(2)) return server_->live().TellTenant(device.tenant, sync::PreferencesChanged{});
-  server_->live().Tell(device.tenant, device.app.uuid(), sync::SyncAsked{});
 }
 
 void SimulatedWorld::MoveStream() {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
+#include "server/base/limits.h"
 #include "server/feed/feed_compaction.h"
 #include "server/records/record_key.h"
 #include "server/roster/care_event_stream.h"
@@ -21,6 +22,7 @@ void SimulatedWorld::RunWork() { server_->executor().RunOne(); }
 void SimulatedWorld::RunAllWork() {
   server_->executor().RunAll();
   CheckAcksTaken();
+  CheckConnected();
   CompareReports();
   CheckStalls();
 }
@@ -31,11 +33,14 @@ void SimulatedWorld::CutAtRandom(SimulatedStream& stream) {
   stream.Cut(Below(stream.under_way_to_device() + 1), Below(stream.under_way_to_server() + 1));
 }
 
+// Half of the time one that is so far, where there is one: some phases are short.
 void SimulatedWorld::CutStream() {
   if (streams_.empty()) return;
-  SimulatedStream& stream = *streams_[Below(streams_.size())];
+  SimulatedStream* wanted = OneIn(2) ? FindSyncIn(AnyPhase()) : nullptr;
+  SimulatedStream& stream = wanted != nullptr ? *wanted : *streams_[Below(streams_.size())];
   if (stream.network_broken()) return;
   Count("cut");
+  Count(absl::StrCat("cut: ", NameOf(PhaseOf(stream))));
   CutAtRandom(stream);
 }
 
@@ -130,9 +135,72 @@ void SimulatedWorld::TakeBackup() {
   backups_.push_back({server_->memory().Copy(), oracle_.truth()});
 }
 
-// The server dies at any moment and comes back on what was committed.
+// The server dies and comes back on what was committed: at any moment, or when a sync is so far.
 void SimulatedWorld::Crash() {
+  if (!crash_at_.has_value() && OneIn(2)) {
+    crash_at_ = AnyPhase();
+    return;
+  }
+  CrashNow();
+}
+
+void SimulatedWorld::CrashNow() {
   Count("crash");
+  CountPhases("crash");
+  Restart(absl::ZeroDuration());
+}
+
+bool SimulatedWorld::TakeAwaitedFault() {
+  if (crash_at_.has_value() && IsAnySyncIn(*crash_at_)) {
+    Trace("awaited crash");
+    CrashNow();
+    return true;
+  }
+  if (unflushed_.has_value() && power_cut_at_.has_value() && IsAnySyncIn(*power_cut_at_)) {
+    Trace("awaited power cut");
+    CutPower();
+    return true;
+  }
+  return false;
+}
+
+bool SimulatedWorld::IsAnySyncIn(SyncPhase phase) const {
+  return std::any_of(streams_.begin(), streams_.end(),
+                     [phase](const auto& stream) { return PhaseOf(*stream) == phase; });
+}
+
+SimulatedStream* SimulatedWorld::FindSyncIn(SyncPhase phase) {
+  const size_t first = Below(streams_.size());
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    SimulatedStream& stream = *streams_[(first + i) % streams_.size()];
+    if (!stream.network_broken() && PhaseOf(stream) == phase) return &stream;
+  }
+  return nullptr;
+}
+
+void SimulatedWorld::CountPhases(const std::string& fault) {
+  for (const auto& stream : streams_) {
+    if (stream->server_open()) Count(absl::StrCat(fault, ": ", NameOf(PhaseOf(*stream))));
+  }
+}
+
+// The server is told to go away: it says so to whoever is connected, ends all that is open, and is started again.
+void SimulatedWorld::ShutDown() {
+  Count("orderly shutdown");
+  CountPhases("shutdown");
+  server_->store().HoldBackDone(false);
+  server_->store().ReleaseAll();
+  for (const auto& stream : streams_) {
+    if (stream->server_open()) stream->Stop(base::errors::ShuttingDown(base::limits::kReconnectAfter));
+  }
+  // For longer it waits for none.
+  server_->executor().Advance(base::limits::kShutdownGrace);
+  const bool any_left =
+      std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) { return stream->server_open(); });
+  if (any_left) Fail("a session goes on though the server goes away");
+  Reap();
+  // Else the network breaks before the devices hear of it.
+  if (OneIn(2)) MoveStreams();
   Restart(absl::ZeroDuration());
 }
 
@@ -161,11 +229,13 @@ void SimulatedWorld::KeepWhatIsFlushed(storage::Durability durability) {
   if (!unflushed_.has_value()) unflushed_ = Backup{server_->memory().Copy(), oracle_.truth()};
 }
 
-// First it begins to be kept what would be left; then the power goes, and the server comes back on that.
+// First it begins to be kept what would be left; then the power goes, at any moment or when a sync is so far, and the
+// server comes back on that.
 void SimulatedWorld::CutPower() {
-  power_at_risk_ = true;
+  if (!std::exchange(power_at_risk_, true) && OneIn(2)) power_cut_at_ = AnyPhase();
   if (!unflushed_.has_value()) return;
   Count("power cut");
+  CountPhases("power cut");
   Backup left = *std::exchange(unflushed_, std::nullopt);
   power_at_risk_ = false;
   JudgePowerCut(left.truth);
@@ -281,8 +351,10 @@ void SimulatedWorld::ChangeWindow() {
   server_->sequencer().Submit(
       tenant,
       [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request).status(); },
-      [this](const absl::StatusOr<commit::Committed>& done) {
-        if (!retiring_ && done.ok() && done->wrote) Count("window changed");
+      [this, tenant](const absl::StatusOr<commit::Committed>& done) {
+        if (retiring_ || !done.ok()) return;
+        if (done->wrote) Count("window changed");
+        server_->TellPreferences(tenant);
       });
 }
 

@@ -47,7 +47,7 @@ std::set<std::string> TouchedMembers(const State& state, const std::set<std::str
 }  // namespace
 
 void SimulatedWorld::SubmitOfOffice(const base::TenantId& tenant, const std::string& what, commit::Change change,
-                                    std::function<void(State&)> predict) {
+                                    std::function<void(State&)> predict, std::function<void()> made) {
   server_->sequencer().Submit(
       tenant,
       [this, tenant, what, change = std::move(change),
@@ -60,11 +60,26 @@ void SimulatedWorld::SubmitOfOffice(const base::TenantId& tenant, const std::str
         oracle_.Propose(tenant, std::move(state));
         return absl::OkStatus();
       },
-      [this, tenant, what](const absl::StatusOr<commit::Committed>& done) {
+      [this, tenant, what, made = std::move(made)](const absl::StatusOr<commit::Committed>& done) {
         if (retiring_) return;
         oracle_.Withdraw(tenant);
         if (!done.ok()) return Count(absl::StrCat(what, " failed ", base::Reason(done.status())));
         if (done->wrote) Count(what);
+        if (made) made();
+      });
+}
+
+void SimulatedWorld::UpdateTenant(const std::string& what, const v1::UpdateTenantRequest& request,
+                                  std::function<void(State&)> predict) {
+  const base::TenantId tenant = *base::TenantId::Parse(request.tenant_id());
+  const uint64_t number = ++preferences_[tenant].asked;
+  SubmitOfOffice(
+      tenant, what,
+      [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request).status(); },
+      std::move(predict),
+      [this, tenant, number] {
+        preferences_[tenant].told = std::max(preferences_[tenant].told, number);
+        server_->TellPreferences(tenant);
       });
 }
 
@@ -186,10 +201,8 @@ void SimulatedWorld::ChangeLeastApp() {
   v1::UpdateTenantRequest request;
   request.set_tenant_id(tenant.text());
   request.set_least_app_version(kVersions[Below(std::size(kVersions))]);
-  SubmitOfOffice(
-      tenant, "least app version set",
-      [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request).status(); },
-      [request](State& state) { state.least_app_version = request.least_app_version(); });
+  UpdateTenant("least app version set", request,
+               [request](State& state) { state.least_app_version = request.least_app_version(); });
 }
 
 // A seed's tenants let devices wait as long as is usual, for a shorter, or for a longer time.
@@ -203,13 +216,23 @@ void SimulatedWorld::SetRestoreWait(const base::TenantId& tenant) {
   v1::UpdateTenantRequest request;
   request.set_tenant_id(tenant.text());
   request.mutable_restore_wait()->set_seconds(60 * minutes);
-  SubmitOfOffice(
-      tenant, kind == 1 ? "short restore wait set" : "long restore wait set",
-      [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request).status(); },
-      [minutes](State& state) { state.restore_wait = absl::Minutes(minutes); });
+  UpdateTenant(kind == 1 ? "short restore wait set" : "long restore wait set", request,
+               [minutes](State& state) { state.restore_wait = absl::Minutes(minutes); });
 }
 
 void SimulatedWorld::ChangeRestoreWait() { SetRestoreWait(tenants_[OneIn(4) ? 1 : 0]); }
+
+// None is longer than what a seed's end can wait for.
+void SimulatedWorld::ChangeAutoSyncInterval() {
+  static constexpr int kMinutes[] = {0, 5, 10, 30, 60};
+  const base::TenantId tenant = tenants_[OneIn(4) ? 1 : 0];
+  const int minutes = kMinutes[Below(std::size(kMinutes))];
+  v1::UpdateTenantRequest request;
+  request.set_tenant_id(tenant.text());
+  request.mutable_auto_sync_interval()->set_seconds(60 * minutes);
+  UpdateTenant(minutes == 0 ? "auto syncs switched off" : "auto sync interval set", request,
+               [minutes](State& state) { state.auto_sync_interval = absl::Minutes(minutes); });
+}
 
 void SimulatedWorld::ReplaceApp(Device& device) {
   static constexpr uint32_t kLevels[] = {1, 2, 2, 7};

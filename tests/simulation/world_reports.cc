@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "caresync/v1/devices.pb.h"
 #include "server/base/errors.h"
+#include "server/base/limits.h"
+#include "server/base/proto_time.h"
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
 #include "server/sync/unrecorded_ends.h"
@@ -101,12 +103,27 @@ void SimulatedWorld::CompareReport(const storage::Reader& reader, const base::Te
 void SimulatedWorld::JudgeRow(const base::TenantId& tenant, const v1::Device& row) {
   Count(absl::StrCat("report: ", v1::DeviceState_Name(row.state())));
   for (const v1::DeviceUser& user : row.users()) {
+    CountInterval(tenant, user);
     if (!user.is_user() || user.state() != v1::DEVICE_STATE_CURRENT) continue;
     for (const Device& device : devices_) {
       const bool is_it = device.tenant == tenant && device.app.uuid().ToString() == row.device_uuid();
       if (is_it) JudgeCurrent(device, user.carer_id());
     }
   }
+}
+
+// Where it makes a difference that the tenant has another interval than by default.
+void SimulatedWorld::CountInterval(const base::TenantId& tenant, const v1::DeviceUser& user) {
+  const absl::Duration interval = HeadOf(tenant).auto_sync_interval;
+  const std::optional<absl::Time> success = base::FromTimestamp(user.last_successful_sync_time());
+  if (!user.has_last_successful_sync_time() || *success > clock_.Now()) return;
+  constexpr absl::Duration kDefault = base::limits::kAutoSyncIntervalDefault;
+  const bool by_default = clock_.Now() > *success + 2 * kDefault;
+  const bool is_overdue = user.state() == v1::DEVICE_STATE_OVERDUE;
+  if (is_overdue && !by_default) Count("report: overdue, sooner than by default");
+  const bool is_longer = interval == absl::ZeroDuration() || interval > kDefault;
+  const bool is_better = user.state() != v1::DEVICE_STATE_UNSPECIFIED && user.state() < v1::DEVICE_STATE_OVERDUE;
+  if (is_better && by_default && is_longer) Count("report: not overdue, though it would be by default");
 }
 
 // Whoever is shown as current holds all that the carer may see. What the server cannot know is left out: which of two

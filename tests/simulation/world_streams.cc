@@ -81,6 +81,7 @@ std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1:
   facts.last_sent = clock_.Monotonic();
   if (echo_) Echo(Describe(response));
   CountMessage(facts, response);
+  if (response.has_sync_recorded()) facts.recorded_at = clock_.Monotonic();
   if (response.started().waiting()) JudgeWaiting(facts);
   if (response.rebuild().reason() == v1::REBUILD_REASON_FOREIGN) JudgeWaitsEnd(facts);
   return oracle_.OnSend(facts, response, server_->sealer(), batch_bytes_);
@@ -131,6 +132,14 @@ bool SimulatedWorld::MayHaveShown(absl::Time time, const Moment& since) const {
   return from <= time && time <= clock_.Now();
 }
 
+absl::Time SimulatedWorld::LatestShown(const Moment& since) const {
+  absl::Time latest = std::max(since.time, clock_.Now());
+  for (size_t jump = since.jumps; jump < jumps_.size(); ++jump) {
+    latest = std::max({latest, jumps_[jump].first, jumps_[jump].second});
+  }
+  return latest;
+}
+
 bool SimulatedWorld::MayHaveCalled(const base::TenantId& tenant, const base::Uuid& device, absl::Time time) const {
   return std::any_of(streams_.begin(), streams_.end(), [&](const auto& stream) {
     const StreamFacts& facts = stream->facts();
@@ -148,6 +157,7 @@ void SimulatedWorld::Reap() {
     oracle_.CheckEnd(facts, *stream->end());
     const std::string reason = base::Reason(*stream->end());
     if (reason == "WAITING_AFTER_RESTORE") JudgeWaiting(facts);
+    if (reason == "CREDENTIAL_EXPIRED" || reason == "SHUTTING_DOWN") JudgeSentAway(facts, reason);
     const bool wrote_for_long = clock_.Monotonic() - facts.last_sent >= base::limits::kWriteDeadline;
     if (reason == "DEVICE_NOT_READING" && !wrote_for_long)
       Fail("DEVICE_NOT_READING though nothing was leaving for long");
