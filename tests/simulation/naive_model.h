@@ -147,6 +147,8 @@ struct State {
 
   const View& ViewOf(const std::string& carer) const { return *views.at(carer); }
   bool HasLeft(const std::string& carer) const;
+  // Whether the carer has come.
+  bool Knows(const std::string& carer) const { return records.contains({v1::RECORD_KIND_CARER, carer}); }
   // Where the carer's feed has the record.
   feed::Position PositionOf(const std::string& carer, const Name& name) const;
   // What waits of the carer on the visit or service user, in its order.

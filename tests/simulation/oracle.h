@@ -239,6 +239,8 @@ class Oracle {
   bool AppWasTooOld(const StreamFacts& facts) const;
   // Whether the carer had left at some time since the start.
   bool HadLeft(const StreamFacts& facts) const;
+  // Whether there was no such carer at some time since the start.
+  bool WasUnknown(const StreamFacts& facts) const;
   // The token of a batch or `caught_up`, checked for what both have in common.
   std::optional<sync::ResumeToken> OpenIssued(const StreamFacts& facts, const std::string& sealed, uint64_t number,
                                               const base::TokenSealer& sealer);

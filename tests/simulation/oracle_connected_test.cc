@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,10 +31,13 @@ class OracleOfConnectedTest : public ::testing::Test {
     facts_.head_at_start = 0;
   }
 
-  // The tenant's next revision.
-  void Commit(absl::Duration interval) {
+  // The tenant's next revision; the carer may have come with it.
+  void Commit(absl::Duration interval, bool knows_carer) {
     State state = oracle_.model(tenant_).NextState();
     state.auto_sync_interval = interval;
+    if (knows_carer) {
+      state.records[{v1::RECORD_KIND_CARER, carer_.ToString()}] = std::make_shared<const NaiveRecord>();
+    }
     store::TenantHead head;
     head.set_revision(state.revision);
     oracle_.Propose(tenant_, std::move(state));
@@ -84,7 +88,7 @@ class OracleOfConnectedTest : public ::testing::Test {
 
 TEST_F(OracleOfConnectedTest, ADeviceIsToldWhatItsTenantWantsSinceItsStart) {
   SendStarted(base::limits::kAutoSyncIntervalDefault);
-  Commit(absl::Minutes(5));
+  Commit(absl::Minutes(5), false);
   v1::SyncResponse notice;
   *notice.mutable_notice()->mutable_preferences() = PolicyOf(absl::Minutes(5));
   Send(notice);
@@ -153,6 +157,15 @@ TEST_F(OracleOfConnectedTest, AServerThatStaysSendsNobodyAway) {
   oracle_.CheckEnd(facts_, base::errors::ShuttingDown(base::limits::kReconnectAfter));
   EXPECT_THAT(faults_, Contains("a device is told that the server goes away, which stays"));
   EXPECT_THAT(faults_, Contains("SHUTTING_DOWN though the server stays"));
+}
+
+TEST_F(OracleOfConnectedTest, ACarerWhoHasNotComeIsUnknown) {
+  oracle_.CheckEnd(facts_, base::errors::CarerUnknown(facts_.carer));
+  EXPECT_THAT(faults_, IsEmpty());
+  Commit(base::limits::kAutoSyncIntervalDefault, true);
+  facts_.head_at_start = oracle_.model(tenant_).head().revision;
+  oracle_.CheckEnd(facts_, base::errors::CarerUnknown(facts_.carer));
+  EXPECT_THAT(faults_, Contains("CARER_UNKNOWN though the carer is there"));
 }
 
 }  // namespace

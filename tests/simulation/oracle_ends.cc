@@ -28,6 +28,15 @@ bool Oracle::HadLeft(const StreamFacts& facts) const {
   return left;
 }
 
+bool Oracle::WasUnknown(const StreamFacts& facts) const {
+  const NaiveModel& model = truth_.models.at(facts.identity.tenant);
+  bool unknown = false;
+  for (base::Revision at = *facts.head_at_start; at <= model.head().revision; ++at) {
+    unknown = unknown || !model.At(at)->Knows(facts.carer);
+  }
+  return unknown;
+}
+
 std::string Oracle::WhyRefused(const base::TenantId& tenant, const base::Uuid& device, const std::string& carer) const {
   if (truth_.models.at(tenant).head().HasLeft(carer)) return "CARER_LEFT";
   return truth_.permissions.WhyNot(tenant, device, carer);
@@ -70,6 +79,7 @@ void Oracle::CheckCutOff(const StreamFacts& facts, const std::string& reason) {
 void Oracle::CheckRefusal(const StreamFacts& facts, const std::string& reason) {
   const base::TenantId& tenant = facts.identity.tenant;
   if (reason == "CARER_LEFT") Expect(HadLeft(facts), "CARER_LEFT though the carer did not");
+  if (reason == "CARER_UNKNOWN") Expect(WasUnknown(facts), "CARER_UNKNOWN though the carer is there");
   if (reason == "DEVICE_BLOCKED" || reason == "DEVICE_CLONED" || reason == "CARER_NOT_A_USER") {
     const auto was = [&](std::string_view why) {
       return truth_.permissions.WasRefused(tenant, facts.identity.device, facts.carer, why, *facts.head_at_start);

@@ -94,7 +94,8 @@ void Oracle::UseDevice(const base::TenantId& tenant, const std::string& carer, c
 }
 
 // A standard or clean sync, or one of a phone that holds nothing, of somebody who may use the device: it is in use
-// then, or was when the server looked. Of one that is refused at once the server may take the carer to be there or not.
+// then, or was when the server looked. Of one that is refused at once the server may take the carer to be there or not;
+// one who is not known, and whose device waits after a restore, uses none.
 void Oracle::TakeSignIn(const StreamFacts& facts, const store::SyncRow& row, const Rows& rows) {
   const base::TenantId& tenant = facts.identity.tenant;
   const base::Uuid& device = facts.identity.device;
@@ -105,7 +106,8 @@ void Oracle::TakeSignIn(const StreamFacts& facts, const store::SyncRow& row, con
   const bool goes_on = row.outcome() == v1::SYNC_OUTCOME_UNDER_WAY || row.outcome() == v1::SYNC_OUTCOME_SUCCEEDED;
   const auto left = left_use_.find({tenant, facts.carer, device});
   const bool was_in_use = before == device || (left != left_use_.end() && left->second >= facts.commits_at_start);
-  const bool must = signs_in && goes_on && why_not.empty() && !HadLeft(facts) && !was_in_use;
+  const bool is_there = !HadLeft(facts) && !WasUnknown(facts);
+  const bool must = signs_in && goes_on && why_not.empty() && is_there && !was_in_use;
   Expect(written.has_value() || !must, "a carer signs in on a device that is not taken to be in use");
   if (!written.has_value()) return;
   Expect(written->device_uuid() == device.ToString(), "a carer signs in, and another device is taken to be in use");

@@ -75,7 +75,15 @@ class OracleOfCopiesTest : public ::testing::Test {
     store::TenantHead head;
     head.set_revision(kHead.revision);
     head.set_timeline(kHead.timeline);
-    oracle_.OnApplied({{storage::Space::kRecords, base::keys::TenantHead(tenant_), head.SerializeAsString()}});
+    State state = oracle_.model(tenant_).NextState();
+    for (const base::Uuid& carer : {ann_, ben_}) {
+      state.records[{v1::RECORD_KIND_CARER, carer.ToString()}] = std::make_shared<const NaiveRecord>();
+    }
+    oracle_.Propose(tenant_, std::move(state));
+    const std::vector<storage::Write> writes = {
+        {storage::Space::kRecords, base::keys::TenantHead(tenant_), head.SerializeAsString()}};
+    oracle_.OnHandedOver(writes);
+    oracle_.OnApplied(writes);
   }
 
   // The device says `start` for the carer, and has a copy of the carer's where there is a token.

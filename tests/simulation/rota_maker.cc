@@ -16,10 +16,10 @@ constexpr size_t kServiceUsers = 5;
 constexpr size_t kBranches = 3;
 constexpr size_t kGroups = 3;
 
-// All of a source's carers; the last one has no device and comes late.
+// All of a source's carers; the last one comes late.
 std::vector<std::string> CarersOf(const std::string& source) {
   std::vector<std::string> carers = RotaMaker::CarersWithDevices(source);
-  carers.push_back("late");
+  carers.push_back(RotaMaker::kLateCarer);
   return carers;
 }
 
@@ -56,6 +56,16 @@ v1::ApplyChangesRequest RotaMaker::FirstMessage(const std::string& source) {
     change.set_source(source);
     sent_[{source, change.external_id()}] = change;
   }
+  return request;
+}
+
+v1::ApplyChangesRequest RotaMaker::LateCarer(const std::string& source) {
+  v1::RosterChange& change = sent_.try_emplace({source, kLateCarer}, fakes::CarerChange(kLateCarer)).first->second;
+  change.set_source(source);
+  // A branch that never came would keep the carer away.
+  change.mutable_carer()->clear_branch();
+  v1::ApplyChangesRequest request;
+  *request.add_changes() = change;
   return request;
 }
 

@@ -24,11 +24,15 @@ class RotaMaker {
   explicit RotaMaker(std::mt19937_64& random) : random_(random) {}
 
   static const std::vector<std::string>& Sources();
-  // The external IDs of a source's carers who have devices.
+  // Of each source a carer who is not there at the beginning, by the external ID.
+  static constexpr char kLateCarer[] = "late";
+  // The external IDs of a source's carers who have devices from the beginning.
   static std::vector<std::string> CarersWithDevices(const std::string& source);
 
   // To begin with: the carers with devices, and all service users but one.
   v1::ApplyChangesRequest FirstMessage(const std::string& source);
+  // The one who comes late is there, if not before.
+  v1::ApplyChangesRequest LateCarer(const std::string& source);
   // All of the source's carers work there again.
   v1::ApplyChangesRequest EverybodyBack(const std::string& source);
   // One to four changes, each of another record.

@@ -152,6 +152,7 @@ const char* const kRequired[] = {
     "a visit leaves with time",
     "carer left",
     "carer came back",
+    "carer who has not come yet",
     "a group's members change, seen by a carer",
     "a group's members change during a new copy",
     "a group's members change while a member follows",
@@ -225,6 +226,7 @@ const char* const kRequired[] = {
     "ended START_TOO_LATE",
     "ended CREDENTIAL_EXPIRED",
     "ended SHUTTING_DOWN",
+    "ended CARER_UNKNOWN",
     "ended STREAM_CUT",
     "ended STORE_FULL",
     "ended STORE_UNAVAILABLE",
@@ -241,6 +243,7 @@ const char* const kRarest[] = {
     "second spoiled copy of a device",
     "wait ended by its bound",
     "wait ended by its bound, sooner than by default",
+    "told to wait, and the carer is not known",
     "power cut: between batches of a delta",
     "ended FAN_OUT_UNDER_WAY",
     "mismatch resolved as the rota changes again",
@@ -249,9 +252,9 @@ const char* const kRarest[] = {
 
 // What no schedule of correct devices may lead to.
 const char* const kForbidden[] = {
-    "ended ACK_NEVER_ISSUED", "ended TOKEN_NOT_VALID", "ended TOKEN_OF_ANOTHER_COPY", "ended CARER_UNKNOWN",
-    "ended DAMAGED_ROW",      "ended INVALID_FIELD",   "ended TOO_MANY_EVENTS",       "ended START_REPEATED",
-    "ended START_EXPECTED",   "ended EMPTY_MESSAGE",
+    "ended ACK_NEVER_ISSUED", "ended TOKEN_NOT_VALID", "ended TOKEN_OF_ANOTHER_COPY",
+    "ended DAMAGED_ROW",      "ended INVALID_FIELD",   "ended TOO_MANY_EVENTS",
+    "ended START_REPEATED",   "ended START_EXPECTED",  "ended EMPTY_MESSAGE",
 };
 
 }  // namespace

@@ -20,6 +20,9 @@ namespace {
 // So many steps are between two looks at the report, beside those when the server has nothing left to do.
 constexpr uint64_t kReportsEvery = 25;
 
+// Half of the seeds have a carer with a device who is not there at the beginning.
+bool HasLateCarer(uint64_t seed) { return seed / 2 % 2 == 0; }
+
 base::Uuid CarerId(const base::TenantId& tenant, const std::string& source, const std::string& carer) {
   return records::IntegratedId(tenant, source, v1::RECORD_KIND_CARER, carer);
 }
@@ -72,6 +75,10 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
   AddDevice(tenants_[0], "33333333-3333-4333-8333-333333333333", {{"north", "ben"}, {"south", "cid"}}, 2);
   AddDevice(tenants_[0], "44444444-4444-4444-8444-444444444444", {{"south", "cid"}, {"north", "ann"}}, 1);
   AddDevice(tenants_[1], shared, {{"north", "ann"}}, 1);
+  if (!HasLateCarer(seed_)) return;
+  constexpr size_t kComesAfter = 150;
+  late_comes_ = kComesAfter + Below(500);
+  AddDevice(tenants_[0], "55555555-5555-4555-8555-555555555555", {{"north", RotaMaker::kLateCarer}}, 1);
 }
 
 SimulatedWorld::~SimulatedWorld() { RetireServer(); }
@@ -105,6 +112,8 @@ void SimulatedWorld::AddTenant(const std::string& name) {
       carers.push_back(CarerId(tenant, source, carer).ToString());
     }
   }
+  const bool is_first = tenants_.size() == 1;
+  if (is_first && HasLateCarer(seed_)) carers.push_back(CarerId(tenant, "north", RotaMaker::kLateCarer).ToString());
   oracle_.AddTenant(tenant, carers);
 }
 
@@ -274,6 +283,7 @@ void SimulatedWorld::Step() {
     return sum;
   }();
   ++step_;
+  if (step_ == late_comes_) SendLateCarer();
   if (TakeAwaitedFault()) return;
   // A batch leaves soon.
   const bool between_batches =

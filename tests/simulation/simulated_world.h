@@ -166,6 +166,7 @@ class SimulatedWorld {
   // A fault that waits for a sync in some phase comes, where there is one now; false: it does not.
   bool TakeAwaitedFault();
   void SendRota();
+  void SendLateCarer();
   // What a device has got of a copy that it is making is taken away while the rest is still to come.
   void TakeFromNewCopy();
   // nullopt where none of the sources can take a visit away now that is in the copy.
@@ -329,6 +330,8 @@ class SimulatedWorld {
   // A follower that owes nothing is sent away: it has synced.
   void JudgeSentAway(const StreamFacts& facts, const std::string& reason);
   bool OwesNothing(const StreamFacts& facts);
+  // A carer is refused whom the store does not know.
+  void JudgeUnknownCarer(const StreamFacts& facts);
   // The window's opening edge is behind its time, or part of the window is worked out anew.
   bool WindowLags(const base::TenantId& tenant) const;
   // Mismatches, as people see them (world_mismatches.cc).
@@ -402,6 +405,8 @@ class SimulatedWorld {
   std::string fault_;
   uint64_t trace_hash_ = 14695981039346656037u;
   uint64_t step_ = 0;
+  // In some seeds a carer with a device comes at that step, if not before; 0: never.
+  uint64_t late_comes_ = 0;
 
   fakes::ManualClock clock_;
   fakes::SeededRandom ids_;

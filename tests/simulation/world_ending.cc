@@ -37,7 +37,10 @@ void SimulatedWorld::Quieten() {
       std::any_of(devices_.begin(), devices_.end(), [](const Device& device) { return !device.spoiled.empty(); });
   if (any_spoiled) clock_.SetNow(clock_.Now() + base::limits::kDivergenceRebuildEvery);
   OpenServer(std::move(memory));
-  for (auto& [of, source] : sources_) source.begins_stream = true;
+  for (auto& [of, source] : sources_) {
+    source.begins_stream = true;
+    source.to_send.push_back(rota_.LateCarer(of.second));
+  }
   SettleSources();
   // Each device has its place in the time after the waiting.
   server_->executor().Advance(base::limits::kRebuildSpread);

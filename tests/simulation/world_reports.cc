@@ -171,6 +171,8 @@ void SimulatedWorld::CompareHistories(const storage::Reader& reader, const base:
     }
   }
   for (const auto& [carer, view] : oracle_.model(tenant).head().views) {
+    // Before such a carer comes nobody can ask for one.
+    if (!HeadOf(tenant).Knows(carer)) continue;
     v1::ListSyncsRequest request;
     request.set_carer_id(carer);
     request.set_page_size(kAll);

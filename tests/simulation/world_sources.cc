@@ -40,6 +40,11 @@ void SimulatedWorld::SendNext(const base::TenantId& tenant, const std::string& n
   SubmitRota(tenant, name, std::move(request));
 }
 
+void SimulatedWorld::SendLateCarer() {
+  sources_[{tenants_[0], "north"}].to_send.push_back(rota_.LateCarer("north"));
+  SendNext(tenants_[0], "north");
+}
+
 void SimulatedWorld::TakeFromNewCopy() {
   const size_t first = Below(devices_.size());
   for (size_t i = 0; i < devices_.size(); ++i) {
@@ -248,6 +253,17 @@ void SimulatedWorld::JudgeWaitsEnd(const StreamFacts& facts) {
   if (waits_.WaitsForItsEnd(tenant, clock_.Now())) Count("wait ended by its bound");
   if (waits_.MustWait(tenant, clock_.Now(), base::limits::kRestoreWaitDefault)) {
     Count("wait ended by its bound, sooner than by default");
+  }
+}
+
+// Whose own token shows that a lost state knew the carer waits for what that had to say; nobody else does.
+void SimulatedWorld::JudgeUnknownCarer(const StreamFacts& facts) {
+  if (!facts.head_at_start.has_value() || facts.at_start.jumps != jumps_.size()) return;
+  const base::TenantId& tenant = facts.identity.tenant;
+  const bool was_known = facts.start_token.has_value() && !oracle_.model(tenant).IsKnown(facts.start_token->cursor);
+  Count(was_known ? "carer not sent again when the wait is over" : "carer who has not come yet");
+  if (was_known && waits_.MustWait(tenant, clock_.Now(), WaitsSince(facts).first)) {
+    Fail("a carer whom only the lost state knew is refused though a source has not said what is lost");
   }
 }
 

@@ -83,6 +83,8 @@ std::shared_ptr<const View> SimulatedWorld::OnSend(StreamFacts& facts, const v1:
   CountMessage(facts, response);
   if (response.has_sync_recorded()) facts.recorded_at = clock_.Monotonic();
   if (response.started().waiting()) JudgeWaiting(facts);
+  const bool knows_carer = HeadOf(facts.identity.tenant).Knows(facts.carer);
+  if (response.started().waiting() && !knows_carer) Count("told to wait, and the carer is not known");
   if (response.rebuild().reason() == v1::REBUILD_REASON_FOREIGN) JudgeWaitsEnd(facts);
   return oracle_.OnSend(facts, response, server_->sealer(), batch_bytes_);
 }
@@ -157,6 +159,7 @@ void SimulatedWorld::Reap() {
     oracle_.CheckEnd(facts, *stream->end());
     const std::string reason = base::Reason(*stream->end());
     if (reason == "WAITING_AFTER_RESTORE") JudgeWaiting(facts);
+    if (reason == "CARER_UNKNOWN") JudgeUnknownCarer(facts);
     if (reason == "CREDENTIAL_EXPIRED" || reason == "SHUTTING_DOWN") JudgeSentAway(facts, reason);
     const bool wrote_for_long = clock_.Monotonic() - facts.last_sent >= base::limits::kWriteDeadline;
     if (reason == "DEVICE_NOT_READING" && !wrote_for_long)
