@@ -447,6 +447,8 @@ class Session {
   struct {
     std::set<std::string> drop_now;
     bool preferences = false;
+    // They are being read, to be told whatever they are.
+    bool preferences_asked = false;
     bool sync_now = false;
     bool credentials_end = false;
 

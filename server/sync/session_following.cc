@@ -84,6 +84,7 @@ void Session::On(NoticeEvent event) {
   if (std::holds_alternative<SyncAsked>(event.notice)) {
     notices_.sync_now = true;
   } else if (std::holds_alternative<PreferencesChanged>(event.notice)) {
+    notices_.preferences_asked = true;
     actions_.push_back(ReadTenantAction{});
   } else {
     const DropAsked& asked = std::get<DropAsked>(event.notice);
@@ -95,8 +96,9 @@ void Session::On(NoticeEvent event) {
 
 void Session::On(TenantReadEvent event) {
   if (!event.tenant.ok()) return Fail(base::Named(event.tenant.status()), v1::SYNC_OUTCOME_SERVER_FAILED);
+  const bool differ = event.tenant->SerializeAsString() != facts_->tenant.SerializeAsString();
   facts_->tenant = *std::move(event.tenant);
-  notices_.preferences = true;
+  notices_.preferences |= std::exchange(notices_.preferences_asked, false) || differ;
   if (!WhyTooOld(facts_->tenant, start_.app_version()).ok()) permission_asked_ = true;
   if (follows() && IsIdle()) SetConfirmTimer();
   Continue();

@@ -79,6 +79,8 @@ void Session::On(LoadedEvent event) {
   if (!std::exchange(entered_, true)) {
     actions_.push_back(EnterAction{});
     if (follows()) actions_.push_back(SubscribeAction{SessionTopic::kFeed});
+    // Who was not listed yet was not told of other preferences than those that were read.
+    if (follows()) actions_.push_back(ReadTenantAction{});
   }
   MakeRows(start_);
   // The start is an ack, of a sync that is refused too.
