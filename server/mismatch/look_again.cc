@@ -66,11 +66,8 @@ absl::Status WaitAgain(commit::Transaction& transaction, const CarerVisit& of, a
   store::Mismatch row = *old;
   // One that is live is not looked at, but may be resolved; one that is due earlier may be found settled then.
   const bool waits = !IsLive(row) && (row.due_us() == 0 || row.due_us() >= due_us);
-  if (waits) {
-    row.set_due_us(due_us);
-  } else {
-    row.set_again_us(std::max(row.again_us(), due_us));
-  }
+  if (waits) row.set_due_us(due_us);
+  row.set_again_us(std::max(row.again_us(), due_us));
   const bool is_so = row.due_us() == old->due_us() && row.again_us() == old->again_us();
   if (is_so) return absl::OkStatus();
   return PutMismatch(transaction, of, old, std::move(row));

@@ -109,7 +109,9 @@ class Step {
   // It is due, or wakes.
   absl::Status Decide(const CarerVisit& of, store::Mismatch& row) {
     ASSIGN_OR_RETURN(const bool settled, delivery_.IsSettled(of));
-    if (settled) {
+    // What the rota has let go of since, such as what lies far back, is no change that a device lacks.
+    const bool is_over = row.again_us() == row.due_us() && VisitEnd(row) < transaction_.now();
+    if (settled || is_over) {
       Resolve(transaction_.now(), row);
       return absl::OkStatus();
     }

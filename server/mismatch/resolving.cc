@@ -53,6 +53,7 @@ void ResolveByStart(absl::Time now, const records::CarerSign& sign, store::Misma
 
 void Open(absl::Time now, store::Mismatch& row) {
   row.clear_due_us();
+  if (row.again_us() <= base::ToStoredTime(now)) row.clear_again_us();
   row.clear_snoozed_until_us();
   row.clear_ended_us();
   row.clear_sign();

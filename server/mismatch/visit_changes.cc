@@ -126,6 +126,9 @@ class Notes {
     if (had != nullptr) *row.mutable_acknowledged() = *had;
     row.clear_first_change_us();
     Resolve(transaction_.now(), row);
+    // This change has its own grace, and what the device may have lost before it is looked at then.
+    row.clear_due_us();
+    row.clear_again_us();
   }
 
   void Fold(const store::VisitPart* had, const store::VisitPart* has, v1::VisitGone gone, store::Mismatch& row) const {

@@ -298,6 +298,8 @@ void SessionDriver::LookAgainThenWrite(storage::Commit commit) {
       identity.tenant,
       [carer = identity.carer](commit::Transaction& transaction) { return mismatch::LookAgain(transaction, carer); },
       [self = shared_from_this(), kept](const absl::StatusOr<commit::Committed>& looked) {
+        // The device's rows are another session's by now.
+        if (self->over_) return;
         if (looked.ok()) return self->WriteRows(std::move(*kept));
         const bool full = base::Reason(looked.status()) == base::Reason(base::errors::StoreFull());
         const auto outcome = full ? storage::CommitOutcome::kFull : storage::CommitOutcome::kUnavailable;
@@ -354,6 +356,7 @@ void SessionDriver::Perform(SetTimerAction action) {
 }
 
 void SessionDriver::Perform(EndAction action) {
+  over_ = true;
   const SessionIdentity& identity = session_.identity();
   observability::Log(observability::Level::kInfo, "sync_ended",
                      {{"session", session_.session_id()},

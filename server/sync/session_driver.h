@@ -169,6 +169,8 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   Admission::Copy copy_;
   commit::Subscriptions::Handle feed_;
   commit::Subscriptions::Handle fan_outs_;
+  // The session has ended. Also read where a change of the tenant is done.
+  std::atomic<bool> over_ = false;
 
   storage::Mutex mutex_;
   std::deque<SessionEvent> events_ ABSL_GUARDED_BY(mutex_);

@@ -116,10 +116,37 @@ TEST_F(LookAgainTest, WhatTheDeviceHoldsAfterAllRaisesNone) {
 
 TEST_F(LookAgainTest, AFarVisitIsDueALeadBeforeIt) {
   bench_.Put({VisitAt(1, At(9) + absl::Hours(48))});
-  const base::Revision head = bench_.Head();
   LookAgainAt(1);
   EXPECT_EQ(bench_.Get(1, 1).due_us(), Us(At(9) + absl::Hours(24)));
+  const base::Revision head = bench_.Head();
+  LookAgainAt(1);
   EXPECT_EQ(bench_.Head(), head) << "it was waited for until then already";
+}
+
+TEST_F(LookAgainTest, AChangeThatFindsItAcknowledgedHasAGraceOfItsOwn) {
+  bench_.Put({VisitAt(1, At(12))});
+  bench_.AdvanceTo(At(6, 20));
+  LookAgainAt(1);
+  bench_.Sync(1, 1);
+  ASSERT_EQ(bench_.StateOf(1, 1), State::RESOLVED);
+  bench_.AdvanceTo(At(6, 39));
+  bench_.Put({VisitAt(1, At(13))});
+  bench_.AdvanceTo(At(6, 58));
+  EXPECT_EQ(bench_.StateOf(1, 1), State::RESOLVED);
+  bench_.AdvanceTo(At(6, 59));
+  EXPECT_EQ(bench_.StateOf(1, 1), State::OPEN);
+}
+
+TEST_F(LookAgainTest, WhatIsOverWhenItIsLookedAtAgainIsNotRaised) {
+  bench_.Put({VisitAt(1, At(7))});
+  bench_.Sync(1, 1);
+  bench_.AdvanceTo(At(7, 30));
+  LookAgainAt(1);
+  bench_.Acknowledge(1, 1, feed::Position::EndOf(1));
+  // The server comes to it hours late.
+  bench_.clock().Advance(absl::Hours(3));
+  bench_.AdvanceTo(At(11));
+  EXPECT_EQ(bench_.CountOpen(), 0u);
 }
 
 TEST_F(LookAgainTest, OnesThatWereResolvedOrClosedOpenAgain) {

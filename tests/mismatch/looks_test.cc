@@ -295,6 +295,7 @@ TEST_F(LooksTest, OneThatIsFurtherAheadThanAnyIsPutIsReplacedAtStart) {
   looks.set_next_due_us(Us(At(6 + 72)));
   bench_.Write({storage::Space::kRecords, base::keys::MismatchLooks(bench_.tenant()), looks.SerializeAsString()});
   StayDown(absl::Minutes(1));
+  bench_.SweepAtStart();
   EXPECT_LE(bench_.Looks().next_due_us(), Us(bench_.clock().Now() + limits::kMismatchSleep));
   bench_.AdvanceTo(At(6, 20));
   EXPECT_EQ(bench_.OpenOf(1), std::set<int>{1});

@@ -169,6 +169,7 @@ void NaiveMismatches::Take(const Of& of, const Change& change) {
   if (counts == Known::kNo) return;
   NaiveMismatch& row = rows_[of];
   const bool is_exact = counts == Known::kYes && change.settled_before == Known::kYes;
+  if (is_exact) row.looked_again = false;
   if (is_exact) row.acknowledged.clear();
   if (is_exact || is_new || row.may_be_gone || change.settled_before != Known::kNo) AddAcknowledged(row, change.before);
   // Of what was there before anything was noted of it, or has been forgotten, the server may take nothing to be known.
@@ -192,8 +193,8 @@ void NaiveMismatches::Take(const Of& of, const Change& change) {
 void NaiveMismatches::LookAgain(const NaiveModel& model, const std::string& carer, const CopyInUse& copy_of) {
   for (auto row = rows_.lower_bound({carer, {}}); row != rows_.end() && row->first.first == carer; ++row) {
     NaiveMismatch& mismatch = row->second;
-    if (mismatch.seen >= mismatch.planned.end) continue;
     // When the server looked, before it wrote what is seen here, is not known.
+    mismatch.looked_again = true;
     mismatch.due_from = absl::InfinitePast();
     if (mismatch.waits == Known::kNo) {
       mismatch.waits = Known::kMaybe;

@@ -78,6 +78,8 @@ struct NaiveMismatch {
   bool may_be_gone = false;
   bool open = false;
   bool was_resolved = false;
+  // Since the last change that found it settled another device came into use, or the one that is fell back.
+  bool looked_again = false;
   // As it was looked at last; of one that is neither open nor due it is not known.
   Known settled = Known::kNo;
   // At some moment since the tenant's last commit; and between the last two.

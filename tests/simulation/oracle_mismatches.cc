@@ -225,7 +225,8 @@ void Oracle::TakeResolved(const base::TenantId& tenant, bool is_listed, const Li
   const bool by_change = row.changed_at == model(tenant).head().revision;
   on_count_(by_change ? "mismatch resolved as the rota changes again" : "mismatch resolved");
   if (by_change) return;
-  row.waits = Known::kNo;
+  // One that the server is to look at once more may be found otherwise then.
+  row.waits = row.looked_again ? Known::kMaybe : Known::kNo;
   NoteSettled(row);
 }
 

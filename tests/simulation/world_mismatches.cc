@@ -12,7 +12,6 @@
 #include "server/base/limits.h"
 #include "server/commit/tasks.h"
 #include "server/mismatch/mismatch_list.h"
-#include "server/sync/unrecorded_ends.h"
 #include "tests/simulation/simulated_world.h"
 
 namespace caresync::simulation {
@@ -59,7 +58,7 @@ std::vector<v1::Mismatch> SimulatedWorld::ReadMismatches(const base::TenantId& t
   request.set_page_size(3 + static_cast<int>(step_ % 40));
   for (int page = 0; page < kPagesMost; ++page) {
     const absl::StatusOr<v1::ListMismatchesResponse> read =
-        mismatch::ListMismatches(**snapshot, tenant, request, {sync::SyncsOf(server_->parts()), clock_.Now()});
+        mismatch::ListMismatches(**snapshot, tenant, request, {{.opening = server_->opening()}, clock_.Now()});
     if (!read.ok()) {
       Fail(absl::StrCat("mismatches cannot be listed: ", read.status().ToString()));
       return all;
