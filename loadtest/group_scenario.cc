@@ -241,7 +241,8 @@ class Bystanders {
   absl::Status RunRound(Phase& phase) {
     ASSIGN_OR_RETURN(const uint64_t between, ChangeAll());
     OthersIn(phase) += between;
-    stage_.report.Measure(phase, [&] { stage_.fleet.RunOnce(v1::SYNC_TYPE_STANDARD, phase.syncs); });
+    // By themselves: of a carer's devices none becomes the one in use by that, which would be further commits.
+    stage_.report.Measure(phase, [&] { stage_.fleet.RunOnce(v1::SYNC_TYPE_AUTO, phase.syncs); });
     absl::SleepFor(kRoundPause);
     return absl::OkStatus();
   }

@@ -9,20 +9,19 @@
 namespace caresync::loadtest {
 namespace {
 
-Histogram StandardSyncs(const Phase& phase) {
+Histogram AutoSyncs(const Phase& phase) {
   const std::map<std::string, Histogram> latencies = phase.syncs.latencies();
-  const auto found = latencies.find("standard");
+  const auto found = latencies.find("auto");
   return found == latencies.end() ? Histogram() : found->second;
 }
 
 }  // namespace
 
 void CheckSlowdown(const Phase& quiet, const Phase& phase, double most, Faults& faults) {
-  const Histogram before = StandardSyncs(quiet);
-  const Histogram now = StandardSyncs(phase);
+  const Histogram before = AutoSyncs(quiet);
+  const Histogram now = AutoSyncs(phase);
   if (before.count() == 0 || now.count() == 0) {
-    faults.Add(
-        absl::StrCat(phase.name, ": cannot be compared with ", quiet.name, ": one of them has no standard sync"));
+    faults.Add(absl::StrCat(phase.name, ": cannot be compared with ", quiet.name, ": one of them has no auto sync"));
     return;
   }
   const double times = absl::FDivDuration(now.Percentile(50), before.Percentile(50));

@@ -7,7 +7,7 @@
 
 namespace caresync::loadtest {
 
-// Adds a fault where the median standard sync of `phase` took longer than `most` times that of `quiet`, and where one
+// Adds a fault where the median auto sync of `phase` took longer than `most` times that of `quiet`, and where one
 // of the two has no such sync: nothing can be said then.
 void CheckSlowdown(const Phase& quiet, const Phase& phase, double most, Faults& faults);
 

@@ -131,7 +131,7 @@ def a_slow_phase_is_a_fault(fleet):
     expect(figures["faults"] == 0, f"a bound that is kept: {figures['faults_told']}")
     # What comes after the group is set up is compared with what is usual beside such a group.
     for quiet in ("quiet", "quiet, with the group"):
-        expect_series(phase_of(figures, quiet), "standard sync")
+        expect_series(phase_of(figures, quiet), "auto sync")
         expect("seconds until the server was quiet" in phase_of(figures, quiet)["figures"], f"{quiet}: {figures}")
 
 

@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-void AddSync(Phase& phase, absl::Duration latency, v1::SyncType type = v1::SYNC_TYPE_STANDARD) {
+void AddSync(Phase& phase, absl::Duration latency, v1::SyncType type = v1::SYNC_TYPE_AUTO) {
   SyncEnd end;
   end.type = type;
   end.recorded = true;
@@ -54,7 +54,7 @@ TEST_F(SlowdownTest, TheMedianCountsAndNotTheSlowest) {
   EXPECT_THAT(FaultsPast(2), IsEmpty());
 }
 
-TEST_F(SlowdownTest, OnlyStandardSyncsAreCompared) {
+TEST_F(SlowdownTest, OnlyAutoSyncsAreCompared) {
   AddSync(phase_, absl::Microseconds(50));
   AddSync(phase_, absl::Seconds(1), v1::SYNC_TYPE_CLEAN);
   AddSync(phase_, absl::Seconds(1), v1::SYNC_TYPE_CLEAN);

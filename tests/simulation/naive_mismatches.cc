@@ -134,6 +134,7 @@ void NoteSettled(NaiveMismatch& row) {
 void NaiveMismatches::OnCommit(const NaiveModel& model, const State& after, absl::Time made, bool is_late,
                                const CopyInUse& copy_of) {
   last_commit_ = made;
+  last_was_late_ = is_late;
   for (auto& [of, row] : rows_) {
     row.settled_at_commit = std::exchange(row.settled_meanwhile, false);
     row.must_resolve = false;
@@ -188,6 +189,7 @@ void NaiveMismatches::Take(const Of& of, const Change& change) {
   row.may_be_gone = row.may_be_gone && counts != Known::kYes;
   row.must_resolve = row.open && is_exact;
   row.owed = false;
+  row.lapsed = false;
 }
 
 void NaiveMismatches::LookAgain(const NaiveModel& model, const std::string& carer, const CopyInUse& copy_of) {
@@ -233,7 +235,9 @@ void NaiveMismatches::Look(const NaiveModel& model, absl::Time now, bool by_devi
       row.waits = std::min(row.waits, Known::kMaybe);
       NoteSettled(row);
     }
-    const bool settled_now = by_device && row.settled == Known::kNo && settled == Known::kYes;
+    // Removals are forgotten of which the device has not got all, so that it cannot be told any more which it has.
+    if (!by_device && row.settled == Known::kYes && settled == Known::kNo) row.lapsed = true;
+    const bool settled_now = by_device && !row.lapsed && row.settled == Known::kNo && settled == Known::kYes;
     row.owed = row.open && settled == Known::kYes && (row.owed || settled_now);
     row.settled = settled;
   }

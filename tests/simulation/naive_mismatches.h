@@ -87,6 +87,8 @@ struct NaiveMismatch {
   bool settled_at_commit = false;
   // The last commit was a change that found it open and settled.
   bool must_resolve = false;
+  // It was settled, and is not known to be any more, though neither the rota nor the device changed.
+  bool lapsed = false;
   // What a device said settled it while it was open: nothing but a fault of the store keeps it open.
   bool owed = false;
 };
@@ -111,6 +113,8 @@ class NaiveMismatches {
 
   // When the last commit was made.
   absl::Time last_commit() const { return last_commit_; }
+  // Other commits came before it that its change did not see.
+  bool last_was_late() const { return last_was_late_; }
   std::map<Of, NaiveMismatch>& rows() { return rows_; }
   const std::map<Of, NaiveMismatch>& rows() const { return rows_; }
 
@@ -126,6 +130,7 @@ class NaiveMismatches {
   void NoteFallBacks(const NaiveModel& model, const CopyInUse& copy_of);
 
   absl::Time last_commit_;
+  bool last_was_late_ = false;
   std::map<Of, NaiveMismatch> rows_;
   // By carer: what the device in use had acknowledged when it was looked at last.
   std::map<std::string, feed::Position> positions_;
