@@ -110,7 +110,8 @@ class Step {
   absl::Status Decide(const CarerVisit& of, store::Mismatch& row) {
     ASSIGN_OR_RETURN(const bool settled, delivery_.IsSettled(of));
     // What the rota has let go of since, such as what lies far back, is no change that a device lacks.
-    const bool is_over = row.again_us() == row.due_us() && VisitEnd(row) < transaction_.now();
+    const bool only_again = row.due_us() != 0 && row.due_us() == row.again_us();
+    const bool is_over = only_again && VisitEnd(row) < transaction_.now();
     if (settled || is_over) {
       Resolve(transaction_.now(), row);
       return absl::OkStatus();
