@@ -35,9 +35,7 @@ absl::StatusOr<uint64_t> CopyFactsReader::CountBehind(const store::DeviceCopy* c
   if (copy != nullptr) {
     ASSIGN_OR_RETURN(const commit::CursorStanding standing, StandingOf({copy->timeline(), copy->revision()}));
     // What a store says that this one does not know counts for nothing: a new copy is made.
-    if (standing == commit::CursorStanding::kKnown) {
-      after = {copy->position_revision(), {copy->position_record()}};
-    }
+    if (standing == commit::CursorStanding::kKnown) after = PositionOf(*copy);
     level = copy->data_level();
   }
   return feed::CountAfter(reader_, tenant_, records::CarerReceiver(carer), after, level, most_counted);

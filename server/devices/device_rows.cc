@@ -47,6 +47,12 @@ absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const b
   return rows;
 }
 
+absl::StatusOr<std::optional<store::Device>> ReadDevice(const storage::Reader& reader, const base::TenantId& tenant,
+                                                        const base::Uuid& device) {
+  return base::GetStored<store::Device>(reader, storage::Space::kDevices,
+                                        base::keys::DeviceRow(tenant, device, DevicePart::kDevice));
+}
+
 absl::Status AddPart(uint8_t part, std::string_view value, DeviceRows& rows) {
   switch (static_cast<DevicePart>(part)) {
     case DevicePart::kDevice:
@@ -114,6 +120,10 @@ const store::DeviceCopy* FindCopy(const store::DeviceReport& report, const base:
     if (copy.carer_id() == id) return &copy;
   }
   return nullptr;
+}
+
+feed::Position PositionOf(const store::DeviceCopy& copy) {
+  return {copy.position_revision(), {copy.position_record()}};
 }
 
 }  // namespace caresync::devices

@@ -21,6 +21,7 @@
 #include "server/base/keys.h"
 #include "server/base/uuid.h"
 #include "server/commit/transaction.h"
+#include "server/feed/feed_entry.h"
 #include "storage/store.h"
 
 namespace caresync::devices {
@@ -39,6 +40,10 @@ struct DeviceRows {
 // where the device is not known. Errors: those of reading, DAMAGED_ROW.
 absl::StatusOr<DeviceRows> ReadDeviceRows(const storage::Reader& reader, const base::TenantId& tenant,
                                           const base::Uuid& device);
+
+// What administrators say of it; nullopt where it is not known. Errors: those of reading, DAMAGED_ROW.
+absl::StatusOr<std::optional<store::Device>> ReadDevice(const storage::Reader& reader, const base::TenantId& tenant,
+                                                        const base::Uuid& device);
 
 // One part, parsed, into `rows`; a device's parts are to be added in the order of their keys. Errors: DAMAGED_ROW.
 absl::Status AddPart(uint8_t part, std::string_view value, DeviceRows& rows);
@@ -67,6 +72,9 @@ bool IsUser(const store::Device& device, const base::Uuid& carer);
 
 // A carer's copy in a report; nullptr where the device holds none.
 const store::DeviceCopy* FindCopy(const store::DeviceReport& report, const base::Uuid& carer);
+
+// How far the device has acknowledged the carer's feed with this copy. Only of a copy whose timeline is not empty.
+feed::Position PositionOf(const store::DeviceCopy& copy);
 
 }  // namespace caresync::devices
 

@@ -170,10 +170,7 @@ bool SessionRows::FallsBack() const {
   if (before == nullptr || before->timeline().empty()) return false;
   const store::DeviceCopy* const after = FindCopy(report_, owner_.carer);
   if (after == nullptr || after->timeline().empty()) return true;
-  const auto position_of = [](const store::DeviceCopy& copy) {
-    return std::pair(copy.position_revision(), std::string_view(copy.position_record()));
-  };
-  return position_of(*after) < position_of(*before);
+  return PositionOf(*after) < PositionOf(*before);
 }
 
 void SessionRows::ForgetCopy(const std::string& carer_id) {

@@ -134,7 +134,7 @@ absl::StatusOr<Delivery::Acknowledged> Delivery::Read(const base::Uuid& carer) c
   if (cursor.timeline.empty()) return acknowledged;
   ASSIGN_OR_RETURN(const commit::CursorStanding standing, commit::Standing(reader_, tenant_, cursor));
   if (standing != commit::CursorStanding::kKnown) return acknowledged;
-  acknowledged.position = feed::Position{copy->position_revision(), {copy->position_record()}};
+  acknowledged.position = devices::PositionOf(*copy);
   return acknowledged;
 }
 

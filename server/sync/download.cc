@@ -94,10 +94,7 @@ absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const 
                                            const base::Uuid& device, const base::Uuid& carer, const DownloadWish& wish,
                                            absl::Time now) {
   DownloadBatch batch;
-  ASSIGN_OR_RETURN(
-      const std::optional<store::Device> device_row,
-      base::GetStored<store::Device>(reader, storage::Space::kDevices,
-                                     base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kDevice)));
+  ASSIGN_OR_RETURN(const std::optional<store::Device> device_row, devices::ReadDevice(reader, tenant, device));
   ASSIGN_OR_RETURN(const bool left, devices::HasLeft(reader, tenant, carer));
   batch.refusal = WhyNotPermitted(device_row, carer, left);
   if (!batch.refusal.ok()) return batch;

@@ -213,7 +213,7 @@ CursorAfter CursorAfterStart(const v1::Start& start, const std::optional<ResumeT
 bool CursorLags(const v1::Start& start, const StartFacts& facts) {
   const store::DeviceCopy* copy = CopyIn(facts, start);
   if (copy == nullptr || copy->timeline().empty()) return true;
-  return !facts.summary.EndsBy({copy->position_revision(), {copy->position_record()}});
+  return !facts.summary.EndsBy(devices::PositionOf(*copy));
 }
 
 }  // namespace caresync::sync

@@ -10,12 +10,11 @@
 #include "caresync/store/stored.pb.h"
 #include "caresync/v1/records.pb.h"
 #include "server/base/errors.h"
-#include "server/base/keys.h"
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
-#include "server/base/stored.h"
 #include "server/devices/device_in_use.h"
 #include "server/devices/device_rows.h"
+#include "server/devices/drops.h"
 #include "server/mismatch/damage.h"
 #include "server/mismatch/look_again.h"
 #include "server/mismatch/resolving.h"
@@ -26,8 +25,6 @@
 
 namespace caresync::sync {
 namespace {
-
-using storage::Space;
 
 // It is known here for the first time, and the sender recorded it.
 bool IsNewOfSender(const v1::EventResult& result) {
@@ -45,13 +42,9 @@ bool IsNewOfSender(const v1::EventResult& result) {
 // Whether the carer may hold a copy on the device.
 absl::StatusOr<bool> MayHoldCopy(const commit::Transaction& transaction, const records::EventSender& sender) {
   const base::TenantId& tenant = transaction.tenant();
-  ASSIGN_OR_RETURN(
-      const std::optional<store::Device> device,
-      base::GetStored<store::Device>(transaction, Space::kDevices,
-                                     base::keys::DeviceRow(tenant, sender.device, base::keys::DevicePart::kDevice)));
-  ASSIGN_OR_RETURN(const std::optional<store::Record> carer,
-                   records::GetRecord(transaction, tenant, records::KeyOf({v1::RECORD_KIND_CARER, sender.carer})));
-  return WhyNotPermitted(device, sender.carer, carer.has_value() && carer->left()).ok();
+  ASSIGN_OR_RETURN(const std::optional<store::Device> device, devices::ReadDevice(transaction, tenant, sender.device));
+  ASSIGN_OR_RETURN(const bool left, devices::HasLeft(transaction, tenant, sender.carer));
+  return WhyNotPermitted(device, sender.carer, left).ok();
 }
 
 absl::Status BringIntoUse(commit::Transaction& transaction, const records::EventSender& sender) {
