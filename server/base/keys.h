@@ -165,7 +165,8 @@ storage::KeyRange MismatchesOf(const TenantId& tenant, const Uuid& carer, const 
 bool ParseMismatch(std::string_view key, Uuid* carer, RecordKey* visit);
 // When which of them is to be looked at: 'D', time, carer, visit -> empty.
 std::string MismatchLook(const TenantId& tenant, int64_t look_us, const Uuid& carer, const RecordKey& visit);
-storage::KeyRange AllMismatchLooks(const TenantId& tenant);
+// What comes after `after` (a key; empty: all).
+storage::KeyRange AllMismatchLooks(const TenantId& tenant, std::string_view after);
 bool ParseMismatchLook(std::string_view key, int64_t* look_us, Uuid* carer, RecordKey* visit);
 // Those that are open: 'O', carer, visit -> empty.
 std::string OpenMismatch(const TenantId& tenant, const Uuid& carer, const RecordKey& visit);

@@ -49,7 +49,10 @@ std::string MismatchLook(const TenantId& tenant, int64_t look_us, const Uuid& ca
   return WithPair(std::move(key), carer, visit);
 }
 
-KeyRange AllMismatchLooks(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kMismatchLook)); }
+KeyRange AllMismatchLooks(const TenantId& tenant, std::string_view after) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kMismatchLook));
+  return after.empty() ? all : After(std::move(all), std::string(after));
+}
 
 bool ParseMismatchLook(std::string_view key, int64_t* look_us, Uuid* carer, RecordKey* visit) {
   TupleReader reader(key);

@@ -59,8 +59,7 @@ absl::StatusOr<Found> Find(const storage::Reader& reader, const base::TenantId& 
 
 absl::Status WaitAgain(commit::Transaction& transaction, const CarerVisit& of, absl::Time since, const Timing& timing) {
   const base::TenantId& tenant = transaction.tenant();
-  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
-                   UnlessDamaged(GetMismatch(transaction, tenant, of), "mismatch_not_readable", tenant, of.carer));
+  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction, tenant, of));
   if (!old.has_value() || VisitEnd(*old) < transaction.now()) return absl::OkStatus();
   const int64_t due_us = base::ToStoredTime(Due(since, StartThatCounts(*old), timing));
   store::Mismatch row = *old;

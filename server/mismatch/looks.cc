@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "observability/log.h"
-#include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/planted_bug.h"
@@ -28,12 +26,6 @@ namespace {
 namespace keys = base::keys;
 namespace limits = base::limits;
 using storage::Space;
-
-// A row that is to be looked at, and when.
-struct Look {
-  int64_t time_us = 0;
-  CarerVisit of;
-};
 
 // One step of the task.
 class Step {
@@ -76,7 +68,8 @@ class Step {
   }
 
   absl::Status LookAtDue() {
-    ASSIGN_OR_RETURN(const std::vector<Look> due, ReadLookTimes(limits::kMismatchesLookedAt));
+    ASSIGN_OR_RETURN(const std::vector<Look> due,
+                     ReadLookTimes(transaction_, tenant_, "", limits::kMismatchesLookedAt));
     for (const Look& look : due) {
       if (look.time_us > base::ToStoredTime(transaction_.now())) break;
       RETURN_IF_ERROR(LookAt(look));
@@ -85,10 +78,7 @@ class Step {
   }
 
   absl::Status LookAt(const Look& look) {
-    ASSIGN_OR_RETURN(
-        const std::optional<store::Mismatch> old,
-        // What is damaged opens nothing, and holds nothing else up.
-        UnlessDamaged(GetMismatch(transaction_, tenant_, look.of), "mismatch_not_readable", tenant_, look.of.carer));
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction_, tenant_, look.of));
     if (!old.has_value() || old->look_us() != look.time_us) {
       // Of a row that could not be read and was replaced since.
       transaction_.Delete(Space::kRecords, keys::MismatchLook(tenant_, look.time_us, look.of.carer, look.of.visit));
@@ -130,24 +120,11 @@ class Step {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::vector<Look>> ReadLookTimes(size_t most) const {
-    std::vector<Look> looks;
-    bool damaged = false;
-    RETURN_IF_ERROR(transaction_.Scan(
-        Space::kRecords, keys::AllMismatchLooks(tenant_), most, [&](std::string_view key, std::string_view) {
-          Look& look = looks.emplace_back();
-          damaged = !keys::ParseMismatchLook(key, &look.time_us, &look.of.carer, &look.of.visit);
-          return !damaged;
-        }));
-    if (damaged) return base::errors::DamagedRow("when a mismatch is to be looked at");
-    return looks;
-  }
-
   // nullopt where nothing is left to be looked at.
   absl::StatusOr<std::optional<absl::Time>> NextDue() const {
     const absl::Time now = transaction_.now();
     if (looks_.sweeping() || looks_.retiming()) return std::optional<absl::Time>(now);
-    ASSIGN_OR_RETURN(const std::vector<Look> first, ReadLookTimes(1));
+    ASSIGN_OR_RETURN(const std::vector<Look> first, ReadLookTimes(transaction_, tenant_, "", 1));
     if (first.empty()) return std::optional<absl::Time>();
     const absl::Time next = base::FromStoredTime(first[0].time_us);
     return std::optional<absl::Time>(std::clamp(next, now + rest_, now + std::max(rest_, limits::kMismatchSleep)));

@@ -19,7 +19,6 @@
 #include "server/devices/names.h"
 #include "server/mismatch/carer_devices.h"
 #include "server/mismatch/cause.h"
-#include "server/mismatch/damage.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/stage.h"
 #include "server/mismatch/visit_parts.h"
@@ -195,8 +194,7 @@ absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader&
     const bool of_carer = !filter.carer.has_value() || *filter.carer == next.of.carer;
     std::optional<store::Mismatch> row;
     if (of_carer) {
-      ASSIGN_OR_RETURN(
-          row, UnlessDamaged(GetMismatch(reader, tenant, next.of), "mismatch_not_readable", tenant, next.of.carer));
+      ASSIGN_OR_RETURN(row, GetUndamaged(reader, tenant, next.of));
     }
     // The place of a row that could not be read and was replaced since may be left.
     const bool stands = row.has_value() && next.key == ListedKey(tenant, next.of, *row);

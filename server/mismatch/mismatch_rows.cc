@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/commit/tasks.h"
+#include "server/mismatch/damage.h"
 #include "server/mismatch/due.h"
 
 namespace caresync::mismatch {
@@ -79,6 +81,11 @@ absl::StatusOr<std::optional<store::Mismatch>> GetMismatch(const storage::Reader
   return row;
 }
 
+absl::StatusOr<std::optional<store::Mismatch>> GetUndamaged(const storage::Reader& reader, const base::TenantId& tenant,
+                                                            const CarerVisit& of) {
+  return UnlessDamaged(GetMismatch(reader, tenant, of), "mismatch_not_readable", tenant, of.carer);
+}
+
 absl::Status PutMismatch(commit::Transaction& transaction, const CarerVisit& of,
                          const std::optional<store::Mismatch>& old, store::Mismatch row) {
   const base::TenantId& tenant = transaction.tenant();
@@ -101,6 +108,20 @@ void DeleteMismatch(commit::Transaction& transaction, const CarerVisit& of, cons
   const base::TenantId& tenant = transaction.tenant();
   for (std::string& key : IndexKeys(tenant, of, old)) transaction.Delete(Space::kRecords, std::move(key));
   transaction.Delete(Space::kRecords, keys::Mismatch(tenant, of.carer, of.visit));
+}
+
+absl::StatusOr<std::vector<Look>> ReadLookTimes(const storage::Reader& reader, const base::TenantId& tenant,
+                                                std::string_view after, size_t most) {
+  std::vector<Look> looks;
+  bool damaged = false;
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, keys::AllMismatchLooks(tenant, after), most,
+                              [&](std::string_view key, std::string_view) {
+                                Look& look = looks.emplace_back();
+                                damaged = !keys::ParseMismatchLook(key, &look.time_us, &look.of.carer, &look.of.visit);
+                                return !damaged;
+                              }));
+  if (damaged) return base::errors::DamagedRow("when a mismatch is to be looked at");
+  return looks;
 }
 
 std::string ListedKey(const base::TenantId& tenant, const CarerVisit& of, const store::Mismatch& row) {

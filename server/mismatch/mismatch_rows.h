@@ -6,8 +6,12 @@
 #define CARESYNC_SERVER_MISMATCH_MISMATCH_ROWS_H_
 
 #include <compare>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -38,11 +42,25 @@ bool IsLive(const store::Mismatch& row);
 absl::StatusOr<std::optional<store::Mismatch>> GetMismatch(const storage::Reader& reader, const base::TenantId& tenant,
                                                            const CarerVisit& of);
 
+// The same, and nullopt where it is damaged, which the log says: what is damaged holds nothing else up.
+absl::StatusOr<std::optional<store::Mismatch>> GetUndamaged(const storage::Reader& reader, const base::TenantId& tenant,
+                                                            const CarerVisit& of);
+
 // Writes `row` in place of `old`, with its index rows (`look_us` and `rank` are set here), and sees to it that the task
 // runs when it is to be looked at.
 absl::Status PutMismatch(commit::Transaction& transaction, const CarerVisit& of,
                          const std::optional<store::Mismatch>& old, store::Mismatch row);
 void DeleteMismatch(commit::Transaction& transaction, const CarerVisit& of, const store::Mismatch& old);
+
+// When one is to be looked at, as the index has it.
+struct Look {
+  int64_t time_us = 0;
+  CarerVisit of;
+};
+
+// In the order of their times: `most` of those that come after the key `after` (empty: of all).
+absl::StatusOr<std::vector<Look>> ReadLookTimes(const storage::Reader& reader, const base::TenantId& tenant,
+                                                std::string_view after, size_t most);
 
 // Where the row lies in the list. It was opened.
 std::string ListedKey(const base::TenantId& tenant, const CarerVisit& of, const store::Mismatch& row);

@@ -11,7 +11,6 @@
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
-#include "server/mismatch/damage.h"
 #include "server/mismatch/due.h"
 
 namespace caresync::mismatch {
@@ -62,9 +61,7 @@ void Open(absl::Time now, store::Mismatch& row) {
 }
 
 absl::Status NoteSign(commit::Transaction& transaction, const CarerVisit& of, const records::CarerSign& sign) {
-  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
-                   UnlessDamaged(GetMismatch(transaction, transaction.tenant(), of), "mismatch_not_readable",
-                                 transaction.tenant(), of.carer));
+  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction, transaction.tenant(), of));
   if (!old.has_value() || !IsLive(*old) || sign.occurred < EarliestSign(*old)) return absl::OkStatus();
   store::Mismatch row = *old;
   ResolveByStart(transaction.now(), sign, row);
@@ -82,8 +79,7 @@ absl::Status BeginSweep(commit::Transaction& transaction) {
 
 absl::Status ResolveIfSettled(commit::Transaction& transaction, const CarerVisit& of, Delivery& delivery) {
   const base::TenantId& tenant = transaction.tenant();
-  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
-                   UnlessDamaged(GetMismatch(transaction, tenant, of), "mismatch_not_readable", tenant, of.carer));
+  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction, tenant, of));
   if (!old.has_value() || !IsLive(*old)) {
     // Of a row that cannot be read, or that was replaced since it could not.
     transaction.Delete(Space::kRecords, keys::OpenMismatch(tenant, of.carer, of.visit));

@@ -9,11 +9,9 @@
 
 #include "caresync/store/stored.pb.h"
 #include "server/base/clock.h"
-#include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
-#include "server/mismatch/damage.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/tenants/tenants.h"
 
@@ -36,30 +34,6 @@ bool WritesTenant(const commit::Transaction& transaction) {
   return writes;
 }
 
-// A place in the table of looks, and of what it is.
-struct Place {
-  std::string key;
-  CarerVisit of;
-};
-
-absl::StatusOr<std::vector<Place>> ReadPlaces(const storage::Reader& reader, const base::TenantId& tenant,
-                                              const std::string& after) {
-  storage::KeyRange range = keys::AllMismatchLooks(tenant);
-  if (!after.empty()) range.begin = after + '\0';
-  std::vector<Place> places;
-  bool damaged = false;
-  RETURN_IF_ERROR(
-      reader.Scan(Space::kRecords, range, limits::kMismatchesLookedAt, [&](std::string_view key, std::string_view) {
-        Place& place = places.emplace_back();
-        place.key = std::string(key);
-        int64_t look_us = 0;
-        damaged = !keys::ParseMismatchLook(key, &look_us, &place.of.carer, &place.of.visit);
-        return !damaged;
-      }));
-  if (damaged) return base::errors::DamagedRow("when a mismatch is to be looked at");
-  return places;
-}
-
 // Since when the device has had time. What a person had seen, and put off or closed, waits for what came after it.
 absl::Time WaitsSince(const store::Mismatch& row) {
   const bool was_seen = row.state() == store::Mismatch::SNOOZED || row.state() == store::Mismatch::CLOSED;
@@ -68,8 +42,7 @@ absl::Time WaitsSince(const store::Mismatch& row) {
 
 absl::Status RetimeOne(commit::Transaction& transaction, const CarerVisit& of, const Timing& timing) {
   const base::TenantId& tenant = transaction.tenant();
-  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old,
-                   UnlessDamaged(GetMismatch(transaction, tenant, of), "mismatch_not_readable", tenant, of.carer));
+  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction, tenant, of));
   if (!old.has_value() || old->due_us() == 0) return absl::OkStatus();
   store::Mismatch row = *old;
   row.set_due_us(base::ToStoredTime(Due(WaitsSince(row), StartThatCounts(row), timing)));
@@ -103,11 +76,15 @@ absl::Status Retime(commit::Transaction& transaction, store::MismatchLooks& look
   if (!looks.retiming()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Timing timing, ReadTiming(transaction, transaction.tenant()));
   // One that moves ahead in the table is met again there, and stays then.
-  ASSIGN_OR_RETURN(const std::vector<Place> places, ReadPlaces(transaction, transaction.tenant(), looks.retimed()));
-  for (const Place& place : places) RETURN_IF_ERROR(RetimeOne(transaction, place.of, timing));
+  const base::TenantId& tenant = transaction.tenant();
+  ASSIGN_OR_RETURN(const std::vector<Look> found,
+                   ReadLookTimes(transaction, tenant, looks.retimed(), limits::kMismatchesLookedAt));
+  for (const Look& look : found) RETURN_IF_ERROR(RetimeOne(transaction, look.of, timing));
   looks.clear_retimed();
-  looks.set_retiming(places.size() == limits::kMismatchesLookedAt);
-  if (looks.retiming()) looks.set_retimed(places.back().key);
+  looks.set_retiming(found.size() == limits::kMismatchesLookedAt);
+  if (!looks.retiming()) return absl::OkStatus();
+  const Look& last = found.back();
+  looks.set_retimed(keys::MismatchLook(tenant, last.time_us, last.of.carer, last.of.visit));
   return absl::OkStatus();
 }
 

@@ -94,7 +94,7 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           SourceStandings(tenant),
           ReviewsOf(tenant, kOther, kVisit),
           MismatchesOf(tenant, kDevice, RecordKey()),
-          AllMismatchLooks(tenant),
+          AllMismatchLooks(tenant, ""),
           OpenMismatchesOf(tenant, kDevice),
           AllOpenMismatches(tenant, ""),
           ListedMismatches(tenant, false, ""),
@@ -428,7 +428,9 @@ TEST(Keys, MismatchesAreLookedAtInTheOrderOfTheirTimes) {
       MismatchLook(kTenant, -7, kLastDevice, kOther), MismatchLook(kTenant, 5, kDevice, kVisit),
       MismatchLook(kTenant, 5, kDevice, kOther), MismatchLook(kTenant, 5, kLastDevice, kVisit)};
   EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
-  for (const std::string& key : keys) EXPECT_TRUE(In(AllMismatchLooks(kTenant), key));
+  for (const std::string& key : keys) EXPECT_TRUE(In(AllMismatchLooks(kTenant, ""), key));
+  EXPECT_FALSE(In(AllMismatchLooks(kTenant, keys[1]), keys[1]));
+  EXPECT_TRUE(In(AllMismatchLooks(kTenant, keys[1]), keys[2]));
   int64_t time = 0;
   Uuid carer;
   RecordKey visit;

@@ -32,12 +32,7 @@ commit::Change LookingAgainAt(int carer) {
 // Carers 1 to 3 on devices of the same numbers, each of which has acknowledged all.
 class LookAgainTest : public testing::Test {
  protected:
-  void SetUp() override {
-    for (const int carer : {1, 2, 3}) {
-      bench_.SignIn(carer, carer);
-      bench_.AcknowledgeAll(carer, carer);
-    }
-  }
+  void SetUp() override { bench_.SignAllIn(); }
   void LookAgainAt(int carer) {
     const auto looked = bench_.Run(LookingAgainAt(carer));
     ASSERT_TRUE(looked.ok()) << looked.status();
@@ -272,13 +267,7 @@ class ManyAgainTest : public LookAgainTest {
 
   void SetUp() override {
     LookAgainTest::SetUp();
-    std::vector<store::Record> visits;
-    for (int i = 1; i <= kMany; ++i) {
-      visits.push_back(VisitAt(i, At(12)));
-      if (visits.size() < limits::kRosterChanges && i < kMany) continue;
-      bench_.Put(visits);
-      visits.clear();
-    }
+    bench_.PutMany(kMany, At(12));
     bench_.AcknowledgeAll(1, 1);
     bench_.AdvanceTo(At(6, 30));
     ASSERT_EQ(CountWaiting(kMany), 0u);

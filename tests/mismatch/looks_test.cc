@@ -28,15 +28,6 @@ int64_t Us(absl::Time time) { return absl::ToUnixMicros(time); }
 class LooksTest : public testing::Test {
  protected:
   // `count` visits at nine, of carer 1; the first is visit 1.
-  void PutMany(int count) {
-    std::vector<store::Record> visits;
-    for (int i = 1; i <= count; ++i) {
-      visits.push_back(VisitAt(i, At(9)));
-      if (visits.size() < limits::kRosterChanges && i < count) continue;
-      bench_.Put(visits);
-      visits.clear();
-    }
-  }
   // The server is down for so long.
   void StayDown(absl::Duration duration) {
     bench_.Stop();
@@ -219,7 +210,7 @@ TEST_F(LooksTest, WhatIsOpenAndWhatIsWaitedForSurvivesARestart) {
 
 TEST_F(LooksTest, GoesThroughManyInSteps) {
   const int many = 2 * static_cast<int>(limits::kMismatchesLookedAt) + 50;
-  PutMany(many);
+  bench_.PutMany(many, At(9));
   bench_.AdvanceTo(At(6, 20));
   EXPECT_EQ(bench_.CountOpen(), static_cast<size_t>(many));
   EXPECT_LE(bench_.most_in_a_look(), limits::kMismatchesLookedAt);

@@ -8,6 +8,7 @@
 #include "absl/time/civil_time.h"
 #include "caresync/v1/tenants.pb.h"
 #include "server/base/keys.h"
+#include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
@@ -197,6 +198,16 @@ void MismatchBench::Put(const std::vector<store::Record>& records) { Check(Run(P
 
 void MismatchBench::PutAlone(const std::vector<store::Record>& records) { RunAlone(Putting(records)); }
 
+void MismatchBench::PutMany(int count, absl::Time start) {
+  std::vector<store::Record> visits;
+  for (int i = 1; i <= count; ++i) {
+    visits.push_back(VisitAt(i, start));
+    if (visits.size() < base::limits::kRosterChanges && i < count) continue;
+    Put(visits);
+    visits.clear();
+  }
+}
+
 void MismatchBench::SetWindow(absl::Duration download_window, absl::Duration retention) {
   Check(Run([=](commit::Transaction& transaction) {
           return records::SetWindow(transaction, {download_window, retention});
@@ -227,6 +238,13 @@ void MismatchBench::Acknowledge(int carer, int device, const feed::Position& pos
     if (copy.rebuild_number() == 0) copy.set_rebuild_number(1);
     copy.set_in_use_number(copy.rebuild_number());
   });
+}
+
+void MismatchBench::SignAllIn() {
+  for (const int carer : {1, 2, 3}) {
+    SignIn(carer, carer);
+    AcknowledgeAll(carer, carer);
+  }
 }
 
 void MismatchBench::TellOfAck(int carer) {
@@ -322,7 +340,7 @@ size_t MismatchBench::CountListed(bool resolved) const {
   return CountRows(*Snapshot(), base::keys::ListedMismatches(tenant_, resolved, ""));
 }
 
-size_t MismatchBench::CountLooks() const { return CountRows(*Snapshot(), base::keys::AllMismatchLooks(tenant_)); }
+size_t MismatchBench::CountLooks() const { return CountRows(*Snapshot(), base::keys::AllMismatchLooks(tenant_, "")); }
 
 store::MismatchLooks MismatchBench::Looks() const { return Must(ReadLooks(*Snapshot(), tenant_)); }
 

@@ -85,6 +85,8 @@ class MismatchBench {
   void Put(const std::vector<store::Record>& records);
   // The same, and nothing that follows from it: what has no room in the commit is not carried out yet.
   void PutAlone(const std::vector<store::Record>& records);
+  // Visits 1 to `count` of carer 1, all at that time, in as many changes as they need.
+  void PutMany(int count, absl::Time start);
   // Zero bounds nothing.
   void SetWindow(absl::Duration download_window, absl::Duration retention = absl::ZeroDuration());
 
@@ -97,6 +99,8 @@ class MismatchBench {
   void Acknowledge(int carer, int device, const feed::Position& position);
   // All of it.
   void AcknowledgeAll(int carer, int device) { Acknowledge(carer, device, feed::Position::EndOf(Head())); }
+  // Carers 1 to 3 on devices of the same numbers, each of which has acknowledged all.
+  void SignAllIn();
   // And its session says so.
   void TellOfAck(int carer);
   void Sync(int carer, int device);

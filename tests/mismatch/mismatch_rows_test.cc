@@ -70,7 +70,7 @@ class MismatchRowsTest : public testing::Test {
   // When it is to be looked at, as the index says; there is one row.
   absl::Time LookOf(int carer, int visit) const {
     const fakes::Rows rows =
-        fakes::RowsOf(*bench_.Snapshot(), Space::kRecords, base::keys::AllMismatchLooks(bench_.tenant()));
+        fakes::RowsOf(*bench_.Snapshot(), Space::kRecords, base::keys::AllMismatchLooks(bench_.tenant(), ""));
     EXPECT_EQ(rows.size(), 1u);
     int64_t look = 0;
     CarerVisit of;

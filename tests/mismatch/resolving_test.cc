@@ -57,21 +57,10 @@ TEST(ResolveTest, OneThatIsNotOpenStaysAsItIsAndNothingIsWaitedFor) {
 
 class ResolvingTest : public testing::Test {
  protected:
-  void SetUp() override {
-    for (const int carer : {1, 2, 3}) {
-      bench_.SignIn(carer, carer);
-      bench_.AcknowledgeAll(carer, carer);
-    }
-  }
+  void SetUp() override { bench_.SignAllIn(); }
   // As many visits of carer 1 that it has not acknowledged, the first of them visit 1, all open.
   void OpenMany(int count) {
-    std::vector<store::Record> visits;
-    for (int i = 1; i <= count; ++i) {
-      visits.push_back(VisitAt(i, At(9)));
-      if (visits.size() < limits::kRosterChanges && i < count) continue;
-      bench_.Put(visits);
-      visits.clear();
-    }
+    bench_.PutMany(count, At(9));
     bench_.AdvanceTo(At(6, 20));
     ASSERT_EQ(bench_.CountOpen(), static_cast<size_t>(count));
   }

@@ -54,15 +54,6 @@ class RetimingTest : public testing::Test {
     });
   }
   // Visits of carer 1 at nine.
-  void PutMany(int count) {
-    std::vector<store::Record> visits;
-    for (int i = 1; i <= count; ++i) {
-      visits.push_back(VisitAt(i, At(9)));
-      if (visits.size() < limits::kRosterChanges && i < count) continue;
-      bench_.Put(visits);
-      visits.clear();
-    }
-  }
   void ExpectOpensAt(absl::Time time) {
     bench_.AdvanceTo(time - kMoment);
     EXPECT_EQ(bench_.OpenOf(1), std::set<int>());
@@ -202,7 +193,7 @@ TEST_F(RetimingTest, OtherPreferencesTimeNothingAnew) {
 
 TEST_F(RetimingTest, GoesThroughManyInSteps) {
   constexpr int kMany = 2 * static_cast<int>(limits::kMismatchesLookedAt) + 10;
-  PutMany(kMany);
+  bench_.PutMany(kMany, At(9));
   bench_.AdvanceTo(At(6, 5));
   const size_t looks = bench_.looks();
   SetGrace(absl::Minutes(30));
@@ -216,7 +207,7 @@ TEST_F(RetimingTest, GoesThroughManyInSteps) {
 
 TEST_F(RetimingTest, NothingIsOpenedByTheOldTimesBeforeItIsThrough) {
   constexpr int kMany = static_cast<int>(limits::kMismatchesLookedAt) + 10;
-  PutMany(kMany);
+  bench_.PutMany(kMany, At(9));
   // The old grace goes by, and nothing has run when the new one is set.
   bench_.clock().Advance(absl::Minutes(25));
   SetGraceAlone(absl::Minutes(40));

@@ -27,12 +27,7 @@ int64_t Us(absl::Time time) { return absl::ToUnixMicros(time); }
 // Carers 1 to 3 on devices of the same numbers, each of which has acknowledged all.
 class SignsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    for (const int carer : {1, 2, 3}) {
-      bench_.SignIn(carer, carer);
-      bench_.AcknowledgeAll(carer, carer);
-    }
-  }
+  void SetUp() override { bench_.SignAllIn(); }
   void Note(int carer, int visit, absl::Time occurred, absl::Time received) {
     const auto noted = bench_.Run([&](commit::Transaction& transaction) {
       return NoteSign(transaction, MismatchBench::Of(carer, visit), {occurred, received});
