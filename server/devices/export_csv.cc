@@ -26,8 +26,8 @@ std::string Cell(std::string text) {
   return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
 }
 
-std::string TimeOrNever(bool was, const google::protobuf::Timestamp& time, absl::TimeZone zone) {
-  if (!was) return kNever;
+std::string TimeOr(const char* otherwise, bool was, const google::protobuf::Timestamp& time, absl::TimeZone zone) {
+  if (!was) return otherwise;
   return absl::FormatTime("%Y-%m-%d %H:%M:%S%Ez", base::FromTimestamp(time).value_or(absl::UnixEpoch()), zone);
 }
 
@@ -55,15 +55,16 @@ std::string UserNames(const v1::Device& device) {
 
 std::string HeaderLine() {
   return CsvLine({"Branch", "Users", "Device name", "App version", "UUID", "Last API call time",
-                  "Last API call success", "Last successful sync", "Successful syncs in 7 days",
-                  "Clean syncs in 30 days", "State", "Reason"});
+                  "Last API call success", "Last successful sync", "Manual sync due since",
+                  "Successful syncs in 7 days", "Clean syncs in 30 days", "State", "Reason"});
 }
 
 std::string LineOf(const v1::Device& device, absl::TimeZone zone) {
   return CsvLine({device.branch_name(), UserNames(device), device.device_name(), device.app_version(),
-                  device.device_uuid(), TimeOrNever(device.has_last_api_call_time(), device.last_api_call_time(), zone),
-                  CallText(device),
-                  TimeOrNever(device.has_last_successful_sync_time(), device.last_successful_sync_time(), zone),
+                  device.device_uuid(),
+                  TimeOr(kNever, device.has_last_api_call_time(), device.last_api_call_time(), zone), CallText(device),
+                  TimeOr(kNever, device.has_last_successful_sync_time(), device.last_successful_sync_time(), zone),
+                  TimeOr("", device.has_manual_sync_due_since_time(), device.manual_sync_due_since_time(), zone),
                   absl::StrCat(device.successful_syncs_7_days()), absl::StrCat(device.clean_syncs_30_days()),
                   StateText(device.state()), device.state_reason()});
 }

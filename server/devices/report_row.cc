@@ -65,6 +65,8 @@ absl::StatusOr<std::vector<ReportRows::User>> ReportRows::UsersOf(const DeviceRo
     user.standing.left = facts.left;
     user.standing.standing = StandingOfUser(rows, carer, facts, preferences_, as_of_.now);
     user.behind_by = facts.behind_by;
+    // Of who left nothing is asked.
+    if (!facts.left) user.manual_due_since = facts.manual_due_since;
     users.push_back(std::move(user));
   }
   return users;
@@ -119,17 +121,25 @@ absl::StatusOr<v1::Device> ReportRows::RowOf(const base::Uuid& uuid, const Devic
 
   ASSIGN_OR_RETURN(const std::vector<User> users, UsersOf(rows, base::limits::kBehindCounted));
   std::vector<UserStanding> standings;
+  std::optional<absl::Time> manual_due_since;
   // The carers begin with the users, in the same order.
   for (size_t i = 0; i < users.size(); ++i) {
     v1::DeviceUser& user = *device.mutable_users(static_cast<int>(i));
     user.set_state(users[i].standing.standing.state);
     user.set_state_reason(users[i].standing.standing.reason);
     user.set_behind_by(users[i].behind_by);
+    if (const std::optional<absl::Time> since = users[i].manual_due_since; since.has_value()) {
+      *user.mutable_manual_sync_due_since_time() = base::ToTimestamp(*since);
+      manual_due_since = std::min(*since, manual_due_since.value_or(*since));
+    }
     standings.push_back(users[i].standing);
   }
   Standing standing = StandingOfDevice(rows, standings);
   device.set_state(standing.state);
   device.set_state_reason(std::move(standing.reason));
+  if (manual_due_since.has_value()) {
+    *device.mutable_manual_sync_due_since_time() = base::ToTimestamp(*manual_due_since);
+  }
 
   if (rows.call.has_value()) {
     base::SetTime(rows.call->time_us(), [&] { return device.mutable_last_api_call_time(); });

@@ -3,6 +3,7 @@
 #define CARESYNC_SERVER_DEVICES_REPORT_ROW_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,10 +50,11 @@ class ReportRows {
   absl::StatusOr<v1::Device> RowOf(const base::Uuid& uuid, const DeviceRows& rows);
 
  private:
-  // The users' standings, and `behind_by` for each.
+  // The users' standings, and what is told of each beside.
   struct User {
     UserStanding standing;
     uint64_t behind_by = 0;
+    std::optional<absl::Time> manual_due_since;
   };
   absl::StatusOr<std::vector<User>> UsersOf(const DeviceRows& rows, uint64_t most_counted);
   absl::Status AddCarer(const std::string& carer_id, const DeviceRows& rows, v1::Device& device);

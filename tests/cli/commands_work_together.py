@@ -19,11 +19,12 @@ DEVICE = "5e000000-0000-4000-8000-000000000001"
 IDLE_DEVICE = "5e000000-0000-4000-8000-000000000002"
 FOLLOWER = "5e000000-0000-4000-8000-000000000003"
 TEXT_FOLLOWER = "5e000000-0000-4000-8000-000000000004"
-COLUMNS = ["Branch", "Users", "Last API call time", "Last API call success", "Last successful sync", "Device name",
-           "App version", "UUID", "Syncs in 7 days", "Clean in 30 days", "State", "Reason"]
+COLUMNS = ["Branch", "Users", "Last API call time", "Last API call success", "Last successful sync",
+           "Manual sync due since", "Device name", "App version", "UUID", "Syncs in 7 days", "Clean in 30 days", "State", "Reason"]
 MISMATCH_COLUMNS = ["State", "Visit start", "Carer", "Service user", "Changes", "Device", "Last successful sync"]
 CSV_COLUMNS = ["Branch", "Users", "Device name", "App version", "UUID", "Last API call time", "Last API call success",
-               "Last successful sync", "Successful syncs in 7 days", "Clean syncs in 30 days", "State", "Reason"]
+               "Last successful sync", "Manual sync due since", "Successful syncs in 7 days", "Clean syncs in 30 days", "State",
+               "Reason"]
 
 
 def check_usage_errors(cli):

@@ -11,6 +11,7 @@
 #include "caresync/store/stored.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
@@ -28,7 +29,7 @@ using testing::StartsWith;
 
 constexpr char kHeader[] =
     "Branch,Users,Device name,App version,UUID,Last API call time,Last API call success,Last successful sync,"
-    "Successful syncs in 7 days,Clean syncs in 30 days,State,Reason";
+    "Manual sync due since,Successful syncs in 7 days,Clean syncs in 30 days,State,Reason";
 
 TEST(CsvLine, QuotesOnlyWhatNeedsIt) {
   EXPECT_EQ(CsvLine({"a b", "", "x,y", "say \"hi\"", "two\nlines", "Renée"}),
@@ -126,11 +127,11 @@ TEST_F(ExportCsvTest, HasALineADevice) {
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[0], kHeader);
   EXPECT_THAT(lines[1],
-              StartsWith("'=north,\"Smith, Ann\",,,00000000-0000-4000-8000-000000000001,Never,Never,Never,0,0,"
+              StartsWith("'=north,\"Smith, Ann\",,,00000000-0000-4000-8000-000000000001,Never,Never,Never,,0,0,"
                          "never synced,"));
   EXPECT_THAT(lines[2], StartsWith("'=north,\"Smith, Ann\",\"Pixel \"\"6\"\"\",4.2.0,"
                                    "00000000-0000-4000-8000-000000000002,2026-03-02 07:00:00+00:00,failed: STREAM_CUT,"
-                                   "2026-03-02 06:00:00+00:00,0,0,never synced,"));
+                                   "2026-03-02 06:00:00+00:00,,0,0,never synced,"));
 }
 
 TEST_F(ExportCsvTest, TimesAreInTheTenantsZone) {
@@ -146,6 +147,20 @@ TEST_F(ExportCsvTest, TimesAreInTheTenantsZone) {
   Enrol(1);
   Report(1, "Pixel");
   EXPECT_THAT(Lines({})[1], HasSubstr(",2026-03-02 07:00:00+01:00,"));
+}
+
+TEST_F(ExportCsvTest, SaysSinceWhenAManualSyncIsDue) {
+  engine_.ApplyChanges(tenant_, "rota",
+                       {fakes::ServiceUserChange("eve"), fakes::VisitChange("v1", "eve", {"Smith, Ann"})});
+  store::Device row;
+  row.add_carer_ids(ann_);
+  row.set_enrolled_time_us(base::ToStoredTime(clock_.Now()));
+  Put(1, base::keys::DevicePart::kDevice, row.SerializeAsString());
+  store::DeviceReport report;
+  report.add_copies()->set_carer_id(ann_);
+  Put(1, base::keys::DevicePart::kReport, report.SerializeAsString());
+  engine_.Advance(absl::Hours(5));
+  EXPECT_THAT(Lines({})[1], HasSubstr(",Never,2026-03-02 10:00:00+00:00,0,0,"));
 }
 
 TEST_F(ExportCsvTest, TakesTheFiltersAndTheOrderOfTheReport) {

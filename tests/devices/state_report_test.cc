@@ -136,6 +136,48 @@ TEST_F(StateReportTest, AManualSyncStaysDueUntilOneThatBeganAfterTheVisitsEnd) {
   EXPECT_EQ(Phone().state(), v1::DEVICE_STATE_CURRENT);
 }
 
+TEST_F(StateReportTest, SaysSinceWhenAManualSyncIsDueWhateverElseIsWrong) {
+  Sync(v1::SYNC_TYPE_STANDARD, ann_);
+  engine_.Advance(absl::Hours(4) - absl::Seconds(1));
+  EXPECT_FALSE(Phone().has_manual_sync_due_since_time());
+  engine_.Advance(absl::Minutes(10));
+  Sync(v1::SYNC_TYPE_AUTO, ann_);
+  const int64_t end =
+      absl::ToUnixSeconds(absl::FromCivil(absl::CivilSecond(2026, 3, 2, 10, 0, 0), absl::UTCTimeZone()));
+  EXPECT_EQ(Phone().manual_sync_due_since_time().seconds(), end);
+  EXPECT_EQ(Phone().users(0).manual_sync_due_since_time().seconds(), end);
+  engine_.Advance(absl::Hours(24));
+  EXPECT_EQ(Phone().state(), v1::DEVICE_STATE_OVERDUE);
+  EXPECT_EQ(Phone().manual_sync_due_since_time().seconds(), end);
+  Sync(v1::SYNC_TYPE_CLEAN, ann_);
+  EXPECT_FALSE(Phone().has_manual_sync_due_since_time());
+  EXPECT_FALSE(Phone().users(0).has_manual_sync_due_since_time());
+}
+
+TEST_F(StateReportTest, OfSeveralCarersTheFirstVisitThatEndedCounts) {
+  v1::RosterChange later = fakes::VisitChange("v2", "eve", {"bob"});
+  const absl::Time end = absl::FromCivil(absl::CivilSecond(2026, 3, 2, 10, 30, 0), absl::UTCTimeZone());
+  for (v1::RosterAssignment& part : *later.mutable_visit()->mutable_assignments()) {
+    part.mutable_end_time()->set_seconds(absl::ToUnixSeconds(end));
+  }
+  Apply({later});
+  Sync(v1::SYNC_TYPE_STANDARD, ann_);
+  DeviceRows rows = *ReadDeviceRows(*engine_.Snapshot(), tenant_, kPhone);
+  rows.device->add_carer_ids(bob_);
+  fakes::CommitAndWait(
+      engine_.store(),
+      fakes::PutOf(storage::Space::kDevices, base::keys::DeviceRow(tenant_, kPhone, base::keys::DevicePart::kDevice),
+                   rows.device->SerializeAsString()));
+  Sync(v1::SYNC_TYPE_STANDARD, bob_);
+  engine_.Advance(absl::Hours(5));
+  const int64_t half_past = absl::ToUnixSeconds(end);
+  EXPECT_EQ(Phone().users(0).manual_sync_due_since_time().seconds(), half_past - 30 * 60);
+  EXPECT_EQ(Phone().users(1).manual_sync_due_since_time().seconds(), half_past);
+  EXPECT_EQ(Phone().manual_sync_due_since_time().seconds(), half_past - 30 * 60);
+  Sync(v1::SYNC_TYPE_STANDARD, ann_);
+  EXPECT_EQ(Phone().manual_sync_due_since_time().seconds(), half_past);
+}
+
 TEST_F(StateReportTest, VisitsFromBeforeTheDeviceWasKnownAskForNothing) {
   engine_.Advance(absl::Hours(5));
   Sync(v1::SYNC_TYPE_AUTO, ann_);

@@ -37,6 +37,10 @@ void SetTime(const std::optional<absl::Time>& time, google::protobuf::Timestamp&
   stamp.set_nanos(static_cast<int32_t>(us % 1'000'000) * 1'000);
 }
 
+absl::Time TimeOf(const google::protobuf::Timestamp& stamp) {
+  return absl::FromUnixSeconds(stamp.seconds()) + absl::Nanoseconds(stamp.nanos());
+}
+
 // The sync as it is to be shown: one whose session has gone without a word is over.
 NaiveSync Shown(const NaiveSync& sync, const ReportMoment& moment) {
   NaiveSync shown = sync;
@@ -61,10 +65,10 @@ std::optional<NaiveDevice::Call> LastCall(const NaiveDevice& device, const Repor
   }
 }
 
-// A part of the carer's in a visit that takes place ended since the last sync that the carer started.
-bool IsManualSyncDue(const NaiveDevice& device, const std::string& carer, const NaiveCopy& copy,
-                     const ReportMoment& moment) {
-  if (copy.last_manual.has_value() && *copy.last_manual > moment.now + kClockSlack) return true;
+// When the first part of the carer's in a visit that takes place ended since the last sync that the carer started.
+std::optional<absl::Time> ManualSyncDueSince(const NaiveDevice& device, const std::string& carer, const NaiveCopy& copy,
+                                             const ReportMoment& moment) {
+  std::optional<absl::Time> first;
   absl::Time since = *device.enrolled;
   if (copy.last_manual.has_value()) since = std::max(since, *copy.last_manual);
   for (const auto& [name, record] : moment.model.head().records) {
@@ -73,10 +77,17 @@ bool IsManualSyncDue(const NaiveDevice& device, const std::string& carer, const 
     visit.ParseFromString(record->payload);
     for (const v1::Assignment& part : visit.assignments()) {
       const absl::Time end = absl::FromUnixSeconds(part.end_time().seconds());
-      if (part.carer_id() == carer && end > since && end <= moment.now) return true;
+      if (part.carer_id() == carer && end > since && end <= moment.now) first = std::min(end, first.value_or(end));
     }
   }
-  return false;
+  return first;
+}
+
+bool IsManualSyncDue(const NaiveDevice& device, const std::string& carer, const NaiveCopy& copy,
+                     const ReportMoment& moment) {
+  // Nobody knows how long ago it was.
+  if (copy.last_manual.has_value() && *copy.last_manual > moment.now + kClockSlack) return true;
+  return ManualSyncDueSince(device, carer, copy, moment).has_value();
 }
 
 bool IsOverdue(const NaiveDevice& device, const NaiveCopy& copy, const ReportMoment& moment) {
@@ -121,6 +132,13 @@ void AddUsers(const NaiveDevice& device, const std::set<std::string>& users, con
     user.set_acknowledged_revision(copy->second.cursor.revision);
     if (copy->second.last_success.has_value()) {
       SetTime(copy->second.last_success, *user.mutable_last_successful_sync_time());
+    }
+    if (moment.model.head().HasLeft(carer)) continue;
+    const std::optional<absl::Time> due_since = ManualSyncDueSince(device, carer, copy->second, moment);
+    if (!due_since.has_value()) continue;
+    SetTime(due_since, *user.mutable_manual_sync_due_since_time());
+    if (!row.has_manual_sync_due_since_time() || *due_since < TimeOf(row.manual_sync_due_since_time())) {
+      *row.mutable_manual_sync_due_since_time() = user.manual_sync_due_since_time();
     }
   }
 }
@@ -255,6 +273,8 @@ std::string UsersDiffer(const v1::Device& expected, const v1::Device& row) {
     const bool same =
         user.state() == shown.state() && user.behind_by() == shown.behind_by() &&
         user.acknowledged_revision() == shown.acknowledged_revision() &&
+        user.manual_sync_due_since_time().SerializeAsString() ==
+            shown.manual_sync_due_since_time().SerializeAsString() &&
         user.last_successful_sync_time().SerializeAsString() == shown.last_successful_sync_time().SerializeAsString();
     if (!same) return absl::StrCat("a user: ", Say(shown), " instead of ", Say(user));
   }
@@ -277,6 +297,7 @@ std::string DifferenceOf(const v1::Device& expected, const v1::Device& row) {
                         expected.last_api_call(), " ", expected.last_api_call_reason());
   }
   if (!same(row.last_successful_sync_time(), expected.last_successful_sync_time())) return "last successful sync";
+  if (!same(row.manual_sync_due_since_time(), expected.manual_sync_due_since_time())) return "manual sync due since";
   if (row.successful_syncs_7_days() != expected.successful_syncs_7_days()) return "successful syncs in 7 days";
   if (row.clean_syncs_30_days() != expected.clean_syncs_30_days()) return "clean syncs in 30 days";
   if (row.device_name() != expected.device_name() || row.app_version() != expected.app_version()) {

@@ -14,8 +14,18 @@
 namespace caresync::cli {
 namespace {
 
+std::string TimeOr(const char* otherwise, bool was, const google::protobuf::Timestamp& time, absl::TimeZone zone) {
+  return was ? PeopleTime(ToTime(time), zone) : otherwise;
+}
+
 std::string TimeOrNever(bool was, const google::protobuf::Timestamp& time, absl::TimeZone zone) {
-  return was ? PeopleTime(ToTime(time), zone) : "Never";
+  return TimeOr("Never", was, time, zone);
+}
+
+// Of a device, or of one of its users.
+template <typename Row>
+Cell ManualDueCell(const Row& row, absl::TimeZone zone) {
+  return {TimeOr("", row.has_manual_sync_due_since_time(), row.manual_sync_due_since_time(), zone), Colour::kYellow};
 }
 
 Cell CallCell(const v1::Device& device) {
@@ -86,6 +96,7 @@ void PrintDevices(const std::vector<v1::Device>& devices, absl::TimeZone zone) {
          TimeOrNever(device.has_last_api_call_time(), device.last_api_call_time(), zone),
          CallCell(device),
          {TimeOrNever(synced, device.last_successful_sync_time(), zone), synced ? Colour::kPlain : Colour::kYellow},
+         ManualDueCell(device, zone),
          device.device_name(),
          device.app_version(),
          device.device_uuid(),
@@ -94,10 +105,10 @@ void PrintDevices(const std::vector<v1::Device>& devices, absl::TimeZone zone) {
          StateCell(device.state()),
          device.state_reason()});
   }
-  std::cout << FormatTable(
-      {"Branch", "Users", "Last API call time", "Last API call success", "Last successful sync", "Device name",
-       "App version", "UUID", "Syncs in 7 days", "Clean in 30 days", "State", "Reason"},
-      rows, UsesColour(STDOUT_FILENO));
+  std::cout << FormatTable({"Branch", "Users", "Last API call time", "Last API call success", "Last successful sync",
+                            "Manual sync due since", "Device name", "App version", "UUID", "Syncs in 7 days",
+                            "Clean in 30 days", "State", "Reason"},
+                           rows, UsesColour(STDOUT_FILENO));
 }
 
 void PrintDevice(const v1::Device& device, absl::TimeZone zone) {
@@ -119,6 +130,7 @@ void PrintDevice(const v1::Device& device, absl::TimeZone zone) {
                                      : absl::StrCat(call.text, ": ", device.last_api_call_reason()));
   field("Last successful sync",
         TimeOrNever(device.has_last_successful_sync_time(), device.last_successful_sync_time(), zone));
+  field("Manual sync due since", ManualDueCell(device, zone).text);
   field("Syncs in 7 days", absl::StrCat(device.successful_syncs_7_days()));
   field("Clean syncs in 30 days", absl::StrCat(device.clean_syncs_30_days()));
   field("Missing event numbers", absl::StrCat(device.missing_event_numbers()));
@@ -134,12 +146,14 @@ void PrintDevice(const v1::Device& device, absl::TimeZone zone) {
   for (const v1::DeviceUser& user : device.users()) {
     rows.push_back(
         {user.carer_name(), TimeOrNever(user.has_last_successful_sync_time(), user.last_successful_sync_time(), zone),
-         absl::StrCat(user.acknowledged_revision()), user.carer_id(), StateCell(user.state()),
-         user.state() == v1::DEVICE_STATE_BEHIND ? absl::StrCat(user.behind_by()) : "", DropCell(user, zone)});
+         ManualDueCell(user, zone), absl::StrCat(user.acknowledged_revision()), user.carer_id(),
+         StateCell(user.state()), user.state() == v1::DEVICE_STATE_BEHIND ? absl::StrCat(user.behind_by()) : "",
+         DropCell(user, zone)});
   }
   std::cout << "\n"
-            << FormatTable({"User", "Last successful sync", "Revision", "Carer ID", "State", "Behind by", "Data"}, rows,
-                           colour);
+            << FormatTable({"User", "Last successful sync", "Manual sync due since", "Revision", "Carer ID", "State",
+                            "Behind by", "Data"},
+                           rows, colour);
 }
 
 namespace {
