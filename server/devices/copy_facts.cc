@@ -12,19 +12,26 @@
 
 namespace caresync::devices {
 
+absl::StatusOr<std::optional<absl::Time>> ManualSyncDueSince(const storage::Reader& reader,
+                                                             const base::TenantId& tenant, const DeviceRows& rows,
+                                                             const base::Uuid& carer, absl::Time now) {
+  const store::DeviceCopy* copy = rows.report.has_value() ? FindCopy(*rows.report, carer) : nullptr;
+  if (copy == nullptr) return std::nullopt;
+  const int64_t enrolled_us = rows.device.has_value() ? rows.device->enrolled_time_us() : 0;
+  ASSIGN_OR_RETURN(const std::optional<int64_t> end_us,
+                   records::FirstVisitEnd(reader, tenant, carer, std::max(copy->last_manual_success_us(), enrolled_us),
+                                          base::ToStoredTime(now)));
+  if (!end_us.has_value()) return std::nullopt;
+  return base::FromStoredTime(*end_us);
+}
+
 absl::StatusOr<CopyFacts> CopyFactsReader::Read(const DeviceRows& rows, const base::Uuid& carer, absl::Time now,
                                                 uint64_t most_counted) {
   const store::DeviceCopy* copy = rows.report.has_value() ? FindCopy(*rows.report, carer) : nullptr;
   CopyFacts facts;
   ASSIGN_OR_RETURN(facts.left, HasLeft(reader_, tenant_, carer));
   ASSIGN_OR_RETURN(facts.behind_by, CountBehind(copy, carer, most_counted));
-  if (copy == nullptr) return facts;
-  const int64_t enrolled_us = rows.device.has_value() ? rows.device->enrolled_time_us() : 0;
-  ASSIGN_OR_RETURN(
-      const std::optional<int64_t> end_us,
-      records::FirstVisitEnd(reader_, tenant_, carer, std::max(copy->last_manual_success_us(), enrolled_us),
-                             base::ToStoredTime(now)));
-  if (end_us.has_value()) facts.manual_due_since = base::FromStoredTime(*end_us);
+  ASSIGN_OR_RETURN(facts.manual_due_since, ManualSyncDueSince(reader_, tenant_, rows, carer, now));
   return facts;
 }
 

@@ -19,10 +19,18 @@
 
 namespace caresync::devices {
 
+// When the first visit of the carer ended that no successful sync which the carer started on the device has followed;
+// nullopt: none did, or the device holds no copy of the carer's. One row read of the index of visit ends
+// (records/visit_ends.h). A sync counts from its start, since what the carer recorded later is not in it, and only
+// visits count that ended while the device was known. Errors are those of reading.
+absl::StatusOr<std::optional<absl::Time>> ManualSyncDueSince(const storage::Reader& reader,
+                                                             const base::TenantId& tenant, const DeviceRows& rows,
+                                                             const base::Uuid& carer, absl::Time now);
+
 struct CopyFacts {
   // Changes that wait for the copy: counted up to a bound that the caller gives.
   uint64_t behind_by = 0;
-  // When the first visit of the carer ended that no sync which the carer started has followed.
+  // As ManualSyncDueSince.
   std::optional<absl::Time> manual_due_since;
   // The carer works there no more.
   bool left = false;
@@ -35,11 +43,7 @@ class CopyFactsReader {
   CopyFactsReader(const storage::Reader& reader, const base::TenantId& tenant) : reader_(reader), tenant_(tenant) {}
 
   // Of the carer's copy on this device; all of a carer who holds none waits for it. At most `most_counted` changes are
-  // counted: reading costs as much.
-  //
-  // The manual sync that is due is found by the index of visit ends (records/visit_ends.h): one row read a copy. A sync
-  // counts from its start, since what the carer recorded later is not in it, and only visits count that ended while the
-  // device was known. Errors are those of reading.
+  // counted: reading costs as much. Errors are those of reading.
   absl::StatusOr<CopyFacts> Read(const DeviceRows& rows, const base::Uuid& carer, absl::Time now,
                                  uint64_t most_counted);
 

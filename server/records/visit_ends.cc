@@ -59,7 +59,8 @@ absl::StatusOr<std::optional<int64_t>> FirstVisitEnd(const storage::Reader& read
                                 base::Uuid found;
                                 base::RecordKey visit;
                                 damaged = !base::keys::ParseVisitEnd(key, &found, &first.emplace(), &visit);
-                                return false;
+                                // It is the only one: a scan that is read to its end may be remembered.
+                                return true;
                               }));
   if (damaged) return base::errors::DamagedRow("the end of a carer's visit");
   if (first.has_value() && *first > until_us) first.reset();

@@ -217,12 +217,13 @@ void SessionDriver::Perform(UnsubscribeAction action) {
 }
 
 absl::StatusOr<StartFacts> SessionDriver::ReadFacts(const LoadAction& load) const {
+  const absl::Time now = parts_.clock.Now();
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
   const SessionIdentity& identity = session_.identity();
   ASSIGN_OR_RETURN(const commit::HeadReader reader, commit::HeadReader::Open(*snapshot, identity.tenant, parts_.memo));
-  ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(reader, identity, load.tokens, load.signs_in));
-  ASSIGN_OR_RETURN(facts.restore, ReadRestoreFacts(reader, identity.tenant, load.tokens, facts, OpeningOf(parts_),
-                                                   parts_.clock.Now()));
+  ASSIGN_OR_RETURN(StartFacts facts, ReadStartFacts(reader, identity, load.tokens, load.signs_in, now));
+  ASSIGN_OR_RETURN(facts.restore,
+                   ReadRestoreFacts(reader, identity.tenant, load.tokens, facts, OpeningOf(parts_), now));
   // What it makes already is not in its own way.
   if (!copy_.counts()) facts.copy_room = parts_.admission.RoomForCopy();
   return facts;

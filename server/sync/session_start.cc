@@ -271,6 +271,9 @@ v1::SyncResponse Session::StartedResponse(const DownloadBatch* first_batch) {
   *started->mutable_server_time() = base::ToTimestamp(now_);
   started->set_waiting(awaits_restore_);
   started->set_resend_events(rows_->resend_wanted());
+  if (facts_->manual_due_since.has_value()) {
+    *started->mutable_manual_sync_due_since_time() = base::ToTimestamp(*facts_->manual_due_since);
+  }
   TellDrops(*started);
   Estimate(first_batch, *started);
   return response;

@@ -10,6 +10,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/text.h"
+#include "server/devices/copy_facts.h"
 #include "server/devices/device_in_use.h"
 #include "server/devices/drops.h"
 #include "server/feed/feed_reader.h"
@@ -24,7 +25,7 @@ namespace errors = base::errors;
 namespace limits = base::limits;
 
 absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,
-                                          const StartTokens& tokens, bool signs_in) {
+                                          const StartTokens& tokens, bool signs_in, absl::Time now) {
   StartFacts facts;
   ASSIGN_OR_RETURN(facts.tenant, tenants::GetTenant(reader, identity.tenant));
   ASSIGN_OR_RETURN(facts.head, commit::ReadHead(reader, identity.tenant));
@@ -45,7 +46,10 @@ absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const S
     ASSIGN_OR_RETURN(facts.uploads_standing, commit::Standing(reader, identity.tenant, tokens.uploads->cursor));
   }
   const bool permitted = WhyNotPermitted(facts.rows.rows.device, identity.carer, facts.carer_left).ok();
-  if (!signs_in || !permitted || !facts.carer_branch_id.has_value()) return facts;
+  if (!permitted) return facts;
+  ASSIGN_OR_RETURN(facts.manual_due_since,
+                   devices::ManualSyncDueSince(reader, identity.tenant, facts.rows.rows, identity.carer, now));
+  if (!signs_in || !facts.carer_branch_id.has_value()) return facts;
   const auto row = devices::ReadDeviceInUse(reader, identity.tenant, identity.carer);
   ASSIGN_OR_RETURN(const std::optional<base::Uuid> in_use,
                    mismatch::UnlessDamaged(row, "device_in_use_not_known", identity.tenant, identity.carer));

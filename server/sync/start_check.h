@@ -61,6 +61,8 @@ struct StartFacts {
   bool changes_device = false;
   // And there was one, or it is not known which.
   bool replaces_device = false;
+  // Of the carer's copy, where it may be held (devices::ManualSyncDueSince).
+  std::optional<absl::Time> manual_due_since;
   // Why no copy can be made now (Admission::RoomForCopy).
   absl::Status copy_room;
 };
@@ -81,7 +83,7 @@ absl::Status WhyTooOld(const store::Tenant& tenant, std::string_view app_version
 
 // `signs_in`: the start is the carer's own doing (devices::SignsIn). Errors: TENANT_UNKNOWN; those of reading.
 absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const SessionIdentity& identity,
-                                          const StartTokens& tokens, bool signs_in);
+                                          const StartTokens& tokens, bool signs_in, absl::Time now);
 
 // How a sync goes on from what the device holds.
 struct StartPlan {

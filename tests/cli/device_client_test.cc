@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/base/proto_time.h"
 #include "tests/cli/held_copy.h"
 #include "tools/caresync/errors.h"
 
@@ -148,6 +149,43 @@ TEST(DeviceClient, AnEmptySyncIsDoneWithOneMessageAndNoAck) {
   EXPECT_TRUE(client.done());
   EXPECT_EQ(StartToken(store), "t5");
   EXPECT_EQ(*store.Setting("time_zone"), "Europe/Rome");
+}
+
+// Requirement: S8
+TEST(DeviceClient, ShowsThatAManualSyncIsDueUntilOneIsRecorded) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  HoldOneVisit(store);
+  v1::SyncResponse response;
+  *response.mutable_started()->mutable_manual_sync_due_since_time() = base::ToTimestamp(kNow);
+  *response.mutable_caught_up() = CaughtUpAt(0, "t5", 9);
+  response.mutable_sync_recorded();
+  SyncPlan plan = Plan();
+  plan.type = v1::SYNC_TYPE_AUTO;
+  DeviceClient in_background(store, plan);
+  ASSERT_TRUE(in_background.Begin(kNow).ok());
+  ASSERT_TRUE(in_background.Handle(response, kNow).ok());
+  EXPECT_EQ(*store.ManualSyncDueSince(kCarer), kNow);
+  EXPECT_EQ(*store.ManualSyncDueSince("another"), std::nullopt);
+
+  DeviceClient by_carer(store, Plan());
+  ASSERT_TRUE(by_carer.Begin(kNow).ok());
+  response.clear_sync_recorded();
+  ASSERT_TRUE(by_carer.Handle(response, kNow).ok());
+  EXPECT_EQ(*store.ManualSyncDueSince(kCarer), kNow) << "it is not recorded yet";
+  v1::SyncResponse recorded;
+  recorded.mutable_sync_recorded();
+  ASSERT_TRUE(by_carer.Handle(recorded, kNow).ok());
+  EXPECT_EQ(*store.ManualSyncDueSince(kCarer), std::nullopt);
+}
+
+TEST(DeviceClient, ADroppedCopyAsksForNoManualSync) {
+  const StateFolder folder;
+  const DeviceStore store = OpenStore(folder);
+  HoldOneVisit(store);
+  ASSERT_TRUE(store.SetManualSyncDueSince(kCarer, kNow).ok());
+  ASSERT_TRUE(store.DropCopies(kCarer).ok());
+  EXPECT_EQ(*store.ManualSyncDueSince(kCarer), std::nullopt);
 }
 
 TEST(DeviceClient, StartsWithTheCountAndSumOfTheCopyInUse) {

@@ -149,6 +149,7 @@ TEST_F(ExportCsvTest, TimesAreInTheTenantsZone) {
   EXPECT_THAT(Lines({})[1], HasSubstr(",2026-03-02 07:00:00+01:00,"));
 }
 
+// Requirement: S8
 TEST_F(ExportCsvTest, SaysSinceWhenAManualSyncIsDue) {
   engine_.ApplyChanges(tenant_, "rota",
                        {fakes::ServiceUserChange("eve"), fakes::VisitChange("v1", "eve", {"Smith, Ann"})});

@@ -136,6 +136,7 @@ TEST_F(StateReportTest, AManualSyncStaysDueUntilOneThatBeganAfterTheVisitsEnd) {
   EXPECT_EQ(Phone().state(), v1::DEVICE_STATE_CURRENT);
 }
 
+// Requirement: S8
 TEST_F(StateReportTest, SaysSinceWhenAManualSyncIsDueWhateverElseIsWrong) {
   Sync(v1::SYNC_TYPE_STANDARD, ann_);
   engine_.Advance(absl::Hours(4) - absl::Seconds(1));
@@ -154,6 +155,7 @@ TEST_F(StateReportTest, SaysSinceWhenAManualSyncIsDueWhateverElseIsWrong) {
   EXPECT_FALSE(Phone().users(0).has_manual_sync_due_since_time());
 }
 
+// Requirement: S8
 TEST_F(StateReportTest, OfSeveralCarersTheFirstVisitThatEndedCounts) {
   v1::RosterChange later = fakes::VisitChange("v2", "eve", {"bob"});
   const absl::Time end = absl::FromCivil(absl::CivilSecond(2026, 3, 2, 10, 30, 0), absl::UTCTimeZone());

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/proto_time.h"
 
 namespace caresync::fakes {
 namespace {
@@ -68,6 +69,7 @@ v1::SyncRequest TestDevice::Start(const base::Uuid& carer, v1::SyncType type) {
   CarerData& data = of(carer);
   data.declared.clear();
   dropped_.clear();
+  by_carer_ = type != v1::SYNC_TYPE_AUTO;
   for (const v1::UploadedEvent& event : data.unsent) data.declared.insert(event.event_id());
   v1::SyncRequest request;
   v1::Start& start = *request.mutable_start();
@@ -99,6 +101,12 @@ std::vector<v1::SyncRequest> TestDevice::Resend(const base::Uuid& carer, size_t 
 std::optional<v1::SyncRequest> TestDevice::Apply(const base::Uuid& carer, const v1::SyncResponse& response) {
   CarerData& data = of(carer);
   v1::SyncRequest request;
+  if (response.has_started()) {
+    data.manual_sync_due_since.reset();
+    if (response.started().has_manual_sync_due_since_time()) {
+      data.manual_sync_due_since = base::FromTimestamp(response.started().manual_sync_due_since_time());
+    }
+  }
   Drop(response.started().drop_now_carer_ids());
   if (response.has_upload_result()) ApplyResults(data, response.upload_result());
   if (response.has_rebuild()) data.making = {response.rebuild().rebuild_number(), {}, ""};
@@ -113,6 +121,7 @@ std::optional<v1::SyncRequest> TestDevice::Apply(const base::Uuid& carer, const 
   }
   if (response.has_sync_recorded()) {
     ++data.syncs_recorded;
+    if (by_carer_) data.manual_sync_due_since.reset();
     Expect(data.declared.empty(), "a sync was recorded before every declared event had its result");
   }
   Drop(response.notice().drop_now().carer_ids());

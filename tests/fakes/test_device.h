@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "caresync/v1/records.pb.h"
 #include "server/base/random.h"
@@ -52,6 +53,8 @@ class TestDevice {
     std::map<std::string, v1::EventResult> results;
     // Syncs that the server said it has recorded.
     uint64_t syncs_recorded = 0;
+    // What it shows its carer; nullopt: no manual sync is due.
+    std::optional<absl::Time> manual_sync_due_since;
     // The last `caught_up`: its revision, and whether the copy had the right count and sum.
     uint64_t revision = 0;
     bool matched = true;
@@ -101,6 +104,8 @@ class TestDevice {
   uint32_t data_level_ = 1;
   uint64_t last_sequence_ = 0;
   std::map<base::Uuid, CarerData> carers_;
+  // The carer started the last sync.
+  bool by_carer_ = false;
   // Carers whose copies it dropped since its last start.
   std::set<std::string> dropped_;
   std::vector<std::string> faults_;

@@ -138,6 +138,7 @@ def _held(options, state, carer_id):
                         for event_id, (outcome, reason) in events.outcomes(carer_id).items()}
     policy = pb.Policy.FromString(state.policy() or b"")
     known = policy.HasField("next_auto_sync_time")
+    held["manual_sync_due_since"] = state.manual_sync_due_since(carer_id)
     held["next_auto_sync_time"] = policy.next_auto_sync_time.ToJsonString() if known else None
     return held
 

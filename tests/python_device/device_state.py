@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS device (
 CREATE TABLE IF NOT EXISTS carer (
   carer_id TEXT PRIMARY KEY,
   open_visit_id TEXT NOT NULL DEFAULT '',
-  uploads_token BLOB NOT NULL DEFAULT x''  -- the last that came with results
+  uploads_token BLOB NOT NULL DEFAULT x'', -- the last that came with results
+  manual_sync_due_since TEXT           -- as the server said; absent: none is due
 );
 CREATE TABLE IF NOT EXISTS copy (
   copy_id INTEGER PRIMARY KEY,
@@ -121,6 +122,17 @@ class DeviceState:
         with self.transaction() as database:
             database.execute("INSERT INTO carer (carer_id, uploads_token) VALUES (?, ?) "
                              "ON CONFLICT DO UPDATE SET uploads_token = excluded.uploads_token", (carer_id, token))
+
+    def manual_sync_due_since(self, carer_id):
+        """When the first visit ended that no sync which the carer started has followed, or None."""
+        row = self.database.execute("SELECT manual_sync_due_since FROM carer WHERE carer_id = ?", (carer_id,)).fetchone()
+        return row[0] if row else None
+
+    def set_manual_sync_due_since(self, carer_id, time):
+        with self.transaction() as database:
+            database.execute("INSERT INTO carer (carer_id, manual_sync_due_since) VALUES (?, ?) "
+                             "ON CONFLICT DO UPDATE SET manual_sync_due_since = excluded.manual_sync_due_since",
+                             (carer_id, time))
 
     def open_visit(self, carer_id):
         """The visit that the carer is logged into; empty: none."""

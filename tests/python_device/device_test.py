@@ -418,6 +418,16 @@ class Dialogue(WithState):
              lambda what, **details: None).run()
         self.assertEqual(stream.sent[0].start.last_interruption, pb.INTERRUPTION_CAUSE_NO_NETWORK)
 
+    def test_a_manual_sync_is_due_until_one_is_recorded(self):
+        self.hold(CARER, "a")
+        answer = self.caught_up(b"1")
+        answer.sync_recorded.SetInParent()
+        answer.started.manual_sync_due_since_time.FromSeconds(1_800_000_000)
+        self.sync(answer, sync_type=pb.SYNC_TYPE_AUTO)
+        self.assertEqual(self.state.manual_sync_due_since(CARER), "2027-01-15T08:00:00Z")
+        self.sync(answer)
+        self.assertIsNone(self.state.manual_sync_due_since(CARER))
+
     def test_notices_are_heeded(self):
         self.hold(CARER, "a")
         self.hold(OTHER, "b")

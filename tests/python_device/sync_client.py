@@ -158,6 +158,9 @@ class Sync:
     def _on_started(self, started):
         self._started = self._outstanding = True
         self._state.set_policy(started.policy.SerializeToString())
+        due = started.HasField("manual_sync_due_since_time")
+        self._state.set_manual_sync_due_since(
+            self._wish.carer_id, started.manual_sync_due_since_time.ToJsonString() if due else None)
         self._server_ahead = started.server_time.ToNanoseconds() / 1e9 - time.monotonic()
         self._say("started",
                   session_id=started.session_id,
@@ -210,6 +213,8 @@ class Sync:
     def _on_sync_recorded(self, _):
         self._outstanding = False
         self._confirmations += 1
+        if self._wish.sync_type != pb.SYNC_TYPE_AUTO:
+            self._state.set_manual_sync_due_since(self._wish.carer_id, None)
         self._say("sync_recorded")
 
     def _on_notice(self, notice):

@@ -51,8 +51,7 @@ std::string Render(const v1::Changes& changes, const NamesById& names) {
 
 template <typename Message>
 std::string TimeOf(bool present, const Message& time) {
-  if (!present) return "never";
-  return absl::FormatTime("%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()), absl::UTCTimeZone());
+  return TimeText(present ? std::optional(absl::FromUnixSeconds(time.seconds())) : std::nullopt);
 }
 
 std::string Render(const v1::Notice& notice, const NamesById& names) {
@@ -78,6 +77,10 @@ std::string Render(const v1::Notice& notice, const NamesById& names) {
 std::string OrNone(const std::string& text) { return text.empty() ? "none" : text; }
 
 }  // namespace
+
+std::string TimeText(std::optional<absl::Time> time) {
+  return time.has_value() ? absl::FormatTime("%d %H:%M:%S", *time, absl::UTCTimeZone()) : "never";
+}
 
 std::string Render(const v1::SyncResponse& response, const NamesById& names) {
   std::vector<std::string> parts;
@@ -142,6 +145,7 @@ std::vector<std::string> Facts(const v1::Device& device, const NamesById& names)
       StrCat("reason ", OrNone(device.last_api_call_reason())),
       StrCat("state ", Short(v1::DeviceState_Name(device.state()), "DEVICE_STATE_")),
       StrCat("synced ", TimeOf(device.has_last_successful_sync_time(), device.last_successful_sync_time())),
+      StrCat("manual due ", TimeOf(device.has_manual_sync_due_since_time(), device.manual_sync_due_since_time())),
       StrCat("missing events ", device.missing_event_numbers()),
       StrCat("take-overs ", device.take_overs()),
   };

@@ -3,10 +3,12 @@
 #define CARESYNC_TESTS_SPEC_RENDER_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "caresync/v1/devices.pb.h"
 #include "caresync/v1/mismatches.pb.h"
@@ -16,6 +18,9 @@ namespace caresync::spec {
 
 // What a dialogue calls records, events and devices, by their IDs.
 using NamesById = std::map<std::string, std::string>;
+
+// "02 10:00:00"; "never".
+std::string TimeText(std::optional<absl::Time> time);
 
 // "started, changes +v1 -v2, caught_up 4": the parts in the order of their numbers, records by name, in order.
 std::string Render(const v1::SyncResponse& response, const NamesById& names);

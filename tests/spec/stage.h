@@ -122,6 +122,7 @@ class Stage {
   absl::Status Holds(const Words& words);
   absl::Status Makes(const Words& words);
   absl::Status Keeps(const Words& words);
+  absl::Status ShowsManualDue(const Words& words);
   absl::Status History(const Words& words);
   absl::Status Report(const Words& words);
   absl::Status Mismatches(const Words& words);

@@ -357,6 +357,11 @@ absl::Status Stage::Keeps(const Words& words) {
   return Same(unsent.empty() ? "nothing" : absl::StrJoin(unsent, " "), words[2]);
 }
 
+absl::Status Stage::ShowsManualDue(const Words& words) {
+  const fakes::TestDevice::CarerData& data = ActorOf(words[0]).device.of(IdOf(v1::RECORD_KIND_CARER, words[1]));
+  return Same(TimeText(data.manual_sync_due_since), words[2]);
+}
+
 absl::Status Stage::History(const Words& words) {
   v1::ListSyncsRequest request;
   request.set_device_uuid(ActorOf(words[0]).device.uuid().ToString());

@@ -85,6 +85,9 @@ absl::StatusOr<std::vector<v1::SyncRequest>> DeviceClient::Resend(const v1::Sync
 absl::Status DeviceClient::HandleStarted(const v1::Started& started) {
   RETURN_IF_ERROR(store_.Bind());
   RETURN_IF_ERROR(store_.InterruptionTold());
+  const bool due = started.has_manual_sync_due_since_time();
+  RETURN_IF_ERROR(store_.SetManualSyncDueSince(
+      plan_.carer_id, due ? base::FromTimestamp(started.manual_sync_due_since_time()) : std::nullopt));
   RETURN_IF_ERROR(DropCopies(started.drop_now_carer_ids()));
   return store_.SetSetting("time_zone", started.policy().time_zone());
 }
@@ -133,6 +136,7 @@ absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::Handle(const v1::Sy
     recorded_ = true;
     // Whatever comes after interrupts nothing: a follower may be killed between two rounds.
     RETURN_IF_ERROR(store_.EndSync(v1::INTERRUPTION_CAUSE_UNSPECIFIED));
+    if (plan_.type != v1::SYNC_TYPE_AUTO) RETURN_IF_ERROR(store_.SetManualSyncDueSince(carer, std::nullopt));
   }
   return ack;
 }

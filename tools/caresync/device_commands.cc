@@ -172,6 +172,9 @@ void PrintVisits(const DeviceView& view, absl::TimeZone zone) {
                            UsesColour(STDOUT_FILENO));
   std::cout << absl::StrFormat("%d visits, %d unsent events, revision %d, times in %s\n", view.visits.size(),
                                view.unsent_events, view.revision, zone.name());
+  if (!view.manual_sync_due_since) return;
+  std::cout << "Manual sync due since " << PeopleTime(*view.manual_sync_due_since, zone)
+            << ": `caresync device sync` does it, an auto sync does not.\n";
 }
 
 absl::StatusOr<ExitCode> ShowVisits(const Options& options, const DeviceWish& wish) {
@@ -199,6 +202,8 @@ absl::StatusOr<ExitCode> ShowVisits(const Options& options, const DeviceWish& wi
              {"incomplete", view.incomplete},
              {"unsent_events", view.unsent_events},
              {"open_visit_id", view.open_visit_id},
+             {"manual_sync_due_since_time",
+              view.manual_sync_due_since ? nlohmann::ordered_json(IsoTime(*view.manual_sync_due_since)) : nullptr},
              {"carer_id", device.carer_id},
              {"carer", CarerName(view, device.carer_id)}});
   return 0;

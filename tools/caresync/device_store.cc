@@ -77,6 +77,10 @@ std::string BigEndian(uint32_t value) {
 
 std::string UploadsTokenSetting(std::string_view carer) { return absl::StrCat("uploads_token:", std::string(carer)); }
 
+std::string ManualSyncDueSetting(std::string_view carer) {
+  return absl::StrCat("manual_sync_due_since:", std::string(carer));
+}
+
 absl::StatusOr<int64_t> FormatOf(const Database& database) {
   int64_t format = 0;
   RETURN_IF_ERROR(database.Query("PRAGMA user_version", {}, [&](const Row& row) { format = row.Int(0); }));
@@ -219,6 +223,7 @@ absl::Status DeviceStore::DropUnfinished(std::string_view carer) const {
 }
 
 absl::Status DeviceStore::DropCopies(std::string_view carer) const {
+  RETURN_IF_ERROR(SetManualSyncDueSince(carer, std::nullopt));
   return database_.Run("DELETE FROM copies WHERE carer_id = ?", {carer});
 }
 
@@ -391,6 +396,17 @@ absl::StatusOr<std::string> DeviceStore::OpenVisit(std::string_view carer) const
   RETURN_IF_ERROR(database_.Query("SELECT open_visit_id FROM carers WHERE carer_id = ?", {carer},
                                   [&](const Row& row) { visit = row.Bytes(0); }));
   return visit;
+}
+
+absl::StatusOr<std::optional<absl::Time>> DeviceStore::ManualSyncDueSince(std::string_view carer) const {
+  ASSIGN_OR_RETURN(const std::string text, Setting(ManualSyncDueSetting(carer)));
+  int64_t since_us = 0;
+  if (!absl::SimpleAtoi(text, &since_us)) return std::nullopt;
+  return absl::FromUnixMicros(since_us);
+}
+
+absl::Status DeviceStore::SetManualSyncDueSince(std::string_view carer, std::optional<absl::Time> since) const {
+  return SetSetting(ManualSyncDueSetting(carer), since.has_value() ? absl::StrCat(absl::ToUnixMicros(*since)) : "");
 }
 
 absl::StatusOr<v1::InterruptionCause> DeviceStore::BeginSync() const {

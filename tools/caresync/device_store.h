@@ -118,6 +118,11 @@ class DeviceStore {
   absl::Status AddVisitEvent(std::string_view carer, std::string_view event_id, std::string_view event,
                              std::string_view open_visit) const;
 
+  // When the first visit ended that no sync which the carer started has followed, as the server said; nullopt: none is
+  // due.
+  absl::StatusOr<std::optional<absl::Time>> ManualSyncDueSince(std::string_view carer) const;
+  absl::Status SetManualSyncDueSince(std::string_view carer, std::optional<absl::Time> since) const;
+
   // ---- What it remembers of its last sync, whichever carer's it was
 
   // How the sync before this one was interrupted; where its process died, INTERRUPTION_CAUSE_UNKNOWN. One that the

@@ -60,6 +60,7 @@ absl::StatusOr<DeviceView> ReadDeviceView(const DeviceStore& store, const std::s
   ASSIGN_OR_RETURN(const std::vector<v1::UploadedEvent> kept, store.KeptEvents(carer_id));
   ASSIGN_OR_RETURN(const std::optional<HeldCopy> copy, store.InUse(carer_id));
   ASSIGN_OR_RETURN(view.open_visit_id, store.OpenVisit(carer_id));
+  ASSIGN_OR_RETURN(view.manual_sync_due_since, store.ManualSyncDueSince(carer_id));
   if (!copy) {
     ASSIGN_OR_RETURN(records, store.NextVisits(carer_id));
     view.incomplete = !records.empty();

@@ -4,6 +4,7 @@
 #define CARESYNC_TOOLS_CARESYNC_DEVICE_VIEW_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ struct DeviceView {
   // Only the next visits are shown: the rest is still to come.
   bool incomplete = false;
   std::string open_visit_id;
+  // As the server said: auto syncs do not replace one.
+  std::optional<absl::Time> manual_sync_due_since;
 };
 
 // Errors: those of the store.
