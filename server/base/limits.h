@@ -271,6 +271,8 @@ inline constexpr size_t kTimeZoneBytes = 64;
 inline constexpr absl::Duration kAutoSyncIntervalLeast = absl::Minutes(5);
 inline constexpr absl::Duration kAutoSyncIntervalMost = absl::Hours(24);
 inline constexpr absl::Duration kAutoSyncIntervalDefault = absl::Minutes(30);
+// Branches with an interval of their own: they stand in the tenant's row, which every start reads.
+inline constexpr size_t kBranchAutoSyncs = 100;
 inline constexpr size_t kAppVersionNumbers = 4;
 
 // ---- Credentials

@@ -10,6 +10,7 @@
 #include "server/base/app_version.h"
 #include "server/base/clock.h"
 #include "server/base/limits.h"
+#include "server/tenants/tenants.h"
 
 namespace caresync::devices {
 namespace {
@@ -122,14 +123,13 @@ std::optional<Standing> Failing(const View& view) {
 }
 
 std::optional<Standing> Overdue(const View& view) {
-  const int64_t interval_s = view.tenant.auto_sync_interval_s();
-  if (interval_s <= 0 || view.copy == nullptr) return std::nullopt;
+  const absl::Duration interval = tenants::AutoSyncInterval(view.tenant, view.rows.device->branch_id());
+  if (interval <= absl::ZeroDuration() || view.copy == nullptr) return std::nullopt;
   if (IsMisdated(view.copy->last_success_us(), view)) {
     return Standing{v1::DEVICE_STATE_OVERDUE, StrCat("It last synced when the server's clock was ahead (",
                                                      TimeText(view.copy->last_success_us(), view.tenant),
                                                      "), so nobody knows how long ago. ", kAskToSync)};
   }
-  const absl::Duration interval = absl::Seconds(interval_s);
   const absl::Time due = base::FromStoredTime(view.copy->last_success_us()) + 2 * interval;
   if (view.now <= std::max(due, AllowedNextSync(view))) return std::nullopt;
   return Standing{v1::DEVICE_STATE_OVERDUE,

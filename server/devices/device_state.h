@@ -10,9 +10,10 @@
 //   never synced     this carer never completed a sync on it
 //   diverged         the copy's count and sum were wrong, and no sync has put that right
 //   failing          the last call failed, or syncs have failed since the last success, also while the next is tried
-//   overdue          now is later than the last success by more than twice the tenant's auto sync interval, and later
-//                    than the device's system allowed the next sync (`earliest_next_sync`). Never where the tenant has
-//                    no auto syncs: nothing says when the next one should be, and what a visit asks for is the next row
+//   overdue          now is later than the last success by more than twice the auto sync interval of its branch, and
+//                    later than the device's system allowed the next sync (`earliest_next_sync`). Never where there
+//                    are no auto syncs: nothing says when the next one should be, and what a visit asks for is the next
+//                    row
 //   manual sync due  a visit of the carer ended since the last successful sync that the carer started. This and the
 //                    last one hold as well where the success lies ahead of now: the server's clock was wrong then, so
 //                    nobody knows how long ago it was

@@ -61,12 +61,15 @@ void Update(Edge& edge, const access::Identity& caller, const v1::UpdateDeviceRe
             Answer<v1::Device> answer) {
   if (const absl::Status known = CheckTenantKnown(edge, caller.tenant); !known.ok()) return answer(known);
   edge.devices.Update(caller.tenant, request,
-                      [&edge, tenant = caller.tenant, uuid = request.device_uuid(),
+                      [&edge, tenant = caller.tenant, uuid = request.device_uuid(), other_branch = request.set_branch(),
                        answer = std::move(answer)](const absl::Status& updated) {
                         if (!updated.ok()) return answer(updated);
                         // This may be the store's own thread, which must not wait for a read.
-                        edge.executor.Post([&edge, tenant, uuid, answer] {
-                          sync::TellDrops(edge.sync, tenant, *base::Uuid::Parse(uuid));
+                        edge.executor.Post([&edge, tenant, uuid, other_branch, answer] {
+                          const base::Uuid device = *base::Uuid::Parse(uuid);
+                          sync::TellDrops(edge.sync, tenant, device);
+                          // Another branch may have other preferences.
+                          if (other_branch) edge.sync.live.Tell(tenant, device, sync::PreferencesChanged{});
                           answer(ReadDevice(edge, tenant, uuid));
                         });
                       });

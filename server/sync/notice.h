@@ -10,7 +10,8 @@ namespace caresync::sync {
 
 // The office asks for a sync.
 struct SyncAsked {};
-// The tenant's preferences have changed: the session reads them anew, so that the last one told of is the present one.
+// The tenant's preferences have changed, or the device has come to another branch: the session reads them anew, so that
+// the last one told of is the present one.
 struct PreferencesChanged {};
 // These carers' copies are to be dropped at once.
 struct DropAsked {

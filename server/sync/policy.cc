@@ -4,6 +4,7 @@
 
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
+#include "server/tenants/tenants.h"
 
 namespace caresync::sync {
 namespace {
@@ -21,11 +22,12 @@ absl::Duration PlaceIn(absl::Duration interval, const base::Uuid& device) {
   return absl::Seconds(PlaceAmong(absl::ToInt64Seconds(interval), device));
 }
 
-v1::Policy PolicyFor(const store::Tenant& tenant, const base::Uuid& device, absl::Time now) {
+v1::Policy PolicyFor(const store::Tenant& tenant, std::string_view branch_id, const base::Uuid& device,
+                     absl::Time now) {
   v1::Policy policy;
   policy.set_time_zone(tenant.time_zone());
   policy.set_least_app_version(tenant.least_app_version());
-  const int64_t interval = tenant.auto_sync_interval_s();
+  const int64_t interval = absl::ToInt64Seconds(tenants::AutoSyncInterval(tenant, branch_id));
   policy.mutable_auto_sync_interval()->set_seconds(interval);
   if (interval <= 0) return policy;
   const int64_t offset = absl::ToInt64Seconds(PlaceIn(absl::Seconds(interval), device));

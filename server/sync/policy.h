@@ -2,6 +2,8 @@
 #ifndef CARESYNC_SERVER_SYNC_POLICY_H_
 #define CARESYNC_SERVER_SYNC_POLICY_H_
 
+#include <string_view>
+
 #include "absl/time/time.h"
 #include "caresync/store/stored.pb.h"
 #include "caresync/v1/device_sync.pb.h"
@@ -14,7 +16,8 @@ absl::Duration PlaceIn(absl::Duration interval, const base::Uuid& device);
 
 // The device's next auto sync is the first time after `now` that lies at its own place in the interval, so that a fleet
 // spreads evenly over it and each device keeps its place.
-v1::Policy PolicyFor(const store::Tenant& tenant, const base::Uuid& device, absl::Time now);
+// `branch_id`: the device's branch.
+v1::Policy PolicyFor(const store::Tenant& tenant, std::string_view branch_id, const base::Uuid& device, absl::Time now);
 
 // When the device connects again to a server that goes away: each has its own place, so that a fleet does not come back
 // at once.

@@ -111,6 +111,8 @@ struct NoticeEvent {
 // Answers ReadTenantAction.
 struct TenantReadEvent {
   absl::StatusOr<store::Tenant> tenant;
+  // The device's branch; nullopt where the device is not known yet.
+  std::optional<std::string> branch_id = std::nullopt;
 };
 struct TimerEvent {
   SessionTimer timer;
@@ -158,7 +160,7 @@ struct ReadBatchAction {
   bool next_visits = false;
   std::string app_version;
 };
-// Read the tenant's preferences as they are now.
+// Read the tenant's preferences as they are now, and the device's branch, of which some of them are.
 struct ReadTenantAction {};
 struct WriteRowsAction {
   storage::Commit commit;

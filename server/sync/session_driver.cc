@@ -10,6 +10,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
 #include "server/commit/timeline.h"
+#include "server/devices/device_rows.h"
 #include "server/devices/drops.h"
 #include "server/feed/feed_reader.h"
 #include "server/mismatch/look_again.h"
@@ -278,7 +279,13 @@ void SessionDriver::Perform(ReadBatchAction action) {
 void SessionDriver::Perform(ReadTenantAction action) {
   const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = parts_.store.NewSnapshot();
   if (!snapshot.ok()) return Enqueue(TenantReadEvent{snapshot.status()});
-  Enqueue(TenantReadEvent{tenants::GetTenant(**snapshot, session_.identity().tenant)});
+  const SessionIdentity& identity = session_.identity();
+  const absl::StatusOr<std::optional<store::Device>> device =
+      devices::ReadDevice(**snapshot, identity.tenant, identity.device);
+  if (!device.ok()) return Enqueue(TenantReadEvent{device.status()});
+  TenantReadEvent read{tenants::GetTenant(**snapshot, identity.tenant)};
+  if (device->has_value()) read.branch_id = (*device)->branch_id();
+  Enqueue(std::move(read));
 }
 
 void SessionDriver::Perform(WriteRowsAction action) {

@@ -9,6 +9,7 @@
 #include "server/sync/policy.h"
 #include "server/sync/session.h"
 #include "server/sync/start_check.h"
+#include "server/tenants/tenants.h"
 
 namespace caresync::sync {
 
@@ -46,9 +47,9 @@ void Session::OnRecorded() {
 }
 
 void Session::SetConfirmTimer() {
-  const int64_t interval = facts_->tenant.auto_sync_interval_s();
+  const absl::Duration interval = tenants::AutoSyncInterval(facts_->tenant, facts_->branch_id);
   actions_.push_back(
-      SetTimerAction{SessionTimer::kConfirm, interval > 0 ? absl::Seconds(interval) : limits::kFollowInterval});
+      SetTimerAction{SessionTimer::kConfirm, interval > absl::ZeroDuration() ? interval : limits::kFollowInterval});
 }
 
 // ---- Waiting for fan-outs
@@ -96,8 +97,10 @@ void Session::On(NoticeEvent event) {
 
 void Session::On(TenantReadEvent event) {
   if (!event.tenant.ok()) return Fail(base::Named(event.tenant.status()), v1::SYNC_OUTCOME_SERVER_FAILED);
-  const bool differ = event.tenant->SerializeAsString() != facts_->tenant.SerializeAsString();
+  const bool differ = event.tenant->SerializeAsString() != facts_->tenant.SerializeAsString() ||
+                      event.branch_id.value_or(facts_->branch_id) != facts_->branch_id;
   facts_->tenant = *std::move(event.tenant);
+  if (event.branch_id.has_value()) facts_->branch_id = *std::move(event.branch_id);
   notices_.preferences |= std::exchange(notices_.preferences_asked, false) || differ;
   if (!WhyTooOld(facts_->tenant, start_.app_version()).ok()) permission_asked_ = true;
   if (follows() && IsIdle()) SetConfirmTimer();
@@ -114,7 +117,7 @@ std::optional<v1::SyncResponse> Session::NextNotice() {
       if (carer == identity_.carer.ToString()) own_drop_told_ = permission_asked_ = true;
     }
   } else if (std::exchange(notices_.preferences, false)) {
-    *notice.mutable_preferences() = PolicyFor(facts_->tenant, identity_.device, now_);
+    *notice.mutable_preferences() = PolicyFor(facts_->tenant, facts_->branch_id, identity_.device, now_);
   } else if (std::exchange(notices_.sync_now, false)) {
     notice.mutable_sync_now();
   } else if (std::exchange(notices_.credentials_end, false)) {

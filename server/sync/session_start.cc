@@ -156,8 +156,7 @@ void Session::OnFirstBatch(DownloadBatch batch) {
 
 void Session::MakeRows(const v1::Start& start) {
   rows_.emplace(devices::SessionOwner{identity_.tenant, identity_.device, identity_.carer, session_id_, opening_},
-                facts_->rows, start, now_, another_open_ && entered_, facts_->carer_branch_id.value_or(""),
-                most_take_overs_);
+                facts_->rows, start, now_, another_open_ && entered_, facts_->branch_id, most_take_overs_);
   rows_->sync().set_start_revision(facts_->head.revision);
   cursor_lags_ = CursorLags(start_, *facts_);
   news_of_.clear();
@@ -267,7 +266,7 @@ v1::SyncResponse Session::StartedResponse(const DownloadBatch* first_batch) {
   v1::SyncResponse response;
   v1::Started* started = response.mutable_started();
   started->set_session_id(session_id_);
-  *started->mutable_policy() = PolicyFor(facts_->tenant, identity_.device, now_);
+  *started->mutable_policy() = PolicyFor(facts_->tenant, facts_->branch_id, identity_.device, now_);
   *started->mutable_server_time() = base::ToTimestamp(now_);
   started->set_waiting(awaits_restore_);
   started->set_resend_events(rows_->resend_wanted());

@@ -37,6 +37,8 @@ absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const S
     facts.carer_left = carer->left();
   }
   ASSIGN_OR_RETURN(facts.rows, devices::ReadStartRows(reader, identity.tenant, identity.device));
+  const std::optional<store::Device>& device = facts.rows.rows.device;
+  facts.branch_id = device.has_value() ? device->branch_id() : facts.carer_branch_id.value_or("");
   ASSIGN_OR_RETURN(facts.pending_drops, devices::ReadPendingDrops(reader, identity.tenant, facts.rows.rows));
   ASSIGN_OR_RETURN(facts.summary, feed::ReadSummary(reader, identity.tenant, records::CarerReceiver(identity.carer)));
   if (tokens.copy.has_value()) {
@@ -47,8 +49,9 @@ absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const S
   }
   const bool permitted = WhyNotPermitted(facts.rows.rows.device, identity.carer, facts.carer_left).ok();
   if (!permitted) return facts;
+  const auto due = devices::ManualSyncDueSince(reader, identity.tenant, facts.rows.rows, identity.carer, now);
   ASSIGN_OR_RETURN(facts.manual_due_since,
-                   devices::ManualSyncDueSince(reader, identity.tenant, facts.rows.rows, identity.carer, now));
+                   mismatch::UnlessDamaged(due, "manual_sync_due_not_known", identity.tenant, identity.carer));
   if (!signs_in || !facts.carer_branch_id.has_value()) return facts;
   const auto row = devices::ReadDeviceInUse(reader, identity.tenant, identity.carer);
   ASSIGN_OR_RETURN(const std::optional<base::Uuid> in_use,

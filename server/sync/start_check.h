@@ -46,6 +46,8 @@ struct StartFacts {
   // nullopt: no such carer is known.
   std::optional<std::string> carer_branch_id;
   devices::StartRows rows;
+  // The device's; of one that becomes known by this sync, the carer's. Empty: none.
+  std::string branch_id;
   base::CommitPoint head;
   feed::FeedSummary summary;
   // Of the token in `start`, where it has one.

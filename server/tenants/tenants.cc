@@ -1,7 +1,9 @@
 #include "server/tenants/tenants.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +24,10 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/text.h"
+#include "server/base/uuid.h"
 #include "server/commit/tenant_list.h"
+#include "server/records/record_key.h"
+#include "server/records/record_store.h"
 #include "server/records/window.h"
 
 namespace caresync::tenants {
@@ -130,6 +135,50 @@ absl::Status SetMismatchTimes(const Message& given, store::Tenant& stored) {
   return absl::OkStatus();
 }
 
+absl::Status CheckBranch(const commit::Transaction& transaction, const base::Uuid& branch) {
+  ASSIGN_OR_RETURN(
+      const std::optional<store::Record> record,
+      records::GetRecord(transaction, transaction.tenant(), records::KeyOf({v1::RECORD_KIND_BRANCH, branch})));
+  return record.has_value() ? absl::OkStatus() : errors::BranchUnknown(branch.ToString());
+}
+
+// Those of the branches that are given; the others' stay.
+absl::Status SetBranchAutoSyncs(const commit::Transaction& transaction,
+                                const google::protobuf::RepeatedPtrField<v1::BranchAutoSync>& given,
+                                store::Tenant& stored) {
+  std::map<std::string, int64_t> intervals;
+  for (const store::BranchAutoSync& one : stored.branch_auto_syncs()) {
+    intervals[one.branch_id()] = one.auto_sync_interval_s();
+  }
+  std::set<std::string> named;
+  for (const v1::BranchAutoSync& one : given) {
+    const std::optional<base::Uuid> branch = base::Uuid::Parse(one.branch_id());
+    if (!branch.has_value()) return errors::InvalidArgument("branch_auto_syncs.branch_id", "is no UUID");
+    const std::string id = branch->ToString();
+    if (!named.insert(id).second) {
+      return errors::InvalidArgument("branch_auto_syncs.branch_id",
+                                     absl::StrCat("names the branch ", id, " twice; give it one interval"));
+    }
+    intervals.erase(id);
+    if (!one.has_auto_sync_interval()) continue;
+    RETURN_IF_ERROR(CheckBranch(transaction, *branch));
+    ASSIGN_OR_RETURN(intervals[id],
+                     Seconds("branch_auto_syncs.auto_sync_interval", one.auto_sync_interval(), kAutoSyncInterval));
+  }
+  if (intervals.size() > limits::kBranchAutoSyncs) {
+    return errors::InvalidArgument(
+        "branch_auto_syncs", absl::StrCat("gives ", intervals.size(), " branches an interval of their own; at most ",
+                                          limits::kBranchAutoSyncs, ", so set the tenant's to what most need"));
+  }
+  stored.clear_branch_auto_syncs();
+  for (const auto& [id, interval_s] : intervals) {
+    store::BranchAutoSync& one = *stored.add_branch_auto_syncs();
+    one.set_branch_id(id);
+    one.set_auto_sync_interval_s(interval_s);
+  }
+  return absl::OkStatus();
+}
+
 void Put(commit::Transaction& transaction, const store::Tenant& stored) {
   transaction.Put(Space::kRecords, base::keys::Tenant(transaction.tenant()), stored.SerializeAsString());
 }
@@ -156,6 +205,11 @@ v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored) {
   *proto.mutable_restore_wait() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(RestoreWait(stored)));
   *proto.mutable_mismatch_grace() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(MismatchGrace(stored)));
   *proto.mutable_mismatch_lead() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(MismatchLead(stored)));
+  for (const store::BranchAutoSync& one : stored.branch_auto_syncs()) {
+    v1::BranchAutoSync& branch = *proto.add_branch_auto_syncs();
+    branch.set_branch_id(one.branch_id());
+    *branch.mutable_auto_sync_interval() = TimeUtil::SecondsToDuration(one.auto_sync_interval_s());
+  }
   *proto.mutable_create_time() = TimeUtil::MicrosecondsToTimestamp(stored.create_time_us());
   return proto;
 }
@@ -187,6 +241,7 @@ absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, con
     stored.set_restore_wait_s_plus_1(restore_wait);
   }
   RETURN_IF_ERROR(SetMismatchTimes(tenant, stored));
+  RETURN_IF_ERROR(SetBranchAutoSyncs(transaction, tenant.branch_auto_syncs(), stored));
   stored.set_create_time_us(base::ToStoredTime(transaction.now()));
   Put(transaction, stored);
   transaction.Put(Space::kRecords, base::keys::TenantListing(id), std::string());
@@ -228,9 +283,17 @@ absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, con
     after.set_restore_wait_s_plus_1(restore_wait);
   }
   RETURN_IF_ERROR(SetMismatchTimes(request, after));
+  RETURN_IF_ERROR(SetBranchAutoSyncs(transaction, request.branch_auto_syncs(), after));
   if (after.SerializeAsString() != before.SerializeAsString()) Put(transaction, after);
   RETURN_IF_ERROR(HandDownWindow(transaction, after));
   return after;
+}
+
+absl::Duration AutoSyncInterval(const store::Tenant& tenant, std::string_view branch_id) {
+  for (const store::BranchAutoSync& one : tenant.branch_auto_syncs()) {
+    if (one.branch_id() == branch_id) return absl::Seconds(one.auto_sync_interval_s());
+  }
+  return absl::Seconds(tenant.auto_sync_interval_s());
 }
 
 absl::Duration RestoreWait(const store::Tenant& tenant) {

@@ -3,6 +3,7 @@
 #define CARESYNC_SERVER_TENANTS_TENANTS_H_
 
 #include <optional>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,10 +22,13 @@ absl::StatusOr<store::Tenant> GetTenant(const storage::Reader& reader, const bas
 
 v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored);
 
-// Inside a change of the tenant itself. Errors: TENANT_EXISTS, INVALID_FIELD, those of reading.
+// Inside a change of the tenant itself. Errors: TENANT_EXISTS, BRANCH_UNKNOWN, INVALID_FIELD, those of reading.
 absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, const v1::Tenant& tenant);
-// Errors: TENANT_UNKNOWN, INVALID_FIELD, those of reading. Writes nothing where nothing changes.
+// Errors: TENANT_UNKNOWN, BRANCH_UNKNOWN, INVALID_FIELD, those of reading. Writes nothing where nothing changes.
 absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, const v1::UpdateTenantRequest& request);
+
+// How often devices of this branch (a record ID; empty: of none) sync by themselves; 0: they do not.
+absl::Duration AutoSyncInterval(const store::Tenant& tenant, std::string_view branch_id);
 
 // The longest that devices wait after a restore.
 absl::Duration RestoreWait(const store::Tenant& tenant);

@@ -109,6 +109,23 @@ def check_import(cli, rota):
     expect("created 0  updated 0" in output, output)
 
 
+# Requirement: S7
+def check_a_branch_of_its_own_interval(cli):
+    cli.run("tenant", "set", TENANT, "--branch-auto-sync", "Rome 003=10m")
+    branches = cli.json("tenant", "show", TENANT)["branch_auto_syncs"]
+    expect([branch["auto_sync_interval"] for branch in branches] == ["600s"], branches)
+    output, _ = cli.run("tenant", "show", TENANT)
+    expect(f"{branches[0]['branch_id']}  10m" in output, output)
+    for wrong, reason in (("Rome 003=1s", "INVALID_FIELD"), ("Rome 999=10m", "BRANCH_NOT_FOUND"),
+                          ("5e000000-0000-4000-8000-00000000000b=10m", "BRANCH_UNKNOWN")):
+        told = cli.json("tenant", "set", TENANT, "--branch-auto-sync", wrong, status=1)
+        expect(told["error"]["reason"] == reason, told)
+    told = cli.json("tenant", "set", TENANT, "--branch-auto-sync", "10m", status=2)
+    expect(told["error"]["reason"] == "USAGE", told)
+    cli.run("tenant", "set", "--branch-auto-sync", "Rome 003=default", TENANT)
+    expect(not cli.json("tenant", "show", TENANT).get("branch_auto_syncs"), "the branch has its own interval still")
+
+
 def check_carers(cli):
     output, _ = cli.run("carers", "--search", "003-rome/c1")
     expect("003-rome/c1" in output and "Rome 003" in output, output)
@@ -404,6 +421,7 @@ def main():
         check_usage_errors(cli)
         check_tenants(cli)
         check_import(cli, options.rota)
+        check_a_branch_of_its_own_interval(cli)
         check_carers(cli)
         check_a_device_without_its_server(cli)
         check_recording(cli)

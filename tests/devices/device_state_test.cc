@@ -104,6 +104,22 @@ TEST_F(DeviceStateTest, AManualSyncIsDueWhereTheLastOneLiesAhead) {
   EXPECT_THAT(Now().reason, HasSubstr("when the server's clock was ahead (02 March 2027, 13:00)"));
 }
 
+// Requirement: S7
+TEST_F(DeviceStateTest, IsOverdueByTheIntervalOfItsBranch) {
+  store::BranchAutoSync& north = *tenant_.add_branch_auto_syncs();
+  north.set_branch_id("north");
+  north.set_auto_sync_interval_s(4 * 3600);
+  copy().set_last_success_us(Us(kNow - absl::Hours(7)));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_OVERDUE);
+  rows_.device->set_branch_id("north");
+  EXPECT_EQ(State(), v1::DEVICE_STATE_CURRENT);
+  copy().set_last_success_us(Us(kNow - absl::Hours(9)));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_OVERDUE);
+  EXPECT_THAT(Now().reason, HasSubstr("should every 4h"));
+  north.set_auto_sync_interval_s(0);
+  EXPECT_EQ(State(), v1::DEVICE_STATE_CURRENT);
+}
+
 TEST_F(DeviceStateTest, IsNeverOverdueWithoutAutoSyncs) {
   tenant_.set_auto_sync_interval_s(0);
   copy().set_last_success_us(Us(kNow - absl::Hours(1'000)));

@@ -352,6 +352,38 @@ TEST_F(DeviceSyncTest, TellsAFollowerOfChangedPreferences) {
   EXPECT_TRUE(response.notice().preferences().has_next_auto_sync_time());
 }
 
+// Requirement: S7
+TEST_F(DeviceSyncTest, TellsAFollowerWhatItsBranchPrefers) {
+  const std::string branch = client_.Apply("acme", "rota", {fakes::BranchChange("north")}).results(0).record_id();
+  const Following following = Follow();
+  v1::UpdateTenantRequest update;
+  update.set_tenant_id("acme");
+  v1::BranchAutoSync& north = *update.add_branch_auto_syncs();
+  north.set_branch_id(branch);
+  north.mutable_auto_sync_interval()->set_seconds(300);
+  v1::Tenant tenant;
+  ASSERT_TRUE(client_
+                  .Call(client_.tenants(), &v1::TenantService::Stub::UpdateTenant, As(Role::kAdministrator, "acme"),
+                        update, &tenant)
+                  .ok());
+  EXPECT_EQ(tenant.branch_auto_syncs(0).auto_sync_interval().seconds(), 300);
+  v1::SyncResponse response;
+  ASSERT_TRUE(following.stream->Read(&response));
+  EXPECT_EQ(response.notice().preferences().auto_sync_interval().seconds(), 1'800) << "it is of no branch";
+
+  v1::UpdateDeviceRequest request;
+  request.set_device_uuid(kDevice);
+  request.set_set_branch(true);
+  request.set_branch_id(branch);
+  v1::Device device;
+  ASSERT_TRUE(client_
+                  .Call(client_.devices(), &v1::DeviceService::Stub::UpdateDevice, As(Role::kCoordinator, "acme"),
+                        request, &device)
+                  .ok());
+  ASSERT_TRUE(following.stream->Read(&response));
+  EXPECT_EQ(response.notice().preferences().auto_sync_interval().seconds(), 300);
+}
+
 TEST_F(DeviceSyncTest, TellsAFollowerWhenToComeBackToAServerThatGoesAway) {
   const Following following = Follow();
   server_.AskToStop();

@@ -231,6 +231,7 @@ std::vector<std::pair<std::string, std::function<void(Request&)>>> WrongPreferen
       {"time_zone", [](Request& r) { r.set_time_zone("../../etc/localtime"); }},
       {"auto_sync_interval", [](Request& r) { *r.mutable_auto_sync_interval() = TimeUtil::SecondsToDuration(60); }},
       {"auto_sync_interval", [](Request& r) { *r.mutable_auto_sync_interval() = TimeUtil::HoursToDuration(25); }},
+      {"branch_auto_syncs.branch_id", [](Request& r) { r.add_branch_auto_syncs()->set_branch_id("north"); }},
       {"download_window", [](Request& r) { *r.mutable_download_window() = TimeUtil::SecondsToDuration(1); }},
       {"download_window", [](Request& r) { *r.mutable_download_window() = TimeUtil::HoursToDuration(24 * 367); }},
       {"retention", [](Request& r) { *r.mutable_retention() = TimeUtil::HoursToDuration(23); }},

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <set>
+#include <string_view>
 
 #include "gtest/gtest.h"
 #include "server/base/limits.h"
@@ -20,25 +21,43 @@ store::Tenant TenantWith(int64_t interval_s) {
 constexpr int64_t kNow = 1'772'431'200;
 
 int64_t NextOf(const base::Uuid& device, int64_t interval_s, int64_t now) {
-  return PolicyFor(TenantWith(interval_s), device, absl::FromUnixSeconds(now)).next_auto_sync_time().seconds();
+  return PolicyFor(TenantWith(interval_s), "", device, absl::FromUnixSeconds(now)).next_auto_sync_time().seconds();
 }
 
 // Requirement: S7
 TEST(Policy, CarriesTheTenantsIntervalAndTimeZone) {
-  const v1::Policy policy = PolicyFor(TenantWith(1'800), base::Uuid(), absl::FromUnixSeconds(kNow));
+  const v1::Policy policy = PolicyFor(TenantWith(1'800), "", base::Uuid(), absl::FromUnixSeconds(kNow));
   EXPECT_EQ(policy.auto_sync_interval().seconds(), 1'800);
   EXPECT_EQ(policy.time_zone(), "Europe/London");
 }
 
+// Requirement: S7
+TEST(Policy, HasTheIntervalOfTheDevicesBranch) {
+  store::Tenant tenant = TenantWith(1'800);
+  store::BranchAutoSync& north = *tenant.add_branch_auto_syncs();
+  north.set_branch_id("north");
+  north.set_auto_sync_interval_s(300);
+  tenant.add_branch_auto_syncs()->set_branch_id("south");
+  const auto policy_of = [&tenant](std::string_view branch) {
+    return PolicyFor(tenant, branch, base::Uuid(), absl::FromUnixSeconds(kNow));
+  };
+  EXPECT_EQ(policy_of("north").auto_sync_interval().seconds(), 300);
+  EXPECT_LE(policy_of("north").next_auto_sync_time().seconds(), kNow + 300);
+  EXPECT_EQ(policy_of("south").auto_sync_interval().seconds(), 0);
+  EXPECT_FALSE(policy_of("south").has_next_auto_sync_time());
+  EXPECT_EQ(policy_of("west").auto_sync_interval().seconds(), 1'800);
+  EXPECT_EQ(policy_of("").auto_sync_interval().seconds(), 1'800);
+}
+
 TEST(Policy, NamesTheLeastAppVersion) {
   store::Tenant tenant = TenantWith(1'800);
-  EXPECT_EQ(PolicyFor(tenant, base::Uuid(), absl::FromUnixSeconds(kNow)).least_app_version(), "");
+  EXPECT_EQ(PolicyFor(tenant, "", base::Uuid(), absl::FromUnixSeconds(kNow)).least_app_version(), "");
   tenant.set_least_app_version("4.10");
-  EXPECT_EQ(PolicyFor(tenant, base::Uuid(), absl::FromUnixSeconds(kNow)).least_app_version(), "4.10");
+  EXPECT_EQ(PolicyFor(tenant, "", base::Uuid(), absl::FromUnixSeconds(kNow)).least_app_version(), "4.10");
 }
 
 TEST(Policy, HasNoNextTimeWhereAutoSyncIsOff) {
-  const v1::Policy policy = PolicyFor(TenantWith(0), base::Uuid(), absl::FromUnixSeconds(kNow));
+  const v1::Policy policy = PolicyFor(TenantWith(0), "", base::Uuid(), absl::FromUnixSeconds(kNow));
   EXPECT_EQ(policy.auto_sync_interval().seconds(), 0);
   EXPECT_FALSE(policy.has_next_auto_sync_time());
 }

@@ -29,14 +29,15 @@ store::Tenant TenantWith(int64_t interval_s) {
 class PreferencesTest : public testing::Test {
  protected:
   // Returns what the session does on the start's facts.
-  std::vector<SessionAction> Begin(bool follow) {
+  std::vector<SessionAction> Begin(bool follow, const std::string& branch = "") {
     session_.Handle(OpenedEvent{}, kNow);
     fakes::TestDevice device(kDevice);
     v1::SyncRequest start = device.Start(kCarer, v1::SYNC_TYPE_STANDARD);
     start.mutable_start()->set_follow(follow);
     session_.Handle(MessageEvent{std::move(start)}, kNow);
     StartFacts facts;
-    facts.carer_branch_id = "";
+    facts.carer_branch_id = branch;
+    facts.branch_id = branch;
     facts.head = {"timeline", 20};
     facts.tenant = TenantWith(1'800);
     return session_.Handle(LoadedEvent{std::move(facts), false}, kNow);
@@ -88,6 +89,33 @@ TEST_F(PreferencesTest, OthersAreTold) {
   session_.Handle(SentEvent{true}, kNow);
   const v1::SyncResponse told = Sent(session_.Handle(TenantReadEvent{TenantWith(600)}, kNow));
   EXPECT_EQ(told.notice().preferences().auto_sync_interval().seconds(), 600);
+}
+
+// Requirement: S7
+TEST_F(PreferencesTest, ADeviceThatComesToAnotherBranchIsToldOfItsPreferences) {
+  store::Tenant tenant = TenantWith(1'800);
+  store::BranchAutoSync& north = *tenant.add_branch_auto_syncs();
+  north.set_branch_id("north");
+  north.set_auto_sync_interval_s(300);
+  Begin(true);
+  session_.Handle(TenantReadEvent{tenant, ""}, kNow);
+  EXPECT_EQ(FirstResponse().started().policy().auto_sync_interval().seconds(), 1'800);
+  // `started`, and the notice that its tenant's preferences are others.
+  session_.Handle(SentEvent{true}, kNow);
+  session_.Handle(SentEvent{true}, kNow);
+  const v1::SyncResponse told = Sent(session_.Handle(TenantReadEvent{tenant, "north"}, kNow));
+  EXPECT_EQ(told.notice().preferences().auto_sync_interval().seconds(), 300);
+}
+
+// Its first commit is still to make it known.
+TEST_F(PreferencesTest, ADeviceThatIsNotKnownYetKeepsTheBranchOfItsCarer) {
+  store::Tenant tenant = TenantWith(1'800);
+  store::BranchAutoSync& north = *tenant.add_branch_auto_syncs();
+  north.set_branch_id("north");
+  north.set_auto_sync_interval_s(300);
+  Begin(true, "north");
+  session_.Handle(TenantReadEvent{tenant}, kNow);
+  EXPECT_EQ(FirstResponse().started().policy().auto_sync_interval().seconds(), 300);
 }
 
 }  // namespace

@@ -3,13 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/records/window_edges.h"
 #include "tests/fakes/engine.h"
+#include "tests/fakes/rota.h"
 
 namespace caresync::tenants {
 namespace {
@@ -142,6 +146,87 @@ TEST_F(TenantsTest, TheAutoSyncIntervalKeepsItsBounds) {
   interval.set_seconds(600);
   interval.set_nanos(1);
   EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD");
+}
+
+v1::UpdateTenantRequest BranchUpdate(const std::string& branch, std::optional<int64_t> seconds) {
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  v1::BranchAutoSync& one = *request.add_branch_auto_syncs();
+  one.set_branch_id(branch);
+  if (seconds.has_value()) one.mutable_auto_sync_interval()->set_seconds(*seconds);
+  return request;
+}
+
+class BranchAutoSyncTest : public TenantsTest {
+ protected:
+  // The branches' IDs.
+  std::vector<std::string> MakeBranches(int count) {
+    EXPECT_TRUE(Create("acme").ok());
+    std::vector<std::string> branches;
+    for (int i = 0; i < count; ++i) {
+      branches.push_back(
+          engine_.ApplyChanges(fakes::Tenant("acme"), "rota", {fakes::BranchChange(absl::StrCat("b", i))})[0]
+              .record_id());
+    }
+    return branches;
+  }
+  absl::Duration IntervalOf(const std::string& branch) const {
+    return AutoSyncInterval(*GetTenant(*engine_.Snapshot(), fakes::Tenant("acme")), branch);
+  }
+};
+
+// Requirement: S7
+TEST_F(BranchAutoSyncTest, ABranchHasItsOwnIntervalAndTheOthersTheTenants) {
+  const std::vector<std::string> branches = MakeBranches(2);
+  ASSERT_TRUE(Update(BranchUpdate(branches[0], 300)).ok());
+  ASSERT_TRUE(Update(BranchUpdate(branches[1], 0)).ok());
+  EXPECT_EQ(IntervalOf(branches[0]), absl::Minutes(5));
+  EXPECT_EQ(IntervalOf(branches[1]), absl::ZeroDuration());
+  EXPECT_EQ(IntervalOf(""), absl::Minutes(30));
+  EXPECT_EQ(Get("acme").branch_auto_syncs_size(), 2);
+  ASSERT_TRUE(Update(BranchUpdate(absl::AsciiStrToUpper(branches[0]), std::nullopt)).ok());
+  EXPECT_EQ(IntervalOf(branches[0]), absl::Minutes(30));
+  ASSERT_EQ(Get("acme").branch_auto_syncs_size(), 1);
+  EXPECT_EQ(Get("acme").branch_auto_syncs(0).branch_id(), branches[1]);
+  EXPECT_TRUE(Get("acme").branch_auto_syncs(0).has_auto_sync_interval());
+}
+
+TEST_F(BranchAutoSyncTest, AnotherPreferenceLeavesThem) {
+  const std::vector<std::string> branches = MakeBranches(1);
+  ASSERT_TRUE(Update(BranchUpdate(branches[0], 300)).ok());
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  request.mutable_auto_sync_interval()->set_seconds(900);
+  ASSERT_TRUE(Update(request).ok());
+  EXPECT_EQ(IntervalOf(branches[0]), absl::Minutes(5));
+  EXPECT_EQ(IntervalOf(""), absl::Minutes(15));
+}
+
+TEST_F(BranchAutoSyncTest, WhatIsWrongWithABranchIsNamedAndChangesNothing) {
+  const std::vector<std::string> branches = MakeBranches(1);
+  for (const int64_t seconds : {int64_t{1}, int64_t{299}, int64_t{24 * 3600 + 1}, int64_t{-300}}) {
+    EXPECT_EQ(base::Reason(Update(BranchUpdate(branches[0], seconds)).status()), "INVALID_FIELD") << seconds;
+  }
+  EXPECT_EQ(base::Reason(Update(BranchUpdate("north", 300)).status()), "INVALID_FIELD");
+  EXPECT_EQ(base::Reason(Update(BranchUpdate("00000000-0000-4000-8000-000000000009", 300)).status()), "BRANCH_UNKNOWN");
+  v1::UpdateTenantRequest twice = BranchUpdate(branches[0], 300);
+  *twice.add_branch_auto_syncs() = twice.branch_auto_syncs(0);
+  EXPECT_EQ(base::Reason(Update(twice).status()), "INVALID_FIELD");
+  EXPECT_EQ(Get("acme").branch_auto_syncs_size(), 0);
+}
+
+TEST_F(BranchAutoSyncTest, NoMoreBranchesThanTheBound) {
+  const std::vector<std::string> branches = MakeBranches(static_cast<int>(base::limits::kBranchAutoSyncs) + 1);
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  for (const std::string& branch : branches) {
+    *request.add_branch_auto_syncs() = BranchUpdate(branch, 300).branch_auto_syncs(0);
+  }
+  EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD");
+  request.mutable_branch_auto_syncs()->RemoveLast();
+  ASSERT_TRUE(Update(request).ok());
+  EXPECT_EQ(base::Reason(Update(BranchUpdate(branches.back(), 300)).status()), "INVALID_FIELD");
+  // One goes, another comes.
+  request = BranchUpdate(branches.back(), 300);
+  *request.add_branch_auto_syncs() = BranchUpdate(branches.front(), std::nullopt).branch_auto_syncs(0);
+  EXPECT_TRUE(Update(request).ok());
 }
 
 TEST_F(TenantsTest, NothingIsBoundedWhereNothingIsAskedFor) {

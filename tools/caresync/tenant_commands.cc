@@ -13,6 +13,7 @@
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/arguments.h"
+#include "tools/caresync/carer_lookup.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/json_form.h"
@@ -34,6 +35,8 @@ struct TenantSettings {
   std::optional<std::string> restore_wait;
   std::optional<std::string> mismatch_grace;
   std::optional<std::string> mismatch_lead;
+  // "BRANCH=30m" each.
+  std::vector<std::string> branch_auto_sync;
 };
 
 constexpr absl::Duration kDay = absl::Hours(24);
@@ -82,6 +85,28 @@ absl::Status FillLengths(const TenantSettings& settings, Message& message) {
   return absl::OkStatus();
 }
 
+// Of the branches that were named, by name or ID.
+absl::Status FillBranches(const Options& options, const TenantSettings& settings, v1::UpdateTenantRequest& request) {
+  // Names are looked up in the tenant that is set, whichever the other commands are for.
+  Options of_tenant = options;
+  of_tenant.tenant = settings.tenant_id;
+  const Connection connection(of_tenant);
+  for (const std::string& text : settings.branch_auto_sync) {
+    const size_t equals = text.rfind('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+      return errors::Usage(
+          absl::StrCat("--branch-auto-sync ", text, ": give BRANCH=30m, BRANCH=off or BRANCH=default"));
+    }
+    const std::string length = text.substr(equals + 1);
+    v1::BranchAutoSync& branch = *request.add_branch_auto_syncs();
+    if (length != "default") {
+      ASSIGN_OR_RETURN(*branch.mutable_auto_sync_interval(), ParseLength("--branch-auto-sync", length));
+    }
+    ASSIGN_OR_RETURN(*branch.mutable_branch_id(), FindBranch(connection, text.substr(0, equals)));
+  }
+  return absl::OkStatus();
+}
+
 Caller Operator() { return Caller{access::Role::kOperator, "", std::nullopt}; }
 
 std::string LengthText(const google::protobuf::Duration& length) {
@@ -106,11 +131,22 @@ void PrintTenants(const std::vector<v1::Tenant>& tenants) {
                            rows, UsesColour(STDOUT_FILENO));
 }
 
+// Nothing where no branch has an interval of its own.
+void PrintBranches(const v1::Tenant& tenant) {
+  if (tenant.branch_auto_syncs().empty()) return;
+  std::vector<std::vector<Cell>> rows;
+  for (const v1::BranchAutoSync& branch : tenant.branch_auto_syncs()) {
+    rows.push_back({branch.branch_id(), LengthText(branch.auto_sync_interval())});
+  }
+  std::cout << "\n" << FormatTable({"Branch ID", "Auto sync"}, rows, UsesColour(STDOUT_FILENO));
+}
+
 ExitCode ShowTenant(const Options& options, const v1::Tenant& tenant) {
   if (options.json) {
     PrintJson(ToJson(tenant));
   } else {
     PrintTenants({tenant});
+    PrintBranches(tenant);
   }
   return 0;
 }
@@ -136,6 +172,7 @@ absl::StatusOr<ExitCode> SetTenant(const Options& options, const TenantSettings&
   if (settings.time_zone) request.set_time_zone(*settings.time_zone);
   if (settings.least_app_version) request.set_least_app_version(*settings.least_app_version);
   RETURN_IF_ERROR(FillLengths(settings, request));
+  RETURN_IF_ERROR(FillBranches(options, settings, request));
   const Connection connection(options);
   ASSIGN_OR_RETURN(const v1::Tenant tenant,
                    connection.Call(Operator(), &v1::TenantService::Stub::UpdateTenant, request));
@@ -270,6 +307,11 @@ void AddTenantCommands(CLI::App& app, CommandLine& line) {
 
   CLI::App* set = group->add_subcommand("set", "Change a tenant's preferences");
   AddSettings(*set, *settings);
+  set->add_option(
+         "--branch-auto-sync", settings->branch_auto_sync,
+         "BRANCH=30m: another interval for the devices of a branch, by its name or ID; BRANCH=off; BRANCH=default: "
+         "the tenant's again. May be given several times")
+      ->allow_extra_args(false);
   set->callback([&line, settings] { line.run = [&line, settings] { return SetTenant(line.options, *settings); }; });
 
   CLI::App* show = group->add_subcommand("show", "Show one tenant");
