@@ -16,6 +16,15 @@ int64_t PlaceAmong(int64_t places, const base::Uuid& device) {
   return static_cast<int64_t>(place % static_cast<uint64_t>(places));
 }
 
+// The first time after `now` at the device's own place in an interval of whole seconds.
+google::protobuf::Timestamp NextAtItsPlace(absl::Duration interval, const base::Uuid& device, absl::Time now) {
+  const int64_t length = absl::ToInt64Seconds(interval);
+  const int64_t seconds = absl::ToUnixSeconds(now);
+  int64_t next = seconds - seconds % length + PlaceAmong(length, device);
+  if (next <= seconds) next += length;
+  return base::ToTimestamp(absl::FromUnixSeconds(next));
+}
+
 }  // namespace
 
 absl::Duration PlaceIn(absl::Duration interval, const base::Uuid& device) {
@@ -27,15 +36,17 @@ v1::Policy PolicyFor(const store::Tenant& tenant, std::string_view branch_id, co
   v1::Policy policy;
   policy.set_time_zone(tenant.time_zone());
   policy.set_least_app_version(tenant.least_app_version());
-  const int64_t interval = absl::ToInt64Seconds(tenants::AutoSyncInterval(tenant, branch_id));
-  policy.mutable_auto_sync_interval()->set_seconds(interval);
-  if (interval <= 0) return policy;
-  const int64_t offset = absl::ToInt64Seconds(PlaceIn(absl::Seconds(interval), device));
-  const int64_t seconds = absl::ToUnixSeconds(now);
-  int64_t next = seconds - seconds % interval + offset;
-  if (next <= seconds) next += interval;
-  *policy.mutable_next_auto_sync_time() = base::ToTimestamp(absl::FromUnixSeconds(next));
+  const absl::Duration interval = tenants::AutoSyncInterval(tenant, branch_id);
+  policy.mutable_auto_sync_interval()->set_seconds(absl::ToInt64Seconds(interval));
+  if (interval <= absl::ZeroDuration()) return policy;
+  *policy.mutable_next_auto_sync_time() = NextAtItsPlace(interval, device, now);
   return policy;
+}
+
+void BringForward(v1::Policy& policy, const base::Uuid& device, absl::Time now) {
+  if (!policy.has_next_auto_sync_time()) return;
+  const google::protobuf::Timestamp soon = NextAtItsPlace(base::limits::kAutoSyncIntervalLeast, device, now);
+  if (soon.seconds() < policy.next_auto_sync_time().seconds()) *policy.mutable_next_auto_sync_time() = soon;
 }
 
 absl::Duration ReconnectAfter(const base::Uuid& device) {

@@ -19,6 +19,10 @@ absl::Duration PlaceIn(absl::Duration interval, const base::Uuid& device);
 // `branch_id`: the device's branch.
 v1::Policy PolicyFor(const store::Tenant& tenant, std::string_view branch_id, const base::Uuid& device, absl::Time now);
 
+// Where changes wait for the device: its next auto sync, if there is to be any, comes within the least interval that a
+// tenant may set, at the device's own place in that.
+void BringForward(v1::Policy& policy, const base::Uuid& device, absl::Time now);
+
 // When the device connects again to a server that goes away: each has its own place, so that a fleet does not come back
 // at once.
 absl::Duration ReconnectAfter(const base::Uuid& device);

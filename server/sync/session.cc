@@ -188,7 +188,7 @@ void Session::OnRowsWritten(const storage::CommitResult& result) {
   if (success_ == Success::kBeingRecorded) {
     OnRecorded();
     v1::SyncResponse response;
-    *response.mutable_sync_recorded()->mutable_recorded_time() = base::ToTimestamp(now_);
+    *response.mutable_sync_recorded() = RecordedNow();
     outbox_.push_back(std::move(response));
   }
   Continue();

@@ -278,6 +278,7 @@ class Session {
   void OnBegun(const storage::CommitResult& result);
   // `first_batch`: of a delta, where it goes with it.
   v1::SyncResponse StartedResponse(const DownloadBatch* first_batch);
+  v1::Policy PolicyNow() const;
 
   // Events up, batches down, acks (session_transfer.cc).
   void OnUpload(v1::Upload upload);
@@ -357,6 +358,7 @@ class Session {
   void MarkSuccess();
   // The success is durable.
   void OnRecorded();
+  v1::SyncRecorded RecordedNow();
   void SetConfirmTimer();
   // So long before the credential's end.
   void SetCredentialTimer(absl::Duration early);
@@ -424,6 +426,8 @@ class Session {
   // The last acknowledged, by (rebuild number, position).
   Place acknowledged_;
   bool caught_up_sent_ = false;
+  // Changes of the copy wait, or nobody has looked yet: until the sync is recorded the next one is near.
+  bool changes_wait_ = false;
   bool reading_batch_ = false;
   // The last read left something, or there was none, or a fresh `caught_up` is due.
   bool more_left_ = true;

@@ -46,6 +46,15 @@ void Session::OnRecorded() {
   SetConfirmTimer();
 }
 
+v1::SyncRecorded Session::RecordedNow() {
+  v1::SyncRecorded recorded;
+  *recorded.mutable_recorded_time() = base::ToTimestamp(now_);
+  if (!std::exchange(changes_wait_, false)) return recorded;
+  const v1::Policy policy = PolicyNow();
+  if (policy.has_next_auto_sync_time()) *recorded.mutable_next_auto_sync_time() = policy.next_auto_sync_time();
+  return recorded;
+}
+
 void Session::SetConfirmTimer() {
   const absl::Duration interval = tenants::AutoSyncInterval(facts_->tenant, facts_->branch_id);
   actions_.push_back(
@@ -117,7 +126,7 @@ std::optional<v1::SyncResponse> Session::NextNotice() {
       if (carer == identity_.carer.ToString()) own_drop_told_ = permission_asked_ = true;
     }
   } else if (std::exchange(notices_.preferences, false)) {
-    *notice.mutable_preferences() = PolicyFor(facts_->tenant, facts_->branch_id, identity_.device, now_);
+    *notice.mutable_preferences() = PolicyNow();
   } else if (std::exchange(notices_.sync_now, false)) {
     notice.mutable_sync_now();
   } else if (std::exchange(notices_.credentials_end, false)) {

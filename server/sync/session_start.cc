@@ -213,7 +213,7 @@ void Session::WriteBegin(Durability durability) {
 }
 
 void Session::FinishAtOnce(const DownloadBatch& batch) {
-  v1::SyncResponse response = StartedResponse(nullptr);
+  v1::SyncResponse response = StartedResponse(&batch);
   AddCaughtUp(batch, response);
   SetCursor(issued_.back().token);
   cursor_lags_ = false;
@@ -221,7 +221,7 @@ void Session::FinishAtOnce(const DownloadBatch& batch) {
   acknowledged_ = PlaceOf(issued_.back().token);
   issued_.clear();
   MarkSuccess();
-  *response.mutable_sync_recorded()->mutable_recorded_time() = base::ToTimestamp(now_);
+  *response.mutable_sync_recorded() = RecordedNow();
   outbox_.push_back(std::move(response));
   WriteBegin(Durability::kDurable);
 }
@@ -262,11 +262,20 @@ void Session::OnBegun(const storage::CommitResult& result) {
   Continue();
 }
 
+v1::Policy Session::PolicyNow() const {
+  v1::Policy policy = PolicyFor(facts_->tenant, facts_->branch_id, identity_.device, now_);
+  if (changes_wait_) BringForward(policy, identity_.device, now_);
+  return policy;
+}
+
 v1::SyncResponse Session::StartedResponse(const DownloadBatch* first_batch) {
+  // Who is refused gets nothing by coming soon.
+  changes_wait_ = !refusal_.has_value() &&
+                  (first_batch == nullptr || !first_batch->feed.entries.empty() || !first_batch->feed.nothing_left);
   v1::SyncResponse response;
   v1::Started* started = response.mutable_started();
   started->set_session_id(session_id_);
-  *started->mutable_policy() = PolicyFor(facts_->tenant, facts_->branch_id, identity_.device, now_);
+  *started->mutable_policy() = PolicyNow();
   *started->mutable_server_time() = base::ToTimestamp(now_);
   started->set_waiting(awaits_restore_);
   started->set_resend_events(rows_->resend_wanted());

@@ -102,6 +102,7 @@ std::optional<v1::SyncRequest> TestDevice::Apply(const base::Uuid& carer, const 
   CarerData& data = of(carer);
   v1::SyncRequest request;
   if (response.has_started()) {
+    TakePolicy(response.started().policy());
     data.manual_sync_due_since.reset();
     if (response.started().has_manual_sync_due_since_time()) {
       data.manual_sync_due_since = base::FromTimestamp(response.started().manual_sync_due_since_time());
@@ -121,14 +122,23 @@ std::optional<v1::SyncRequest> TestDevice::Apply(const base::Uuid& carer, const 
   }
   if (response.has_sync_recorded()) {
     ++data.syncs_recorded;
+    if (response.sync_recorded().has_next_auto_sync_time()) {
+      next_auto_sync_ = base::FromTimestamp(response.sync_recorded().next_auto_sync_time());
+    }
     if (by_carer_) data.manual_sync_due_since.reset();
     Expect(data.declared.empty(), "a sync was recorded before every declared event had its result");
   }
   Drop(response.notice().drop_now().carer_ids());
+  if (response.notice().has_preferences()) TakePolicy(response.notice().preferences());
   if (request.has_ack()) Expect(!request.ack().resume_token().empty(), "a batch or caught_up has no token");
   for (const std::string& dropped : dropped_) request.mutable_ack()->add_dropped_carer_ids(dropped);
   if (!request.has_ack()) return std::nullopt;
   return request;
+}
+
+void TestDevice::TakePolicy(const v1::Policy& policy) {
+  next_auto_sync_.reset();
+  if (policy.has_next_auto_sync_time()) next_auto_sync_ = base::FromTimestamp(policy.next_auto_sync_time());
 }
 
 void TestDevice::Drop(const google::protobuf::RepeatedPtrField<std::string>& carers) {

@@ -87,10 +87,14 @@ class TestDevice {
   // `caught_up` or copies to drop, else none. It names all copies that were dropped since the start.
   std::optional<v1::SyncRequest> Apply(const base::Uuid& carer, const v1::SyncResponse& response);
 
+  // When it is to sync by itself; nullopt: never.
+  std::optional<absl::Time> next_auto_sync() const { return next_auto_sync_; }
+
   // What the server did against the contract, such as a batch of a copy that it never announced. Empty: nothing.
   const std::vector<std::string>& faults() const { return faults_; }
 
  private:
+  void TakePolicy(const v1::Policy& policy);
   // Drops the copies of these carers; what is not uploaded stays.
   void Drop(const google::protobuf::RepeatedPtrField<std::string>& carers);
   void ApplyResults(CarerData& data, const v1::UploadResult& result);
@@ -104,6 +108,8 @@ class TestDevice {
   uint32_t data_level_ = 1;
   uint64_t last_sequence_ = 0;
   std::map<base::Uuid, CarerData> carers_;
+  // As the server said last.
+  std::optional<absl::Time> next_auto_sync_;
   // The carer started the last sync.
   bool by_carer_ = false;
   // Carers whose copies it dropped since its last start.

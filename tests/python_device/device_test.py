@@ -428,6 +428,19 @@ class Dialogue(WithState):
         self.sync(answer)
         self.assertIsNone(self.state.manual_sync_due_since(CARER))
 
+    def test_the_next_sync_is_near_until_this_one_is_recorded(self):
+        self.hold(CARER, "a")
+        started = pb.SyncResponse(started=pb.Started(policy=pb.Policy(time_zone="Europe/Rome")))
+        started.started.policy.next_auto_sync_time.FromSeconds(1_800_000_154)
+        self.sync(started, end=CUT)
+        self.assertEqual(pb.Policy.FromString(self.state.policy()).next_auto_sync_time.seconds, 1_800_000_154)
+        answer = self.caught_up(b"1")
+        answer.started.CopyFrom(started.started)
+        answer.sync_recorded.next_auto_sync_time.FromSeconds(1_800_001_654)
+        self.sync(answer)
+        policy = pb.Policy.FromString(self.state.policy())
+        self.assertEqual((policy.next_auto_sync_time.seconds, policy.time_zone), (1_800_001_654, "Europe/Rome"))
+
     def test_notices_are_heeded(self):
         self.hold(CARER, "a")
         self.hold(OTHER, "b")

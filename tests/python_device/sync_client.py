@@ -210,7 +210,11 @@ class Sync:
                   sum=holds.sum,
                   as_told=holds == caught_up.holds)
 
-    def _on_sync_recorded(self, _):
+    def _on_sync_recorded(self, recorded):
+        if recorded.HasField("next_auto_sync_time"):
+            policy = pb.Policy.FromString(self._state.policy() or b"")
+            policy.next_auto_sync_time.CopyFrom(recorded.next_auto_sync_time)
+            self._state.set_policy(policy.SerializeToString())
         self._outstanding = False
         self._confirmations += 1
         if self._wish.sync_type != pb.SYNC_TYPE_AUTO:

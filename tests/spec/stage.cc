@@ -93,6 +93,7 @@ const std::vector<Stage::Form>& Stage::Forms() {
       {std::regex("(d\\d) of (\\w+) is making: (.+)"), &Stage::Makes},
       {std::regex("(d\\d) of (\\w+) has unsent: (.+)"), &Stage::Keeps},
       {std::regex("(d\\d) of (\\w+) shows a manual sync due since (.+)"), &Stage::ShowsManualDue},
+      {std::regex("(d\\d)'s next auto sync is at (.+)"), &Stage::SyncsNext},
       {std::regex("(d\\d)'s history(?:, (\\d+) back)?: (.+)"), &Stage::History},
       {std::regex("(d\\d)'s report: (.+)"), &Stage::Report},
       {std::regex("(ended )?mismatches: (.+)"), &Stage::Mismatches},

@@ -123,6 +123,7 @@ class Stage {
   absl::Status Makes(const Words& words);
   absl::Status Keeps(const Words& words);
   absl::Status ShowsManualDue(const Words& words);
+  absl::Status SyncsNext(const Words& words);
   absl::Status History(const Words& words);
   absl::Status Report(const Words& words);
   absl::Status Mismatches(const Words& words);

@@ -362,6 +362,10 @@ absl::Status Stage::ShowsManualDue(const Words& words) {
   return Same(TimeText(data.manual_sync_due_since), words[2]);
 }
 
+absl::Status Stage::SyncsNext(const Words& words) {
+  return Same(TimeText(ActorOf(words[0]).device.next_auto_sync()), words[1]);
+}
+
 absl::Status Stage::History(const Words& words) {
   v1::ListSyncsRequest request;
   request.set_device_uuid(ActorOf(words[0]).device.uuid().ToString());

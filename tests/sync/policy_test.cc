@@ -1,5 +1,6 @@
 #include "server/sync/policy.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 #include <string_view>
@@ -78,6 +79,29 @@ TEST(Policy, ADeviceKeepsItsPlaceInTheInterval) {
   EXPECT_EQ(NextOf(device, 1'800, next - 1), next);
   EXPECT_EQ(NextOf(device, 1'800, next), next + 1'800);
   EXPECT_EQ(NextOf(device, 1'800, next + 900), next + 1'800);
+}
+
+// Requirement: S7
+TEST(Policy, IsBroughtForwardToTheDevicesPlaceInTheLeastInterval) {
+  fakes::SeededRandom random(4);
+  std::set<int64_t> seconds;
+  for (int i = 0; i < 1'000; ++i) {
+    const base::Uuid device = base::Uuid::Random(random);
+    v1::Policy policy = PolicyFor(TenantWith(24 * 3600), "", device, absl::FromUnixSeconds(kNow));
+    const int64_t regular = policy.next_auto_sync_time().seconds();
+    BringForward(policy, device, absl::FromUnixSeconds(kNow));
+    const int64_t soon = policy.next_auto_sync_time().seconds();
+    EXPECT_GT(soon, kNow);
+    EXPECT_LE(soon, std::min(regular, kNow + 300));
+    seconds.insert(soon);
+  }
+  EXPECT_GT(seconds.size(), 200u) << "a fleet comes at once";
+}
+
+TEST(Policy, IsNotBroughtForwardWhereAutoSyncIsOff) {
+  v1::Policy policy = PolicyFor(TenantWith(0), "", base::Uuid(), absl::FromUnixSeconds(kNow));
+  BringForward(policy, base::Uuid(), absl::FromUnixSeconds(kNow));
+  EXPECT_FALSE(policy.has_next_auto_sync_time());
 }
 
 TEST(Policy, AFleetIsSpreadOverTheInterval) {
