@@ -61,6 +61,8 @@ struct ListedMismatches {
 bool WouldLoseWork(const v1::Start& start);
 // Whether that is what the tenant then wants of its devices.
 bool IsPolicyOf(const v1::Policy& policy, const State& state);
+// Whether the device's next auto sync, if it has one, lies ahead of the server's clock, and by an interval at most.
+bool SyncsInTime(const v1::Started& started);
 
 // Used by one thread. It learns of commits by the rows they write: that one took effect, and at which revision; what
 // it must have done is worked out here.

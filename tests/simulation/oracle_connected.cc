@@ -1,5 +1,7 @@
 // What the oracle says of what devices are told beside their data: what their tenant wants, that a credential ends,
 // that the server goes away.
+#include <optional>
+
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "tests/simulation/oracle.h"
@@ -13,10 +15,21 @@ bool IsPolicyOf(const v1::Policy& policy, const State& state) {
          policy.least_app_version() == state.least_app_version;
 }
 
+bool SyncsInTime(const v1::Started& started) {
+  const v1::Policy& policy = started.policy();
+  if (!policy.has_next_auto_sync_time()) return true;
+  const std::optional<absl::Time> now = base::FromTimestamp(started.server_time());
+  const std::optional<absl::Time> next = base::FromTimestamp(policy.next_auto_sync_time());
+  return now.has_value() && next > now && *next <= *now + absl::Seconds(policy.auto_sync_interval().seconds());
+}
+
 void Oracle::CheckTold(StreamFacts& facts, const v1::SyncResponse& response) {
   Expect(!facts.going_away_told, "something is sent after going_away");
   const v1::Notice& notice = response.notice();
-  if (response.has_started()) CheckPolicy(facts, response.started().policy());
+  if (response.has_started()) {
+    CheckPolicy(facts, response.started().policy());
+    Expect(SyncsInTime(response.started()), "a device's next auto sync is not within its interval");
+  }
   if (notice.has_preferences()) {
     const bool is_other = facts.policy.has_value() && facts.policy->auto_sync_interval().seconds() !=
                                                           notice.preferences().auto_sync_interval().seconds();

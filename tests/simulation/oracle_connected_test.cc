@@ -52,7 +52,7 @@ class OracleOfConnectedTest : public ::testing::Test {
   static v1::Policy PolicyOf(absl::Duration interval) {
     v1::Policy policy;
     policy.mutable_auto_sync_interval()->set_seconds(absl::ToInt64Seconds(interval));
-    if (interval > absl::ZeroDuration()) policy.mutable_next_auto_sync_time();
+    if (interval > absl::ZeroDuration()) policy.mutable_next_auto_sync_time()->set_seconds(1);
     return policy;
   }
 
@@ -100,6 +100,21 @@ TEST_F(OracleOfConnectedTest, ADeviceIsToldWhatItsTenantWantsSinceItsStart) {
 TEST_F(OracleOfConnectedTest, PreferencesThatTheTenantNeverHadAreAFault) {
   SendStarted(absl::Minutes(7));
   EXPECT_THAT(faults_, Contains("a device is told preferences that its tenant has not had since the start"));
+}
+
+TEST_F(OracleOfConnectedTest, ATimeOutsideTheIntervalIsAFault) {
+  v1::SyncResponse response;
+  v1::Started& started = *response.mutable_started();
+  *started.mutable_policy() = PolicyOf(base::limits::kAutoSyncIntervalDefault);
+  *started.mutable_server_time() = base::ToTimestamp(now_);
+  google::protobuf::Timestamp& next = *started.mutable_policy()->mutable_next_auto_sync_time();
+  next = base::ToTimestamp(now_ + base::limits::kAutoSyncIntervalDefault);
+  EXPECT_TRUE(SyncsInTime(started));
+  next = base::ToTimestamp(now_ + base::limits::kAutoSyncIntervalDefault + absl::Seconds(1));
+  EXPECT_FALSE(SyncsInTime(started));
+  next = base::ToTimestamp(now_);
+  Send(response);
+  EXPECT_THAT(faults_, Contains("a device's next auto sync is not within its interval"));
 }
 
 TEST_F(OracleOfConnectedTest, ACredentialThatHasEndedSendsAFollowerAway) {
