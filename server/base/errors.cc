@@ -362,6 +362,12 @@ absl::Status DeviceNotReading() {
                      "; sync again, it goes on where it was"));
 }
 
+absl::Status StreamNotRead() {
+  return Make(StatusCode::kDeadlineExceeded, "STREAM_NOT_READ",
+              StrCat("nobody read the stream for ", absl::FormatDuration(limits::kWriteDeadline),
+                     "; open another with the last token, it goes on where this one was"));
+}
+
 absl::Status LeftUnfinished() {
   return Make(StatusCode::kAborted, "LEFT_UNFINISHED",
               "the device ended the stream before sync_recorded; sync again, it goes on where it was");

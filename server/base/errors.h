@@ -95,6 +95,7 @@ absl::Status WaitingAfterRestore(absl::Duration retry_after);  // UNAVAILABLE
 absl::Status FanOutUnderWay(absl::Duration retry_after);       // UNAVAILABLE
 absl::Status DeviceSilent();                                   // DEADLINE_EXCEEDED
 absl::Status DeviceNotReading();                               // DEADLINE_EXCEEDED
+absl::Status StreamNotRead();                                  // DEADLINE_EXCEEDED: of whoever else reads a stream.
 absl::Status LeftUnfinished();                                 // ABORTED: half-closed before the end.
 absl::Status SessionTakenOver();                               // ABORTED
 absl::Status StreamCut();                                      // CANCELLED: the connection is gone.

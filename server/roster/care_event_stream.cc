@@ -1,7 +1,6 @@
 #include "server/roster/care_event_stream.h"
 
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "observability/log.h"
@@ -9,6 +8,7 @@
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
+#include "server/commit/stream_token.h"
 #include "server/commit/timeline.h"
 #include "server/feed/feed_reader.h"
 #include "server/records/record_key.h"
@@ -21,40 +21,9 @@ namespace errors = base::errors;
 namespace limits = base::limits;
 using base::RecordKey;
 
-constexpr char kTokenPurpose[] = "care-events";
+constexpr char kStream[] = "care-events";
 // A delivery besides the event's bytes: IDs and framing.
 constexpr size_t kDeliveryBytes = 512;
-
-struct Beginning {
-  feed::Position after;
-  bool restarted = false;
-};
-
-absl::StatusOr<Beginning> WhereToBegin(const storage::Reader& reader, const base::TenantId& tenant,
-                                       const std::string& source, std::string_view resume_token,
-                                       const base::TokenSealer& sealer) {
-  if (resume_token.empty()) return Beginning{};
-  const std::optional<std::string> content = sealer.Open(kTokenPurpose, tenant.text(), resume_token);
-  store::CareEventToken token;
-  if (!content.has_value() || !token.ParseFromString(*content) || token.source() != source) {
-    return errors::TokenNotValid();
-  }
-  ASSIGN_OR_RETURN(const commit::CursorStanding standing,
-                   commit::Standing(reader, tenant, {token.timeline(), token.revision()}));
-  if (standing != commit::CursorStanding::kKnown) return Beginning{{}, true};
-  return Beginning{{token.position_revision(), {token.position_record()}}, false};
-}
-
-std::string SealToken(const base::TenantId& tenant, const std::string& source, const base::CommitPoint& head,
-                      const feed::Position& position, const base::TokenSealer& sealer) {
-  store::CareEventToken token;
-  token.set_source(source);
-  token.set_timeline(head.timeline);
-  token.set_revision(head.revision);
-  token.set_position_revision(position.revision);
-  token.set_position_record(position.record.bytes);
-  return sealer.Seal(kTokenPurpose, tenant.text(), token.SerializeAsString());
-}
 
 // An event whose row is damaged away cannot be given any more; whatever is behind it can.
 void LogGone(const base::TenantId& tenant, const std::string& source, const RecordKey& event) {
@@ -95,10 +64,11 @@ absl::StatusOr<v1::CareEventDelivery> Deliver(const storage::Reader& reader, con
 absl::StatusOr<v1::StreamCareEventsResponse> ReadCareEvents(const storage::Reader& reader, const base::TenantId& tenant,
                                                             const std::string& source, std::string_view resume_token,
                                                             const base::TokenSealer& sealer) {
-  ASSIGN_OR_RETURN(const Beginning beginning, WhereToBegin(reader, tenant, source, resume_token, sealer));
+  const commit::StreamReader of{kStream, source};
   ASSIGN_OR_RETURN(const base::CommitPoint head, commit::ReadHead(reader, tenant));
+  ASSIGN_OR_RETURN(commit::StreamPlace place, commit::OpenStreamToken(reader, tenant, head, of, resume_token, sealer));
   // A source is told what was recorded and keeps it: it needs no removals, so none that is forgotten can be missed.
-  const feed::ReadFrom from{.after = beginning.after, .rebuild_began = head.revision};
+  const feed::ReadFrom from{.after = {place.revision, {place.record}}, .rebuild_began = head.revision};
   ASSIGN_OR_RETURN(const feed::FeedBatch batch,
                    feed::ReadBatch(reader, tenant, records::SourceReceiver(source), from, limits::kDeliveredEvents,
                                    limits::kUploadBytes, kDeliveryBytes));
@@ -114,9 +84,11 @@ absl::StatusOr<v1::StreamCareEventsResponse> ReadCareEvents(const storage::Reade
     }
     ASSIGN_OR_RETURN(*response.add_events(), Deliver(reader, tenant, source, *events[i]));
   }
-  response.set_resume_token(SealToken(tenant, source, head, batch.end, sealer));
+  place.revision = batch.end.revision;
+  place.record = batch.end.record.bytes;
+  response.set_resume_token(commit::SealStreamToken(tenant, head, of, place, sealer));
   response.set_caught_up(batch.nothing_left);
-  response.set_restarted(beginning.restarted);
+  response.set_restarted(place.restarted);
   return response;
 }
 

@@ -1,8 +1,12 @@
 #include "server/rpc/roster_service.h"
 
+#include "server/base/status_macros.h"
+#include "server/records/record_key.h"
+#include "server/roster/care_event_stream.h"
 #include "server/roster/carers.h"
+#include "server/roster/validation.h"
 #include "server/rpc/apply_changes_stream.h"
-#include "server/rpc/care_event_stream.h"
+#include "server/rpc/resumable_stream.h"
 #include "server/rpc/unary.h"
 
 namespace caresync::rpc {
@@ -11,6 +15,25 @@ namespace {
 using access::Role;
 
 constexpr RoleSet kCarerReaders = {Role::kRostering, Role::kAdministrator, Role::kCoordinator, Role::kSupport};
+
+// A source's own feed of what carers recorded.
+absl::StatusOr<base::ReceiverId> CareEventTopic(const access::Identity& caller) {
+  RETURN_IF_ERROR(roster::ValidateSource(caller.subject));
+  return records::SourceReceiver(caller.subject);
+}
+
+absl::StatusOr<ResumableMessage> ReadCareEvents(const Edge& edge, const storage::Reader& reader,
+                                                const access::Identity& caller, const std::string& resume_token) {
+  ASSIGN_OR_RETURN(const v1::StreamCareEventsResponse response,
+                   roster::ReadCareEvents(reader, caller.tenant, caller.subject, resume_token, edge.sealer));
+  return ToResumable(response, response.events_size());
+}
+
+constexpr ResumableKind kCareEvents = {.method = "RosterService.StreamCareEvents",
+                                       .roles = {Role::kRostering},
+                                       .parse = ParseResumable<v1::StreamCareEventsRequest>,
+                                       .topic = CareEventTopic,
+                                       .read = ReadCareEvents};
 
 }  // namespace
 
@@ -21,7 +44,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* RosterService::Appl
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* RosterService::StreamCareEvents(grpc::CallbackServerContext* context,
                                                                             const grpc::ByteBuffer* request) {
-  return CareEventStream::Serve(edge_, context, request);
+  return ResumableStream::Serve(kCareEvents, edge_, context, request);
 }
 
 grpc::ServerUnaryReactor* RosterService::ListCarers(grpc::CallbackServerContext* context,

@@ -9,8 +9,11 @@ namespace caresync::rpc {
 WriteDeadline::WriteDeadline(base::Executor& executor, grpc::CallbackServerContext* context)
     : executor_(executor), stream_(std::make_shared<Stream>(context)) {}
 
-void WriteDeadline::Start() {
-  timer_ = executor_.PostAfter(base::limits::kWriteDeadline, [stream = stream_] { stream->Cancel(); });
+void WriteDeadline::Start(base::Work on_expiry) {
+  timer_ = executor_.PostAfter(base::limits::kWriteDeadline, [stream = stream_, on_expiry = std::move(on_expiry)] {
+    if (on_expiry) on_expiry();
+    stream->Cancel();
+  });
 }
 
 void WriteDeadline::Stop() {

@@ -16,8 +16,9 @@ class WriteDeadline {
  public:
   WriteDeadline(base::Executor& executor, grpc::CallbackServerContext* context);
 
-  // A write is about to start; it gets limits::kWriteDeadline.
-  void Start();
+  // A write is about to start; it gets limits::kWriteDeadline. Past that `on_expiry` runs, where there is one, and the
+  // stream is cancelled.
+  void Start(base::Work on_expiry = nullptr);
   // The write is done.
   void Stop();
   // Cancels the stream now, unless it is gone.

@@ -71,6 +71,7 @@ std::vector<absl::Status> EveryError() {
       TooManyEvents("x"),
       DeviceSilent(),
       DeviceNotReading(),
+      StreamNotRead(),
       LeftUnfinished(),
       SessionTakenOver(),
       StreamCut(),

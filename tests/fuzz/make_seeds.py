@@ -192,7 +192,7 @@ def tokens():
                          ("at_the_end", f'revision: {2**64 - 1} position_revision: {2**64 - 1} rebuild_number: {2**64 - 1} '
                                         f'rebuild_began_plus_1: {2**64 - 1}')):
         seeds["content_" + name] = b"\x05" + message("caresync.store.ResumeToken", f'data_level: 2 timeline: "lost" {fields}')
-    seeds["content_of_events"] = b"\x05" + message("caresync.store.CareEventToken", f'source: "rota" position_revision: {2**64 - 1}')
+    seeds["content_of_events"] = b"\x05" + message("caresync.store.StreamToken", f'reader: "rota" position_revision: {2**64 - 1}')
     return seeds
 
 

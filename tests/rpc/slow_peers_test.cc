@@ -240,6 +240,32 @@ TEST_F(SlowPeersTest, ARosteringSystemThatDoesNotReadItsResultsIsCutOff) {
   EXPECT_THAT(Log(), ContainsRegex(" call_ended method=RosterService.ApplyChanges tenant=acme .*code=CANCELLED"));
 }
 
+TEST_F(SlowPeersTest, ASourceThatDoesNotReadItsCareEventsIsCutOff) {
+  const v1::ApplyChangesResponse applied =
+      edge_.client().Apply("acme", "rota", {fakes::VisitChange("noted", "su", {"ann"})});
+  for (int upload = 0; upload < 5; ++upload) {
+    for (size_t i = 0; i < limits::kUploadEvents; ++i) {
+      good_->Note(applied.results(0).record_id(), std::string(limits::kNoteCharacters, 'n'));
+    }
+    ASSERT_TRUE(good_->Sync().ok());
+  }
+  const auto context = edge_.client().Context(integration::As(access::Role::kRostering, "acme", "rota"));
+  v1::StreamCareEventsRequest request;
+  request.set_follow(true);
+  const auto stream = edge_.client().roster().StreamCareEvents(context.get(), request);
+  // The end of its credential, and a message that leaves.
+  constexpr size_t kTelling = 2;
+  ASSERT_TRUE(edge_.WaitForTimers(kTelling));
+  while (edge_.timers() > 0) {
+    if (edge_.timers() == kTelling) edge_.Advance(limits::kWriteDeadline);
+  }
+  v1::StreamCareEventsResponse response;
+  while (stream->Read(&response)) EXPECT_FALSE(response.caught_up());
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_THAT(Log(),
+              ContainsRegex(" call_ended method=RosterService.StreamCareEvents tenant=acme .*reason=STREAM_NOT_READ"));
+}
+
 // A stream of changes, with time passing between its messages.
 class SilentRosteringTest : public SlowPeersTest {
  protected:

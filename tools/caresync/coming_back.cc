@@ -21,8 +21,8 @@ constexpr int kDoublings = 10;
 // Ends after which docs/protocol.md has a client start again after a pause.
 bool PassesByItself(const absl::Status& end) {
   static const auto* const reasons =
-      new std::set<std::string>{"SERVER_UNREACHABLE", "STORE_UNAVAILABLE", "DEVICE_SILENT", "DEVICE_NOT_READING",
-                                "LEFT_UNFINISHED",    "STREAM_CUT",        "START_TOO_LATE"};
+      new std::set<std::string>{"SERVER_UNREACHABLE", "STORE_UNAVAILABLE", "DEVICE_SILENT",  "DEVICE_NOT_READING",
+                                "LEFT_UNFINISHED",    "STREAM_CUT",        "START_TOO_LATE", "STREAM_NOT_READ"};
   const std::string reason = ErrorReason(end);
   if (reasons->contains(reason)) return true;
   // Without a reason it is not the server's own.
