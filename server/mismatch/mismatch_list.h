@@ -6,7 +6,6 @@
 #include "caresync/v1/mismatches.pb.h"
 #include "server/base/ids.h"
 #include "server/devices/report_row.h"
-#include "server/mismatch/mismatch_rows.h"
 #include "storage/store.h"
 
 namespace caresync::mismatch {
@@ -16,10 +15,6 @@ namespace caresync::mismatch {
 absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader& reader, const base::TenantId& tenant,
                                                           const v1::ListMismatchesRequest& request,
                                                           const devices::AsOf& as_of);
-
-// One as people see it. Errors are those of reading.
-absl::StatusOr<v1::Mismatch> ToProto(const storage::Reader& reader, const base::TenantId& tenant, const CarerVisit& of,
-                                     const store::Mismatch& row, const devices::AsOf& as_of);
 
 }  // namespace caresync::mismatch
 

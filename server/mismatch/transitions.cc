@@ -13,9 +13,9 @@
 #include "server/base/uuid.h"
 #include "server/mismatch/delivery.h"
 #include "server/mismatch/due.h"
-#include "server/mismatch/mismatch_list.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/resolving.h"
+#include "server/mismatch/teller.h"
 #include "server/records/carer_signs.h"
 #include "server/records/record_key.h"
 #include "server/tenants/tenants.h"
@@ -74,7 +74,7 @@ absl::StatusOr<absl::Time> UntilIn(const v1::SnoozeMismatchRequest& request, abs
 absl::StatusOr<v1::Mismatch> AsItStands(const commit::Transaction& transaction, const CarerVisit& of,
                                         const store::Mismatch& row, const devices::SyncsUnderWay& syncs) {
   const devices::AsOf as_of{.syncs = syncs, .now = transaction.now()};
-  return ToProto(transaction, transaction.tenant(), of, row, as_of);
+  return Teller(transaction, transaction.tenant(), as_of).Tell(of, row);
 }
 
 // Keeps who made `row` of what it was, and writes it.

@@ -9,8 +9,8 @@
 #include "server/base/keys.h"
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
-#include "server/mismatch/mismatch_list.h"
 #include "server/mismatch/resolving.h"
+#include "server/mismatch/teller.h"
 #include "server/mismatch/transitions.h"
 #include "server/records/care_events.h"
 #include "tests/mismatch/mismatch_bench.h"
@@ -75,9 +75,10 @@ class SignsTest : public testing::Test {
     ASSERT_TRUE(closed.ok()) << closed.status();
   }
   v1::Mismatch Told(int carer, int visit) {
-    const auto told =
-        ToProto(*bench_.Snapshot(), bench_.tenant(), MismatchBench::Of(carer, visit), bench_.Get(carer, visit),
-                {.syncs = {.opening = bench_.timeline()}, .now = bench_.clock().Now()});
+    const devices::AsOf as_of{.syncs = {.opening = bench_.timeline()}, .now = bench_.clock().Now()};
+    const auto snapshot = bench_.Snapshot();
+    Teller teller(*snapshot, bench_.tenant(), as_of);
+    const auto told = teller.Tell(MismatchBench::Of(carer, visit), bench_.Get(carer, visit));
     EXPECT_TRUE(told.ok()) << told.status();
     return told.ok() ? *told : v1::Mismatch();
   }
