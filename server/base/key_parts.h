@@ -52,6 +52,7 @@ enum class Table : uint8_t {
   kOpenMismatch = 'O',
   kListedMismatch = 'L',
   kMismatchLooks = 'A',
+  kToldMismatch = 'T',
   // Space::kFeeds.
   kFeedEntry = 'e',
   kFeedPlace = 'p',

@@ -182,6 +182,11 @@ std::string ListedMismatch(const TenantId& tenant, MismatchGroup group, int64_t 
 storage::KeyRange ListedMismatches(const TenantId& tenant, bool ended, std::string_view after);
 bool ParseListedMismatch(std::string_view key, Uuid* carer, RecordKey* visit);
 std::string MismatchLooks(const TenantId& tenant);  // 'A' -> MismatchLooks
+// The same in the order of the commits that last changed what is told of them: 'T', revision, carer, visit -> empty.
+std::string ToldMismatch(const TenantId& tenant, Revision revision, const Uuid& carer, const RecordKey& visit);
+// What comes after `after` (a key; empty: all).
+storage::KeyRange ToldMismatches(const TenantId& tenant, std::string_view after);
+bool ParseToldMismatch(std::string_view key, Revision* revision, Uuid* carer, RecordKey* visit);
 
 // ---- tenants/, in Space::kRecords
 

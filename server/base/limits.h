@@ -329,9 +329,11 @@ inline constexpr size_t kMismatchDevices = 10;
 inline constexpr size_t kMismatchSyncsSearched = 200;
 // How long after its visit one is kept that was ever opened.
 inline constexpr absl::Duration kMismatchKept = absl::Hours(30 * 24);
+// Mismatches in one message to who watches them. Of long ones fewer, about kBatchBytes: people write to them.
+inline constexpr size_t kWatchedMismatches = 100;
 // Rows that noting the visits of a commit adds to it at most: for each carer of each visit before and after, of
-// kRosterChanges changes, six.
-inline constexpr size_t kRiderRows = kRosterChanges * 2 * kVisitAssignments * 6 + 100;
+// kRosterChanges changes, eight.
+inline constexpr size_t kRiderRows = kRosterChanges * 2 * kVisitAssignments * 8 + 100;
 
 // ---- Searches
 

@@ -103,4 +103,20 @@ bool ParseListedMismatch(std::string_view key, Uuid* carer, RecordKey* visit) {
 
 std::string MismatchLooks(const TenantId& tenant) { return KeyIn(tenant, Table::kMismatchLooks).Take(); }
 
+std::string ToldMismatch(const TenantId& tenant, Revision revision, const Uuid& carer, const RecordKey& visit) {
+  TupleWriter key = KeyIn(tenant, Table::kToldMismatch);
+  key.Uint64(revision);
+  return WithPair(std::move(key), carer, visit);
+}
+
+KeyRange ToldMismatches(const TenantId& tenant, std::string_view after) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kToldMismatch));
+  return after.empty() ? all : After(std::move(all), std::string(after));
+}
+
+bool ParseToldMismatch(std::string_view key, Revision* revision, Uuid* carer, RecordKey* visit) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kToldMismatch) && reader.Uint64(revision) && ReadPair(reader, carer, visit);
+}
+
 }  // namespace caresync::base::keys

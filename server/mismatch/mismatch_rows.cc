@@ -49,7 +49,20 @@ std::vector<std::string> IndexKeys(const base::TenantId& tenant, const CarerVisi
   std::vector<std::string> index = {keys::MismatchLook(tenant, row.look_us(), of.carer, of.visit)};
   if (IsLive(row)) index.push_back(keys::OpenMismatch(tenant, of.carer, of.visit));
   if (IsListed(row)) index.push_back(ListedKey(tenant, of, row));
+  if (row.told_revision() != 0) {
+    index.push_back(keys::ToldMismatch(tenant, row.told_revision(), of.carer, of.visit));
+  }
   return index;
+}
+
+// All of the row but when it is looked at and where its index rows lie, of which nobody is told.
+std::string WhatIsTold(store::Mismatch row) {
+  row.clear_due_us();
+  row.clear_again_us();
+  row.clear_look_us();
+  row.clear_rank();
+  row.clear_told_revision();
+  return row.SerializeAsString();
 }
 
 bool Holds(const std::vector<std::string>& index, const std::string& key) {
@@ -86,12 +99,20 @@ absl::StatusOr<std::optional<store::Mismatch>> GetUndamaged(const storage::Reade
   return UnlessDamaged(GetMismatch(reader, tenant, of), "mismatch_not_readable", tenant, of.carer);
 }
 
+base::ReceiverId MismatchTopic() { return {"mismatches"}; }
+
 absl::Status PutMismatch(commit::Transaction& transaction, const CarerVisit& of,
                          const std::optional<store::Mismatch>& old, store::Mismatch row) {
   const base::TenantId& tenant = transaction.tenant();
   const absl::Time look = LookAt(row);
   row.set_look_us(base::ToStoredTime(look));
   row.set_rank(IsListed(row) ? RankOf(row) : 0);
+  row.set_told_revision(old.has_value() ? old->told_revision() : 0);
+  const bool was_told = row.told_revision() != 0 && WhatIsTold(*old) == WhatIsTold(row);
+  if (IsListed(row) && !was_told) {
+    row.set_told_revision(transaction.revision());
+    transaction.Announce(MismatchTopic());
+  }
   const std::vector<std::string> before = old.has_value() ? IndexKeys(tenant, of, *old) : std::vector<std::string>();
   const std::vector<std::string> after = IndexKeys(tenant, of, row);
   for (const std::string& key : before) {

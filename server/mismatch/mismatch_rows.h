@@ -1,5 +1,5 @@
 // The stored mismatches, and the index rows by which they are found: when one is to be looked at next, which are open,
-// the order of the list.
+// the order of the list, and that in which people are told of them.
 //
 // All in Space::kRecords and written through the sequencer only. Errors are those of reading, and DAMAGED_ROW.
 #ifndef CARESYNC_SERVER_MISMATCH_MISMATCH_ROWS_H_
@@ -46,8 +46,11 @@ absl::StatusOr<std::optional<store::Mismatch>> GetMismatch(const storage::Reader
 absl::StatusOr<std::optional<store::Mismatch>> GetUndamaged(const storage::Reader& reader, const base::TenantId& tenant,
                                                             const CarerVisit& of);
 
-// Writes `row` in place of `old`, with its index rows (`look_us` and `rank` are set here), and sees to it that the task
-// runs when it is to be looked at.
+// No feed: its subscribers hear that there is more to be told of mismatches.
+base::ReceiverId MismatchTopic();
+
+// Writes `row` in place of `old`, with its index rows (`look_us`, `rank` and `told_revision` are set here), and sees to
+// it that the task runs when it is to be looked at. Announces MismatchTopic() where people are to be told.
 absl::Status PutMismatch(commit::Transaction& transaction, const CarerVisit& of,
                          const std::optional<store::Mismatch>& old, store::Mismatch row);
 void DeleteMismatch(commit::Transaction& transaction, const CarerVisit& of, const store::Mismatch& old);

@@ -86,9 +86,10 @@ absl::Status ResolveIfSettled(commit::Transaction& transaction, const CarerVisit
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const bool settled, delivery.IsSettled(of));
-  if (!settled) return absl::OkStatus();
+  // One that a server opened which knew of nobody who watches is told now.
+  if (!settled && old->told_revision() != 0) return absl::OkStatus();
   store::Mismatch row = *old;
-  Resolve(transaction.now(), row);
+  if (settled) Resolve(transaction.now(), row);
   return PutMismatch(transaction, of, old, std::move(row));
 }
 

@@ -16,4 +16,11 @@ v1::MismatchState StageOf(const store::Mismatch& row, absl::Time last_call, absl
   return silent ? v1::MISMATCH_STATE_UNKNOWN_DEVICE_SILENT : v1::MISMATCH_STATE_LIKELY_MISSED_VISIT;
 }
 
+absl::Time StageEnds(const store::Mismatch& row, absl::Duration lead, absl::Time now) {
+  if (row.state() != store::Mismatch::OPEN || !row.has_now()) return absl::InfiniteFuture();
+  const absl::Time start = StartThatCounts(row);
+  if (now < start - lead) return start - lead;
+  return now < start ? start : absl::InfiniteFuture();
+}
+
 }  // namespace caresync::mismatch

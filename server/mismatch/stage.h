@@ -14,6 +14,9 @@ namespace caresync::mismatch {
 // (InfinitePast: never): nobody knows what that carer did.
 v1::MismatchState StageOf(const store::Mismatch& row, absl::Time last_call, absl::Duration lead, absl::Time now);
 
+// When that becomes another with the time alone; InfiniteFuture: it does not.
+absl::Time StageEnds(const store::Mismatch& row, absl::Duration lead, absl::Time now);
+
 }  // namespace caresync::mismatch
 
 #endif  // CARESYNC_SERVER_MISMATCH_STAGE_H_

@@ -58,6 +58,7 @@ absl::StatusOr<v1::Mismatch> Teller::Tell(const CarerVisit& of, const store::Mis
   base::SetTime(row.opened_us(), [&] { return mismatch.mutable_open_time(); });
   base::SetTime(row.ended_us(), [&] { return mismatch.mutable_end_time(); });
   base::SetTime(row.snoozed_until_us(), [&] { return mismatch.mutable_snoozed_until_time(); });
+  *mismatch.mutable_kept_until_time() = base::ToTimestamp(EndOf(row));
   for (const store::Mismatch::Transition& transition : row.transitions()) {
     v1::MismatchTransition& told = *mismatch.add_transitions();
     told.set_to(ToProto(transition.to()));
@@ -88,7 +89,10 @@ absl::Status Teller::TellOfDevices(const CarerVisit& of, const store::Mismatch& 
     last_call = *base::FromTimestamp(mismatch.device().last_api_call_time());
   }
   ASSIGN_OR_RETURN(const store::Tenant* const preferences, Preferences());
-  mismatch.set_state(StageOf(row, last_call, tenants::MismatchLead(*preferences), now_));
+  const absl::Duration lead = tenants::MismatchLead(*preferences);
+  mismatch.set_state(StageOf(row, last_call, lead, now_));
+  const absl::Time state_ends = StageEnds(row, lead, now_);
+  if (state_ends != absl::InfiniteFuture()) *mismatch.mutable_next_state_time() = base::ToTimestamp(state_ends);
   if (!IsLive(row)) return absl::OkStatus();
   mismatch.set_cause(CauseOf(*all, of.carer, *preferences, base::FromStoredTime(row.first_change_us())));
   return absl::OkStatus();

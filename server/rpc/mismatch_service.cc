@@ -3,8 +3,12 @@
 #include <functional>
 #include <string>
 
+#include "server/base/status_macros.h"
 #include "server/mismatch/mismatch_list.h"
+#include "server/mismatch/mismatch_rows.h"
+#include "server/mismatch/mismatch_watch.h"
 #include "server/mismatch/transitions.h"
+#include "server/rpc/resumable_stream.h"
 #include "server/rpc/unary.h"
 #include "server/sync/unrecorded_ends.h"
 
@@ -15,6 +19,23 @@ using access::Role;
 
 constexpr RoleSet kReaders = {Role::kAdministrator, Role::kCoordinator, Role::kSupport};
 constexpr RoleSet kWriters = {Role::kAdministrator, Role::kCoordinator};
+
+devices::AsOf AsOfNow(const Edge& edge) { return {.syncs = sync::SyncsOf(edge.sync), .now = edge.clock.Now()}; }
+
+absl::StatusOr<base::ReceiverId> WatchTopic(const access::Identity&) { return mismatch::MismatchTopic(); }
+
+absl::StatusOr<ResumableMessage> ReadWatched(const Edge& edge, const storage::Reader& reader,
+                                             const access::Identity& caller, const std::string& resume_token) {
+  ASSIGN_OR_RETURN(const v1::WatchMismatchesResponse response,
+                   mismatch::WatchMismatches(reader, caller.tenant, resume_token, edge.sealer, AsOfNow(edge)));
+  return ToResumable(response, response.mismatches_size());
+}
+
+constexpr ResumableKind kWatch = {.method = "MismatchService.WatchMismatches",
+                                  .roles = kReaders,
+                                  .parse = ParseResumable<v1::WatchMismatchesRequest>,
+                                  .topic = WatchTopic,
+                                  .read = ReadWatched};
 
 // What a person makes of one.
 template <typename Request>
@@ -35,9 +56,13 @@ grpc::ServerUnaryReactor* MismatchService::ListMismatches(grpc::CallbackServerCo
       Reading<v1::ListMismatchesRequest, v1::ListMismatchesResponse>(
           edge_,
           [this](const storage::Reader& reader, const base::TenantId& tenant, const v1::ListMismatchesRequest& list) {
-            const devices::AsOf as_of{.syncs = sync::SyncsOf(edge_.sync), .now = edge_.clock.Now()};
-            return mismatch::ListMismatches(reader, tenant, list, as_of);
+            return mismatch::ListMismatches(reader, tenant, list, AsOfNow(edge_));
           }));
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* MismatchService::WatchMismatches(grpc::CallbackServerContext* context,
+                                                                             const grpc::ByteBuffer* request) {
+  return ResumableStream::Serve(kWatch, edge_, context, request);
 }
 
 grpc::ServerUnaryReactor* MismatchService::CloseMismatch(grpc::CallbackServerContext* context,

@@ -8,8 +8,9 @@
 namespace caresync::rpc {
 
 using MismatchServiceBase = v1::MismatchService::WithRawCallbackMethod_ListMismatches<
-    v1::MismatchService::WithRawCallbackMethod_CloseMismatch<v1::MismatchService::WithRawCallbackMethod_SnoozeMismatch<
-        v1::MismatchService::WithRawCallbackMethod_ReopenMismatch<v1::MismatchService::Service>>>>;
+    v1::MismatchService::WithRawCallbackMethod_WatchMismatches<v1::MismatchService::WithRawCallbackMethod_CloseMismatch<
+        v1::MismatchService::WithRawCallbackMethod_SnoozeMismatch<
+            v1::MismatchService::WithRawCallbackMethod_ReopenMismatch<v1::MismatchService::Service>>>>>;
 
 // Thread-safe. `edge` must outlive it.
 class MismatchService : public MismatchServiceBase {
@@ -18,6 +19,8 @@ class MismatchService : public MismatchServiceBase {
 
   grpc::ServerUnaryReactor* ListMismatches(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchMismatches(grpc::CallbackServerContext* context,
+                                                              const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* CloseMismatch(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                           grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* SnoozeMismatch(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

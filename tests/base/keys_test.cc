@@ -61,6 +61,7 @@ std::vector<std::string> RecordsKeys(const TenantId& tenant) {
           OpenMismatch(tenant, kDevice, kVisit),
           ListedMismatch(tenant, MismatchGroup::kOpen, 5, kDevice, kVisit),
           MismatchLooks(tenant),
+          ToldMismatch(tenant, 5, kDevice, kVisit),
           Tenant(tenant)};
 }
 
@@ -492,6 +493,22 @@ TEST(Keys, ListedMismatchesLieByRankTheSnoozedOnesBehindAndTheEndedOnesApart) {
   ASSERT_TRUE(ParseListedMismatch(ended, &carer, &visit));
   EXPECT_EQ(std::tuple(carer, visit), std::tuple(kDevice, kVisit));
   EXPECT_FALSE(ParseListedMismatch(first.substr(0, first.size() - 1), &carer, &visit));
+}
+
+TEST(Keys, ToldMismatchesLieByRevision) {
+  const std::string first = ToldMismatch(kTenant, 9, kLastDevice, kOther);
+  const std::string second = ToldMismatch(kTenant, 10, kDevice, kVisit);
+  EXPECT_LT(first, second);
+  EXPECT_TRUE(In(ToldMismatches(kTenant, ""), first));
+  EXPECT_FALSE(In(ToldMismatches(kTenant, first), first));
+  EXPECT_TRUE(In(ToldMismatches(kTenant, first), second));
+  EXPECT_FALSE(In(ToldMismatches(kTenant, ""), MismatchLooks(kTenant)));
+  Revision revision = 0;
+  Uuid carer;
+  RecordKey visit;
+  ASSERT_TRUE(ParseToldMismatch(first, &revision, &carer, &visit));
+  EXPECT_EQ(std::tuple(revision, carer, visit), std::tuple(Revision{9}, kLastDevice, kOther));
+  EXPECT_FALSE(ParseToldMismatch(OpenMismatch(kTenant, kDevice, kVisit), &revision, &carer, &visit));
 }
 
 }  // namespace

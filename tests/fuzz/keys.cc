@@ -51,6 +51,9 @@ void ReadRecordsKey(const TenantId& tenant, const std::string& key) {
   if (keys::ParseWaitingFor(key, &first, &second)) same(keys::WaitingFor(tenant, first, second));
   if (keys::ParseMismatchLook(key, &time, &carer, &first)) same(keys::MismatchLook(tenant, time, carer, first));
   if (keys::ParseOpenMismatch(key, &carer, &first)) same(keys::OpenMismatch(tenant, carer, first));
+  if (keys::ParseToldMismatch(key, &revision, &carer, &first)) {
+    same(keys::ToldMismatch(tenant, revision, carer, first));
+  }
   // Of these a key does not tell all parts: that they are read to an end is what there is to see.
   (void)keys::ParseListedMismatch(key, &carer, &first);
   (void)keys::ParseFanOutScope(key, &text);

@@ -22,6 +22,7 @@
 #include "server/devices/sync_history.h"
 #include "server/feed/feed_entry.h"
 #include "server/mismatch/mismatch_list.h"
+#include "server/mismatch/mismatch_watch.h"
 #include "server/records/next_visits.h"
 #include "server/records/record_key.h"
 #include "server/records/review.h"
@@ -197,6 +198,7 @@ void ReadOffice(RunningAgency& running, const storage::Reader& reader) {
     mismatches.set_ended(resolved);
     Take(mismatch::ListMismatches(reader, agency.tenant, mismatches, as_of));
   }
+  Take(mismatch::WatchMismatches(reader, agency.tenant, "", running.server().sealer(), as_of));
   v1::GetAccessRequest access;
   access.set_service_user_id(agency.service_user.ToString());
   Take(service_users::GetAccess(reader, agency.tenant, access));

@@ -25,6 +25,7 @@
 #include "server/care_events/event_lists.h"
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
+#include "server/mismatch/mismatch_watch.h"
 #include "server/roster/care_event_stream.h"
 #include "server/roster/carers.h"
 #include "server/sync/resume_token.h"
@@ -161,13 +162,17 @@ void ReadPlace(const std::string& place) {
 
 // ---- Sealed tokens
 
-// A device and a rostering system come with these.
-void UseTokens(RunningAgency& running, const std::string& copy, const std::string& uploads, const std::string& events) {
+// A device, a rostering system and the office come with these.
+void UseTokens(RunningAgency& running, const std::string& copy, const std::string& uploads, const std::string& events,
+               const std::string& mismatches) {
   const SmallAgency& agency = running.agency();
   RequireNamed(sync::OpenToken(running.server().sealer(), agency.tenant, copy).status());
   (void)sync::OpenUploadsToken(running.server().sealer(), agency.tenant, uploads);
   const std::unique_ptr<storage::Snapshot> reader = running.engine().Snapshot();
   RequireNamed(roster::ReadCareEvents(*reader, agency.tenant, kSource, events, running.server().sealer()).status());
+  const devices::AsOf as_of{.syncs = sync::SyncsOf(running.server().parts()), .now = running.engine().clock().Now()};
+  RequireNamed(
+      mismatch::WatchMismatches(*reader, agency.tenant, mismatches, running.server().sealer(), as_of).status());
   for (const v1::SyncType type : {v1::SYNC_TYPE_STANDARD, v1::SYNC_TYPE_CLEAN}) {
     fakes::TestDevice device = agency.device;
     device.of(agency.carer).token = copy;
@@ -178,7 +183,7 @@ void UseTokens(RunningAgency& running, const std::string& copy, const std::strin
 
 void UseTokensAsTheyAre(const std::string& token) {
   RunningAgency running;
-  UseTokens(running, token, token, token);
+  UseTokens(running, token, token, token, token);
 }
 
 void UseContents(const std::string& content) {
@@ -192,7 +197,7 @@ void UseContents(const std::string& content) {
               sealer.Open("uploads", scope, device.of(agency.carer).uploads_token).has_value(),
           "a real token cannot be opened");
   UseTokens(running, sealer.Seal("resume", scope, content), sealer.Seal("uploads", scope, content),
-            sealer.Seal("care-events", scope, content));
+            sealer.Seal("care-events", scope, content), sealer.Seal("mismatches", scope, content));
 }
 
 }  // namespace

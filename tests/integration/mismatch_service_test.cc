@@ -1,6 +1,7 @@
 // Changes of the rota that did not reach a phone, as the office lists them by gRPC, and what the program itself does
 // about them. None is due within the minutes of a test, so each begins on a store that a server left an hour ago.
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -162,6 +163,34 @@ class AnHourAgo {
   std::unique_ptr<commit::Sequencer> sequencer_;
 };
 
+// A stream of mismatches, and what was told last of each visit's.
+struct WatchCall {
+  std::unique_ptr<grpc::ClientContext> context;
+  std::unique_ptr<grpc::ClientReader<v1::WatchMismatchesResponse>> stream;
+  std::map<std::string, v1::Mismatch> told;
+  std::string token;
+  bool caught_up = false;
+  bool restarted = false;
+
+  // The next message; false where there is none any more.
+  bool Read() {
+    v1::WatchMismatchesResponse response;
+    if (!stream->Read(&response)) return false;
+    for (const v1::Mismatch& mismatch : response.mismatches()) told[mismatch.visit_id()] = mismatch;
+    token = response.resume_token();
+    caught_up = response.caught_up();
+    restarted = restarted || response.restarted();
+    return true;
+  }
+  // Reads until that visit's stands so; false where the stream ends before.
+  bool ReadUntil(const std::string& visit, v1::MismatchState state) {
+    while (!told.contains(visit) || told.at(visit).state() != state) {
+      if (!Read()) return false;
+    }
+    return true;
+  }
+};
+
 class MismatchServiceTest : public testing::Test {
  protected:
   // Ann has two visits that her phone should show by now, the later one first in the rota; Bob has one between them.
@@ -200,6 +229,25 @@ class MismatchServiceTest : public testing::Test {
     std::vector<std::string> visits;
     for (const v1::Mismatch& mismatch : mismatches) visits.push_back(mismatch.visit_id());
     return visits;
+  }
+
+  WatchCall Watch(const std::string& token, bool follow) const {
+    v1::WatchMismatchesRequest request;
+    request.set_resume_token(token);
+    request.set_follow(follow);
+    WatchCall call;
+    call.context = client_->Context(As(Role::kSupport, "acme"));
+    call.stream = stub_->WatchMismatches(call.context.get(), request);
+    return call;
+  }
+  void CloseOfAnn(const std::string& visit) const {
+    v1::CloseMismatchRequest request;
+    request.set_carer_id(CarerId("ann"));
+    request.set_visit_id(VisitId(visit));
+    v1::Mismatch closed;
+    EXPECT_EQ(
+        ReasonOf(client_->Call(*stub_, &Stub::CloseMismatch, As(Role::kCoordinator, "acme", "olga"), request, &closed)),
+        "");
   }
 
   fakes::TemporaryDirectory folder_;
@@ -300,6 +348,47 @@ TEST_F(MismatchServiceTest, WhatAPhoneHadAcknowledgedIsResolvedWhenTheServerStar
   EXPECT_TRUE(fakes::Eventually([this] { return Mismatches(false, CarerId("bob")).empty(); }));
   EXPECT_THAT(VisitsOf(Mismatches(true, CarerId("bob"))), ElementsAre(VisitId("noon")));
   EXPECT_EQ(Mismatches().size(), 2u) << "nobody said anything of Ann's";
+}
+
+// Requirement: M6
+TEST_F(MismatchServiceTest, WhoWatchesIsToldWhatBecomesOfEach) {
+  WatchCall call = Watch("", true);
+  while (!call.caught_up) ASSERT_TRUE(call.Read());
+  EXPECT_FALSE(call.restarted);
+  ASSERT_TRUE(call.told.contains(VisitId("morning")) && call.told.contains(VisitId("evening")));
+  EXPECT_EQ(call.told.at(VisitId("morning")).state(), v1::MISMATCH_STATE_AT_RISK);
+  EXPECT_EQ(base::FromTimestamp(call.told.at(VisitId("morning")).next_state_time()), now_ + absl::Hours(2));
+
+  CloseOfAnn("morning");
+  ASSERT_TRUE(call.ReadUntil(VisitId("morning"), v1::MISMATCH_STATE_CLOSED));
+  EXPECT_EQ(call.told.at(VisitId("morning")).transitions(0).person(), "olga");
+
+  Device phone(*client_, "acme", CarerId("ann"), kPhone);
+  ASSERT_TRUE(phone.Sync().ok());
+  ASSERT_TRUE(call.ReadUntil(VisitId("evening"), v1::MISMATCH_STATE_RESOLVED));
+  call.context->TryCancel();
+  EXPECT_EQ(call.stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(MismatchServiceTest, WhoWatchedBeforeARestartIsToldWhatTheyMissed) {
+  // The server resolves Bob's by itself when it starts.
+  ASSERT_TRUE(fakes::Eventually([this] { return Mismatches(false, CarerId("bob")).empty(); }));
+  WatchCall before = Watch("", false);
+  while (before.Read()) continue;
+  ASSERT_TRUE(before.stream->Finish().ok());
+  EXPECT_TRUE(before.caught_up);
+  EXPECT_EQ(before.told.size(), 2u);
+  CloseOfAnn("morning");
+  ASSERT_EQ(server_->Stop(), 0);
+  server_ = std::make_unique<ServerProcess>(folder_.path());
+  client_ = std::make_unique<Client>(*server_);
+  stub_ = v1::MismatchService::NewStub(client_->channel());
+  WatchCall after = Watch(before.token, false);
+  while (after.Read()) continue;
+  ASSERT_TRUE(after.stream->Finish().ok());
+  EXPECT_FALSE(after.restarted);
+  ASSERT_EQ(after.told.size(), 1u);
+  EXPECT_EQ(after.told.at(VisitId("morning")).state(), v1::MISMATCH_STATE_CLOSED);
 }
 
 }  // namespace

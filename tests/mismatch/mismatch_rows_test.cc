@@ -78,6 +78,23 @@ class MismatchRowsTest : public testing::Test {
     EXPECT_EQ(of, MismatchBench::Of(carer, visit));
     return absl::FromUnixMicros(look);
   }
+  // Whether whoever watches hears of it when it is written so.
+  bool IsTold(int carer, int visit, const store::Mismatch& row) {
+    bool is_told = false;
+    bench_.RunAlone([&](commit::Transaction& transaction) -> absl::Status {
+      const CarerVisit of = MismatchBench::Of(carer, visit);
+      const auto old = GetMismatch(transaction, bench_.tenant(), of);
+      if (!old.ok()) return old.status();
+      const absl::Status status = PutMismatch(transaction, of, *old, row);
+      is_told = testing::Value(transaction.Announced(), testing::Contains(MismatchTopic()));
+      return status;
+    });
+    return is_told;
+  }
+  // Where they lie in the order in which they are told.
+  size_t CountTold() const {
+    return fakes::RowsOf(*bench_.Snapshot(), Space::kRecords, base::keys::ToldMismatches(bench_.tenant(), "")).size();
+  }
   std::string KeyOf(int carer, int visit, const store::Mismatch& row) const {
     return ListedKey(bench_.tenant(), MismatchBench::Of(carer, visit), row);
   }
@@ -147,7 +164,26 @@ TEST_F(MismatchRowsTest, NothingIsLeftOfOneThatIsDeleted) {
     EXPECT_EQ(bench_.CountOpen(), 0u);
     EXPECT_EQ(bench_.CountListed(false), 0u);
     EXPECT_EQ(bench_.CountListed(true), 0u);
+    EXPECT_EQ(CountTold(), 0u);
   }
+}
+
+TEST_F(MismatchRowsTest, IsToldWhereWhatPeopleSeeOfItChangesAndNeverBeforeItIsOpen) {
+  EXPECT_FALSE(IsTold(1, 1, Pending()));
+  EXPECT_EQ(CountTold(), 0u);
+  EXPECT_TRUE(IsTold(1, 1, Open()));
+  const base::Revision opened = bench_.Get(1, 1).told_revision();
+  EXPECT_EQ(opened, bench_.Head());
+  store::Mismatch again = Open();
+  again.set_again_us(Us(At(7)));
+  EXPECT_FALSE(IsTold(1, 1, again));
+  EXPECT_EQ(bench_.Get(1, 1).told_revision(), opened);
+  EXPECT_TRUE(IsTold(1, 1, Resolved(At(7))));
+  EXPECT_EQ(bench_.Get(1, 1).told_revision(), bench_.Head());
+  store::Mismatch due = Resolved(At(7));
+  due.set_due_us(Us(At(8)));
+  EXPECT_FALSE(IsTold(1, 1, due));
+  EXPECT_EQ(CountTold(), 1u);
 }
 
 TEST_F(MismatchRowsTest, OpenOnesLieByTheStartThatCountsAndResolvedOnesTheLastFirst) {

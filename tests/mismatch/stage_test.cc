@@ -96,6 +96,23 @@ TEST(StageTest, AVisitThatIsGoneIsAnUnneededJourneyAndNeverAMissedVisit) {
   }
 }
 
+TEST(StageTest, SaysWhenItMovesOnWithTheTime) {
+  const absl::Duration lead = absl::Hours(2);
+  EXPECT_EQ(StageEnds(NewVisit(), lead, kStart - lead - kMoment), kStart - lead);
+  EXPECT_EQ(StageEnds(NewVisit(), lead, kStart - lead), kStart);
+  EXPECT_EQ(StageEnds(MovedVisit(), lead, kStart - kMoment), kStart);
+  EXPECT_EQ(StageEnds(NewVisit(), lead, kStart), absl::InfiniteFuture());
+  for (const store::Mismatch::State state :
+       {store::Mismatch::RESOLVED, store::Mismatch::SNOOZED, store::Mismatch::CLOSED}) {
+    store::Mismatch row = NewVisit();
+    row.set_state(state);
+    EXPECT_EQ(StageEnds(row, lead, kStart - kMoment), absl::InfiniteFuture());
+  }
+  store::Mismatch gone = MovedVisit();
+  gone.clear_now();
+  EXPECT_EQ(StageEnds(gone, lead, kStart - kMoment), absl::InfiniteFuture());
+}
+
 TEST(StageTest, GoesByTheStartThatCounts) {
   store::Mismatch row = Open();
   // It was this morning, and is tomorrow.

@@ -98,6 +98,10 @@ std::vector<Callable> EveryCall() {
       Unary("ListEventsForReview", kPeople, &CareEvents::ListEventsForReview),
       Unary("ResolveEvent", kWriters, &CareEvents::ResolveEvent),
       Unary("ListMismatches", kPeople, &v1::MismatchService::Stub::ListMismatches),
+      {"WatchMismatches", kPeople,
+       [](const Client& client, grpc::ClientContext* context) {
+         return EndOf(v1::MismatchService::NewStub(client.channel())->WatchMismatches(context, {}));
+       }},
       Unary("CloseMismatch", kWriters, &v1::MismatchService::Stub::CloseMismatch),
       Unary("SnoozeMismatch", kWriters, &v1::MismatchService::Stub::SnoozeMismatch),
       Unary("ReopenMismatch", kWriters, &v1::MismatchService::Stub::ReopenMismatch),

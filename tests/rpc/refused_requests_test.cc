@@ -507,6 +507,19 @@ TEST_F(RefusedRequestTest, ReopenMismatch) {
   EXPECT_EQ(reason([](Request& r) { r.set_visit_id("visit"); }), "INVALID_FIELD visit_id");
 }
 
+TEST_F(RefusedRequestTest, WatchMismatches) {
+  const auto reason = [&](const std::string& token) {
+    const auto context = client_.Context(As(Role::kSupport, "acme"));
+    v1::WatchMismatchesRequest request;
+    request.set_resume_token(token);
+    const auto stub = v1::MismatchService::NewStub(client_.channel());
+    return EndOf<v1::WatchMismatchesResponse>(*stub->WatchMismatches(context.get(), request));
+  };
+  EXPECT_EQ(reason(""), "");
+  EXPECT_EQ(reason("nonsense"), "TOKEN_NOT_VALID");
+  EXPECT_EQ(reason(TokenOfCarers()), "TOKEN_NOT_VALID");
+}
+
 // ---- RosterService; what ApplyChanges refuses of single changes is in tests/roster/.
 
 TEST_F(RefusedRequestTest, ListCarers) {
