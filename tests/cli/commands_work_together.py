@@ -294,8 +294,23 @@ def check_mismatches(cli):
         expect(missing["error"]["reason"] == reason, missing)
     # The rostering system is none of those who are to put it right.
     token = cli.json("token", "--role", "rostering", "--subject", "rota-import")["token"]
-    refused = cli.json("mismatches", "--token", token, status=1)
-    expect(refused["error"]["reason"] == "ROLE_NOT_ALLOWED", refused)
+    for wish in ([], ["--follow"]):
+        refused = cli.json("mismatches", *wish, "--token", token, status=1)
+        expect(refused["error"]["reason"] == "ROLE_NOT_ALLOWED", refused)
+    nothing = {"mismatches": [], "caught_up": True, "restarted": False}
+    with tempfile.TemporaryDirectory() as folder:
+        place = os.path.join(folder, "place")
+        for _ in ("from the beginning", "from there on"):
+            told = cli.json_lines("mismatches", "--token-file", place)
+            expect(told == [nothing], f"--token-file: {told}")
+    with cli.start("mismatches", "--follow", "--json") as follower:
+        told = json.loads(follower.stdout.readline())
+        expect(told == nothing, f"--follow: {told}")
+        follower.send_signal(signal.SIGINT)
+        expect(follower.stdout.read() == "", "more came")
+    for of_list in (["--ended"], ["--carer", "c1"], ["--branch", "Rome 003"]):
+        told = cli.json("mismatches", "--follow", *of_list, status=2)
+        expect(told["error"]["reason"] == "USAGE", told)
 
 
 def read_to_the_end(terminal):

@@ -1,4 +1,4 @@
-"""`care-events --follow` and `device sync --follow` outlive their server: crashed or stopped and started again on the same address, they go on
+"""`care-events --follow`, `mismatches --follow` and `device sync --follow` outlive their server: crashed or stopped and started again on the same address, they go on
 where they were, say once what happened, and show everything once."""
 
 import argparse
@@ -56,7 +56,13 @@ def is_recorded(told):
     return told.get("event") == "sync_recorded"
 
 
-def check_one(server, cli, visit, events, device, number):
+def next_told(mismatches):
+    """There are none: where a stream begins it says so, and nothing else."""
+    told, passed = mismatches.next(lambda told: told["caught_up"])
+    expect(told == {"mismatches": [], "caught_up": True, "restarted": False} and passed == [], f"{passed}, {told}")
+
+
+def check_one(server, cli, visit, events, device, mismatches, number):
     """The server goes away, by a crash where `number` is odd, and comes back; what is recorded then comes to both."""
     if number % 2:
         server.crash()
@@ -72,14 +78,15 @@ def check_one(server, cli, visit, events, device, number):
     batch, _ = device.next(lambda told: told.get("event") == "batch")
     expect([upsert["record_id"] for upsert in batch["upserts"]] == [event], batch)
     device.next(is_recorded)
-    for following in (events, device):
+    next_told(mismatches)
+    for following in (events, device, mismatches):
         said = following.told()
         expect(said.count("It goes on where it was") == number, f"after {number} times it has said {said!r}")
 
 
 def check_typing_errors(cli):
     """A server that was never there is not waited for."""
-    for command in (["care-events"], ["device", "sync", *FOLLOWER]):
+    for command in (["care-events"], ["mismatches"], ["device", "sync", *FOLLOWER]):
         told = cli.json(*command, "--follow", "--server", "127.0.0.1:1", status=1)
         expect("SERVER_UNREACHABLE" in json.dumps(told), told)
 
@@ -100,18 +107,21 @@ def main():
         first = record(cli, visit, "note 0")
         events = Following(cli, folder, "care-events")
         device = Following(cli, folder, "device", "sync", *FOLLOWER)
+        mismatches = Following(cli, folder, "mismatches")
         try:
             told, _ = events.next(lambda told: "event_id" in told)
             expect(told["event_id"] == first, told)
             device.next(is_recorded)
+            next_told(mismatches)
             for number in (1, 2):
-                check_one(server, cli, visit, events, device, number)
+                check_one(server, cli, visit, events, device, mismatches, number)
             status, rest = device.end()
             expect(status == 0 and rest[-1]["outcome"] == "succeeded", (status, rest))
             _, rest = events.end()
             expect(rest == [], f"events came twice: {rest}")
+            mismatches.end()
         finally:
-            for following in (events, device):
+            for following in (events, device, mismatches):
                 following.process.kill()
                 following.process.wait()
     print("what follows comes back, with everything once")

@@ -158,5 +158,34 @@ TEST(MismatchTable, ResolvedOnesAreShownWithWhenTheyWere) {
   EXPECT_EQ(Cells(lines[1]).back(), "2026-11-21 10:00:00 UTC");
 }
 
+// ---- One that is told by itself
+
+TEST(MismatchLine, TellsOfWhichVisitWhatHappenedAndWhatToDo) {
+  v1::Mismatch mismatch = Moved();
+  mismatch.set_headline("The rota changed.");
+  EXPECT_EQ(MismatchLine(mismatch, absl::UTCTimeZone(), false),
+            "at risk  2026-11-21 09:00:00 UTC -> 2026-11-21 10:30:00 UTC  Ada Shaw  The rota changed. "
+            "Ask Ann Smith for a manual sync.");
+}
+
+TEST(MismatchLine, TellsWhoClosedOrSnoozedIt) {
+  v1::Mismatch mismatch = Moved();
+  mismatch.set_headline("The rota changed.");
+  mismatch.clear_advice();
+  mismatch.set_state(v1::MISMATCH_STATE_CLOSED);
+  v1::MismatchTransition& closed = *mismatch.add_transitions();
+  closed.set_person("olga");
+  const auto ending = [&mismatch] {
+    const std::string line = MismatchLine(mismatch, absl::UTCTimeZone(), false);
+    return line.substr(line.find("The rota"));
+  };
+  EXPECT_EQ(ending(), "The rota changed. (olga)");
+  closed.set_note("told\tby phone");
+  EXPECT_EQ(ending(), "The rota changed. (olga: told?by phone)");
+  // What came after that is nobody's doing.
+  mismatch.set_state(v1::MISMATCH_STATE_RESOLVED);
+  EXPECT_EQ(ending(), "The rota changed.");
+}
+
 }  // namespace
 }  // namespace caresync::cli

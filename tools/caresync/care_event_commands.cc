@@ -1,34 +1,23 @@
-#include <unistd.h>
-
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "caresync/v1/roster.grpc.pb.h"
-#include "server/base/random.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/arguments.h"
-#include "tools/caresync/coming_back.h"
 #include "tools/caresync/commands.h"
-#include "tools/caresync/errors.h"
-#include "tools/caresync/files.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
+#include "tools/caresync/stream_reading.h"
 #include "tools/caresync/tenant_zone.h"
 
 namespace caresync::cli {
 namespace {
 
-// What a token file may hold: tokens are far smaller.
-constexpr size_t kPlaceBytes = 4096;
-
 struct EventsWish {
   std::string source = "rota-import";
-  std::string token_file;
-  bool follow = false;
+  StreamWish stream;
 };
 
 std::string WhatHappened(const v1::CareEvent& event) {
@@ -67,78 +56,34 @@ void PrintDelivery(bool as_json, const v1::CareEventDelivery& delivery, absl::Ti
             << "  " << Printable(delivery.parent_external_id()) << "  " << Printable(WhatHappened(event)) << "\n";
 }
 
-// No file yet: from the beginning. One that cannot be read, or holds nothing, is no reason to begin anew.
-absl::StatusOr<std::string> ReadPlace(const std::string& file) {
-  ASSIGN_OR_RETURN(std::string token, ReadFileIfAny(file, kPlaceBytes));
-  if (token.empty() && std::filesystem::exists(file)) {
-    return errors::FileNotReadable(file,
-                                   "it is empty, which no place in the stream is; without it all events come again");
-  }
-  return token;
-}
-
-// What has been read so far, over all streams.
-struct Reading {
-  std::string resume_token;
-  size_t events = 0;
-};
-
-// Prints what came, then keeps the place behind it: events that came to nobody come again.
-absl::Status Take(const v1::StreamCareEventsResponse& response, const Options& options, const EventsWish& wish,
-                  absl::TimeZone zone, Reading& reading) {
+// Prints what came.
+absl::Status Show(const v1::StreamCareEventsResponse& response, const Options& options, absl::TimeZone zone) {
   if (response.restarted()) std::cerr << "The token is too old or of another store: all events come again\n";
   for (const v1::CareEventDelivery& delivery : response.events()) PrintDelivery(options.json, delivery, zone);
-  RETURN_IF_ERROR(FlushOutput());
-  reading.events += response.events_size();
-  if (response.resume_token().empty()) return absl::OkStatus();
-  reading.resume_token = response.resume_token();
-  return wish.token_file.empty() ? absl::OkStatus() : ReplaceFile(wish.token_file, reading.resume_token);
-}
-
-// One stream, from where `reading` is to its end.
-absl::Status ReadStream(const Connection& connection, const EventsWish& wish, absl::TimeZone zone, Reading& reading,
-                        ComingBack& coming_back) {
-  v1::StreamCareEventsRequest request;
-  request.set_follow(wish.follow);
-  request.set_resume_token(reading.resume_token);
-  grpc::ClientContext context;
-  const Caller caller{access::Role::kRostering, wish.source, std::nullopt};
-  RETURN_IF_ERROR(connection.Prepare(caller, wish.follow ? absl::InfiniteDuration() : absl::Minutes(10), context));
-  const auto stub = v1::RosterService::NewStub(connection.channel());
-  const auto stream = stub->StreamCareEvents(&context, request);
-  v1::StreamCareEventsResponse response;
-  while (stream->Read(&response)) {
-    coming_back.Heard();
-    if (absl::Status status = Take(response, connection.options(), wish, zone, reading); !status.ok()) {
-      context.TryCancel();
-      stream->Finish();
-      return status;
-    }
-  }
-  return connection.Result(stream->Finish());
+  return FlushOutput();
 }
 
 absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& wish) {
-  Reading reading;
-  if (!wish.token_file.empty()) {
-    ASSIGN_OR_RETURN(reading.resume_token, ReadPlace(wish.token_file));
-  }
   const Connection connection(options);
   absl::TimeZone zone;
   if (!options.json) {
     ASSIGN_OR_RETURN(zone, ShownZone(connection));
   }
-  base::SystemRandom random;
-  ComingBack coming_back(random, /*new_credential=*/options.token.empty());
-  absl::Status end = ReadStream(connection, wish, zone, reading, coming_back);
-  while (wish.follow && !end.ok()) {
-    const std::optional<absl::Duration> pause = coming_back.PauseAfter(end);
-    if (!pause) break;
-    absl::SleepFor(*pause);
-    end = ReadStream(connection, wish, zone, reading, coming_back);
-  }
-  RETURN_IF_ERROR(end);
-  if (!options.json) std::cout << reading.events << (reading.events == 1 ? " event\n" : " events\n");
+  const auto stub = v1::RosterService::NewStub(connection.channel());
+  size_t events = 0;
+  RETURN_IF_ERROR(ReadStream<v1::StreamCareEventsResponse>(
+      connection, {access::Role::kRostering, wish.source, std::nullopt}, wish.stream,
+      [&](grpc::ClientContext& context, const std::string& resume_token) {
+        v1::StreamCareEventsRequest request;
+        request.set_follow(wish.stream.follow);
+        request.set_resume_token(resume_token);
+        return stub->StreamCareEvents(&context, request);
+      },
+      [&](const v1::StreamCareEventsResponse& response) {
+        events += response.events_size();
+        return Show(response, options, zone);
+      }));
+  if (!options.json) std::cout << events << (events == 1 ? " event\n" : " events\n");
   return 0;
 }
 
@@ -154,8 +99,7 @@ void AddCareEventsCommand(CLI::App& app, CommandLine& line) {
   command->add_option("--source", wish->source, "The rostering system whose visits they are of")
       ->capture_default_str()
       ->check(NotEmpty);
-  command->add_option("--token-file", wish->token_file, "Keeps the place in the stream")->check(NotEmpty);
-  command->add_flag("--follow", wish->follow, "Go on with events as they come, until Ctrl-C");
+  AddStreamOptions(*command, wish->stream, "Go on with events as they come, until Ctrl-C");
   command->callback([&line, wish] { line.run = [&line, wish] { return StreamEvents(line.options, *wish); }; });
 }
 

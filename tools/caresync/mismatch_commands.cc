@@ -19,6 +19,7 @@
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/mismatch_table.h"
 #include "tools/caresync/output.h"
+#include "tools/caresync/stream_reading.h"
 #include "tools/caresync/tenant_zone.h"
 
 namespace caresync::cli {
@@ -30,6 +31,7 @@ struct MismatchesWish {
   std::string branch;
   std::string carer;
   bool ended = false;
+  StreamWish stream;
 };
 
 absl::StatusOr<v1::ListMismatchesRequest> ListRequest(const Connection& connection, const MismatchesWish& wish) {
@@ -71,6 +73,42 @@ absl::StatusOr<ExitCode> ListMismatches(const Options& options, const Mismatches
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
   std::cout << MismatchTable(mismatches, wish.ended, zone, UsesColour(STDOUT_FILENO));
   std::cout << mismatches.size() << (mismatches.size() == 1 ? " mismatch\n" : " mismatches\n");
+  return 0;
+}
+
+// Prints what came, a line for each: they come one after the other, and have no columns in common.
+absl::Status ShowTold(const v1::WatchMismatchesResponse& response, const Options& options, absl::TimeZone zone) {
+  if (response.restarted()) {
+    std::cerr << "The token is too old or of another store: what was told is void, and all that are open come again\n";
+  }
+  if (options.json) {
+    Json list = Json::array();
+    for (const v1::Mismatch& mismatch : response.mismatches()) list.push_back(ToJson(mismatch));
+    PrintJson({{"mismatches", list}, {"caught_up", response.caught_up()}, {"restarted", response.restarted()}});
+    return FlushOutput();
+  }
+  for (const v1::Mismatch& mismatch : response.mismatches()) {
+    std::cout << MismatchLine(mismatch, zone, UsesColour(STDOUT_FILENO)) << "\n";
+  }
+  return FlushOutput();
+}
+
+absl::StatusOr<ExitCode> WatchMismatches(const Options& options, const MismatchesWish& wish) {
+  const Connection connection(options);
+  absl::TimeZone zone;
+  if (!options.json) {
+    ASSIGN_OR_RETURN(zone, ShownZone(connection));
+  }
+  const auto stub = v1::MismatchService::NewStub(connection.channel());
+  RETURN_IF_ERROR(ReadStream<v1::WatchMismatchesResponse>(
+      connection, Caller(), wish.stream,
+      [&](grpc::ClientContext& context, const std::string& resume_token) {
+        v1::WatchMismatchesRequest request;
+        request.set_follow(wish.stream.follow);
+        request.set_resume_token(resume_token);
+        return stub->WatchMismatches(&context, request);
+      },
+      [&](const v1::WatchMismatchesResponse& response) { return ShowTold(response, options, zone); }));
   return 0;
 }
 
@@ -165,12 +203,25 @@ void AddMismatchesCommand(CLI::App& app, CommandLine& line) {
   command->footer(
       "Examples:\n  caresync mismatches --tenant demo\n"
       "  caresync mismatches --tenant demo --branch \"Rome 003\"\n"
-      "  caresync mismatches --tenant demo --carer 003-rome/c1 --ended");
+      "  caresync mismatches --tenant demo --carer 003-rome/c1 --ended\n"
+      "  caresync mismatches --tenant demo --follow\n"
+      "With --follow or --token-file those that are open or snoozed come first, then each one that changes. With\n"
+      "--token-file the next run goes on where this one ended. With --follow it comes back by itself where the server "
+      "was gone.");
   const auto wish = std::make_shared<MismatchesWish>();
   command->add_option("--branch", wish->branch, "Only visits that this branch gives: its name or ID")->check(NotEmpty);
   command->add_option("--carer", wish->carer, "Only this carer's: ID or external ID")->check(NotEmpty);
   command->add_flag("--ended", wish->ended, "Those that were put right or closed since, the last ones first");
-  command->callback([&line, wish] { line.run = [&line, wish] { return ListMismatches(line.options, *wish); }; });
+  AddStreamOptions(*command, wish->stream, "Go on with each as it changes, until Ctrl-C");
+  for (const char* of_stream : {"--token-file", "--follow"}) {
+    for (const char* of_list : {"--branch", "--carer", "--ended"}) command->get_option(of_stream)->excludes(of_list);
+  }
+  command->callback([&line, wish] {
+    const bool watches = wish->stream.follow || !wish->stream.token_file.empty();
+    line.run = [&line, wish, watches] {
+      return watches ? WatchMismatches(line.options, *wish) : ListMismatches(line.options, *wish);
+    };
+  });
 }
 
 }  // namespace caresync::cli

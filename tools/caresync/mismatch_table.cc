@@ -118,4 +118,19 @@ std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ende
   return FormatTable(columns, rows, with_colour);
 }
 
+std::string MismatchLine(const v1::Mismatch& mismatch, absl::TimeZone zone, bool with_colour) {
+  const Cell state = StateCell(mismatch.state());
+  std::string line = absl::StrCat(Paint(state.text, state.colour, with_colour), "  ",
+                                  Change(StartText(mismatch.from(), zone), StartText(mismatch.to(), zone)), "  ",
+                                  Printable(Change(ServiceUserText(mismatch.from()), ServiceUserText(mismatch.to()))),
+                                  "  ", Printable(mismatch.headline()));
+  if (!mismatch.advice().empty()) absl::StrAppend(&line, " ", Printable(mismatch.advice()));
+  const bool by_person =
+      mismatch.state() == v1::MISMATCH_STATE_SNOOZED || mismatch.state() == v1::MISMATCH_STATE_CLOSED;
+  if (!by_person || mismatch.transitions().empty()) return line;
+  const v1::MismatchTransition& last = *mismatch.transitions().rbegin();
+  return absl::StrCat(line, " (", Printable(last.person()), last.note().empty() ? "" : ": ", Printable(last.note()),
+                      ")");
+}
+
 }  // namespace caresync::cli

@@ -15,6 +15,10 @@ namespace caresync::cli {
 std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ended, absl::TimeZone zone,
                           bool with_colour);
 
+// One by itself: its state, the visit, what happened, what to do about it; and where it is snoozed or closed who did
+// that.
+std::string MismatchLine(const v1::Mismatch& mismatch, absl::TimeZone zone, bool with_colour);
+
 }  // namespace caresync::cli
 
 #endif  // CARESYNC_TOOLS_CARESYNC_MISMATCH_TABLE_H_
