@@ -135,6 +135,8 @@ const char* const kRequired[] = {
     "restore",
     "restore that no device shows",
     "source reads anew",
+    "mismatch told",
+    "watcher of mismatches begins anew",
     "source is told of a restore",
     "source has sent again",
     "told to wait",

@@ -97,6 +97,12 @@ class SimulatedWorld {
     std::map<std::string, std::string> events;
     bool restored = false;
   };
+  // Somebody who watches a tenant's mismatches, and what was told last of each carer and visit.
+  struct Watcher {
+    std::string token;
+    std::map<std::pair<std::string, std::string>, v1::Mismatch> told;
+    bool restored = false;
+  };
   struct TakenVisit {
     std::string source;
     std::string external_id;
@@ -340,6 +346,9 @@ class SimulatedWorld {
   // What a commit has made of them.
   void TakeMismatches(const std::vector<storage::Write>& writes);
   void CompareFilters(const base::TenantId& tenant, const std::vector<v1::Mismatch>& open);
+  // What watchers were told is what is listed (world_watching.cc).
+  void CompareWatcher(const base::TenantId& tenant, const ListedMismatches& listed);
+  void ReadOn(const base::TenantId& tenant, Watcher& watcher);
   std::optional<LookAhead> FindLookAhead();
   // What the oracle asks: see Oracle::World.
   StreamFacts* SessionOf(const std::string& session_id);
@@ -420,6 +429,7 @@ class SimulatedWorld {
   // The phone whose UUID has a second one.
   std::optional<size_t> cloned_;
   std::map<std::pair<base::TenantId, std::string>, Reader> readers_;
+  std::map<base::TenantId, Watcher> watchers_;
   std::map<std::pair<base::TenantId, std::string>, Source> sources_;
   std::vector<Backup> backups_;
   // The server dies as soon as a sync is so far.

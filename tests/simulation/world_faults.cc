@@ -291,6 +291,7 @@ void SimulatedWorld::Restore() {
   for (Device& device : devices_) device.send_kept_again |= IsOfPair(device);
   for (auto& [of, source] : sources_) source.begins_stream = true;
   for (auto& [of, reader] : readers_) reader.restored = true;
+  for (auto& [tenant, watcher] : watchers_) watcher.restored = true;
   // Phones may come before any source has found out: at once, or when a short wait and its spread are over.
   constexpr int kEarlyPhones = 3;
   if (OneIn(2)) {

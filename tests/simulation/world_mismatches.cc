@@ -91,6 +91,7 @@ void SimulatedWorld::LookAtMismatches() {
   for (const base::TenantId& tenant : tenants_) {
     const ListedMismatches listed = ListMismatches(tenant);
     oracle_.OnMismatches(tenant, listed);
+    CompareWatcher(tenant, listed);
     if (listed.open.empty()) continue;
     Count("mismatches listed");
     CompareFilters(tenant, listed.open);
