@@ -68,8 +68,19 @@ void Fleet::Start(NextSync next, Tally& tally) {
 
 void Fleet::Wait() {
   storage::MutexLock lock(mutex_);
-  while (resting_ < members_.size() || calls_ > 0) changed_.Wait(mutex_);
+  while (!AllRest()) changed_.Wait(mutex_);
 }
+
+bool Fleet::WaitFor(std::chrono::milliseconds most) {
+  const Instant until = Now() + most;
+  storage::MutexLock lock(mutex_);
+  while (!AllRest() && Now() < until) {
+    changed_.WaitFor(mutex_, until - Now());
+  }
+  return AllRest();
+}
+
+bool Fleet::AllRest() const { return resting_ == members_.size() && calls_ == 0; }
 
 void Fleet::LeaveAll() {
   std::vector<std::shared_ptr<SyncCall>> calls;
@@ -80,6 +91,19 @@ void Fleet::LeaveAll() {
     }
   }
   for (const std::shared_ptr<SyncCall>& call : calls) call->Leave();
+}
+
+void Fleet::Leave(size_t index) {
+  if (const std::shared_ptr<SyncCall> call = CallOf(index); call != nullptr) call->Leave();
+}
+
+void Fleet::LetRead(size_t index) {
+  if (const std::shared_ptr<SyncCall> call = CallOf(index); call != nullptr) call->StartReading();
+}
+
+std::shared_ptr<SyncCall> Fleet::CallOf(size_t index) const {
+  storage::MutexLock lock(mutex_);
+  return members_[index]->call;
 }
 
 size_t Fleet::resting() const {
@@ -113,15 +137,15 @@ void Fleet::BeginSync(size_t index, SyncPlan plan) {
   if (!plan.first_tried.has_value()) plan.first_tried = Now();
   member.plan = plan;
   SyncWiring wiring;
-  wiring.stub = connections_->OfDevice(index);
+  wiring.stub = plan.stub == nullptr ? connections_->OfDevice(index) : plan.stub;
   wiring.device = &member.device;
   wiring.authorization = member.authorization;
   wiring.server = connections_->server();
   wiring.on_end = [this, index](const SyncEnd& end) { OnEnd(index, end); };
   wiring.on_gone = [this, index](const std::optional<absl::Status>& unheard) { OnGone(index, unheard); };
-  const bool follows = plan.follow;
+  const bool may_be_left = plan.follow || plan.stall.has_value();
   const std::shared_ptr<SyncCall> call = SyncCall::Begin(std::move(wiring), std::move(plan));
-  if (!follows) return;
+  if (!may_be_left) return;
   // It may have ended meanwhile; to leave it then does nothing.
   storage::MutexLock lock(mutex_);
   member.call = call;
@@ -132,7 +156,7 @@ void Fleet::OnEnd(size_t index, const SyncEnd& end) {
   tally_->Add(end);
   for (const std::string& fault : member.device.TakeFaults()) Tell(index, fault);
   if (end.shed.has_value()) return OnShed(index, *end.shed);
-  if (!end.cut && (!end.status.ok() || !end.recorded)) {
+  if (!end.cut && !end.stalled && (!end.status.ok() || !end.recorded)) {
     Tell(index, end.status.ok() ? "the stream ended well before the sync was recorded" : WordsOf(end.status));
     return Rest();
   }

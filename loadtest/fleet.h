@@ -2,6 +2,7 @@
 #ifndef CARESYNC_LOADTEST_FLEET_H_
 #define CARESYNC_LOADTEST_FLEET_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -55,8 +56,14 @@ class Fleet {
   // Run in two halves.
   void Start(NextSync next, Tally& tally);
   void Wait();
-  // Between them: all devices leave the syncs that they follow. Devices that rest are not concerned.
+  // As Wait, but for so long at most. False: not all rest yet.
+  bool WaitFor(std::chrono::milliseconds most);
+  // Between them: all devices leave the syncs that they follow, or in which they stall. Devices that rest are not
+  // concerned.
   void LeaveAll();
+  // The same of one device, and for one whose sync is not read to be read to its end.
+  void Leave(size_t index);
+  void LetRead(size_t index);
   // Between them: how many rest.
   size_t resting() const;
 
@@ -70,7 +77,7 @@ class Fleet {
     SyncPlan plan;
     // Of the pause before the next sync.
     std::shared_ptr<grpc::Alarm> alarm;
-    // Of the fleet's mutex.
+    // Of the fleet's mutex. The last that followed or stalled.
     std::shared_ptr<SyncCall> call;
     // The server has not heard that the last sync was cut: one such stream a device at a time.
     bool unheard_open = false;
@@ -87,6 +94,9 @@ class Fleet {
   void OnShed(size_t index, absl::Duration retry_after);
   void OnGone(size_t index, const std::optional<absl::Status>& unheard);
   void Rest();
+  bool AllRest() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Null where the device neither follows nor stalls.
+  std::shared_ptr<SyncCall> CallOf(size_t index) const;
   void Tell(size_t index, const std::string& fault);
 
   const Connections* connections_;

@@ -58,6 +58,7 @@ Json ToJson(const SyncCounts& counts) {
           {"cut", counts.cut},
           {"failed", counts.failed},
           {"shed", counts.shed},
+          {"stalled", counts.stalled},
           {"in_one_message", counts.in_one_message},
           {"upserts", counts.upserts},
           {"removals", counts.removals},

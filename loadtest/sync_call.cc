@@ -22,7 +22,8 @@ std::shared_ptr<SyncCall> SyncCall::Begin(SyncWiring wiring, SyncPlan plan) {
   std::shared_ptr<SyncCall> call(new SyncCall(std::move(wiring), std::move(plan)));
   call->self_ = call;
   call->context_.AddMetadata("authorization", call->wiring_.authorization);
-  if (!call->plan_.follow) call->context_.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  const bool stalls = call->plan_.stall.has_value();
+  if (!call->plan_.follow && !stalls) call->context_.set_deadline(std::chrono::system_clock::now() + kDeadline);
   call->began_ = call->plan_.first_tried.value_or(Now());
   {
     storage::MutexLock lock(call->mutex_);
@@ -32,7 +33,12 @@ std::shared_ptr<SyncCall> SyncCall::Begin(SyncWiring wiring, SyncPlan plan) {
     }
     call->wiring_.stub->async()->Sync(&call->context_, call.get());
     call->WriteNext();
-    call->StartRead(&call->incoming_);
+    call->unread_ = stalls && call->plan_.stall->message == 0;
+    if (call->unread_) {
+      call->AddHold();
+    } else {
+      call->StartRead(&call->incoming_);
+    }
   }
   call->StartCall();
   if (call->plan_.cut.has_value() && call->plan_.cut->message == 0) call->Leave();
@@ -47,6 +53,27 @@ void SyncCall::Leave() {
     end_.cut = true;
   }
   context_.TryCancel();
+  StartReading();
+}
+
+void SyncCall::StartReading() {
+  {
+    storage::MutexLock lock(mutex_);
+    if (!std::exchange(unread_, false)) return;
+    StartRead(&incoming_);
+  }
+  RemoveHold();
+}
+
+void SyncCall::OnReadInitialMetadataDone(bool ok) {
+  // What it has ended with can be told.
+  if (!ok) return StartReading();
+  {
+    storage::MutexLock lock(mutex_);
+    if (!unread_ || left_) return;
+    stalled_ = true;
+  }
+  plan_.stall->on_stalled();
 }
 
 void SyncCall::OnReadDone(bool ok) {
@@ -54,16 +81,25 @@ void SyncCall::OnReadDone(bool ok) {
   if (!ok) return;
   const Instant came = Now();
   bool cut = false;
+  bool stalls = false;
   {
     storage::MutexLock lock(mutex_);
-    cut = !left_ && Take(came);
+    if (!left_ && !stalled_) {
+      cut = Take(came);
+      stalls = stalled_;
+    }
   }
+  if (stalls) plan_.stall->on_stalled();
   if (cut) CutOff();
   StartRead(&incoming_);
 }
 
 bool SyncCall::IsCutAt(Cut::Place place) const {
   return plan_.cut.has_value() && plan_.cut->message == end_.messages && plan_.cut->place == place;
+}
+
+bool SyncCall::StallsNow() const {
+  return plan_.stall.has_value() && plan_.stall->message == end_.messages && !end_.recorded;
 }
 
 bool SyncCall::Take(Instant came) {
@@ -77,6 +113,10 @@ bool SyncCall::Take(Instant came) {
   }
   if (plan_.on_applied) plan_.on_applied(incoming_, came);
   if (IsCutAt(Cut::Place::kUnacked)) return true;
+  if (StallsNow()) {
+    stalled_ = true;
+    return false;
+  }
   if (answer.has_value()) {
     outbox_.push_back(*std::move(answer));
     WriteNext();
@@ -126,8 +166,10 @@ void SyncCall::OnDone(const grpc::Status& status) {
     storage::MutexLock lock(mutex_);
     end_.status = ended;
     if (!left_) end_.shed = ShedFor(ended);
+    end_.stalled = stalled_ && !left_ && !end_.shed.has_value();
     end = end_;
   }
+  if (end.stalled) plan_.stall->on_ended(ended);
   if (!end.unheard) wiring_.on_end(end);
   wiring_.on_gone(end.unheard ? std::optional<absl::Status>(ended) : std::nullopt);
   // Perhaps the last reference.

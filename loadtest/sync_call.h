@@ -33,6 +33,19 @@ struct Cut {
   bool unheard = false;
 };
 
+// A device that begins, and then does not do its part: its stream stays open until the server has enough of it.
+struct Stall {
+  // It takes this message (counted from 1), and reads on, but answers nothing from then on. 0: it does not read either,
+  // until SyncCall::StartReading. Where the sync is recorded before, it does not stall.
+  uint32_t message = 0;
+  // Told once, when it begins to stall; where it does not read, when the server has begun to answer. Both are called by
+  // gRPC's threads, one after the other.
+  std::function<void()> on_stalled;
+  // Told once, how the server has ended the stream, as errors::FromCall of tools/caresync. Not told where the device
+  // left before, or was shed.
+  std::function<void(const absl::Status&)> on_ended;
+};
+
 struct SyncPlan {
   v1::SyncType type = v1::SYNC_TYPE_AUTO;
   // Whoever begins the call waits so long first.
@@ -40,6 +53,9 @@ struct SyncPlan {
   // Go on with changes as they commit; such a sync ends by SyncCall::Leave.
   bool follow = false;
   std::optional<Cut> cut;
+  std::optional<Stall> stall;
+  // By which connection; null: by the fleet's that is the device's. It outlives the call.
+  v1::DeviceSyncService::Stub* stub = nullptr;
   // Where the server has no room for it, the same again when the server says to come back; else the device goes on.
   bool again_when_shed = true;
   // When the device tried first, where this is another try: whoever is shed waits from then on. Unset: now.
@@ -58,6 +74,8 @@ struct SyncEnd {
   bool cut = false;
   // The server has not heard of the cut: the stream is open until another takes over.
   bool unheard = false;
+  // The device stalled, as it was to, and the server has ended the stream.
+  bool stalled = false;
   // The server had no room for it, and said to come back after so long.
   std::optional<absl::Duration> shed;
   // From its first try until it was recorded, the first time where it follows.
@@ -98,10 +116,15 @@ class SyncCall : public grpc::ClientBidiReactor<v1::SyncRequest, v1::SyncRespons
 
   // Ends it from the device's side, whatever has come so far. Safe from any thread, at any time.
   void Leave();
+  // Reads what is there and how it ended, where the device was not to read; else does nothing. gRPC tells of a stream's
+  // end only whoever has read what came before it. Safe from any thread, at any time.
+  void StartReading();
 
  private:
   SyncCall(SyncWiring wiring, SyncPlan plan) : wiring_(std::move(wiring)), plan_(std::move(plan)) {}
 
+  // The server has begun to answer; not `ok`: it has ended the call with its first word.
+  void OnReadInitialMetadataDone(bool ok) override;
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;
@@ -109,6 +132,7 @@ class SyncCall : public grpc::ClientBidiReactor<v1::SyncRequest, v1::SyncRespons
   // Applies a message. True where the call is cut at it.
   bool Take(Instant came) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsCutAt(Cut::Place place) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool StallsNow() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountMessage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Called without the lock: the device may be given to its next sync.
@@ -128,6 +152,9 @@ class SyncCall : public grpc::ClientBidiReactor<v1::SyncRequest, v1::SyncRespons
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // The device takes no part in it any more.
   bool left_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stalled_ ABSL_GUARDED_BY(mutex_) = false;
+  // It is not to read. gRPC is told to hold the call for so long: the first read comes from any thread.
+  bool unread_ ABSL_GUARDED_BY(mutex_) = false;
   SyncEnd end_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -20,6 +20,10 @@ void Tally::Add(const SyncEnd& end) {
     ++shed_[end.type];
     return;
   }
+  if (end.stalled) {
+    ++counts_.stalled;
+    return;
+  }
   if (end.recorded) {
     ++counts_.recorded;
     if (end.messages == 1) ++counts_.in_one_message;

@@ -19,6 +19,8 @@ struct SyncCounts {
   uint64_t failed = 0;
   // Refused for want of room; whoever comes again counts again. Such a one counts as nothing else.
   uint64_t shed = 0;
+  // Ended by the server because the device stalled, as it was to. Such a one counts as nothing else.
+  uint64_t stalled = 0;
   // Recorded with the first message of the server.
   uint64_t in_one_message = 0;
   uint64_t upserts = 0;

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <optional>
 #include <set>
@@ -21,6 +23,7 @@
 #include "server/access/signing_key.h"
 #include "server/base/errors.h"
 #include "server/rpc/error_details.h"
+#include "tools/caresync/errors.h"
 
 namespace caresync::loadtest {
 namespace {
@@ -31,12 +34,24 @@ using testing::SizeIs;
 constexpr absl::Duration kRetryAfter = absl::Milliseconds(200);
 constexpr char kCarer[] = "6f2a8a52-6e0c-4a3b-9a55-1f0a7c5e2b91";
 
-// Has no room for the next calls, as many as it is told to refuse; every other one it records at once. Thread-safe.
+// Has no room for the next calls, as many as it is told to refuse; every other one it records at once, unless it is
+// told to wait for acks. Thread-safe.
 class FullServer : public v1::DeviceSyncService::Service {
  public:
   void Refuse(int calls) {
     storage::MutexLock lock(mutex_);
     refusals_ = calls;
+  }
+  // From now on each sync is sent a batch. Then it is ended so; where nothing is named, when the device goes.
+  void WaitForAcks(std::optional<grpc::Status> end) {
+    storage::MutexLock lock(mutex_);
+    waits_ = true;
+    end_ = std::move(end);
+  }
+  // How many came to syncs that were not ended.
+  int acks() const {
+    storage::MutexLock lock(mutex_);
+    return acks_;
   }
   // The connections that calls came by.
   std::set<std::string> peers() const {
@@ -51,6 +66,11 @@ class FullServer : public v1::DeviceSyncService::Service {
     if (!HasRoom(context->peer())) return rpc::ToGrpc(base::errors::Overloaded(kRetryAfter));
     v1::SyncResponse response;
     response.mutable_started();
+    if (waits()) {
+      response.mutable_changes()->set_resume_token("a batch");
+      stream->Write(response);
+      return Wait(*stream);
+    }
     response.mutable_sync_recorded();
     stream->Write(response);
     return grpc::Status::OK;
@@ -65,8 +85,29 @@ class FullServer : public v1::DeviceSyncService::Service {
     return false;
   }
 
+  bool waits() const {
+    storage::MutexLock lock(mutex_);
+    return waits_;
+  }
+
+  grpc::Status Wait(grpc::ServerReaderWriter<v1::SyncResponse, v1::SyncRequest>& stream) {
+    {
+      storage::MutexLock lock(mutex_);
+      if (end_.has_value()) return *end_;
+    }
+    v1::SyncRequest ack;
+    while (stream.Read(&ack)) {
+      storage::MutexLock lock(mutex_);
+      ++acks_;
+    }
+    return grpc::Status::OK;
+  }
+
   mutable storage::Mutex mutex_;
   int refusals_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool waits_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mutex_);
+  int acks_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<std::string> peers_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -176,6 +217,115 @@ TEST_F(FleetTest, WhoIsShedRestsOnceTheRunIsToEnd) {
         _exit(tally.counts().shed == 1 && tally.counts().recorded == 0 && faults_.count() == 0 ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
+}
+
+// A device that stalls at a message of its one sync; 0: it does not read.
+class StallingFleetTest : public FleetTest {
+ protected:
+  void Start(uint32_t message) {
+    fleet_->Start(
+        [this, message, begun = false](size_t, VirtualDevice&) mutable -> std::optional<SyncPlan> {
+          if (std::exchange(begun, true)) return std::nullopt;
+          SyncPlan plan;
+          plan.stall.emplace();
+          plan.stall->message = message;
+          plan.stall->on_stalled = [this] { stalled_.set_value(); };
+          plan.stall->on_ended = [this](const absl::Status& status) { ended_.set_value(cli::ErrorReason(status)); };
+          return plan;
+        },
+        tally_);
+  }
+
+  // Lets it read until all of it is over.
+  void LetReadToTheEnd() {
+    while (!fleet_->WaitFor(kLookEvery)) fleet_->LetRead(0);
+  }
+
+  static constexpr std::chrono::milliseconds kLookEvery{20};
+
+  Tally tally_;
+  std::promise<void> stalled_;
+  std::promise<std::string> ended_;
+};
+
+TEST_F(StallingFleetTest, OneThatNeverAcksHearsHowTheServerEndsIt) {
+  service_.WaitForAcks(rpc::ToGrpc(base::errors::DeviceSilent()));
+  Start(1);
+  fleet_->Wait();
+  stalled_.get_future().get();
+  EXPECT_EQ(ended_.get_future().get(), "DEVICE_SILENT");
+  EXPECT_EQ(tally_.counts().stalled, 1u);
+  EXPECT_EQ(tally_.counts().recorded + tally_.counts().failed + tally_.counts().cut, 0u);
+  EXPECT_THAT(faults_.told(), IsEmpty());
+}
+
+TEST_F(StallingFleetTest, OneThatNeverAcksSaysNothingUntilItLeaves) {
+  service_.WaitForAcks(std::nullopt);
+  Start(1);
+  stalled_.get_future().get();
+  while (!fleet_->WaitFor(kLookEvery)) fleet_->Leave(0);
+  server_->Shutdown();
+  EXPECT_EQ(service_.acks(), 0);
+  EXPECT_EQ(tally_.counts().cut, 1u);
+  EXPECT_EQ(tally_.counts().stalled, 0u);
+  EXPECT_THAT(faults_.told(), IsEmpty());
+}
+
+TEST_F(StallingFleetTest, OneThatNeverReadsHearsOfTheEndOnceItReads) {
+  service_.WaitForAcks(rpc::ToGrpc(base::errors::DeviceSilent()));
+  Start(0);
+  stalled_.get_future().get();
+  EXPECT_EQ(fleet_->resting(), 0u);
+  LetReadToTheEnd();
+  EXPECT_EQ(ended_.get_future().get(), "DEVICE_SILENT");
+  EXPECT_EQ(tally_.counts().stalled, 1u);
+  EXPECT_THAT(faults_.told(), IsEmpty());
+}
+
+TEST_F(StallingFleetTest, OneThatNeverReadsLeavesAsAnyOther) {
+  service_.WaitForAcks(std::nullopt);
+  Start(0);
+  stalled_.get_future().get();
+  while (!fleet_->WaitFor(kLookEvery)) fleet_->LeaveAll();
+  EXPECT_EQ(tally_.counts().cut, 1u);
+  EXPECT_THAT(faults_.told(), IsEmpty());
+}
+
+// It has not stalled: there was nothing to be read.
+TEST_F(StallingFleetTest, OneThatNeverReadsAndIsShedComesAgain) {
+  service_.Refuse(1);
+  service_.WaitForAcks(rpc::ToGrpc(base::errors::DeviceSilent()));
+  Start(0);
+  LetReadToTheEnd();
+  EXPECT_EQ(ended_.get_future().get(), "DEVICE_SILENT");
+  EXPECT_EQ(tally_.counts().shed, 1u);
+  EXPECT_EQ(tally_.counts().stalled, 1u);
+  EXPECT_THAT(faults_.told(), IsEmpty());
+}
+
+TEST_F(StallingFleetTest, WhatIsRecordedBeforeDoesNotStall) {
+  Start(1);
+  fleet_->Wait();
+  EXPECT_EQ(tally_.counts().recorded, 1u);
+  EXPECT_EQ(tally_.counts().stalled, 0u);
+  EXPECT_EQ(stalled_.get_future().wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  EXPECT_THAT(faults_.told(), IsEmpty());
+}
+
+TEST_F(FleetTest, ASyncMayComeByAConnectionOfItsOwn) {
+  const Connections& other = Connect(connections_->server());
+  Tally tally;
+  fleet_->RunOnce(v1::SYNC_TYPE_AUTO, tally);
+  fleet_->Run(
+      [&other, begun = false](size_t, VirtualDevice&) mutable -> std::optional<SyncPlan> {
+        if (std::exchange(begun, true)) return std::nullopt;
+        SyncPlan plan;
+        plan.stub = other.OfDevice(0);
+        return plan;
+      },
+      tally);
+  EXPECT_EQ(tally.counts().recorded, 2u);
+  EXPECT_THAT(service_.peers(), SizeIs(2));
 }
 
 TEST_F(FleetTest, ComesWithConnectionsThatWereNotOpenBefore) {

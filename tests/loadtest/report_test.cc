@@ -129,6 +129,21 @@ TEST(Report, TellsWhatWasShedAndCountsItAsNothingElse) {
   EXPECT_EQ(json["figures"]["of the best"], 0.825);
 }
 
+TEST(Report, ASyncWhoseDeviceStalledCountsAsNothingElse) {
+  Report report(std::nullopt);
+  Phase& phase = AddSyncs(report);
+  SyncEnd stalled;
+  stalled.type = v1::SYNC_TYPE_STANDARD;
+  stalled.status = absl::DeadlineExceededError("the device sent nothing");
+  stalled.stalled = true;
+  phase.syncs.Add(stalled);
+  EXPECT_EQ(phase.syncs.counts().stalled, 1u);
+  EXPECT_EQ(phase.syncs.counts().recorded, 100u);
+  EXPECT_EQ(phase.syncs.counts().failed, 0u);
+  EXPECT_EQ(phase.syncs.latencies().at("standard").count(), 100u);
+  EXPECT_EQ(report.ToJson(Faults())["phases"][0]["syncs"]["stalled"], 1);
+}
+
 TEST(Report, MeasuresTheServersProcessInEachStretch) {
   Report report(getpid());
   Phase& phase = report.AddPhase("work");
