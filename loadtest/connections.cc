@@ -24,4 +24,9 @@ Connections::Connections(std::string server, size_t count) : server_(std::move(s
   for (size_t i = 0; i < count; ++i) stubs_.push_back(v1::DeviceSyncService::NewStub(Connect(server_)));
 }
 
+Connections::Connections(const std::vector<std::string>& servers)
+    : server_(servers.front()), office_(Connect(server_)) {
+  for (const std::string& server : servers) stubs_.push_back(v1::DeviceSyncService::NewStub(Connect(server)));
+}
+
 }  // namespace caresync::loadtest

@@ -20,7 +20,10 @@ class Connections {
  public:
   // `server` is HOST:PORT; `count` is at least 1. Each connects at its first call.
   Connections(std::string server, size_t count);
+  // One to each of these, of which there is at least one: ways to the same server.
+  explicit Connections(const std::vector<std::string>& servers);
 
+  // The first one, where there are several ways to it.
   const std::string& server() const { return server_; }
   size_t count() const { return stubs_.size(); }
   // For calls that are none of a device's: a connection of its own.
