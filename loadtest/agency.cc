@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "caresync/v1/devices.grpc.pb.h"
 #include "caresync/v1/roster.grpc.pb.h"
 #include "caresync/v1/tenants.grpc.pb.h"
 #include "loadtest/rota_plan.h"
@@ -15,6 +16,8 @@ namespace {
 
 // Only a server that hangs meets it.
 constexpr std::chrono::seconds kDeadline{120};
+// As many as a page may have.
+constexpr int kDevicesOfPage = 1'000;
 
 void Prepare(grpc::ClientContext& context, const std::string& authorization) {
   context.AddMetadata("authorization", authorization);
@@ -100,6 +103,23 @@ absl::StatusOr<std::vector<v1::CareEventDelivery>> Agency::ReadCareEvents(const 
   RETURN_IF_ERROR(cli::errors::FromCall(stream->Finish(), connections_.server()));
   if (!caught_up) return cli::errors::ServerBrokeProtocol("the stream of care events ended before it was caught up");
   return events;
+}
+
+absl::StatusOr<std::vector<v1::Device>> Agency::ReadDevices() const {
+  ASSIGN_OR_RETURN(const std::string authorization, credentials_.OfAdministrator());
+  const auto stub = v1::DeviceService::NewStub(connections_.office());
+  std::vector<v1::Device> devices;
+  v1::ListDevicesRequest request;
+  request.set_page_size(kDevicesOfPage);
+  do {
+    grpc::ClientContext context;
+    Prepare(context, authorization);
+    v1::ListDevicesResponse page;
+    RETURN_IF_ERROR(cli::errors::FromCall(stub->ListDevices(&context, request, &page), connections_.server()));
+    for (v1::Device& device : *page.mutable_devices()) devices.push_back(std::move(device));
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return devices;
 }
 
 }  // namespace caresync::loadtest

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "caresync/v1/devices.pb.h"
 #include "caresync/v1/roster.pb.h"
 #include "loadtest/connections.h"
 #include "loadtest/credentials.h"
@@ -40,6 +41,8 @@ class Agency {
   absl::StatusOr<v1::ApplyChangesResponse> Apply(RotaFeed& feed, const v1::ApplyChangesRequest& request);
   // Every care event that the source may read, from the beginning.
   absl::StatusOr<std::vector<v1::CareEventDelivery>> ReadCareEvents(const std::string& source) const;
+  // Every device, as the office sees it.
+  absl::StatusOr<std::vector<v1::Device>> ReadDevices() const;
 
  private:
   Agency(const Credentials& credentials, const Connections& connections)

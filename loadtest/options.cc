@@ -20,6 +20,8 @@ constexpr int kBadOptions = 2;
 constexpr char kRotaFolder[] = "demo/rotas";
 // Half of what a connection takes: a device whose sync was cut may have a second stream open.
 constexpr size_t kDevicesOfConnection = kCallsOfConnection / 2;
+// With stalled: one that syncs, and one of each kind that does not do its part.
+constexpr size_t kStalledDevicesLeast = 4;
 
 // Every rota of the repository, where the program is run from its root.
 std::vector<std::string> DefaultRotas() {
@@ -176,6 +178,9 @@ std::string WrongOfScenario(const Options& options) {
   }
   if (options.scenario != "delta" && (options.moves != 0 || options.stored_records != 0)) {
     return "--moves and --stored-records are for the scenario delta";
+  }
+  if (options.scenario == "stalled" && options.devices < kStalledDevicesLeast) {
+    return absl::StrCat("--scenario stalled needs ", kStalledDevicesLeast, " --devices at least");
   }
   if (options.sources > 1 && options.scenario != "ingest") return "--sources is for the scenario ingest";
   const std::string store = BareStoreDirectory(options.data_dir);

@@ -19,7 +19,7 @@ struct Scenario {
   bool makes_connections = false;
 };
 
-constexpr std::array<Scenario, 14> kScenarios = {{
+constexpr std::array<Scenario, 15> kScenarios = {{
     {.name = "empty", .run_on_limit = RunEmpty},
     {.name = "delta", .run = RunDelta},
     {.name = "clean", .run_on_limit = RunClean},
@@ -34,6 +34,7 @@ constexpr std::array<Scenario, 14> kScenarios = {{
     {.name = "record", .run = RunRecord},
     {.name = "overload", .run = RunOverload, .needs_connection_for_each = true},
     {.name = "herd", .run = RunHerd, .needs_connection_for_each = true},
+    {.name = "stalled", .run = RunStalled, .needs_connection_for_each = true},
 }};
 
 // A server is quiet that took less than this part of a core while it was looked at; how long that is, and how often at

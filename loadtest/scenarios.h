@@ -67,6 +67,10 @@ absl::Status RunOverload(Stage& stage);
 // Most devices connect anew and come for a new copy at the same moment, and come back when they are told to; the others
 // sync once a second, as before, each at a time of its own.
 absl::Status RunHerd(Stage& stage);
+// Most devices open a stream for a new copy and, a third each, never read, read and never acknowledge, or lose their
+// path at a random message, until the server has ended all of these streams; the others sync once a second, as before,
+// each at a time of its own. A stream that the server does not end is a fault.
+absl::Status RunStalled(Stage& stage);
 
 // Devices of further fleets, as large as this one, make their first copies until the tenant has --registered.
 absl::Status RunRegister(Stage& stage);

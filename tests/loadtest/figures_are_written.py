@@ -212,6 +212,7 @@ def options_that_do_not_go_together(fleet):
                                             "--data-dir", "data", "--most-rss-mb", "100"), "--most-rss-mb")
     expect("--registered" in fleet.refuses("--scenario", "register", "--rota", fleet.rota, "--devices", "20", "--registered", "20"),
            "nobody to register")
+    expect("--devices" in fleet.refuses("--scenario", "stalled", "--rota", fleet.rota, "--devices", "3"), "too few to stall")
     expect("--server" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--server", ""), "--server of nothing")
 
 
@@ -238,4 +239,5 @@ def main():
         options_that_do_not_go_together(fleet)
 
 
-main()
+if __name__ == "__main__":
+    main()
