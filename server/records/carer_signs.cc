@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "caresync/store/stored.pb.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
@@ -23,17 +24,18 @@ namespace {
 using base::RecordKey;
 namespace limits = base::limits;
 
-// nullopt where the bytes are no sign of this carer on this visit from `earliest` on.
+// Which events count; asked of those that have a time.
+using Counts = absl::FunctionRef<bool(const v1::CareEvent& event, absl::Time occurred)>;
+
+// nullopt where the bytes are no event of this carer on this visit that counts.
 std::optional<CarerSign> SignIn(const std::string& bytes, int64_t received_us, const base::Uuid& carer,
-                                const RecordKey& visit, absl::Time earliest) {
+                                const RecordKey& visit, Counts counts) {
   v1::CareEvent event;
-  if (!event.ParseFromString(bytes) || !IsSign(event) || base::Uuid::Parse(event.carer_id()) != carer) {
-    return std::nullopt;
-  }
+  if (!event.ParseFromString(bytes) || base::Uuid::Parse(event.carer_id()) != carer) return std::nullopt;
   const std::optional<RecordName> parent = ParentOf(event);
   const std::optional<absl::Time> occurred = base::FromTimestamp(event.occurred_time());
   if (!parent.has_value() || KeyOf(*parent) != visit || !occurred.has_value()) return std::nullopt;
-  if (*occurred < earliest) return std::nullopt;
+  if (!counts(event, *occurred)) return std::nullopt;
   return CarerSign{*occurred, base::FromStoredTime(received_us)};
 }
 
@@ -49,6 +51,28 @@ absl::StatusOr<std::vector<RecordKey>> EventsOf(const storage::Reader& reader, c
                               }));
   if (damaged) return base::errors::DamagedRow("a care event's key");
   return events;
+}
+
+// The first that counts among those looked through.
+absl::StatusOr<std::optional<CarerSign>> Find(const storage::Reader& reader, const base::TenantId& tenant,
+                                              const base::Uuid& carer, const RecordKey& visit, Counts counts) {
+  ASSIGN_OR_RETURN(const std::vector<RecordKey> events, EventsOf(reader, tenant, visit));
+  for (const RecordKey& key : events) {
+    ASSIGN_OR_RETURN(const std::optional<store::Record> event, GetRecord(reader, tenant, key));
+    if (!event.has_value()) continue;
+    std::optional<CarerSign> sign = SignIn(event->payload(), event->created_time_us(), carer, visit, counts);
+    if (sign.has_value()) return sign;
+  }
+  ASSIGN_OR_RETURN(
+      const std::vector<ReviewName> waiting,
+      WaitingReviews(reader, tenant, KeyOf({v1::RECORD_KIND_CARER, carer}), visit, limits::kEventsLookedThrough));
+  for (const ReviewName& name : waiting) {
+    ASSIGN_OR_RETURN(const std::optional<store::ReviewItem> item, GetReview(reader, tenant, name));
+    if (!item.has_value()) continue;
+    std::optional<CarerSign> sign = SignIn(item->event(), item->received_time_us(), carer, visit, counts);
+    if (sign.has_value()) return sign;
+  }
+  return std::optional<CarerSign>();
 }
 
 }  // namespace
@@ -71,23 +95,17 @@ bool IsSign(const v1::CareEvent& event) {
 absl::StatusOr<std::optional<CarerSign>> FindSign(const storage::Reader& reader, const base::TenantId& tenant,
                                                   const base::Uuid& carer, const RecordKey& visit,
                                                   absl::Time earliest) {
-  ASSIGN_OR_RETURN(const std::vector<RecordKey> events, EventsOf(reader, tenant, visit));
-  for (const RecordKey& key : events) {
-    ASSIGN_OR_RETURN(const std::optional<store::Record> event, GetRecord(reader, tenant, key));
-    if (!event.has_value()) continue;
-    std::optional<CarerSign> sign = SignIn(event->payload(), event->created_time_us(), carer, visit, earliest);
-    if (sign.has_value()) return sign;
-  }
-  ASSIGN_OR_RETURN(
-      const std::vector<ReviewName> waiting,
-      WaitingReviews(reader, tenant, KeyOf({v1::RECORD_KIND_CARER, carer}), visit, limits::kEventsLookedThrough));
-  for (const ReviewName& name : waiting) {
-    ASSIGN_OR_RETURN(const std::optional<store::ReviewItem> item, GetReview(reader, tenant, name));
-    if (!item.has_value()) continue;
-    std::optional<CarerSign> sign = SignIn(item->event(), item->received_time_us(), carer, visit, earliest);
-    if (sign.has_value()) return sign;
-  }
-  return std::optional<CarerSign>();
+  return Find(reader, tenant, carer, visit, [earliest](const v1::CareEvent& event, absl::Time occurred) {
+    return IsSign(event) && occurred >= earliest;
+  });
+}
+
+absl::StatusOr<std::optional<CarerSign>> FindSeen(const storage::Reader& reader, const base::TenantId& tenant,
+                                                  const base::Uuid& carer, const RecordKey& visit,
+                                                  base::Revision version) {
+  return Find(reader, tenant, carer, visit, [version](const v1::CareEvent& event, absl::Time) {
+    return event.has_rota_change_seen() && event.rota_change_seen().revision() == version;
+  });
 }
 
 }  // namespace caresync::records

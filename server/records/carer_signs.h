@@ -1,4 +1,4 @@
-// What shows that a carer came to a visit.
+// What shows that a carer came to a visit, or looked at it.
 #ifndef CARESYNC_SERVER_RECORDS_CARER_SIGNS_H_
 #define CARESYNC_SERVER_RECORDS_CARER_SIGNS_H_
 
@@ -13,6 +13,7 @@
 
 namespace caresync::records {
 
+// What an event of the carer's tells.
 struct CarerSign {
   // By the device's clock.
   absl::Time occurred;
@@ -31,6 +32,12 @@ bool IsSign(const v1::CareEvent& event);
 absl::StatusOr<std::optional<CarerSign>> FindSign(const storage::Reader& reader, const base::TenantId& tenant,
                                                   const base::Uuid& carer, const base::RecordKey& visit,
                                                   absl::Time earliest);
+
+// That the carer looked at this version of the visit, as the app says; nullopt where none of the events looked through
+// says so, which shows nothing. Errors are those of reading, and DAMAGED_ROW.
+absl::StatusOr<std::optional<CarerSign>> FindSeen(const storage::Reader& reader, const base::TenantId& tenant,
+                                                  const base::Uuid& carer, const base::RecordKey& visit,
+                                                  base::Revision version);
 
 }  // namespace caresync::records
 

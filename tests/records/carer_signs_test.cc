@@ -1,4 +1,4 @@
-// What shows that a carer came to a visit.
+// What shows that a carer came to a visit, or looked at it.
 #include "server/records/carer_signs.h"
 
 #include <gtest/gtest.h>
@@ -136,6 +136,25 @@ TEST_F(FindSignTest, WhatOccurredEarlierIsPassedOver) {
   const auto later = Find(1, 1, occurred + absl::Microseconds(1));
   ASSERT_TRUE(later.ok()) << later.status();
   EXPECT_FALSE(later->has_value());
+}
+
+// ---- That the carer looked at it
+
+TEST_F(FindSignTest, ThatTheCarerSawItIsOfOneVersionOfThatVisit) {
+  v1::CareEvent seen = On(1, 1);
+  seen.mutable_rota_change_seen()->set_revision(7);
+  ASSERT_EQ(Take(1, 1, seen), v1::EVENT_OUTCOME_ACCEPTED);
+  const auto find = [&](int carer, int visit, base::Revision version) {
+    return FindSeen(*engine_.Snapshot(), tenant_, CarerName(carer).id, KeyOf(VisitName(visit)), version);
+  };
+  const auto found = find(1, 1, 7);
+  ASSERT_TRUE(found.ok() && found->has_value()) << found.status();
+  EXPECT_EQ((*found)->occurred, *base::FromTimestamp(fakes::AtHour(9)));
+  for (const auto& other : {find(1, 1, 8), find(2, 1, 7), find(1, 2, 7)}) {
+    ASSERT_TRUE(other.ok()) << other.status();
+    EXPECT_FALSE(other->has_value());
+  }
+  EXPECT_FALSE(Has(1, 1)) << "she may have looked at it at home";
 }
 
 TEST_F(FindSignTest, AnEventThatCannotBeReadIsAnError) {
