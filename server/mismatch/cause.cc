@@ -18,10 +18,6 @@ bool WaitsAfterRestore(const v1::MismatchDevice& device) {
   return device.last_api_call_reason() == base::Reason(base::errors::WaitingAfterRestore(absl::ZeroDuration()));
 }
 
-bool IsFailing(const v1::MismatchDevice& device) {
-  return device.failed_calls() > 0 || device.last_api_call() == v1::CALL_STATE_FAILED;
-}
-
 // A call that is under way lasts until now.
 bool HasCalledSince(const v1::MismatchDevice& device, absl::Time change) {
   if (device.last_api_call() == v1::CALL_STATE_UNDER_WAY) return true;
@@ -29,6 +25,10 @@ bool HasCalledSince(const v1::MismatchDevice& device, absl::Time change) {
 }
 
 }  // namespace
+
+bool IsFailing(const v1::MismatchDevice& device) {
+  return device.failed_calls() > 0 || device.last_api_call() == v1::CALL_STATE_FAILED;
+}
 
 v1::MismatchCause CauseOf(const CarerDevices& all, const base::Uuid& carer, const store::Tenant& tenant,
                           absl::Time change) {

@@ -17,6 +17,9 @@ namespace caresync::mismatch {
 v1::MismatchCause CauseOf(const CarerDevices& all, const base::Uuid& carer, const store::Tenant& tenant,
                           absl::Time change);
 
+// Its last calls failed, as far as it says. Pure.
+bool IsFailing(const v1::MismatchDevice& device);
+
 }  // namespace caresync::mismatch
 
 #endif  // CARESYNC_SERVER_MISMATCH_CAUSE_H_

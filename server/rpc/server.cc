@@ -26,6 +26,7 @@ Server::Server(Edge& edge)
       roster_(edge),
       care_events_(edge),
       mismatches_(edge),
+      deliveries_(edge),
       device_sync_(edge) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, Edge& edge) {
@@ -40,6 +41,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address
   builder.RegisterService(&server->roster_);
   builder.RegisterService(&server->care_events_);
   builder.RegisterService(&server->mismatches_);
+  builder.RegisterService(&server->deliveries_);
   builder.RegisterService(&server->device_sync_);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) return base::errors::CannotListen(address);

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "grpcpp/server.h"
 #include "server/rpc/care_event_service.h"
+#include "server/rpc/delivery_service.h"
 #include "server/rpc/device_service.h"
 #include "server/rpc/device_sync_service.h"
 #include "server/rpc/edge.h"
@@ -49,6 +50,7 @@ class Server {
   RosterService roster_;
   CareEventService care_events_;
   MismatchService mismatches_;
+  DeliveryService deliveries_;
   DeviceSyncService device_sync_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

@@ -72,11 +72,11 @@ TEST_F(HealthTest, ReflectionListsTheServices) {
   EXPECT_TRUE(stream->Finish().ok());
   std::vector<std::string> services;
   for (const auto& service : response.list_services_response().service()) services.push_back(service.name());
-  EXPECT_THAT(services, UnorderedElementsAre("caresync.v1.CareEventService", "caresync.v1.DeviceService",
-                                             "caresync.v1.DeviceSyncService", "caresync.v1.MismatchService",
-                                             "caresync.v1.RosterService", "caresync.v1.ServiceUserService",
-                                             "caresync.v1.TenantService", "grpc.health.v1.Health",
-                                             "grpc.reflection.v1alpha.ServerReflection"));
+  EXPECT_THAT(services, UnorderedElementsAre("caresync.v1.CareEventService", "caresync.v1.DeliveryService",
+                                             "caresync.v1.DeviceService", "caresync.v1.DeviceSyncService",
+                                             "caresync.v1.MismatchService", "caresync.v1.RosterService",
+                                             "caresync.v1.ServiceUserService", "caresync.v1.TenantService",
+                                             "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"));
 }
 
 // Each that is open holds a thread, and anybody may open them.

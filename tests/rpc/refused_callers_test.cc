@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "caresync/v1/care_events.grpc.pb.h"
+#include "caresync/v1/deliveries.grpc.pb.h"
 #include "caresync/v1/mismatches.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "tests/rpc/served_edge.h"
@@ -105,6 +106,7 @@ std::vector<Callable> EveryCall() {
       Unary("CloseMismatch", kWriters, &v1::MismatchService::Stub::CloseMismatch),
       Unary("SnoozeMismatch", kWriters, &v1::MismatchService::Stub::SnoozeMismatch),
       Unary("ReopenMismatch", kWriters, &v1::MismatchService::Stub::ReopenMismatch),
+      Unary("ExplainVisit", kPeople, &v1::DeliveryService::Stub::ExplainVisit),
       Unary("ListCarers", {Role::kRostering, Role::kAdministrator, Role::kCoordinator, Role::kSupport},
             &v1::RosterService::Stub::ListCarers),
       {"ApplyChanges",

@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "caresync/v1/care_events.grpc.pb.h"
+#include "caresync/v1/deliveries.grpc.pb.h"
 #include "caresync/v1/mismatches.grpc.pb.h"
 #include "google/protobuf/util/time_util.h"
 #include "gtest/gtest.h"
@@ -518,6 +519,21 @@ TEST_F(RefusedRequestTest, WatchMismatches) {
   EXPECT_EQ(reason(""), "");
   EXPECT_EQ(reason("nonsense"), "TOKEN_NOT_VALID");
   EXPECT_EQ(reason(TokenOfCarers()), "TOKEN_NOT_VALID");
+}
+
+// ---- DeliveryService
+
+TEST_F(RefusedRequestTest, ExplainVisit) {
+  using Request = v1::ExplainVisitRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change) {
+    Request right;
+    right.set_carer_id(kNobody);
+    right.set_visit_id(kNobody);
+    return ReasonOf(&v1::DeliveryService::Stub::ExplainVisit, change, As(Role::kSupport, "acme"), right);
+  };
+  EXPECT_EQ(reason([](Request&) {}), "CARER_UNKNOWN");
+  EXPECT_EQ(reason([](Request& r) { r.set_carer_id("ann"); }), "INVALID_FIELD carer_id");
+  EXPECT_EQ(reason([](Request& r) { r.set_visit_id(""); }), "INVALID_FIELD visit_id");
 }
 
 // ---- RosterService; what ApplyChanges refuses of single changes is in tests/roster/.

@@ -25,10 +25,12 @@ BELOW["server/roster"] = ENGINE + ["server/restore", "server/tenants"]
 BELOW["server/service_users"] = ENGINE + ["server/tenants"]
 BELOW["server/devices"] = ENGINE + ["server/tenants"]
 BELOW["server/mismatch"] = ENGINE + ["server/tenants", "server/devices"]
+# It asks of a visit what mismatches ask of it, and when its last change was.
+BELOW["server/deliveries"] = ENGINE + ["server/tenants", "server/devices", "server/mismatch"]
 BELOW["server/care_events"] = ENGINE
 BELOW["server/sync"] = ENGINE + ["server/restore", "server/tenants", "server/devices", "server/mismatch"]
 BELOW["server/rpc"] = ENGINE + ["server/restore", "server/tenants", "server/access", "server/roster", "server/service_users",
-                                "server/devices", "server/mismatch", "server/care_events", "server/sync"]
+                                "server/devices", "server/mismatch", "server/deliveries", "server/care_events", "server/sync"]
 BELOW["server"] = BELOW["server/rpc"] + ["server/rpc"]
 # The command line is a client: it needs the tokens it mints, and the mutex.
 BELOW["tools/caresync"] = ["server/access", "server/base", "storage"]

@@ -1,0 +1,100 @@
+#include "server/deliveries/sent.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "server/base/clock.h"
+#include "server/base/keys.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+
+namespace caresync::deliveries {
+namespace {
+
+namespace keys = base::keys;
+using storage::Space;
+
+constexpr size_t kSyncsSearched = 200;
+// The number of a device's first sync.
+constexpr uint64_t kFirstSync = 1;
+
+// What a session's row says of whether it sent the change.
+enum class Verdict {
+  kMayHave,
+  // Nor did any before it.
+  kNot,
+  kNotThisOne,
+};
+
+bool SentNothing(const store::SyncRow& sync) {
+  // Written by its own session, at its end.
+  const bool refused = sync.outcome() == v1::SYNC_OUTCOME_REFUSED;
+  return refused && (sync.stage() == v1::SYNC_STAGE_STARTED || sync.stage() == v1::SYNC_STAGE_UPLOADING);
+}
+
+Verdict Judge(const store::SyncRow& sync, const FeedChange& change) {
+  if (SentNothing(sync)) return Verdict::kNotThisOne;
+  if (sync.start_revision() >= change.revision) return Verdict::kMayHave;
+  // One that was followed may have gone on sending behind what it last confirmed.
+  const bool ended_well = sync.outcome() == v1::SYNC_OUTCOME_SUCCEEDED && sync.confirmations() == 0;
+  if (ended_well) return sync.end_revision() < change.revision ? Verdict::kNot : Verdict::kMayHave;
+  // Its end is written down late rather than early.
+  const bool over = sync.outcome() != v1::SYNC_OUTCOME_SUCCEEDED && sync.outcome() != v1::SYNC_OUTCOME_UNDER_WAY;
+  const bool before = over && sync.end_time_us() != 0 && base::FromStoredTime(sync.end_time_us()) < change.time;
+  return before ? Verdict::kNot : Verdict::kMayHave;
+}
+
+// Their numbers, the last one first.
+absl::StatusOr<std::vector<uint64_t>> NumbersOf(const storage::Reader& reader, const base::TenantId& tenant,
+                                                const base::Uuid& carer, const base::Uuid& device) {
+  std::vector<uint64_t> numbers;
+  RETURN_IF_ERROR(reader.Scan(Space::kDevices, keys::SyncsOfCarer(tenant, carer, ""), kSyncsSearched,
+                              [&](std::string_view key, std::string_view) {
+                                base::Uuid of;
+                                base::Uuid on;
+                                int64_t start_us = 0;
+                                uint64_t number = 0;
+                                const bool read = keys::ParseSyncOfCarer(key, &of, &start_us, &on, &number);
+                                if (read && on == device) numbers.push_back(number);
+                                return true;
+                              }));
+  // A clock that was set back may have put them in another order.
+  std::sort(numbers.rbegin(), numbers.rend());
+  return numbers;
+}
+
+}  // namespace
+
+absl::StatusOr<SyncsOnDevice> ReadSyncs(const storage::Reader& reader, const base::TenantId& tenant,
+                                        const base::Uuid& carer, const base::Uuid& device,
+                                        const devices::SyncsUnderWay& under_way) {
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, NumbersOf(reader, tenant, carer, device));
+  SyncsOnDevice all;
+  for (const uint64_t number : numbers) {
+    absl::StatusOr<std::optional<store::SyncRow>> row =
+        base::GetStored<store::SyncRow>(reader, Space::kDevices, keys::Sync(tenant, device, number));
+    if (absl::IsDataLoss(row.status())) return all;
+    RETURN_IF_ERROR(row.status());
+    if (!row->has_value()) return all;
+    all.syncs.push_back(**std::move(row));
+  }
+  all.complete = !numbers.empty() && numbers.back() == kFirstSync;
+  if (all.syncs.empty() || all.syncs.front().outcome() != v1::SYNC_OUTCOME_UNDER_WAY) return all;
+  const store::SyncRow& last = all.syncs.front();
+  ASSIGN_OR_RETURN(const bool over, under_way.IsOver(tenant, device, last.opening(), last.session_id()));
+  all.under_way = !over;
+  return all;
+}
+
+bool MaySend(const SyncsOnDevice& all, const FeedChange& change) {
+  for (const store::SyncRow& sync : all.syncs) {
+    const Verdict verdict = Judge(sync, change);
+    if (verdict != Verdict::kNotThisOne) return verdict == Verdict::kMayHave;
+  }
+  return !all.complete;
+}
+
+}  // namespace caresync::deliveries
