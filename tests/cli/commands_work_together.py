@@ -313,6 +313,28 @@ def check_mismatches(cli):
         expect(told["error"]["reason"] == "USAGE", told)
 
 
+def check_explained_visits(cli, visit):
+    """The phone of c1 holds its visits, which are not those of c3."""
+    told = cli.json("explain-visit", "--carer", "c1", "--visit", visit)
+    expect(told["acknowledged"] and told["failed_step"] == "DELIVERY_STEP_UNSPECIFIED", told)
+    expect(told["device"]["device_uuid"] == DEVICE and told["acknowledged_revision"] >= told["feed_revision"] > 0, told)
+    states = {step["step"]: step["state"] for step in told["steps"]}
+    expect(states["DELIVERY_STEP_APPLIED"] == "DELIVERY_STEP_STATE_DONE", states)
+    expect(states["DELIVERY_STEP_SEEN"] == "DELIVERY_STEP_STATE_UNKNOWN", states)
+    output, _ = cli.run("explain-visit", "--carer", "003-rome/c1", "--visit", visit)
+    expect(output.splitlines()[0] == told["headline"] and re.search(r"^applied +done ", output, re.M), output)
+    expect(re.search(r"^Planned start .*:\d\d CES?T$", output, re.M), f"not the tenant's time: {output}")
+    told = cli.json("explain-visit", "--carer", "c3", "--visit", visit)
+    expect((told["failed_step"], told["fault"]) == ("DELIVERY_STEP_ASSIGNED", "DELIVERY_FAULT_NOT_ASSIGNED"), told)
+    for carer, of, reason in (("nobody", visit, "CARER_NOT_FOUND"), (IDLE_DEVICE, visit, "CARER_UNKNOWN"),
+                              ("c1", IDLE_DEVICE, "VISIT_UNKNOWN"), ("c1", "the visit", "INVALID_FIELD")):
+        missing = cli.json("explain-visit", "--carer", carer, "--visit", of, status=1)
+        expect(missing["error"]["reason"] == reason, missing)
+    token = cli.json("token", "--role", "rostering", "--subject", "rota-import")["token"]
+    refused = cli.json("explain-visit", "--carer", told["carer_id"], "--visit", visit, "--token", token, status=1)
+    expect(refused["error"]["reason"] == "ROLE_NOT_ALLOWED", refused)
+
+
 def read_to_the_end(terminal):
     shown = b""
     while True:
@@ -439,12 +461,13 @@ def main():
         check_a_branch_of_its_own_interval(cli)
         check_carers(cli)
         check_a_device_without_its_server(cli)
-        check_recording(cli)
+        visit = check_recording(cli)
         check_what_the_rostering_system_reads(cli)
         check_report(cli)
         check_export(cli)
         check_a_carers_history(cli)
         check_mismatches(cli)
+        check_explained_visits(cli, visit)
         check_progress(cli)
         check_blocking(cli)
         check_following(cli)

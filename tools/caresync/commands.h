@@ -32,6 +32,7 @@ void AddCareEventsCommand(CLI::App& app, CommandLine& line);
 void AddMismatchesCommand(CLI::App& app, CommandLine& line);
 // The group `mismatch`.
 void AddMismatchGroup(CLI::App& app, CommandLine& line);
+void AddExplainVisitCommand(CLI::App& app, CommandLine& line);
 // The group `device`, to which the two below add.
 CLI::App& AddDeviceGroup(CLI::App& app);
 void AddReportCommands(CLI::App& app, CLI::App& group, CommandLine& line);

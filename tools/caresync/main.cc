@@ -89,6 +89,7 @@ int Main(int argc, char** argv) {
   AddReportCommands(app, device, line);
   AddMismatchesCommand(app, line);
   AddMismatchGroup(app, line);
+  AddExplainVisitCommand(app, line);
   AddDeviceCommands(device, line);
   AddCareEventsCommand(app, line);
   check::AddCheckClientCommand(app, line);
