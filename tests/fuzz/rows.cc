@@ -16,6 +16,7 @@
 #include "server/base/keys.h"
 #include "server/care_events/event_lists.h"
 #include "server/care_events/resolving.h"
+#include "server/deliveries/explain_visit.h"
 #include "server/devices/device_registry.h"
 #include "server/devices/export_csv.h"
 #include "server/devices/report.h"
@@ -199,6 +200,10 @@ void ReadOffice(RunningAgency& running, const storage::Reader& reader) {
     Take(mismatch::ListMismatches(reader, agency.tenant, mismatches, as_of));
   }
   Take(mismatch::WatchMismatches(reader, agency.tenant, "", running.server().sealer(), as_of));
+  v1::ExplainVisitRequest visit;
+  visit.set_carer_id(agency.carer.ToString());
+  visit.set_visit_id(agency.visit.ToString());
+  Take(deliveries::ExplainVisit(reader, agency.tenant, visit, as_of));
   v1::GetAccessRequest access;
   access.set_service_user_id(agency.service_user.ToString());
   Take(service_users::GetAccess(reader, agency.tenant, access));

@@ -175,6 +175,23 @@ std::vector<std::string> Facts(const v1::Mismatch& mismatch, const NamesById& na
   return facts;
 }
 
+std::vector<std::string> Facts(const v1::ExplainVisitResponse& told, const NamesById& names) {
+  const bool fails = told.failed_step() != v1::DELIVERY_STEP_UNSPECIFIED;
+  const std::string where = StrCat(Short(v1::DeliveryStep_Name(told.failed_step()), "DELIVERY_STEP_"), " ",
+                                   Short(v1::DeliveryFault_Name(told.fault()), "DELIVERY_FAULT_"));
+  std::vector<std::string> facts = {
+      StrCat("fails ", fails ? where : "nowhere"),
+      told.acknowledged() ? "acknowledged" : "not acknowledged",
+      StrCat("device ", OrNone(NameOf(told.device().device_uuid(), names))),
+      StrCat("reason ", OrNone(told.device().last_api_call_reason())),
+  };
+  for (const v1::DeliveryStepTold& step : told.steps()) {
+    facts.push_back(StrCat(Short(v1::DeliveryStep_Name(step.step()), "DELIVERY_STEP_"), " ",
+                           Short(v1::DeliveryStepState_Name(step.state()), "DELIVERY_STEP_STATE_")));
+  }
+  return facts;
+}
+
 absl::Status HasFacts(const std::vector<std::string>& facts, const std::string& expected) {
   for (absl::string_view fact : absl::StrSplit(expected, ", ")) {
     if (std::find(facts.begin(), facts.end(), fact) != facts.end()) continue;

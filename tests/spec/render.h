@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "caresync/v1/deliveries.pb.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "caresync/v1/devices.pb.h"
 #include "caresync/v1/mismatches.pb.h"
@@ -36,6 +37,7 @@ std::vector<std::string> Facts(const v1::SyncSummary& sync, const NamesById& nam
 std::vector<std::string> Facts(const v1::Device& device, const NamesById& names);
 // Why the device has not taken it, and what shows that.
 std::vector<std::string> Facts(const v1::Mismatch& mismatch, const NamesById& names);
+std::vector<std::string> Facts(const v1::ExplainVisitResponse& told, const NamesById& names);
 // OK where all that are expected ("outcome SUCCEEDED, upserts 3") are among them.
 absl::Status HasFacts(const std::vector<std::string>& facts, const std::string& expected);
 

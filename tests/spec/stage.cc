@@ -98,6 +98,7 @@ const std::vector<Stage::Form>& Stage::Forms() {
       {std::regex("(d\\d)'s report: (.+)"), &Stage::Report},
       {std::regex("(ended )?mismatches: (.+)"), &Stage::Mismatches},
       {std::regex("the mismatch of (\\w+) on (\\w+): (.+)"), &Stage::MismatchFacts},
+      {std::regex("the way of (\\w+) to (\\w+): (.+)"), &Stage::WayFacts},
   };
   return *kForms;
 }

@@ -128,6 +128,7 @@ class Stage {
   absl::Status Report(const Words& words);
   absl::Status Mismatches(const Words& words);
   absl::Status MismatchFacts(const Words& words);
+  absl::Status WayFacts(const Words& words);
 
   absl::StatusOr<v1::ListMismatchesResponse> ReadMismatches(bool ended) const;
   Actor& ActorOf(const std::string& name);

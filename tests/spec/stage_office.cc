@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "server/base/proto_time.h"
+#include "server/deliveries/explain_visit.h"
 #include "server/mismatch/mismatch_list.h"
 #include "server/mismatch/transitions.h"
 #include "server/records/record_key.h"
@@ -115,6 +116,16 @@ absl::Status Stage::MismatchFacts(const Words& words) {
       return HasFacts(Facts(mismatch, names_), words[2]);
   }
   return absl::InternalError("there is no such mismatch");
+}
+
+absl::Status Stage::WayFacts(const Words& words) {
+  v1::ExplainVisitRequest request;
+  request.set_visit_id(IdOf(v1::RECORD_KIND_VISIT, words[0]).ToString());
+  request.set_carer_id(IdOf(v1::RECORD_KIND_CARER, words[1]).ToString());
+  const absl::StatusOr<v1::ExplainVisitResponse> told =
+      deliveries::ExplainVisit(*engine_->Snapshot(), tenant_, request,
+                               {.syncs = sync::SyncsOf(server_->parts()), .now = engine_->clock().Now()});
+  return told.ok() ? HasFacts(Facts(*told, names_), words[2]) : told.status();
 }
 
 }  // namespace caresync::spec
