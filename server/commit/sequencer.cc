@@ -45,6 +45,7 @@ struct Sequencer::Proposal {
   base::CommitPoint head;
   std::vector<base::ReceiverId> announced;
   std::optional<absl::Time> earliest_task;
+  std::vector<std::function<void()>> on_committed;
 };
 
 // A change at work, through all its tries.
@@ -185,7 +186,8 @@ absl::StatusOr<storage::Commit> Sequencer::Propose(Attempt& attempt, Transaction
   attempt.proposals.push_back({.commit_id = head.commit_id(),
                                .head = {.timeline = timeline_, .revision = transaction.revision()},
                                .announced = transaction.Announced(),
-                               .earliest_task = transaction.EarliestTask()});
+                               .earliest_task = transaction.EarliestTask(),
+                               .on_committed = transaction.TakeOnCommitted()});
 
   const std::string key = base::keys::TenantHead(attempt.tenant);
   storage::Commit commit;
@@ -238,6 +240,7 @@ void Sequencer::FinishCommitted(std::shared_ptr<Attempt> attempt, const Proposal
     subscriptions_.Publish(attempt->tenant, receiver, proposal.head.revision);
   }
   if (proposal.earliest_task.has_value() && on_task_) on_task_(attempt->tenant, *proposal.earliest_task);
+  for (const std::function<void()>& heard : proposal.on_committed) heard();
   Finish(attempt, Committed{.head = proposal.head, .wrote = true});
 }
 

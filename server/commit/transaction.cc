@@ -145,6 +145,11 @@ void Transaction::AnnounceTask(absl::Time due) {
   log_.push_back({.what = LogEntry::What::kTask});
 }
 
+void Transaction::OnCommitted(std::function<void()> heard) {
+  on_committed_.push_back(std::move(heard));
+  log_.push_back({.what = LogEntry::What::kOnCommitted});
+}
+
 void Transaction::RollBackTo(size_t mark) {
   ABSL_RAW_CHECK(mark <= log_.size(), "a transaction can only be rolled back to a mark of its past");
   if (mark == log_.size()) return;
@@ -161,6 +166,10 @@ void Transaction::RollBackTo(size_t mark) {
     }
     if (entry.what == LogEntry::What::kTask) {
       tasks_.pop_back();
+      continue;
+    }
+    if (entry.what == LogEntry::What::kOnCommitted) {
+      on_committed_.pop_back();
       continue;
     }
     std::optional<std::string>& value = entry.own->second.value;
@@ -191,6 +200,11 @@ std::vector<storage::Write> Transaction::TakeWrites() {
 std::vector<storage::Precondition> Transaction::TakeConditions() {
   log_.clear();
   return std::exchange(conditions_, {});
+}
+
+std::vector<std::function<void()>> Transaction::TakeOnCommitted() {
+  log_.clear();
+  return std::exchange(on_committed_, {});
 }
 
 std::vector<base::ReceiverId> Transaction::Announced() const {

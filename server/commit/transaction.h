@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -111,6 +112,9 @@ class Transaction : public storage::Reader {
   void Announce(const base::ReceiverId& receiver);
   // Says that a task was written that falls due then: the task runner hears it once this is committed.
   void AnnounceTask(absl::Time due);
+  // Calls `heard` once this is committed, before whoever submitted the change hears of it: for what counts commits. On
+  // an executor thread; it must not block. Not where the outcome stays unknown.
+  void OnCommitted(std::function<void()> heard);
 
   // The commit is to take effect only while the row holds these bytes (nullopt: while it is absent); else the change
   // runs again, on what is stored then. For rows by which the change decides what it writes and which are written
@@ -118,8 +122,8 @@ class Transaction : public storage::Reader {
   // written.
   void Require(storage::Space space, std::string key, std::optional<std::string> expected);
 
-  // A point to come back to: what was written, required and announced after `Mark` is forgotten by `RollBackTo`. Marks
-  // nest.
+  // A point to come back to: what was written, required and announced after `Mark`, and who was to hear of the commit,
+  // is forgotten by `RollBackTo`. Marks nest.
   size_t Mark() const { return log_.size(); }
   void RollBackTo(size_t mark);
 
@@ -138,10 +142,12 @@ class Transaction : public storage::Reader {
   std::vector<storage::Precondition> TakeConditions();
   std::vector<base::ReceiverId> Announced() const;
   std::optional<absl::Time> EarliestTask() const;
+  // In the order they were given; likewise at its end.
+  std::vector<std::function<void()>> TakeOnCommitted();
 
  private:
   struct LogEntry {
-    enum class What { kWrite, kCondition, kAnnounce, kTask } what;
+    enum class What { kWrite, kCondition, kAnnounce, kTask, kOnCommitted } what;
     // kWrite: where in `writes_`, and what was there before, if anything. Rows leave `writes_` only with the entry that
     // brought them, which is the first of theirs.
     Writes::iterator own = {};
@@ -167,6 +173,7 @@ class Transaction : public storage::Reader {
   std::vector<storage::Precondition> conditions_;
   std::vector<base::ReceiverId> announced_;
   std::vector<absl::Time> tasks_;
+  std::vector<std::function<void()>> on_committed_;
   std::vector<LogEntry> log_;
 };
 

@@ -176,6 +176,65 @@ TEST_F(SequencerTest, ARiderDoesNotRunAgainForAnUnknownOutcomeThatWasApplied) {
   EXPECT_THAT(bench_.Read("ridden"), Optional(Eq("1")));
 }
 
+// ---- Who hears of the commit
+
+// Writes, and counts in `heard` each commit of it.
+Change Counted(int& heard) {
+  return [&heard](Transaction& transaction) {
+    transaction.OnCommitted([&heard] { ++heard; });
+    transaction.Put(kRecords, "n", "1");
+    return absl::OkStatus();
+  };
+}
+
+TEST_F(SequencerTest, ACommitIsHeardOfOnceHoweverOftenItsChangeRuns) {
+  int heard = 0;
+  ASSERT_TRUE(bench_.Run(Counted(heard)).ok());
+  EXPECT_EQ(heard, 1);
+  bench_.store.FailNext(fakes::Fault::kConflict, 2);
+  bench_.store.FailNext(fakes::Fault::kUnknownNotApplied);
+  ASSERT_TRUE(bench_.Run(Counted(heard)).ok());
+  EXPECT_EQ(heard, 2);
+  bench_.store.FailNext(fakes::Fault::kUnknownApplied);
+  ASSERT_TRUE(bench_.Run(Counted(heard)).ok());
+  EXPECT_EQ(heard, 3) << "the commit ID in the head tells of it";
+}
+
+TEST_F(SequencerTest, ACommitOfTheRiderIsHeardOfBeforeTheCallerIs) {
+  std::vector<std::string> order;
+  bench_.sequencer.SetRider([&](Transaction& transaction) {
+    transaction.OnCommitted([&order] { order.push_back("of the rider"); });
+    return absl::OkStatus();
+  });
+  bench_.sequencer.Submit(bench_.tenant, Increment("n"),
+                          [&order](const absl::StatusOr<Committed>&) { order.push_back("the caller"); });
+  EXPECT_THAT(order, IsEmpty());
+  bench_.executor.RunAll();
+  EXPECT_THAT(order, ElementsAre("of the rider", "the caller"));
+}
+
+TEST_F(SequencerTest, NothingIsHeardOfWhatIsNotCommitted) {
+  int heard = 0;
+  bench_.store.FailNext(fakes::Fault::kFull);
+  EXPECT_FALSE(bench_.Run(Counted(heard)).ok());
+  EXPECT_TRUE(bench_
+                  .Run([&heard](Transaction& transaction) {
+                    transaction.OnCommitted([&heard] { ++heard; });
+                    return absl::OkStatus();
+                  })
+                  .ok())
+      << "it writes nothing";
+  EXPECT_TRUE(bench_
+                  .Run([&heard](Transaction& transaction) {
+                    const size_t mark = transaction.Mark();
+                    transaction.OnCommitted([&heard] { ++heard; });
+                    transaction.RollBackTo(mark);
+                    return Increment("n")(transaction);
+                  })
+                  .ok());
+  EXPECT_EQ(heard, 0);
+}
+
 // ---- Conditions of the change's own
 
 // As a device's session writes: without the sequencer, so the head stays.
