@@ -40,6 +40,7 @@
 #include "server/devices/device_registry.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
+#include "server/mismatch/integration_lag.h"
 #include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/visit_changes.h"
@@ -224,12 +225,13 @@ class Node {
                        .live = live_,
                        .admission = admission_,
                        .memo = memo_,
+                       .lag = lag_,
                        .opening = opening_,
                        .batch_bytes = options.batch_bytes,
                        .opened = opened_}} {}
 
   absl::Status Begin(const Options& options) {
-    sequencer_.SetRider(mismatch::NoteVisitChanges);
+    sequencer_.SetRider(mismatch::NotingVisitChanges(lag_));
     records::RegisterFanOuts(tasks_);
     roster::RegisterTasks(tasks_);
     tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
@@ -266,6 +268,7 @@ class Node {
   const std::string opening_;
   const absl::Duration opened_;
   commit::Subscriptions subscriptions_;
+  mismatch::IntegrationLag lag_{clock_};
   commit::Sequencer sequencer_;
   records::ClosingEdgeAllowance closing_edge_;
   commit::TaskRunner tasks_;

@@ -335,6 +335,15 @@ inline constexpr size_t kWatchedMismatches = 100;
 // kRosterChanges changes, eight.
 inline constexpr size_t kRiderRows = kRosterChanges * 2 * kVisitAssignments * 8 + 100;
 
+// How soon a change of the rota is to be seen, where its visit is so near, and where it is further ahead.
+inline constexpr absl::Duration kNearVisit = absl::Hours(72);
+inline constexpr absl::Duration kNearPromise = absl::Minutes(20);
+inline constexpr absl::Duration kAheadPromise = absl::Hours(24);
+// What the lag of a change is not: clocks that are kept by a time server differ by less; and a rota that is sent for
+// the first time has changes of years ago.
+inline constexpr absl::Duration kLagClockAhead = absl::Minutes(1);
+inline constexpr absl::Duration kLagMost = absl::Hours(7 * 24);
+
 // ---- Searches
 
 // Rows that one page of a search looks at: a page may hold less than was asked for, and says how to go on.

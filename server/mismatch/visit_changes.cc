@@ -155,16 +155,39 @@ class Notes {
   Delivery delivery_;
 };
 
-}  // namespace
+// Lets `lag` count those that came from the rota, once they are committed.
+void Count(commit::Transaction& transaction, const std::vector<VisitChange>& changes, IntegrationLag& lag) {
+  std::vector<RotaChange> counted;
+  for (const VisitChange& change : changes) {
+    // A visit that enters the window, or leaves it, is no other version.
+    const bool is_new_version = change.after.has_value() && change.after->version() == transaction.revision();
+    if (!is_new_version || SaysNothing(change)) continue;
+    const std::optional<RotaChange> made = LastRotaChange(*change.after);
+    if (made.has_value()) counted.push_back(*made);
+  }
+  if (counted.empty()) return;
+  transaction.OnCommitted(
+      [&lag, tenant = transaction.tenant(), counted = std::move(counted)] { lag.NoteCommitted(tenant, counted); });
+}
 
-absl::Status NoteVisitChanges(commit::Transaction& transaction) {
+// `lag`: nullptr where nothing is counted.
+absl::Status Note(commit::Transaction& transaction, IntegrationLag* lag) {
   RETURN_IF_ERROR(NoteTimingChange(transaction));
   ASSIGN_OR_RETURN(const std::vector<VisitChange> changes, VisitsWritten(transaction));
   if (changes.empty()) return absl::OkStatus();
+  if (lag != nullptr) Count(transaction, changes, *lag);
   ASSIGN_OR_RETURN(const Timing timing, ReadTiming(transaction, transaction.tenant()));
   Notes notes(transaction, timing);
   for (const VisitChange& change : changes) RETURN_IF_ERROR(notes.Note(change));
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status NoteVisitChanges(commit::Transaction& transaction) { return Note(transaction, nullptr); }
+
+commit::Change NotingVisitChanges(IntegrationLag& lag) {
+  return [&lag](commit::Transaction& transaction) { return Note(transaction, &lag); };
 }
 
 }  // namespace caresync::mismatch

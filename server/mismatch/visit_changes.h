@@ -4,7 +4,9 @@
 #define CARESYNC_SERVER_MISMATCH_VISIT_CHANGES_H_
 
 #include "absl/status/status.h"
+#include "server/commit/sequencer.h"
 #include "server/commit/transaction.h"
+#include "server/mismatch/integration_lag.h"
 
 namespace caresync::mismatch {
 
@@ -21,6 +23,10 @@ namespace caresync::mismatch {
 // Adds at most six rows for each of these carers, and the row of the task. Errors are those of reading; a mismatch
 // that cannot be read is replaced, and logged: no rota waits for its repair.
 absl::Status NoteVisitChanges(commit::Transaction& transaction);
+
+// The same, as a rider that lets `lag` count the changes of the rota once they are committed: those by which a visit is
+// another than before, whether or not it was noted above. `lag` must outlive it.
+commit::Change NotingVisitChanges(IntegrationLag& lag);
 
 }  // namespace caresync::mismatch
 

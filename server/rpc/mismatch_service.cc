@@ -86,4 +86,15 @@ grpc::ServerUnaryReactor* MismatchService::ReopenMismatch(grpc::CallbackServerCo
       Changing<v1::ReopenMismatchRequest, v1::Mismatch>(edge_, MakingOf(edge_, mismatch::Reopen)));
 }
 
+grpc::ServerUnaryReactor* MismatchService::GetIntegrationLag(grpc::CallbackServerContext* context,
+                                                             const grpc::ByteBuffer* request,
+                                                             grpc::ByteBuffer* response) {
+  return ServeUnary<v1::GetIntegrationLagRequest, v1::IntegrationLag>(
+      edge_, context, request, response, "MismatchService.GetIntegrationLag", kReaders,
+      Reading<v1::GetIntegrationLagRequest, v1::IntegrationLag>(
+          edge_, [this](const storage::Reader&, const base::TenantId& tenant, const v1::GetIntegrationLagRequest&) {
+            return edge_.sync.lag.Of(tenant);
+          }));
+}
+
 }  // namespace caresync::rpc

@@ -10,7 +10,8 @@ namespace caresync::rpc {
 using MismatchServiceBase = v1::MismatchService::WithRawCallbackMethod_ListMismatches<
     v1::MismatchService::WithRawCallbackMethod_WatchMismatches<v1::MismatchService::WithRawCallbackMethod_CloseMismatch<
         v1::MismatchService::WithRawCallbackMethod_SnoozeMismatch<
-            v1::MismatchService::WithRawCallbackMethod_ReopenMismatch<v1::MismatchService::Service>>>>>;
+            v1::MismatchService::WithRawCallbackMethod_ReopenMismatch<
+                v1::MismatchService::WithRawCallbackMethod_GetIntegrationLag<v1::MismatchService::Service>>>>>>;
 
 // Thread-safe. `edge` must outlive it.
 class MismatchService : public MismatchServiceBase {
@@ -27,6 +28,8 @@ class MismatchService : public MismatchServiceBase {
                                            grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ReopenMismatch(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                            grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetIntegrationLag(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* response) override;
 
  private:
   Edge& edge_;

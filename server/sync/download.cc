@@ -34,8 +34,10 @@ absl::StatusOr<records::RecordName> NameOfEntry(const feed::Entry& entry) {
   return *name;
 }
 
+// `rota_changes` gets those by which visits have the place in the feed that they have; nullptr: nobody asks.
 absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& tenant,
-                         const std::vector<feed::Entry>& entries, v1::Changes& changes) {
+                         const std::vector<feed::Entry>& entries, v1::Changes& changes,
+                         std::vector<mismatch::RotaChange>* rota_changes) {
   std::vector<std::string> keys;
   for (const feed::Entry& entry : entries) {
     if (!entry.removal) keys.push_back(base::keys::Record(tenant, entry.position.record));
@@ -56,6 +58,11 @@ absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& te
     // Where no fan-out is under way, feeds and records changed in one commit: in one snapshot they cannot differ.
     if (record.version() != entry.version)
       return base::errors::DamagedRow("a feed entry of another version than its record");
+    const bool is_as_placed = name.kind == v1::RECORD_KIND_VISIT && entry.position.revision == record.version();
+    if (rota_changes != nullptr && is_as_placed) {
+      const std::optional<mismatch::RotaChange> change = mismatch::LastRotaChange(record);
+      if (change.has_value()) rota_changes->push_back(*change);
+    }
     v1::Upsert* upsert = changes.add_upserts();
     upsert->set_kind(name.kind);
     upsert->set_record_id(name.id.ToString());
@@ -84,7 +91,7 @@ absl::StatusOr<std::optional<v1::Changes>> ReadNextVisits(const storage::Reader&
   entries.resize(fitting);
   v1::Changes changes;
   changes.set_next_visits(true);
-  RETURN_IF_ERROR(FillChanges(reader, tenant, entries, changes));
+  RETURN_IF_ERROR(FillChanges(reader, tenant, entries, changes, nullptr));
   return std::optional<v1::Changes>(std::move(changes));
 }
 
@@ -107,7 +114,10 @@ absl::StatusOr<DownloadBatch> ReadDownload(const storage::Reader& reader, const 
   ASSIGN_OR_RETURN(batch.head, commit::ReadHead(reader, tenant));
   ASSIGN_OR_RETURN(batch.feed, feed::ReadBatch(reader, tenant, receiver, wish.from, base::limits::kBatchRecords,
                                                RoomOf(wish), kUpsertOverhead));
-  RETURN_IF_ERROR(FillChanges(reader, tenant, batch.feed.entries, batch.changes));
+  // What comes with a copy may have been changed at any time.
+  const bool is_delta = !wish.from.rebuild_began.has_value();
+  RETURN_IF_ERROR(
+      FillChanges(reader, tenant, batch.feed.entries, batch.changes, is_delta ? &batch.rota_changes : nullptr));
   // What is whole with this batch is shown as soon.
   if (!wish.next_visits || batch.feed.horizon_passed || batch.feed.nothing_left) return batch;
   ASSIGN_OR_RETURN(batch.next_visits, ReadNextVisits(reader, tenant, carer, wish, now));

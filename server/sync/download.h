@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -13,6 +14,7 @@
 #include "server/base/limits.h"
 #include "server/base/uuid.h"
 #include "server/feed/feed_reader.h"
+#include "server/mismatch/integration_lag.h"
 #include "storage/store.h"
 
 namespace caresync::sync {
@@ -31,6 +33,8 @@ struct DownloadBatch {
   // no larger than a batch. nullopt where there are none, or where the batch leaves nothing that could be waited
   // for.
   std::optional<v1::Changes> next_visits;
+  // Of the visits among the upserts of a delta that come as the rota changed them last, those changes.
+  std::vector<mismatch::RotaChange> rota_changes;
   // Of the feed: where the batch ends, whether anything is left, count and sum.
   feed::FeedBatch feed;
   // The head in the snapshot.

@@ -145,17 +145,18 @@ void Session::WriteRows(Durability durability) {
   writing_rows_ = true;
   rows_changed_ = false;
   writing_news_of_ = std::exchange(news_of_, {});
+  writing_applied_ = std::exchange(applied_, {});
   actions_.push_back(WriteRowsAction{rows_->Update(durability)});
 }
 
 void Session::On(RowsWrittenEvent event) {
-  std::set<std::string> news_of = std::exchange(writing_news_of_, {});
+  LookAtMismatchesAction news{std::exchange(writing_news_of_, {}), std::exchange(writing_applied_, {})};
   // An unknown one may have taken effect.
   const bool written =
       event.result.outcome == CommitOutcome::kCommitted || event.result.outcome == CommitOutcome::kUnknown;
   OnRowsWritten(event.result);
   // Behind all that the device waits for.
-  if (written && !news_of.empty()) actions_.push_back(LookAtMismatchesAction{std::move(news_of)});
+  if (written && (!news.carers.empty() || !news.applied.empty())) actions_.push_back(std::move(news));
 }
 
 void Session::OnRowsWritten(const storage::CommitResult& result) {

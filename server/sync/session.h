@@ -176,9 +176,10 @@ struct RecordDropsAction {
   std::vector<std::string> carers;
 };
 // What was written tells that the device holds something new of these carers, or nothing any more: mismatches may be
-// over.
+// over. Of the session's own carer the device has applied these changes of the rota.
 struct LookAtMismatchesAction {
   std::set<std::string> carers;
+  std::vector<mismatch::RotaChange> applied = {};
 };
 // nullopt: forget the timer. The end of the session forgets all.
 struct SetTimerAction {
@@ -231,6 +232,8 @@ class Session {
     ResumeToken token;
     // Set for a `caught_up`.
     std::optional<v1::CopySum> caught_up;
+    // As of DownloadBatch.
+    std::vector<mismatch::RotaChange> rota_changes = {};
   };
 
   void On(OpenedEvent event);
@@ -482,6 +485,9 @@ class Session {
   // Carers of whom there is something to look at in their mismatches, once what is written next, or now, is committed.
   std::set<std::string> news_of_;
   std::set<std::string> writing_news_of_;
+  // Changes of the rota that the device acknowledged: by what is written next, or now.
+  std::vector<mismatch::RotaChange> applied_;
+  std::vector<mismatch::RotaChange> writing_applied_;
 
   // Success, of the last round: the device confirmed, it is being recorded, it is recorded.
   enum class Success { kNotYet, kConfirmed, kBeingRecorded, kRecorded } success_ = Success::kNotYet;

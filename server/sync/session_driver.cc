@@ -10,6 +10,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
 #include "server/commit/timeline.h"
+#include "server/devices/device_in_use.h"
 #include "server/devices/device_rows.h"
 #include "server/devices/drops.h"
 #include "server/feed/feed_reader.h"
@@ -180,10 +181,20 @@ void SessionDriver::Perform(LookAtMismatchesAction action) {
     for (const std::string& carer : action.carers) {
       RETURN_IF_ERROR(mismatch::ResolveAfterAck(reader, parts_.sequencer, tenant, *base::Uuid::Parse(carer)));
     }
-    return absl::OkStatus();
+    return CountApplied(reader, action.applied);
   };
   // What is not looked at now is when the server starts, or when the device acknowledges something again.
   if (const absl::Status status = look(); !status.ok()) LogTrouble("mismatches_not_looked_at", status);
+}
+
+absl::Status SessionDriver::CountApplied(const storage::Reader& reader,
+                                         const std::vector<mismatch::RotaChange>& changes) const {
+  if (changes.empty()) return absl::OkStatus();
+  const SessionIdentity& identity = session_.identity();
+  ASSIGN_OR_RETURN(const std::optional<base::Uuid> in_use,
+                   devices::ReadDeviceInUse(reader, identity.tenant, identity.carer));
+  if (in_use == identity.device) parts_.lag.NoteApplied(identity.tenant, changes);
+  return absl::OkStatus();
 }
 
 void SessionDriver::Perform(EnterAction action) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -22,6 +23,7 @@
 #include "server/commit/head_memo.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
+#include "server/mismatch/integration_lag.h"
 #include "server/restore/standing.h"
 #include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
@@ -62,6 +64,7 @@ struct SyncParts {
   LiveSessions& live;
   Admission& admission;
   commit::HeadMemo& memo;
+  mismatch::IntegrationLag& lag;
   // The opening of the store (its timeline).
   std::string opening;
   // The most that a `changes` comes to, unless one record alone is larger; at most limits::kBatchBytes.
@@ -151,6 +154,8 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void TakeFrom(int first, std::shared_ptr<Taking> taking);
   void Perform(RecordDropsAction action);
   void Perform(LookAtMismatchesAction action);
+  // Counts them where the device is the one that its carer uses: what a tablet at home holds is promised to nobody.
+  absl::Status CountApplied(const storage::Reader& reader, const std::vector<mismatch::RotaChange>& changes) const;
   void Perform(SetTimerAction action);
   void Perform(EndAction action);
 

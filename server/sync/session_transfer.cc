@@ -192,6 +192,7 @@ void Session::AddBatch(DownloadBatch batch, v1::SyncResponse& response) {
     changes.set_records_done(records_done_);
     changes.set_records_total(records_total_);
     Issue(batch.head, changes);
+    issued_.back().rota_changes = std::move(batch.rota_changes);
     store::SyncRow& sync = rows_->sync();
     sync.set_upserts_sent(sync.upserts_sent() + upserts);
     sync.set_removals_sent(sync.removals_sent() + removals);
@@ -250,6 +251,10 @@ void Session::OnAck(const v1::Ack& ack) {
     return Fail(errors::AckNeverIssued(), v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
   }
   const std::optional<v1::CopySum> caught_up = issued->caught_up;
+  // What came before it is acknowledged with it.
+  for (auto batch = issued_.begin(); batch != issued + 1; ++batch) {
+    applied_.insert(applied_.end(), batch->rota_changes.begin(), batch->rota_changes.end());
+  }
   issued_.erase(issued_.begin(), issued + 1);
   if (caught_up.has_value()) return OnCaughtUpAck(*token, *caught_up, ack);
   acknowledged_ = PlaceOf(*token);

@@ -335,6 +335,16 @@ def check_explained_visits(cli, visit):
     expect(refused["error"]["reason"] == "ROLE_NOT_ALLOWED", refused)
 
 
+def check_integration_lag(cli):
+    """What counts as what is looked at in integration_lag_test.cc and applied_lag_test.cc."""
+    told = cli.json("integration-lag")
+    expect(told["since_time"] and told["committed"]["near"]["promise"] == "1200s", told)
+    expect(told["applied"]["ahead"]["promise"] == "86400s" and len(told["applied"]["ahead"]["buckets"]) == 9, told)
+    expect(told["committed"]["untimed"] == 0, f"the importer says when it changed what it sends: {told}")
+    lines = cli.run("integration-lag")[0].splitlines()
+    expect(len(lines) >= 6 and lines[0].startswith("End ") and lines[-1].startswith("Counted since "), lines)
+
+
 def read_to_the_end(terminal):
     shown = b""
     while True:
@@ -468,6 +478,7 @@ def main():
         check_a_carers_history(cli)
         check_mismatches(cli)
         check_explained_visits(cli, visit)
+        check_integration_lag(cli)
         check_progress(cli)
         check_blocking(cli)
         check_following(cli)

@@ -21,6 +21,7 @@ SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
     : engine_(engine),
       sealer_(TokenKeyOf(engine)),
       admission_(engine.executor(), engine.random()),
+      lag_(engine.clock()),
       parts_{.store = engine.store(),
              .sequencer = engine.sequencer(),
              .subscriptions = engine.subscriptions(),
@@ -31,6 +32,7 @@ SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
              .live = live_,
              .admission = admission_,
              .memo = memo_,
+             .lag = lag_,
              .opening = engine.opening().timeline,
              .batch_bytes = batch_bytes,
              .opened = engine.clock().Monotonic() - (engine.clock().Now() - engine.opening().time)} {}

@@ -12,6 +12,7 @@
 #include "server/base/limits.h"
 #include "server/base/sealed_token.h"
 #include "server/commit/head_memo.h"
+#include "server/mismatch/integration_lag.h"
 #include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session_driver.h"
@@ -32,6 +33,8 @@ class SyncServer {
   const base::TokenSealer& sealer() const { return sealer_; }
   sync::LiveSessions& live() { return live_; }
   sync::Admission& admission() { return admission_; }
+  // Of what phones applied; commits are the engine's, which counts none.
+  const mismatch::IntegrationLag& lag() const { return lag_; }
 
  private:
   Engine& engine_;
@@ -39,6 +42,7 @@ class SyncServer {
   sync::LiveSessions live_;
   sync::Admission admission_;
   commit::HeadMemo memo_{base::limits::kHeadMemoBytes};
+  mismatch::IntegrationLag lag_;
   sync::SyncParts parts_;
 };
 

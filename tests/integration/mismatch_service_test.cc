@@ -343,6 +343,30 @@ TEST_F(MismatchServiceTest, ASyncResolvesThoseOfItsCarer) {
   EXPECT_GE(*base::FromTimestamp(resolved[0].end_time()), now_);
 }
 
+TEST_F(MismatchServiceTest, TellsHowLongChangesTook) {
+  const auto lag = [this] {
+    v1::IntegrationLag told;
+    EXPECT_EQ(ReasonOf(client_->Call(*stub_, &Stub::GetIntegrationLag, As(Role::kSupport, "acme"), {}, &told)), "");
+    return told;
+  };
+  const auto night = [this](int hours) {
+    v1::RosterChange change = VisitAt("night", "ann", now_ + absl::Hours(hours));
+    *change.mutable_changed_time() = base::ToTimestamp(now_ - absl::Minutes(30));
+    return change;
+  };
+  Device phone(*client_, "acme", CarerId("ann"), kPhone);
+  ASSERT_TRUE(phone.Sync().ok());
+  client_->Apply("acme", kSource, {night(9)});
+  ASSERT_TRUE(phone.Sync().ok());
+  EXPECT_TRUE(fakes::Eventually([&lag] { return lag().applied().near().count() == 1; }));
+  client_->Apply("acme", kSource, {night(100)});
+  EXPECT_EQ(lag().committed().near().count(), 1u);
+  EXPECT_EQ(lag().committed().near().late(), 1u) << "it was sent half an hour after it was made";
+  EXPECT_EQ(lag().committed().ahead().count(), 1u);
+  EXPECT_EQ(lag().committed().ahead().late(), 0u);
+  EXPECT_EQ(lag().applied().ahead().count(), 0u);
+}
+
 // Requirement: M5
 TEST_F(MismatchServiceTest, WhatAPhoneHadAcknowledgedIsResolvedWhenTheServerStarts) {
   EXPECT_TRUE(fakes::Eventually([this] { return Mismatches(false, CarerId("bob")).empty(); }));

@@ -92,7 +92,7 @@ struct MismatchBench::Server {
         closing_edge(bench.clock_),
         sequencer(bench.store_, bench.clock_, bench.random_, executor, bench.subscriptions_, timeline, bench.room_),
         tasks(bench.store_, sequencer, bench.clock_, executor) {
-    sequencer.SetRider(NoteVisitChanges);
+    sequencer.SetRider(NotingVisitChanges(bench.lag_));
     tasks.Register(feed::kCompactionTask, feed::CompactionStep);
     tasks.Register(records::kWindowTask, records::WindowStep(closing_edge), commit::TaskWaiters::kSome);
     tasks.Register(records::kReviewTask, records::ReviewStep);

@@ -27,6 +27,7 @@
 #include "server/commit/tasks.h"
 #include "server/commit/transaction.h"
 #include "server/feed/feed_entry.h"
+#include "server/mismatch/integration_lag.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/records/record_store.h"
 #include "storage/memory_store.h"
@@ -141,6 +142,7 @@ class MismatchBench {
   fakes::ManualClock& clock() { return clock_; }
   commit::Sequencer& sequencer();
   const std::string& timeline() const;
+  const IntegrationLag& lag() const { return lag_; }
   // The opening of the store that serves now.
   absl::Duration opened() const;
 
@@ -156,6 +158,7 @@ class MismatchBench {
   fakes::ManualClock clock_;
   fakes::SeededRandom random_{1};
   commit::Subscriptions subscriptions_;
+  IntegrationLag lag_{clock_};
   std::function<void()> meanwhile_;
   size_t looks_ = 0;
   size_t most_in_a_look_ = 0;

@@ -107,6 +107,7 @@ std::vector<Callable> EveryCall() {
       Unary("SnoozeMismatch", kWriters, &v1::MismatchService::Stub::SnoozeMismatch),
       Unary("ReopenMismatch", kWriters, &v1::MismatchService::Stub::ReopenMismatch),
       Unary("ExplainVisit", kPeople, &v1::DeliveryService::Stub::ExplainVisit),
+      Unary("GetIntegrationLag", kPeople, &v1::MismatchService::Stub::GetIntegrationLag),
       Unary("ListCarers", {Role::kRostering, Role::kAdministrator, Role::kCoordinator, Role::kSupport},
             &v1::RosterService::Stub::ListCarers),
       {"ApplyChanges",

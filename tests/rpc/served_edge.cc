@@ -50,6 +50,7 @@ ServedEdge::ServedEdge()
                      .live = live_,
                      .admission = admission_,
                      .memo = memo_,
+                     .lag = lag_,
                      .opening = opening_,
                      .batch_bytes = base::limits::kBatchBytes,
                      .opened = clock_.Monotonic()}} {

@@ -16,6 +16,7 @@
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/devices/device_registry.h"
+#include "server/mismatch/integration_lag.h"
 #include "server/rpc/edge.h"
 #include "server/rpc/server.h"
 #include "server/sync/admission.h"
@@ -85,6 +86,7 @@ class ServedEdge {
   sync::LiveSessions live_;
   sync::Admission admission_;
   commit::HeadMemo memo_{base::limits::kHeadMemoBytes};
+  mismatch::IntegrationLag lag_{clock_};
   access::TokenVerifier verifier_;
   Edge edge_;
   std::unique_ptr<Server> server_;

@@ -38,6 +38,7 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       executor_(clock, seed),
       random_(seed),
       opening_(commit::NewTimeline(random_)),
+      lag_(clock),
       sequencer_(of_sequencer_, clock, random_, executor_, subscriptions_, opening_, room),
       closing_edge_(clock),
       tasks_(of_callers_, sequencer_, clock, executor_),
@@ -47,9 +48,9 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       admission_(executor_, random_),
       // Of some servers it holds all that is read, of others it begins anew again and again.
       memo_(random_.Bytes(1)[0] % 2 == 0 ? base::limits::kHeadMemoBytes : kSmallMemo),
-      parts_{of_callers_, sequencer_, subscriptions_, clock,    executor_,   random_,           sealer_,
-             live_,       admission_, memo_,          opening_, batch_bytes, clock.Monotonic(), kMostTakeOvers} {
-  sequencer_.SetRider(mismatch::NoteVisitChanges);
+      parts_{of_callers_, sequencer_, subscriptions_, clock,    executor_,   random_,           sealer_,       live_,
+             admission_,  memo_,      lag_,           opening_, batch_bytes, clock.Monotonic(), kMostTakeOvers} {
+  sequencer_.SetRider(mismatch::NotingVisitChanges(lag_));
   RegisterTasks(clock);
   ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
   const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = memory_->NewSnapshot();

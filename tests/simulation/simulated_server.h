@@ -97,6 +97,7 @@ class SimulatedServer {
   fakes::SeededRandom random_;
   const std::string opening_;
   commit::Subscriptions subscriptions_;
+  mismatch::IntegrationLag lag_;
   commit::Sequencer sequencer_;
   records::ClosingEdgeAllowance closing_edge_;
   commit::TaskRunner tasks_;

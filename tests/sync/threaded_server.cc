@@ -56,12 +56,13 @@ ThreadedServer::ThreadedServer(int threads)
              .live = live_,
              .admission = admission_,
              .memo = memo_,
+             .lag = lag_,
              .opening = timeline_,
              .batch_bytes = kBatchBytes,
              .opened = clock_.Monotonic(),
              .most_take_overs = kManyTakeOvers},
       heard_(subscriptions_.Subscribe(tenant_, records::FanOutTopic(), [this](base::Revision) { ++fan_outs_; })) {
-  sequencer_.SetRider(mismatch::NoteVisitChanges);
+  sequencer_.SetRider(mismatch::NotingVisitChanges(lag_));
   records::RegisterFanOuts(tasks_);
   roster::RegisterTasks(tasks_);
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);

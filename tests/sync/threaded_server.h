@@ -22,6 +22,7 @@
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
 #include "server/devices/device_registry.h"
+#include "server/mismatch/integration_lag.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
@@ -65,6 +66,7 @@ class ThreadedServer {
   std::unique_ptr<base::ThreadExecutor> executor_;
   const std::string timeline_;
   commit::Subscriptions subscriptions_;
+  mismatch::IntegrationLag lag_{clock_};
   commit::Sequencer sequencer_;
   records::ClosingEdgeAllowance closing_edge_;
   commit::TaskRunner tasks_;

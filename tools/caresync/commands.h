@@ -30,6 +30,7 @@ void AddImportCommand(CLI::App& app, CommandLine& line);
 void AddCarersCommand(CLI::App& app, CommandLine& line);
 void AddCareEventsCommand(CLI::App& app, CommandLine& line);
 void AddMismatchesCommand(CLI::App& app, CommandLine& line);
+void AddLagCommand(CLI::App& app, CommandLine& line);
 // The group `mismatch`.
 void AddMismatchGroup(CLI::App& app, CommandLine& line);
 void AddExplainVisitCommand(CLI::App& app, CommandLine& line);

@@ -90,6 +90,7 @@ int Main(int argc, char** argv) {
   AddMismatchesCommand(app, line);
   AddMismatchGroup(app, line);
   AddExplainVisitCommand(app, line);
+  AddLagCommand(app, line);
   AddDeviceCommands(device, line);
   AddCareEventsCommand(app, line);
   check::AddCheckClientCommand(app, line);
