@@ -327,6 +327,11 @@ inline constexpr int kMismatchTransitions = 100;
 // Other devices of a carer that one tells of, and syncs of the carer that are searched for them.
 inline constexpr size_t kMismatchDevices = 10;
 inline constexpr size_t kMismatchSyncsSearched = 200;
+// More of them are told as one, where that is asked for: of one carer; and of what the rota changes in one go, whoever
+// it is for. A rota that is published again comes in messages close behind each other; people change visits one by one.
+inline constexpr size_t kMismatchesOfCarerAlone = 5;
+inline constexpr size_t kMismatchesOutsideABurst = 25;
+inline constexpr absl::Duration kBurstPause = absl::Seconds(10);
 // How long after its visit one is kept that was ever opened.
 inline constexpr absl::Duration kMismatchKept = absl::Hours(30 * 24);
 // Mismatches in one message to who watches them. Of long ones fewer, about kBatchBytes: people write to them.

@@ -1,19 +1,26 @@
 #include "server/mismatch/mismatch_list.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/page.h"
+#include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
+#include "server/mismatch/mismatch_groups.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/teller.h"
+#include "server/mismatch/wording.h"
 
 namespace caresync::mismatch {
 namespace {
@@ -27,6 +34,14 @@ struct Filter {
   std::optional<base::Uuid> carer;
   // Empty: of all.
   std::string branch_id;
+  // Of the last change.
+  absl::Time changed_from = absl::InfinitePast();
+  absl::Time changed_until = absl::InfiniteFuture();
+
+  bool Takes(const store::Mismatch& row) const {
+    const absl::Time changed = base::FromStoredTime(row.last_change_us());
+    return (branch_id.empty() || branch_id == row.branch_id()) && changed >= changed_from && changed <= changed_until;
+  }
 };
 
 absl::StatusOr<Filter> FilterIn(const v1::ListMismatchesRequest& request) {
@@ -39,6 +54,19 @@ absl::StatusOr<Filter> FilterIn(const v1::ListMismatchesRequest& request) {
     const std::optional<base::Uuid> branch = base::Uuid::Parse(request.branch_id());
     if (!branch.has_value()) return errors::InvalidArgument("branch_id", "is no UUID");
     filter.branch_id = branch->ToString();
+  }
+  if (request.has_changed_from_time()) {
+    const std::optional<absl::Time> from = base::FromTimestamp(request.changed_from_time());
+    if (!from.has_value()) return errors::InvalidArgument("changed_from_time", "is no time");
+    filter.changed_from = *from;
+  }
+  if (request.has_changed_until_time()) {
+    const std::optional<absl::Time> until = base::FromTimestamp(request.changed_until_time());
+    if (!until.has_value()) return errors::InvalidArgument("changed_until_time", "is no time");
+    filter.changed_until = *until;
+  }
+  if (request.group() && request.ended()) {
+    return errors::InvalidArgument("group", "is for open mismatches, not for those that have ended");
   }
   return filter;
 }
@@ -64,6 +92,78 @@ absl::StatusOr<std::vector<Listed>> ReadListed(const storage::Reader& reader, co
   return listed;
 }
 
+// nullopt where the filter does not take it; and where its row cannot be read, or was replaced since it could not:
+// then its place is what is left of it.
+absl::StatusOr<std::optional<store::Mismatch>> ReadWanted(const storage::Reader& reader, const base::TenantId& tenant,
+                                                          const Filter& filter, const Listed& listed) {
+  if (filter.carer.has_value() && *filter.carer != listed.of.carer) return std::optional<store::Mismatch>();
+  ASSIGN_OR_RETURN(std::optional<store::Mismatch> row, GetUndamaged(reader, tenant, listed.of));
+  const bool stands = row.has_value() && listed.key == ListedKey(tenant, listed.of, *row);
+  if (!stands || !filter.Takes(*row)) row.reset();
+  return row;
+}
+
+absl::StatusOr<v1::MismatchGroup> TellGroup(const GroupLine& line, const CarerVisit& most_urgent,
+                                            const store::Mismatch& row, Teller& teller) {
+  v1::MismatchGroup group;
+  group.set_kind(line.kind);
+  ASSIGN_OR_RETURN(*group.mutable_most_urgent(), teller.Tell(most_urgent, row));
+  group.set_count(static_cast<uint32_t>(line.count));
+  group.set_carer_count(static_cast<uint32_t>(line.carers.size()));
+  base::SetTime(row.rank(), [&] { return group.mutable_soonest_start_time(); });
+  base::SetTime(base::ToStoredTime(line.earliest_change), [&] { return group.mutable_changed_from_time(); });
+  base::SetTime(base::ToStoredTime(line.latest_change), [&] { return group.mutable_changed_until_time(); });
+  group.set_headline(Headline(group));
+  group.set_advice(Advice(group));
+  return group;
+}
+
+// Adds the groups of those that are listed, as many as a page has. Returns how many of these, from the first one on,
+// are in them or not wanted.
+absl::StatusOr<size_t> AddGroups(const storage::Reader& reader, const base::TenantId& tenant, const Filter& filter,
+                                 const std::vector<Listed>& listed, size_t page_size, Teller& teller,
+                                 v1::ListMismatchesResponse& response) {
+  // The rows are not kept: with what people wrote to them they may be large.
+  std::vector<Groupable> wanted;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < listed.size(); ++i) {
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, ReadWanted(reader, tenant, filter, listed[i]));
+    if (!row.has_value()) continue;
+    wanted.push_back({.carer = listed[i].of.carer,
+                      .last_change = base::FromStoredTime(row->last_change_us()),
+                      .snoozed = row->state() == store::Mismatch::SNOOZED});
+    places.push_back(i);
+  }
+  const GroupLines grouped = GroupMismatches(wanted, page_size);
+  for (const GroupLine& line : grouped.lines) {
+    const Listed& first = listed[places[line.first]];
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, ReadWanted(reader, tenant, filter, first));
+    if (!row.has_value()) return errors::DamagedRow("a mismatch that was there when it was grouped");
+    ASSIGN_OR_RETURN(*response.add_groups(), TellGroup(line, first.of, *row, teller));
+  }
+  return grouped.reached == wanted.size() ? listed.size() : places[grouped.reached];
+}
+
+// The same, one by one.
+absl::StatusOr<size_t> AddMismatches(const storage::Reader& reader, const base::TenantId& tenant, const Filter& filter,
+                                     const std::vector<Listed>& listed, int page_size, Teller& teller,
+                                     v1::ListMismatchesResponse& response) {
+  size_t done = 0;
+  for (; done < listed.size() && response.mismatches_size() < page_size; ++done) {
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, ReadWanted(reader, tenant, filter, listed[done]));
+    if (!row.has_value()) continue;
+    ASSIGN_OR_RETURN(*response.add_mismatches(), teller.Tell(listed[done].of, *row));
+  }
+  return done;
+}
+
+// What a token of another list does not go on with.
+std::string QueryOf(const v1::ListMismatchesRequest& request) {
+  return absl::StrCat("mismatches/", request.ended(), "/", request.carer_id(), "/", request.branch_id(), "/",
+                      request.group(), "/", request.changed_from_time().SerializeAsString(), "/",
+                      request.changed_until_time().SerializeAsString());
+}
+
 }  // namespace
 
 absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader& reader, const base::TenantId& tenant,
@@ -71,8 +171,7 @@ absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader&
                                                           const devices::AsOf& as_of) {
   ASSIGN_OR_RETURN(const Filter filter, FilterIn(request));
   ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
-  const std::string query =
-      absl::StrCat("mismatches/", request.ended(), "/", request.carer_id(), "/", request.branch_id());
+  const std::string query = QueryOf(request);
   ASSIGN_OR_RETURN(const std::string after, base::DecodePageToken(query, request.page_token()));
   // A token is text that a caller may have changed: it must not lead to another table, or another tenant.
   const storage::KeyRange all = keys::ListedMismatches(tenant, request.ended(), "");
@@ -81,25 +180,12 @@ absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader&
   ASSIGN_OR_RETURN(const std::vector<Listed> listed, ReadListed(reader, tenant, request.ended(), after));
   Teller teller(reader, tenant, as_of);
   v1::ListMismatchesResponse response;
-  for (size_t i = 0; i < listed.size(); ++i) {
-    const Listed& next = listed[i];
-    const bool of_carer = !filter.carer.has_value() || *filter.carer == next.of.carer;
-    std::optional<store::Mismatch> row;
-    if (of_carer) {
-      ASSIGN_OR_RETURN(row, GetUndamaged(reader, tenant, next.of));
-    }
-    // The place of a row that could not be read and was replaced since may be left.
-    const bool stands = row.has_value() && next.key == ListedKey(tenant, next.of, *row);
-    if (stands && (filter.branch_id.empty() || filter.branch_id == row->branch_id())) {
-      ASSIGN_OR_RETURN(*response.add_mismatches(), teller.Tell(next.of, *row));
-    }
-    const bool full = response.mismatches_size() == page_size;
-    const bool more = i + 1 < listed.size() || listed.size() == base::limits::kSearchedRows;
-    if (more && (full || i + 1 == listed.size())) {
-      response.set_next_page_token(base::EncodePageToken(query, next.key));
-      break;
-    }
-  }
+  ASSIGN_OR_RETURN(const size_t done,
+                   request.group()
+                       ? AddGroups(reader, tenant, filter, listed, static_cast<size_t>(page_size), teller, response)
+                       : AddMismatches(reader, tenant, filter, listed, page_size, teller, response));
+  const bool more = done < listed.size() || listed.size() == base::limits::kSearchedRows;
+  if (more) response.set_next_page_token(base::EncodePageToken(query, listed[done - 1].key));
   return response;
 }
 

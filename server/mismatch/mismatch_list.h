@@ -10,8 +10,9 @@
 
 namespace caresync::mismatch {
 
-// One page. Looks at no more than limits::kSearchedRows rows, so that a page of a filtered list may hold less than was
-// asked for. Errors: INVALID_FIELD, PAGE_TOKEN_NOT_VALID, those of reading.
+// One page, of mismatches or of groups of them (mismatch_groups.h). Looks at no more than limits::kSearchedRows rows,
+// so that a page of a filtered list may hold less than was asked for, and groups what it looked at. Errors:
+// INVALID_FIELD, PAGE_TOKEN_NOT_VALID, those of reading.
 absl::StatusOr<v1::ListMismatchesResponse> ListMismatches(const storage::Reader& reader, const base::TenantId& tenant,
                                                           const v1::ListMismatchesRequest& request,
                                                           const devices::AsOf& as_of);

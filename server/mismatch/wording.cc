@@ -140,4 +140,24 @@ std::string Advice(const v1::Mismatch& mismatch) {
   }
 }
 
+std::string Headline(const v1::MismatchGroup& group) {
+  switch (group.kind()) {
+    case v1::MISMATCH_GROUP_KIND_CARER:
+      return StrCat(group.count(), " changes of visits have not reached their carer's phone. ",
+                    group.most_urgent().headline());
+    case v1::MISMATCH_GROUP_KIND_BURST:
+      return StrCat("The rota changed at once in many places, and ", group.count(), " changes of visits of ",
+                    group.carer_count(), " carers have not reached their phones.");
+    default:
+      return group.most_urgent().headline();
+  }
+}
+
+std::string Advice(const v1::MismatchGroup& group) {
+  if (group.kind() != v1::MISMATCH_GROUP_KIND_BURST) return group.most_urgent().advice();
+  return "See whether the rota was meant to change so, and whether the phones can reach the server; then ask the "
+         "carers "
+         "for a manual sync, those with the next visits first.";
+}
+
 }  // namespace caresync::mismatch

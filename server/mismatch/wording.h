@@ -15,6 +15,10 @@ std::string Headline(const v1::Mismatch& mismatch);
 // that is resolved or closed.
 std::string Advice(const v1::Mismatch& mismatch);
 
+// The same of several that are told as one, with all else filled in. Of one alone, what is said of that.
+std::string Headline(const v1::MismatchGroup& group);
+std::string Advice(const v1::MismatchGroup& group);
+
 }  // namespace caresync::mismatch
 
 #endif  // CARESYNC_SERVER_MISMATCH_WORDING_H_

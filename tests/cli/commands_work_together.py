@@ -289,6 +289,12 @@ def check_mismatches(cli):
     for wish, last in (([], ["Cause", "Advice"]), (["--ended"], ["Ended"])):
         lines = cli.run("mismatches", *wish)[0].splitlines()
         expect(re.split(r"  +", lines[0]) == [*MISMATCH_COLUMNS, *last] and lines[1:] == ["0 mismatches"], lines)
+    expect(cli.json("mismatches", "--group", "--changed-from", "2026-11-21T07:02:00.25Z", "--branch", "Rome 003") == {"groups": []},
+           "none is due")
+    lines = cli.run("mismatches", "--group")[0].splitlines()
+    expect(len(lines) == 1 and lines[0].startswith("Mismatches "), lines)
+    for wrong in (["--group", "--ended"], ["--changed-until", "yesterday"]):
+        cli.run("mismatches", *wrong, status=2)
     for wish, reason in ((["--carer", "nobody"], "CARER_NOT_FOUND"), (["--branch", "nowhere"], "BRANCH_NOT_FOUND")):
         missing = cli.json("mismatches", *wish, status=1)
         expect(missing["error"]["reason"] == reason, missing)

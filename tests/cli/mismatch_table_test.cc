@@ -187,5 +187,41 @@ TEST(MismatchLine, TellsWhoClosedOrSnoozedIt) {
   EXPECT_EQ(ending(), "The rota changed.");
 }
 
+// ---- Many as one
+
+v1::MismatchGroup GroupOf(v1::MismatchGroupKind kind, uint32_t count) {
+  v1::MismatchGroup group;
+  group.set_kind(kind);
+  *group.mutable_most_urgent() = Moved();
+  group.set_count(count);
+  group.set_carer_count(kind == v1::MISMATCH_GROUP_KIND_BURST ? 12 : 1);
+  group.mutable_soonest_start_time()->set_seconds(kNine);
+  group.mutable_changed_from_time()->set_seconds(kNine - 2 * kHour);
+  group.mutable_changed_from_time()->set_nanos(250'000'000);
+  group.mutable_changed_until_time()->set_seconds(kNine - 2 * kHour + 5);
+  group.set_advice("Do this.");
+  return group;
+}
+
+// Requirement: M7
+TEST(MismatchGroupTable, ShowsEachGroupAsALineAndHowABurstsMembersAreListed) {
+  const std::string table =
+      MismatchGroupTable({GroupOf(v1::MISMATCH_GROUP_KIND_BURST, 412), GroupOf(v1::MISMATCH_GROUP_KIND_CARER, 7),
+                          GroupOf(v1::MISMATCH_GROUP_KIND_UNSPECIFIED, 1)},
+                         absl::UTCTimeZone(), false);
+  const std::vector<std::string> lines = absl::StrSplit(absl::StripSuffix(table, "\n"), '\n');
+  ASSERT_EQ(lines.size(), 5u);
+  EXPECT_THAT(Cells(lines[0]),
+              ElementsAre("Mismatches", "State", "Soonest visit", "Carer", "Device", "Cause", "Advice"));
+  EXPECT_THAT(Cells(lines[1]), ElementsAre("412", "at risk", "2026-11-21 09:00:00 UTC", "12 carers", "several",
+                                           "changed at once", "Do this."));
+  EXPECT_THAT(Cells(lines[2]), ElementsAre("7", "at risk", "2026-11-21 09:00:00 UTC", "Ann Smith", "Pixel 6",
+                                           "silent since 2026-11-20 19:00:00 UTC", "Do this."));
+  EXPECT_EQ(Cells(lines[3]).front(), "1");
+  EXPECT_EQ(lines[4],
+            "Those 412 that changed at once: caresync mismatches --changed-from 2026-11-21T07:00:00.25Z "
+            "--changed-until 2026-11-21T07:00:05Z");
+}
+
 }  // namespace
 }  // namespace caresync::cli

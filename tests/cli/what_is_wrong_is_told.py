@@ -57,6 +57,7 @@ def check_empty_arguments(cli):
                       ["devices", "--csv", ""], ["syncs", "--carer", ""], ["syncs", ""], ["devices", "--token", ""],
                       ["mismatches", "--carer", ""], ["mismatches", "--branch", ""],
                       ["explain-visit", "--carer", "", "--visit", DEVICE], ["explain-visit", "--carer", "c1", "--visit", ""],
+                      ["mismatches", "--changed-from", ""], ["mismatches", "--changed-until", ""],
                       ["devices", "--tenant", ""], ["device", "finish-visit", *as_device, ""],
                       ["device", "visits", *as_device, "--state-dir", ""], ["care-events", "--source", ""],
                       ["care-events", "--token-file", ""], ["token", "--role", "support", "--subject", ""],

@@ -76,6 +76,36 @@ class MismatchListTest : public testing::Test {
     } while (!request.page_token().empty());
     return numbers;
   }
+  // All on the first page.
+  std::vector<v1::MismatchGroup> Groups() {
+    v1::ListMismatchesRequest request;
+    request.set_group(true);
+    const auto response = List(request);
+    EXPECT_TRUE(response.ok()) << response.status();
+    if (!response.ok()) return {};
+    EXPECT_EQ(response->next_page_token(), "");
+    EXPECT_EQ(response->mismatches_size(), 0);
+    return {response->groups().begin(), response->groups().end()};
+  }
+  // As many rows as one page looks at, of carer 1, and behind them one of carer 2. Without visits.
+  void PutMoreThanASearchReaches() {
+    const int most = static_cast<int>(limits::kSearchedRows);
+    for (int from = 0; from <= most; from += 2'000) {
+      const auto put = bench_.Run([&](commit::Transaction& transaction) -> absl::Status {
+        for (int i = from; i < std::min(from + 2'000, most + 1); ++i) {
+          store::Mismatch row;
+          row.set_state(store::Mismatch::OPEN);
+          row.mutable_now()->set_start_us(absl::ToUnixMicros(At(9)) + i);
+          row.mutable_now()->set_end_us(absl::ToUnixMicros(At(10)) + i);
+          row.set_last_change_us(absl::ToUnixMicros(At(6)));
+          row.set_opened_us(absl::ToUnixMicros(At(6)));
+          RETURN_IF_ERROR(PutMismatch(transaction, MismatchBench::Of(i < most ? 1 : 2, i), std::nullopt, row));
+        }
+        return absl::OkStatus();
+      });
+      ASSERT_TRUE(put.ok()) << put.status();
+    }
+  }
   static v1::ListMismatchesRequest OfResolved() {
     v1::ListMismatchesRequest request;
     request.set_ended(true);
@@ -344,23 +374,7 @@ TEST_F(MismatchListTest, AResolvedOneStillSaysWhatChanged) {
 }
 
 TEST_F(MismatchListTest, WhatASearchDoesNotReachOnOnePageIsOnTheNext) {
-  const int most = static_cast<int>(limits::kSearchedRows);
-  // Without visits: as many rows as one page looks at, and one more that is asked for.
-  for (int from = 0; from <= most; from += 2'000) {
-    const auto put = bench_.Run([&](commit::Transaction& transaction) -> absl::Status {
-      for (int i = from; i < std::min(from + 2'000, most + 1); ++i) {
-        store::Mismatch row;
-        row.set_state(store::Mismatch::OPEN);
-        row.mutable_now()->set_start_us(absl::ToUnixMicros(At(9)) + i);
-        row.mutable_now()->set_end_us(absl::ToUnixMicros(At(10)) + i);
-        row.set_last_change_us(absl::ToUnixMicros(At(6)));
-        row.set_opened_us(absl::ToUnixMicros(At(6)));
-        RETURN_IF_ERROR(PutMismatch(transaction, MismatchBench::Of(i < most ? 1 : 2, i), std::nullopt, row));
-      }
-      return absl::OkStatus();
-    });
-    ASSERT_TRUE(put.ok()) << put.status();
-  }
+  ASSERT_NO_FATAL_FAILURE(PutMoreThanASearchReaches());
   v1::ListMismatchesRequest request;
   request.set_carer_id(MismatchBench::Carer(2).ToString());
   const auto first = List(request);
@@ -371,6 +385,123 @@ TEST_F(MismatchListTest, WhatASearchDoesNotReachOnOnePageIsOnTheNext) {
   const auto second = List(request);
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ(second->mismatches_size(), 1);
+  EXPECT_EQ(second->next_page_token(), "");
+}
+
+// ---- Many as one
+
+// Requirement: M7
+TEST_F(MismatchListTest, ManyOfACarerAreOneGroupAndSayWhatHoldsOfAll) {
+  PutPixel();
+  std::vector<store::Record> visits = {VisitAt(8, At(9, 30), {2})};
+  for (int i = 1; i <= 7; ++i) visits.push_back(VisitAt(i, At(8 + i)));
+  bench_.Put(visits);
+  bench_.AdvanceTo(At(6, 20));
+  const std::vector<v1::MismatchGroup> groups = Groups();
+  ASSERT_EQ(groups.size(), 2u);
+  const v1::MismatchGroup& of_ann = groups[0];
+  EXPECT_EQ(of_ann.kind(), v1::MISMATCH_GROUP_KIND_CARER);
+  EXPECT_EQ(of_ann.count(), 7u);
+  EXPECT_EQ(of_ann.carer_count(), 1u);
+  EXPECT_EQ(NumberOf(of_ann.most_urgent()), 1);
+  EXPECT_EQ(base::FromTimestamp(of_ann.soonest_start_time()), At(9));
+  EXPECT_EQ(base::FromTimestamp(of_ann.changed_from_time()), At(6));
+  EXPECT_EQ(base::FromTimestamp(of_ann.changed_until_time()), At(6));
+  EXPECT_EQ(of_ann.most_urgent().device().device_name(), "Pixel 6");
+  EXPECT_EQ(of_ann.headline(),
+            "7 changes of visits have not reached their carer's phone. The rota changed and Ann Smith has not synced "
+            "Pixel 6 since.");
+  EXPECT_EQ(of_ann.advice(), "Ask Ann Smith for a manual sync, with the app open and the screen on.");
+  const v1::MismatchGroup& alone = groups[1];
+  EXPECT_EQ(alone.kind(), v1::MISMATCH_GROUP_KIND_UNSPECIFIED);
+  EXPECT_EQ(alone.count(), 1u);
+  EXPECT_EQ(NumberOf(alone.most_urgent()), 8);
+  EXPECT_EQ(alone.headline(), alone.most_urgent().headline());
+
+  v1::ListMismatchesRequest members;
+  members.set_carer_id(of_ann.most_urgent().carer_id());
+  members.set_page_size(3);
+  EXPECT_THAT(Paged(members), ElementsAre(1, 2, 3, 4, 5, 6, 7));
+}
+
+// Requirement: M7
+TEST_F(MismatchListTest, ARotaThatIsPublishedAgainIsOneGroupWhoseMembersCanBeListed) {
+  std::vector<store::Record> visits;
+  std::vector<int> members;
+  for (int i = 1; i <= 26; ++i) {
+    visits.push_back(VisitAt(i, At(9, i), {1 + i % 2}));
+    members.push_back(i);
+  }
+  bench_.Put(visits);
+  bench_.AdvanceTo(At(6, 5));
+  bench_.Put({VisitAt(27, At(8), {3}), VisitAt(28, At(9, 10), {1})});
+  bench_.AdvanceTo(At(6, 30));
+  const std::vector<v1::MismatchGroup> groups = Groups();
+  ASSERT_EQ(groups.size(), 3u);
+  EXPECT_EQ(NumberOf(groups[0].most_urgent()), 27) << "the most urgent first";
+  EXPECT_EQ(NumberOf(groups[2].most_urgent()), 28);
+  const v1::MismatchGroup& burst = groups[1];
+  EXPECT_EQ(burst.kind(), v1::MISMATCH_GROUP_KIND_BURST);
+  EXPECT_EQ(burst.count(), 26u);
+  EXPECT_EQ(burst.carer_count(), 2u);
+  EXPECT_EQ(NumberOf(burst.most_urgent()), 1);
+  EXPECT_EQ(base::FromTimestamp(burst.soonest_start_time()), At(9, 1));
+  EXPECT_EQ(burst.headline(),
+            "The rota changed at once in many places, and 26 changes of visits of 2 carers have not reached their "
+            "phones.");
+  EXPECT_NE(burst.advice(), "");
+
+  v1::ListMismatchesRequest request;
+  request.set_page_size(10);
+  *request.mutable_changed_from_time() = burst.changed_from_time();
+  *request.mutable_changed_until_time() = burst.changed_until_time();
+  EXPECT_EQ(Paged(request), members);
+  request.clear_changed_until_time();
+  EXPECT_EQ(Paged(request).size(), 28u);
+  *request.mutable_changed_from_time() = base::ToTimestamp(At(6, 5));
+  EXPECT_THAT(Paged(request), ElementsAre(27, 28));
+}
+
+TEST_F(MismatchListTest, PagesOfGroupsGoOnBehindTheLast) {
+  std::vector<store::Record> visits;
+  for (int i = 1; i <= 26; ++i) visits.push_back(VisitAt(i, At(9, i), {1 + i % 2}));
+  bench_.Put(visits);
+  bench_.AdvanceTo(At(6, 5));
+  bench_.Put({VisitAt(27, At(9, 10), {3}), VisitAt(28, At(8), {3})});
+  bench_.AdvanceTo(At(6, 30));
+  v1::ListMismatchesRequest request;
+  request.set_group(true);
+  request.set_page_size(2);
+  std::vector<std::pair<int, uint32_t>> told;
+  do {
+    const auto page = List(request);
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_LE(page->groups_size(), 2);
+    for (const v1::MismatchGroup& group : page->groups()) {
+      told.emplace_back(NumberOf(group.most_urgent()), group.count());
+    }
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  // Of the burst some are left behind 27: they are told once more, and are no burst by themselves.
+  EXPECT_THAT(told, ElementsAre(std::pair(28, 1u), std::pair(1, 26u), std::pair(27, 1u), std::pair(11, 8u),
+                                std::pair(12, 8u), std::pair(13, 7u)));
+}
+
+TEST_F(MismatchListTest, WhatGroupingDoesNotReachOnOnePageIsOnTheNext) {
+  ASSERT_NO_FATAL_FAILURE(PutMoreThanASearchReaches());
+  v1::ListMismatchesRequest request;
+  request.set_group(true);
+  const auto first = List(request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_EQ(first->groups_size(), 1);
+  EXPECT_EQ(first->groups(0).kind(), v1::MISMATCH_GROUP_KIND_CARER);
+  EXPECT_EQ(first->groups(0).count(), limits::kSearchedRows);
+  ASSERT_NE(first->next_page_token(), "");
+  request.set_page_token(first->next_page_token());
+  const auto second = List(request);
+  ASSERT_TRUE(second.ok()) << second.status();
+  ASSERT_EQ(second->groups_size(), 1);
+  EXPECT_EQ(second->groups(0).most_urgent().carer_id(), MismatchBench::Carer(2).ToString());
   EXPECT_EQ(second->next_page_token(), "");
 }
 
@@ -427,6 +558,12 @@ TEST_F(MismatchListTest, ATokenOfAnotherListIsRefused) {
   v1::ListMismatchesRequest of_branch = request;
   of_branch.set_branch_id(kNorth);
   EXPECT_EQ(ErrorOf(of_branch), "PAGE_TOKEN_NOT_VALID");
+  v1::ListMismatchesRequest of_groups = request;
+  of_groups.set_group(true);
+  EXPECT_EQ(ErrorOf(of_groups), "PAGE_TOKEN_NOT_VALID");
+  v1::ListMismatchesRequest of_times = request;
+  *of_times.mutable_changed_from_time() = base::ToTimestamp(At(6));
+  EXPECT_EQ(ErrorOf(of_times), "PAGE_TOKEN_NOT_VALID");
   request.set_page_token("x");
   EXPECT_EQ(ErrorOf(request), "PAGE_TOKEN_NOT_VALID");
 }
@@ -442,6 +579,16 @@ TEST_F(MismatchListTest, WrongQuestionsAreNamed) {
   EXPECT_EQ(ErrorOf(request), "INVALID_FIELD");
   request.Clear();
   request.set_branch_id("north");
+  EXPECT_EQ(ErrorOf(request), "INVALID_FIELD");
+  request.Clear();
+  request.mutable_changed_from_time()->set_nanos(-1);
+  EXPECT_EQ(ErrorOf(request), "INVALID_FIELD");
+  request.Clear();
+  request.mutable_changed_until_time()->set_nanos(-1);
+  EXPECT_EQ(ErrorOf(request), "INVALID_FIELD");
+  request.Clear();
+  request.set_group(true);
+  request.set_ended(true);
   EXPECT_EQ(ErrorOf(request), "INVALID_FIELD");
 }
 

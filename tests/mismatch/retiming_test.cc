@@ -72,12 +72,14 @@ class RetimingTest : public testing::Test {
 
 // ---- Changes that come after it
 
+// Requirement: M7
 TEST_F(RetimingTest, AChangeIsDueByTheTenantsOwnGrace) {
   SetGrace(absl::Minutes(45));
   bench_.Put({VisitAt(1, At(9))});
   ExpectOpensAt(At(6, 45));
 }
 
+// Requirement: M7
 TEST_F(RetimingTest, AChangeIsDueByTheTenantsOwnLead) {
   SetLead(absl::Hours(2));
   bench_.Put({VisitAt(1, At(12))});

@@ -174,5 +174,39 @@ TEST(WordingTest, OfAResolvedOneThereIsNothingToDo) {
   EXPECT_THAT(Headline(mismatch), Not(HasSubstr("has not synced"))) << "it has";
 }
 
+// ---- Several that are told as one
+
+v1::MismatchGroup GroupOf(v1::MismatchGroupKind kind) {
+  v1::MismatchGroup group;
+  group.set_kind(kind);
+  *group.mutable_most_urgent() = AnnsMismatch();
+  group.mutable_most_urgent()->set_headline(Headline(group.most_urgent()));
+  group.mutable_most_urgent()->set_advice(Advice(group.most_urgent()));
+  group.set_count(30);
+  group.set_carer_count(12);
+  return group;
+}
+
+TEST(WordingTest, OfACarersGroupItSaysHowManyAndWhatHoldsOfAll) {
+  const v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_CARER);
+  EXPECT_THAT(Headline(group), StartsWith("30 changes of visits have not reached their carer's phone. "));
+  EXPECT_THAT(Headline(group), EndsWith(group.most_urgent().headline()));
+  EXPECT_EQ(Advice(group), group.most_urgent().advice());
+}
+
+TEST(WordingTest, OfABurstItSaysHowManyAndNamesNoCarer) {
+  const v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_BURST);
+  EXPECT_THAT(Headline(group), HasSubstr("30 changes of visits of 12 carers"));
+  EXPECT_THAT(Headline(group), Not(HasSubstr("Ann Smith")));
+  EXPECT_THAT(Advice(group), Not(HasSubstr("Ann Smith")));
+  EXPECT_THAT(Advice(group), HasSubstr("manual sync"));
+}
+
+TEST(WordingTest, OfOneInNoGroupItSaysWhatIsSaidOfThat) {
+  const v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_UNSPECIFIED);
+  EXPECT_EQ(Headline(group), group.most_urgent().headline());
+  EXPECT_EQ(Advice(group), group.most_urgent().advice());
+}
+
 }  // namespace
 }  // namespace caresync::mismatch

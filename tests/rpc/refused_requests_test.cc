@@ -457,6 +457,15 @@ TEST_F(RefusedRequestTest, ListMismatches) {
   EXPECT_EQ(reason([](Request&) {}), "");
   EXPECT_EQ(reason([](Request& r) { r.set_carer_id("ann"); }), "INVALID_FIELD carer_id");
   EXPECT_EQ(reason([](Request& r) { r.set_branch_id("north"); }), "INVALID_FIELD branch_id");
+  EXPECT_EQ(reason([](Request& r) { r.mutable_changed_from_time()->set_nanos(-1); }),
+            "INVALID_FIELD changed_from_time");
+  EXPECT_EQ(reason([](Request& r) { r.mutable_changed_until_time()->set_nanos(-1); }),
+            "INVALID_FIELD changed_until_time");
+  EXPECT_EQ(reason([](Request& r) {
+              r.set_group(true);
+              r.set_ended(true);
+            }),
+            "INVALID_FIELD group");
   EXPECT_EQ(reason([](Request& r) { r.set_page_size(-1); }), "INVALID_FIELD page_size");
   EXPECT_EQ(reason([](Request& r) { r.set_page_size(limits::kPageSizeMost + 1); }), "INVALID_FIELD page_size");
   EXPECT_EQ(reason([](Request& r) { r.set_page_token("nonsense"); }), "PAGE_TOKEN_NOT_VALID");

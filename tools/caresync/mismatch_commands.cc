@@ -31,12 +31,30 @@ struct MismatchesWish {
   std::string branch;
   std::string carer;
   bool ended = false;
+  bool group = false;
+  // RFC 3339; empty: not given.
+  std::string changed_from;
+  std::string changed_until;
   StreamWish stream;
 };
+
+absl::StatusOr<google::protobuf::Timestamp> ParseInstant(const std::string& option, const std::string& text) {
+  absl::Time time;
+  std::string wrong;
+  if (absl::ParseTime(absl::RFC3339_full, text, &time, &wrong)) return base::ToTimestamp(time);
+  return errors::Usage(absl::StrCat(option, " ", text, ": give a time such as 2026-11-21T07:02:00Z"));
+}
 
 absl::StatusOr<v1::ListMismatchesRequest> ListRequest(const Connection& connection, const MismatchesWish& wish) {
   v1::ListMismatchesRequest request;
   request.set_ended(wish.ended);
+  request.set_group(wish.group);
+  if (!wish.changed_from.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_changed_from_time(), ParseInstant("--changed-from", wish.changed_from));
+  }
+  if (!wish.changed_until.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_changed_until_time(), ParseInstant("--changed-until", wish.changed_until));
+  }
   if (!wish.branch.empty()) {
     ASSIGN_OR_RETURN(*request.mutable_branch_id(), FindBranch(connection, wish.branch));
   }
@@ -46,33 +64,47 @@ absl::StatusOr<v1::ListMismatchesRequest> ListRequest(const Connection& connecti
   return request;
 }
 
-// All pages: one of a filtered list may be empty and not the last.
-absl::StatusOr<std::vector<v1::Mismatch>> AllMismatches(const Connection& connection,
-                                                        v1::ListMismatchesRequest request) {
-  request.set_page_size(1000);
+struct AllPages {
   std::vector<v1::Mismatch> mismatches;
+  std::vector<v1::MismatchGroup> groups;
+};
+
+// One of a filtered list may be empty and not the last.
+absl::StatusOr<AllPages> ReadPages(const Connection& connection, v1::ListMismatchesRequest request) {
+  request.set_page_size(1000);
+  AllPages all;
   do {
     ASSIGN_OR_RETURN(const v1::ListMismatchesResponse page,
                      connection.Call(Caller(), &v1::MismatchService::Stub::ListMismatches, request));
-    mismatches.insert(mismatches.end(), page.mismatches().begin(), page.mismatches().end());
+    all.mismatches.insert(all.mismatches.end(), page.mismatches().begin(), page.mismatches().end());
+    all.groups.insert(all.groups.end(), page.groups().begin(), page.groups().end());
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
-  return mismatches;
+  return all;
+}
+
+template <typename Message>
+Json ListOf(const std::vector<Message>& messages) {
+  Json list = Json::array();
+  for (const Message& message : messages) list.push_back(ToJson(message));
+  return list;
 }
 
 absl::StatusOr<ExitCode> ListMismatches(const Options& options, const MismatchesWish& wish) {
   const Connection connection(options);
   ASSIGN_OR_RETURN(v1::ListMismatchesRequest request, ListRequest(connection, wish));
-  ASSIGN_OR_RETURN(const std::vector<v1::Mismatch> mismatches, AllMismatches(connection, std::move(request)));
+  ASSIGN_OR_RETURN(const AllPages all, ReadPages(connection, std::move(request)));
   if (options.json) {
-    Json list = Json::array();
-    for (const v1::Mismatch& mismatch : mismatches) list.push_back(ToJson(mismatch));
-    PrintJson({{"mismatches", list}});
+    PrintJson(wish.group ? Json{{"groups", ListOf(all.groups)}} : Json{{"mismatches", ListOf(all.mismatches)}});
     return 0;
   }
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
-  std::cout << MismatchTable(mismatches, wish.ended, zone, UsesColour(STDOUT_FILENO));
-  std::cout << mismatches.size() << (mismatches.size() == 1 ? " mismatch\n" : " mismatches\n");
+  if (wish.group) {
+    std::cout << MismatchGroupTable(all.groups, zone, UsesColour(STDOUT_FILENO));
+    return 0;
+  }
+  std::cout << MismatchTable(all.mismatches, wish.ended, zone, UsesColour(STDOUT_FILENO));
+  std::cout << all.mismatches.size() << (all.mismatches.size() == 1 ? " mismatch\n" : " mismatches\n");
   return 0;
 }
 
@@ -204,6 +236,7 @@ void AddMismatchesCommand(CLI::App& app, CommandLine& line) {
       "Examples:\n  caresync mismatches --tenant demo\n"
       "  caresync mismatches --tenant demo --branch \"Rome 003\"\n"
       "  caresync mismatches --tenant demo --carer 003-rome/c1 --ended\n"
+      "  caresync mismatches --tenant demo --group\n"
       "  caresync mismatches --tenant demo --follow\n"
       "With --follow or --token-file those that are open or snoozed come first, then each one that changes. With\n"
       "--token-file the next run goes on where this one ended. With --follow it comes back by itself where the server "
@@ -211,10 +244,19 @@ void AddMismatchesCommand(CLI::App& app, CommandLine& line) {
   const auto wish = std::make_shared<MismatchesWish>();
   command->add_option("--branch", wish->branch, "Only visits that this branch gives: its name or ID")->check(NotEmpty);
   command->add_option("--carer", wish->carer, "Only this carer's: ID or external ID")->check(NotEmpty);
-  command->add_flag("--ended", wish->ended, "Those that were put right or closed since, the last ones first");
+  CLI::Option* ended =
+      command->add_flag("--ended", wish->ended, "Those that were put right or closed since, the last ones first");
+  command->add_flag("--group", wish->group, "Many at once as one: of a carer, and of what the rota changed in one go")
+      ->excludes(ended);
+  command->add_option("--changed-from", wish->changed_from, "Only those whose last change was then or later")
+      ->check(NotEmpty);
+  command->add_option("--changed-until", wish->changed_until, "Only those whose last change was then or earlier")
+      ->check(NotEmpty);
   AddStreamOptions(*command, wish->stream, "Go on with each as it changes, until Ctrl-C");
   for (const char* of_stream : {"--token-file", "--follow"}) {
-    for (const char* of_list : {"--branch", "--carer", "--ended"}) command->get_option(of_stream)->excludes(of_list);
+    for (const char* of_list : {"--branch", "--carer", "--ended", "--group", "--changed-from", "--changed-until"}) {
+      command->get_option(of_stream)->excludes(of_list);
+    }
   }
   command->callback([&line, wish] {
     const bool watches = wish->stream.follow || !wish->stream.token_file.empty();

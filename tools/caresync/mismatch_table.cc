@@ -133,4 +133,27 @@ std::string MismatchLine(const v1::Mismatch& mismatch, absl::TimeZone zone, bool
                       ")");
 }
 
+std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, absl::TimeZone zone, bool with_colour) {
+  std::vector<std::vector<Cell>> rows;
+  rows.reserve(groups.size());
+  std::string hints;
+  for (const v1::MismatchGroup& group : groups) {
+    const v1::Mismatch& first = group.most_urgent();
+    std::vector<Cell>& row = rows.emplace_back();
+    row = {absl::StrCat(group.count()), StateCell(first.state()), PeopleTime(ToTime(group.soonest_start_time()), zone)};
+    if (group.kind() == v1::MISMATCH_GROUP_KIND_BURST) {
+      row.insert(row.end(), {absl::StrCat(group.carer_count(), " carers"), "several", "changed at once"});
+      absl::StrAppend(&hints, "Those ", group.count(), " that changed at once: caresync mismatches --changed-from ",
+                      IsoTime(ToTime(group.changed_from_time())), " --changed-until ",
+                      IsoTime(ToTime(group.changed_until_time())), "\n");
+    } else {
+      row.insert(row.end(), {NameOr(first.carer_name(), first.carer_id()), DeviceCell(first), CauseText(first, zone)});
+    }
+    row.push_back(group.advice());
+  }
+  return absl::StrCat(
+      FormatTable({"Mismatches", "State", "Soonest visit", "Carer", "Device", "Cause", "Advice"}, rows, with_colour),
+      hints);
+}
+
 }  // namespace caresync::cli

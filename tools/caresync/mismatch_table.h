@@ -19,6 +19,10 @@ std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ende
 // that.
 std::string MismatchLine(const v1::Mismatch& mismatch, absl::TimeZone zone, bool with_colour);
 
+// Groups of mismatches in the order given, one in no group as one of 1; below them, of each burst, how its members are
+// listed.
+std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, absl::TimeZone zone, bool with_colour);
+
 }  // namespace caresync::cli
 
 #endif  // CARESYNC_TOOLS_CARESYNC_MISMATCH_TABLE_H_
