@@ -20,7 +20,7 @@ namespace caresync::mismatch {
 //
 // Where the tenant's own times change, what waits is timed anew (retiming.h).
 //
-// Adds at most six rows for each of these carers, and the row of the task. Errors are those of reading; a mismatch
+// Adds at most eight rows for each of these carers, and the row of the task. Errors are those of reading; a mismatch
 // that cannot be read is replaced, and logged: no rota waits for its repair.
 absl::Status NoteVisitChanges(commit::Transaction& transaction);
 
