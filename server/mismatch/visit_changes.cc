@@ -159,9 +159,9 @@ class Notes {
 void Count(commit::Transaction& transaction, const std::vector<VisitChange>& changes, IntegrationLag& lag) {
   std::vector<RotaChange> counted;
   for (const VisitChange& change : changes) {
-    // A visit that enters the window, or leaves it, is no other version.
-    const bool is_new_version = change.after.has_value() && change.after->version() == transaction.revision();
-    if (!is_new_version || SaysNothing(change)) continue;
+    // A visit that enters the window, or leaves it, is no other.
+    const bool is_another = change.after.has_value() && change.after->changed_revision() == transaction.revision();
+    if (!is_another || SaysNothing(change)) continue;
     const std::optional<RotaChange> made = LastRotaChange(*change.after);
     if (made.has_value()) counted.push_back(*made);
   }

@@ -49,10 +49,15 @@ bool IsUnchanged(const store::Record& old, const store::Record& record) {
 }
 
 // Sets what is not the caller's. The version is the payload's: a feed entry that is right already is not moved by a
-// change of what no device gets.
+// change of what no device gets. Of a visit it is kept beside that when it was last published or cancelled.
 void Complete(store::Record& record, const std::optional<store::Record>& old, const commit::Transaction& transaction) {
   const bool same_payload = old.has_value() && old->payload() == record.payload();
   record.set_version(same_payload ? old->version() : transaction.revision());
+  if (record.kind() == v1::RECORD_KIND_VISIT) {
+    const bool is_same =
+        same_payload && old->published() == record.published() && old->cancelled() == record.cancelled();
+    record.set_changed_revision(is_same ? old->changed_revision() : transaction.revision());
+  }
   record.set_created_time_us(old.has_value() ? old->created_time_us() : base::ToStoredTime(transaction.now()));
   record.set_fingerprint(
       same_payload ? old->fingerprint()

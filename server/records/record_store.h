@@ -47,10 +47,10 @@ class RecordStore {
   explicit RecordStore(commit::Transaction& transaction) : transaction_(transaction), settler_(transaction) {}
 
   // Stores `record` (kind, record_id, payload, origin, published, cancelled, left and dissolved are the caller's;
-  // fingerprint, version, created_time and outside_window are set here, `access` stays as it was) and brings every feed
-  // concerned to what may be seen now. Unchanged where what is the caller's is as stored; the origin's changed_time
-  // alone is no change. That a carer left or came back is announced to those who receive as that carer, though their
-  // feed does not move.
+  // fingerprint, version, changed_revision, created_time and outside_window are set here, `access` stays as it was) and
+  // brings every feed concerned to what may be seen now. Unchanged where what is the caller's is as stored; the
+  // origin's changed_time alone is no change. That a carer left or came back is announced to those who receive as that
+  // carer, though their feed does not move.
   //
   // Errors: TOO_MANY_GROUPS; COMMIT_TOO_LARGE where the rows of the transaction as a whole pass the bound, while those
   // of this change alone do not; those of reading. The caller rolls back to a Mark of before; see RollBackTo.

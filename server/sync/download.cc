@@ -58,7 +58,8 @@ absl::Status FillChanges(const storage::Reader& reader, const base::TenantId& te
     // Where no fan-out is under way, feeds and records changed in one commit: in one snapshot they cannot differ.
     if (record.version() != entry.version)
       return base::errors::DamagedRow("a feed entry of another version than its record");
-    const bool is_as_placed = name.kind == v1::RECORD_KIND_VISIT && entry.position.revision == record.version();
+    const bool is_as_placed =
+        name.kind == v1::RECORD_KIND_VISIT && entry.position.revision == record.changed_revision();
     if (rota_changes != nullptr && is_as_placed) {
       const std::optional<mismatch::RotaChange> change = mismatch::LastRotaChange(record);
       if (change.has_value()) rota_changes->push_back(*change);

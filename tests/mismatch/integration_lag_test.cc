@@ -152,6 +152,12 @@ TEST_F(CommittedLagTest, ACancelledVisitIsAChange) {
   EXPECT_THAT(FilledOf(Committed().near()), ElementsAre("1 x 10s", "1 x 300s"));
 }
 
+TEST_F(CommittedLagTest, APublishedVisitIsAChange) {
+  bench_.Put({Unpublished(ChangedBefore(3))});
+  bench_.Put({ChangedBefore(30)});
+  EXPECT_THAT(FilledOf(Committed().near()), ElementsAre("1 x 300s", "1 x 3600s"));
+}
+
 TEST_F(CommittedLagTest, AVisitThatEntersOrLeavesTheWindowIsNoChange) {
   bench_.SetWindow(absl::Hours(1), absl::Hours(24));
   bench_.Put({ChangedBefore(3)});

@@ -67,6 +67,20 @@ TEST_F(AppliedLagTest, AChangeIsAppliedWhenThePhoneAcknowledgesIt) {
   EXPECT_EQ(Applied().near().late(), 1u);
 }
 
+TEST_F(AppliedLagTest, ADraftThatIsPublishedIsAppliedByTheTimeOfThat) {
+  v1::RosterChange draft = Changed("v1");
+  draft.mutable_visit()->set_published(false);
+  Send({draft});
+  Sync(phone_);
+  engine_.Advance(absl::Minutes(30));
+  EXPECT_EQ(Count(), 0u);
+  Send({Changed("v1")});
+  engine_.Advance(absl::Minutes(4));
+  Sync(phone_);
+  EXPECT_EQ(Applied().near().count(), 1u);
+  EXPECT_EQ(Applied().near().late(), 0u);
+}
+
 TEST_F(AppliedLagTest, ASyncWithNothingNewCountsNothing) {
   Send({Changed("v1")});
   Sync(phone_);
