@@ -308,7 +308,8 @@ class Session {
   void SetCursor(const ResumeToken& token);
   void OnRowsWritten(const storage::CommitResult& result);
   void OnAck(const v1::Ack& ack);
-  void OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
+  // The ack of a `caught_up`. False where the copy is not what the feed holds, which ends the stream.
+  bool ConfirmCopy(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
 
   // After a restore (session_restore.cc).
   // Nothing is downloaded, but the events that the device was asked for may still come.

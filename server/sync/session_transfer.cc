@@ -1,6 +1,7 @@
 // What a session takes in and gives out: events up, batches down, acks.
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
@@ -252,33 +253,39 @@ void Session::OnAck(const v1::Ack& ack) {
   }
   const std::optional<v1::CopySum> caught_up = issued->caught_up;
   // What came before it is acknowledged with it.
+  std::vector<mismatch::RotaChange> applied;
   for (auto batch = issued_.begin(); batch != issued + 1; ++batch) {
-    applied_.insert(applied_.end(), batch->rota_changes.begin(), batch->rota_changes.end());
+    applied.insert(applied.end(), batch->rota_changes.begin(), batch->rota_changes.end());
   }
   issued_.erase(issued_.begin(), issued + 1);
-  if (caught_up.has_value()) return OnCaughtUpAck(*token, *caught_up, ack);
+  // What made a wrong copy is not applied.
+  if (caught_up.has_value() && !ConfirmCopy(*token, *caught_up, ack)) return;
+  applied_.insert(applied_.end(), applied.begin(), applied.end());
+  if (caught_up.has_value()) return;
   acknowledged_ = PlaceOf(*token);
   // While a copy is made, nothing of it counts as delivered.
   const bool counts = !token->rebuild_began.has_value() || base::HasPlantedBug(base::PlantedBug::kRebuildAckCounts);
   if (counts) SetCursor(*token);
 }
 
-void Session::OnCaughtUpAck(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack) {
+bool Session::ConfirmCopy(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack) {
   if (!ack.has_holds()) {
-    return Fail(
-        errors::InvalidArgument("ack.holds", "is missing; the ack of `caught_up` carries the copy's count and sum"),
-        v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+    Fail(errors::InvalidArgument("ack.holds", "is missing; the ack of `caught_up` carries the copy's count and sum"),
+         v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
+    return false;
   }
   if (ack.holds().count() != caught_up.count() || ack.holds().sum() != caught_up.sum()) {
     // The rebuild that made it, if it was one, is finished all the same: the device shows this copy.
     rows_->copy().set_in_use_number(token.rebuild_number);
     rows_->copy().set_diverged(true);
-    return Fail(errors::CopyDiverged(), v1::SYNC_OUTCOME_DIVERGED);
+    Fail(errors::CopyDiverged(), v1::SYNC_OUTCOME_DIVERGED);
+    return false;
   }
   acknowledged_ = PlaceOf(token);
   SetCursor(token);
   cursor_lags_ = false;
   success_ = Success::kConfirmed;
+  return true;
 }
 
 }  // namespace caresync::sync

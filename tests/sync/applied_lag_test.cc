@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/errors.h"
 #include "server/base/proto_time.h"
 #include "server/records/record_key.h"
 #include "server/sync/session_driver.h"
@@ -102,6 +103,24 @@ TEST_F(AppliedLagTest, WhatIsNotAcknowledgedIsNotApplied) {
   EXPECT_EQ(Count(), 0u);
   Sync(phone_);
   EXPECT_EQ(Count(), 1u);
+}
+
+TEST_F(AppliedLagTest, WhatMadeAWrongCopyIsNotApplied) {
+  Send({Changed("v1")});
+  fakes::ScriptedPeer peer(server_, {kTenant, kPhone, carer_});
+  peer.Say(phone_.Start(carer_, v1::SYNC_TYPE_AUTO));
+  peer.Settle();
+  while (const std::optional<v1::SyncResponse> response = peer.Take()) {
+    std::optional<v1::SyncRequest> ack = phone_.Apply(carer_, *response);
+    if (!ack.has_value()) continue;
+    ack->mutable_ack()->mutable_holds()->set_sum(ack->ack().holds().sum() + 1);
+    peer.Say(*std::move(ack));
+    peer.Settle();
+  }
+  engine_.executor().RunAll();
+  ASSERT_TRUE(peer.end().has_value());
+  EXPECT_EQ(base::Reason(*peer.end()), "COPY_DIVERGED");
+  EXPECT_EQ(Count(), 0u);
 }
 
 TEST_F(AppliedLagTest, ANewCopyCountsNothing) {
