@@ -59,9 +59,9 @@ absl::StatusOr<const CarerDevices*> CarerDevicesReader::Of(const base::Uuid& car
 
 absl::StatusOr<CarerDevices> CarerDevicesReader::Read(const base::Uuid& carer) const {
   CarerDevices all;
-  ASSIGN_OR_RETURN(all.carer_left, devices::HasLeft(reader_, tenant_, carer));
+  RETURN_IF_ERROR(ReadLeft(carer, all));
   const absl::StatusOr<std::optional<base::Uuid>> in_use = devices::ReadDeviceInUse(reader_, tenant_, carer);
-  all.damaged = absl::IsDataLoss(in_use.status());
+  all.damaged |= absl::IsDataLoss(in_use.status());
   ASSIGN_OR_RETURN(const std::optional<base::Uuid> device,
                    UnlessDamaged(in_use, "device_in_use_not_known", tenant_, carer));
   if (device.has_value()) RETURN_IF_ERROR(ReadInUse(carer, *device, all));
@@ -69,9 +69,20 @@ absl::StatusOr<CarerDevices> CarerDevicesReader::Read(const base::Uuid& carer) c
   return all;
 }
 
+absl::Status CarerDevicesReader::ReadLeft(const base::Uuid& carer, CarerDevices& all) const {
+  const absl::StatusOr<bool> left = devices::HasLeft(reader_, tenant_, carer);
+  all.damaged = absl::IsDataLoss(left.status());
+  if (all.damaged) {
+    LogDamage("carer_not_readable", tenant_, carer, left.status());
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(all.carer_left, left);
+  return absl::OkStatus();
+}
+
 absl::Status CarerDevicesReader::ReadInUse(const base::Uuid& carer, const base::Uuid& device, CarerDevices& all) const {
   ASSIGN_OR_RETURN(std::optional<devices::DeviceRows> rows, ReadRows(carer, device));
-  all.damaged = !rows.has_value();
+  all.damaged |= !rows.has_value();
   if (rows.has_value()) all.rows = *std::move(rows);
   all.in_use = ToProto(device, all.rows, carer);
   return absl::OkStatus();

@@ -22,7 +22,7 @@ namespace caresync::mismatch {
 struct CarerDevices {
   // The rostering system says that the carer works there no more.
   bool carer_left = false;
-  // Which device is in use cannot be read, or what is stored of it.
+  // Which device is in use cannot be read, or what is stored of it, or of the carer.
   bool damaged = false;
   // The device in use. nullopt: there is none.
   std::optional<v1::MismatchDevice> in_use;
@@ -46,6 +46,7 @@ class CarerDevicesReader {
 
  private:
   absl::StatusOr<CarerDevices> Read(const base::Uuid& carer) const;
+  absl::Status ReadLeft(const base::Uuid& carer, CarerDevices& all) const;
   absl::Status ReadInUse(const base::Uuid& carer, const base::Uuid& device, CarerDevices& all) const;
   absl::Status ReadOthers(const base::Uuid& carer, const std::optional<base::Uuid>& in_use, CarerDevices& all) const;
   // nullopt where they are damaged.

@@ -528,6 +528,23 @@ TEST_F(MismatchListTest, ADeviceThatCannotBeReadKeepsNoneFromTheList) {
   EXPECT_EQ(all[of_first].device().device_uuid(), MismatchBench::DeviceUuid(1).ToString());
 }
 
+TEST_F(MismatchListTest, ACarerOrAServiceUserWhoCannotBeReadKeepsNoneFromTheList) {
+  bench_.SignIn(1, 1);
+  bench_.Put({VisitAt(1, At(9), {1, 2})});
+  bench_.AdvanceTo(At(6, 20));
+  for (const records::RecordName& name : {records::CarerName(1), records::ServiceUserName(1)}) {
+    bench_.Write({storage::Space::kRecords, base::keys::Record(bench_.tenant(), records::KeyOf(name)), "\xFF\xFF"});
+  }
+  const std::vector<v1::Mismatch> all = All();
+  ASSERT_THAT(NumbersOf(all), ElementsAre(1, 1));
+  const int of_first = all[0].carer_id() == MismatchBench::Carer(1).ToString() ? 0 : 1;
+  EXPECT_EQ(all[of_first].carer_name(), "");
+  EXPECT_EQ(all[of_first].to().service_user_name(), "");
+  EXPECT_EQ(all[of_first].cause(), v1::MISMATCH_CAUSE_UNSPECIFIED) << "the carer may have left";
+  EXPECT_NE(all[1 - of_first].carer_name(), "");
+  EXPECT_EQ(all[1 - of_first].cause(), v1::MISMATCH_CAUSE_NO_DEVICE);
+}
+
 TEST_F(MismatchListTest, OfADeviceInUseThatCannotBeReadNobodySaysThatThereIsNone) {
   bench_.Put({VisitAt(1, At(9))});
   bench_.AdvanceTo(At(6, 20));

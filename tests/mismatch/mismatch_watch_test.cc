@@ -244,6 +244,17 @@ TEST_F(MismatchWatchTest, OneThatCannotBeReadHoldsNothingUp) {
   EXPECT_THAT(NumbersOf(ReadOn()), ElementsAre(2, 3));
 }
 
+// The watcher's place goes on behind it: it would not hear of it when the record is mended.
+TEST_F(MismatchWatchTest, OneWhoseCarerCannotBeReadIsToldAllTheSame) {
+  OpenThree();
+  bench_.Write({storage::Space::kRecords, base::keys::Record(bench_.tenant(), records::KeyOf(records::CarerName(1))),
+                "\xFF\xFF"});
+  const std::vector<v1::Mismatch> told = ReadOn();
+  ASSERT_THAT(NumbersOf(told), ElementsAre(1, 2, 3));
+  EXPECT_EQ(told[0].carer_name(), "");
+  EXPECT_NE(told[1].carer_name(), "");
+}
+
 TEST_F(MismatchWatchTest, WhatAnEarlierServerOpenedIsToldOnceThisOneHasStarted) {
   OpenThree();
   Run(bench_, [&](commit::Transaction& transaction) {
