@@ -85,7 +85,9 @@ void SyncCall::OnReadDone(bool ok) {
   {
     storage::MutexLock lock(mutex_);
     if (!left_ && !stalled_) {
-      cut = Take(came);
+      // One that was let read before the server had begun to answer stalls at what it reads first.
+      stalled_ = StallsNow();
+      if (!stalled_) cut = Take(came);
       stalls = stalled_;
     }
   }

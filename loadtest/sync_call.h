@@ -35,11 +35,11 @@ struct Cut {
 
 // A device that begins, and then does not do its part: its stream stays open until the server has enough of it.
 struct Stall {
-  // It takes this message (counted from 1), and reads on, but answers nothing from then on. 0: it does not read either,
-  // until SyncCall::StartReading. Where the sync is recorded before, it does not stall.
+  // It takes this message (counted from 1), and reads on, but answers nothing from then on. 0: it takes none, and does
+  // not read either, until SyncCall::StartReading. Where the sync is recorded before, it does not stall.
   uint32_t message = 0;
-  // Told once, when it begins to stall; where it does not read, when the server has begun to answer. Both are called by
-  // gRPC's threads, one after the other.
+  // Told once, when it begins to stall; where it does not read, when the server has begun to answer, or where it was
+  // let read before that, at the first message. Both are called by gRPC's threads, one after the other.
   std::function<void()> on_stalled;
   // Told once, how the server has ended the stream, as errors::FromCall of tools/caresync. Not told where the device
   // left before, or was shed.

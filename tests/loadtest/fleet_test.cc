@@ -282,6 +282,18 @@ TEST_F(StallingFleetTest, OneThatNeverReadsHearsOfTheEndOnceItReads) {
   EXPECT_THAT(faults_.told(), IsEmpty());
 }
 
+// That it reads is not that it answers.
+TEST_F(StallingFleetTest, OneThatIsLetReadBeforeTheServerAnswersStallsAllTheSame) {
+  service_.WaitForAcks(rpc::ToGrpc(base::errors::DeviceSilent()));
+  Start(0);
+  fleet_->LetRead(0);
+  fleet_->Wait();
+  ASSERT_EQ(tally_.counts().stalled, 1u);
+  stalled_.get_future().get();
+  EXPECT_EQ(ended_.get_future().get(), "DEVICE_SILENT");
+  EXPECT_THAT(faults_.told(), IsEmpty());
+}
+
 TEST_F(StallingFleetTest, OneThatNeverReadsLeavesAsAnyOther) {
   service_.WaitForAcks(std::nullopt);
   Start(0);
