@@ -151,6 +151,7 @@ absl::Status SetBranchAutoSyncs(const commit::Transaction& transaction,
     intervals[one.branch_id()] = one.auto_sync_interval_s();
   }
   std::set<std::string> named;
+  std::vector<base::Uuid> to_be_known;
   for (const v1::BranchAutoSync& one : given) {
     const std::optional<base::Uuid> branch = base::Uuid::Parse(one.branch_id());
     if (!branch.has_value()) return errors::InvalidArgument("branch_auto_syncs.branch_id", "is no UUID");
@@ -161,7 +162,7 @@ absl::Status SetBranchAutoSyncs(const commit::Transaction& transaction,
     }
     intervals.erase(id);
     if (!one.has_auto_sync_interval()) continue;
-    RETURN_IF_ERROR(CheckBranch(transaction, *branch));
+    to_be_known.push_back(*branch);
     ASSIGN_OR_RETURN(intervals[id],
                      Seconds("branch_auto_syncs.auto_sync_interval", one.auto_sync_interval(), kAutoSyncInterval));
   }
@@ -170,6 +171,8 @@ absl::Status SetBranchAutoSyncs(const commit::Transaction& transaction,
         "branch_auto_syncs", absl::StrCat("gives ", intervals.size(), " branches an interval of their own; at most ",
                                           limits::kBranchAutoSyncs, ", so set the tenant's to what most need"));
   }
+  // No more than may be kept are looked up.
+  for (const base::Uuid& branch : to_be_known) RETURN_IF_ERROR(CheckBranch(transaction, branch));
   stored.clear_branch_auto_syncs();
   for (const auto& [id, interval_s] : intervals) {
     store::BranchAutoSync& one = *stored.add_branch_auto_syncs();

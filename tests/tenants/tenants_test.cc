@@ -9,6 +9,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/records/window_edges.h"
@@ -227,6 +228,19 @@ TEST_F(BranchAutoSyncTest, NoMoreBranchesThanTheBound) {
   request = BranchUpdate(branches.back(), 300);
   *request.add_branch_auto_syncs() = BranchUpdate(branches.front(), std::nullopt).branch_auto_syncs(0);
   EXPECT_TRUE(Update(request).ok());
+}
+
+// A message has room for tens of thousands.
+TEST_F(BranchAutoSyncTest, OfMoreBranchesThanTheBoundNoneIsLookedUp) {
+  ASSERT_TRUE(Create("acme").ok());
+  v1::UpdateTenantRequest request = UpdateOf("acme");
+  for (size_t i = 0; i <= base::limits::kBranchAutoSyncs; ++i) {
+    const std::string unknown = absl::StrFormat("00000000-0000-4000-8000-%012d", i);
+    *request.add_branch_auto_syncs() = BranchUpdate(unknown, 300).branch_auto_syncs(0);
+  }
+  EXPECT_EQ(base::Reason(Update(request).status()), "INVALID_FIELD");
+  request.mutable_branch_auto_syncs()->RemoveLast();
+  EXPECT_EQ(base::Reason(Update(request).status()), "BRANCH_UNKNOWN");
 }
 
 TEST_F(TenantsTest, NothingIsBoundedWhereNothingIsAskedFor) {
