@@ -4,6 +4,10 @@
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "server/base/keys.h"
+#include "server/commit/head_memo.h"
+#include "server/records/record_key.h"
+#include "tests/fakes/commits.h"
 #include "tests/fakes/engine.h"
 #include "tests/fakes/rota.h"
 
@@ -80,6 +84,24 @@ TEST_F(VisitEndsTest, AVisitThatDoesNotTakePlaceHasNoEnd) {
   EXPECT_EQ(First(ann_, 0), 0);
   Apply({Visit("v2", {{"ann", 10}})});
   EXPECT_EQ(First(ann_, 0), 10);
+}
+
+// Every start of a sync asks for it.
+TEST_F(VisitEndsTest, WhatWasFoundIsRememberedWhileTheHeadStands) {
+  Apply({Visit("v1", {{"ann", 10}})});
+  commit::HeadMemo memo(1024 * 1024);
+  const auto first_end = [&] {
+    const auto snapshot = engine_.Snapshot();
+    const auto reader = commit::HeadReader::Open(*snapshot, tenant_, memo);
+    return FirstVisitEnd(*reader, tenant_, ann_, At(0), At(23)).value();
+  };
+  EXPECT_EQ(first_end(), At(10));
+  // What no server does, so that it shows what is read: the head stands.
+  const base::RecordKey other = KeyOf({v1::RECORD_KIND_VISIT, bob_});
+  fakes::CommitAndWait(engine_.memory(),
+                       fakes::PutOf(storage::Space::kRecords, base::keys::VisitEnd(tenant_, ann_, At(9), other), ""));
+  EXPECT_EQ(First(ann_, 0), 9);
+  EXPECT_EQ(first_end(), At(10));
 }
 
 TEST_F(VisitEndsTest, NothingEndsAfterTheEndOfTime) {
