@@ -84,6 +84,8 @@ class Explainer {
       response_.set_failed_step(failed->step());
       response_.set_fault(failed->fault());
     }
+    // Of one that is cancelled it says nothing.
+    if (response_.fault() != v1::DELIVERY_FAULT_TOO_FAR_AHEAD) response_.clear_enters_window_time();
     absl::TimeZone zone = absl::UTCTimeZone();
     absl::LoadTimeZone(preferences_.time_zone(), &zone);
     AddWords(zone, response_);
@@ -128,6 +130,9 @@ class Explainer {
     for (const auto& [carer, part] : planned_.held) start_us = std::min(start_us, part.start_us());
     const absl::Time enters = base::FromStoredTime(start_us) - absl::Seconds(edges.download_window_s());
     *response_.mutable_enters_window_time() = base::ToTimestamp(enters);
+    // The edge is on its way there, or the window has become longer, or has no bound any more.
+    const bool is_late = edges.download_window_s() == 0 || enters <= as_of_.now;
+    if (is_late) facts_.window = WayFacts::Window::kMoving;
     return absl::OkStatus();
   }
 
@@ -177,7 +182,8 @@ class Explainer {
   }
 
   absl::Status TellOfAssigned() {
-    if (facts_.cause != v1::MISMATCH_CAUSE_NO_DEVICE) return absl::OkStatus();
+    // All devices of the tenant are read for it.
+    if (facts_.cause != v1::MISMATCH_CAUSE_NO_DEVICE || !IsToBeHeld(facts_)) return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::vector<devices::AssignedDevice> assigned,
                      devices::ReadAssignedDevices(reader_, tenant_, of_.carer, kAssignedTold));
     facts_.has_device = !assigned.empty();

@@ -106,6 +106,10 @@ void Add(v1::DeliveryStep step, const Finding& finding, std::vector<v1::Delivery
 
 }  // namespace
 
+bool IsToBeHeld(const WayFacts& facts) {
+  return !facts.cancelled && facts.published && facts.assigned && facts.window == WayFacts::Window::kInside;
+}
+
 std::vector<v1::DeliveryStepTold> WayOf(const WayFacts& facts) {
   std::vector<v1::DeliveryStepTold> steps;
   bool failed = false;

@@ -46,6 +46,9 @@ struct WayFacts {
   bool seen = false;
 };
 
+// The carer's devices are to hold the visit: no step before DEVICE fails. Pure.
+bool IsToBeHeld(const WayFacts& facts);
+
 // All steps in their order, without words.
 std::vector<v1::DeliveryStepTold> WayOf(const WayFacts& facts);
 

@@ -12,6 +12,7 @@
 #include "server/base/keys.h"
 #include "server/base/proto_time.h"
 #include "server/records/care_events.h"
+#include "server/records/window.h"
 #include "tests/mismatch/mismatch_bench.h"
 #include "tests/records/sample_records.h"
 
@@ -58,15 +59,16 @@ class ExplainVisitTest : public testing::Test {
     bench_.Put({VisitAt(1, At(9))});
   }
 
-  absl::StatusOr<v1::ExplainVisitResponse> Ask(const std::string& carer, const std::string& visit) const {
+  absl::StatusOr<v1::ExplainVisitResponse> Ask(const std::string& carer, const std::string& visit,
+                                               absl::Time now = At(6)) const {
     v1::ExplainVisitRequest request;
     request.set_carer_id(carer);
     request.set_visit_id(visit);
     return ExplainVisit(*bench_.Snapshot(), bench_.tenant(), request,
-                        {.syncs = {.opening = bench_.timeline()}, .now = At(6)});
+                        {.syncs = {.opening = bench_.timeline()}, .now = now});
   }
-  v1::ExplainVisitResponse Explain(int carer = 1, int visit = 1) const {
-    const auto told = Ask(MismatchBench::Carer(carer).ToString(), records::VisitName(visit).id.ToString());
+  v1::ExplainVisitResponse Explain(int carer = 1, int visit = 1, absl::Time now = At(6)) const {
+    const auto told = Ask(MismatchBench::Carer(carer).ToString(), records::VisitName(visit).id.ToString(), now);
     EXPECT_TRUE(told.ok()) << told.status();
     return told.value_or(v1::ExplainVisitResponse());
   }
@@ -197,6 +199,36 @@ TEST_F(ExplainVisitTest, OfAVisitTooFarAheadItSaysWhenDevicesGetIt) {
   EXPECT_EQ(base::FromTimestamp(told.planned().start_time()), At(9) + absl::Hours(72));
 }
 
+// The edge of the window is behind: nobody is told of a time that is over.
+TEST_F(ExplainVisitTest, AVisitThatShouldHaveComeByNowIsWorkedOutAnew) {
+  bench_.SetWindow(absl::Hours(24));
+  bench_.Put({VisitAt(1, At(9) + absl::Hours(72))});
+  const absl::Time enters = At(9) + absl::Hours(48);
+  EXPECT_EQ(Failure(Explain(1, 1, enters - absl::Seconds(1))), "IN_WINDOW TOO_FAR_AHEAD");
+  const v1::ExplainVisitResponse told = Explain(1, 1, enters);
+  EXPECT_EQ(Failure(told), "IN_WINDOW WINDOW_MOVING");
+  EXPECT_FALSE(told.has_enters_window_time());
+}
+
+TEST_F(ExplainVisitTest, OfAWindowWithoutABoundAnyMoreItSaysThatAllIsWorkedOutAnew) {
+  bench_.SetWindow(absl::Hours(24));
+  bench_.Put({VisitAt(1, At(9) + absl::Hours(72))});
+  bench_.RunAlone([](commit::Transaction& transaction) {
+    return records::SetWindow(transaction, {absl::ZeroDuration(), absl::ZeroDuration()});
+  });
+  const v1::ExplainVisitResponse told = Explain();
+  EXPECT_EQ(Failure(told), "IN_WINDOW WINDOW_MOVING");
+  EXPECT_FALSE(told.has_enters_window_time());
+}
+
+TEST_F(ExplainVisitTest, OfACancelledVisitItDoesNotSayWhenDevicesGetIt) {
+  bench_.SetWindow(absl::Hours(24));
+  bench_.Put({Cancelled(VisitAt(1, At(9) + absl::Hours(72)))});
+  const v1::ExplainVisitResponse told = Explain();
+  EXPECT_EQ(Failure(told), "PUBLISHED CANCELLED");
+  EXPECT_FALSE(told.has_enters_window_time());
+}
+
 TEST_F(ExplainVisitTest, AVisitPastTheRetentionIsTooLongAgo) {
   bench_.SetWindow(absl::Hours(24), absl::Hours(24));
   bench_.Put({VisitAt(1, At(9) - absl::Hours(72))});
@@ -227,6 +259,10 @@ TEST_F(ExplainVisitTest, ACarerWithoutADeviceAndOneWhoNeverSignedInAreToldApart)
   EXPECT_THAT(told.assigned_device_uuids(),
               ElementsAre(MismatchBench::DeviceUuid(7).ToString(), MismatchBench::DeviceUuid(8).ToString()));
   EXPECT_EQ(told.headline(), "Ben Jones has a device and has not signed in on it.");
+  // Which devices there are does not matter where none is to hold it.
+  bench_.Put({Cancelled(VisitAt(1, At(9), {2}))});
+  EXPECT_EQ(FailureOf(2), "PUBLISHED CANCELLED");
+  EXPECT_THAT(Explain(2).assigned_device_uuids(), testing::IsEmpty());
 }
 
 TEST_F(ExplainVisitTest, ADeviceThatMaySyncNoMoreFailsThere) {
