@@ -149,7 +149,7 @@ TEST_F(ExportTest, StreamsTheReportInPieces) {
   EXPECT_GT(pieces_, 1);
   EXPECT_EQ(csv_.find("Branch,Users,Device name,App version,UUID,Last API call time,"), 0u);
   EXPECT_EQ(std::count(csv_.begin(), csv_.end(), '\n'), devices + 1);
-  EXPECT_NE(csv_.find("north,ann,,,00000000-0000-4000-8000-000000000399,Never,Never,Never,0,0,never synced,"),
+  EXPECT_NE(csv_.find("north,ann,,,00000000-0000-4000-8000-000000000399,Never,Never,Never,,0,0,never synced,"),
             std::string::npos);
 }
 

@@ -158,6 +158,9 @@ def main():
             run.type_what_it_says()
             played = first_five_minutes.play(root, run.cli)
             expect(played > 15, f"only {played} lines of the README were typed")
+            typed = len(run.syncs(1))
+            eventually(lambda: len(run.syncs(1)) > typed and run.syncs(1)[0]["outcome"] == "SYNC_OUTCOME_SUCCEEDED",
+                       "a phone of the fleet has what these lines changed")
             carers = run.cli.json("carers")["carers"]
             expect(len(carers) > 20, f"only {len(carers)} carers")
             expect(open_to_others(data_dir) == [], f"others may read {open_to_others(data_dir)}")
