@@ -21,7 +21,7 @@ namespace caresync::loadtest {
 namespace {
 
 constexpr int kEvents = 64;
-constexpr size_t kChunk = 16 * 1024;
+constexpr size_t kChunk = size_t{16} * 1024;
 
 // What an event is of: a path's listener, one of its ends, or the wish to stop.
 constexpr uint64_t kStop = ~uint64_t{0};
