@@ -15,6 +15,7 @@
 #include "caresync/store/stored.pb.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
+#include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
@@ -46,9 +47,6 @@ using mismatch::CarerDevices;
 using mismatch::UnlessDamaged;
 using mismatch::VisitParts;
 using records::KeyOf;
-
-// Devices of the carer's that are named where none is in use.
-constexpr size_t kAssignedTold = 10;
 
 // The visit as its carers' devices would hold it if nothing kept it from them: with everybody's part.
 absl::StatusOr<VisitParts> PlannedParts(store::Record visit) {
@@ -137,9 +135,7 @@ class Explainer {
   }
 
   absl::Status TellOfChange(const store::Record& visit) {
-    ASSIGN_OR_RETURN(
-        const std::optional<store::Mismatch> row,
-        UnlessDamaged(mismatch::GetMismatch(reader_, tenant_, of_), "mismatch_not_readable", tenant_, of_.carer));
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, mismatch::GetUndamaged(reader_, tenant_, of_));
     if (row.has_value()) {
       change_.time = base::FromStoredTime(row->last_change_us());
       base::SetTime(row->last_change_us(), [&] { return response_.mutable_last_change_time(); });
@@ -185,7 +181,7 @@ class Explainer {
     // All devices of the tenant are read for it.
     if (facts_.cause != v1::MISMATCH_CAUSE_NO_DEVICE || !IsToBeHeld(facts_)) return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::vector<devices::AssignedDevice> assigned,
-                     devices::ReadAssignedDevices(reader_, tenant_, of_.carer, kAssignedTold));
+                     devices::ReadAssignedDevices(reader_, tenant_, of_.carer, base::limits::kMismatchDevices));
     facts_.has_device = !assigned.empty();
     for (const devices::AssignedDevice& device : assigned) {
       facts_.has_usable_device |= !device.blocked;

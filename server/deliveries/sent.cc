@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "server/base/clock.h"
 #include "server/base/keys.h"
+#include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
+#include "server/devices/sync_history.h"
 
 namespace caresync::deliveries {
 namespace {
@@ -17,7 +18,6 @@ namespace {
 namespace keys = base::keys;
 using storage::Space;
 
-constexpr size_t kSyncsSearched = 200;
 // The number of a device's first sync.
 constexpr uint64_t kFirstSync = 1;
 
@@ -50,17 +50,12 @@ Verdict Judge(const store::SyncRow& sync, const FeedChange& change) {
 // Their numbers, the last one first.
 absl::StatusOr<std::vector<uint64_t>> NumbersOf(const storage::Reader& reader, const base::TenantId& tenant,
                                                 const base::Uuid& carer, const base::Uuid& device) {
+  ASSIGN_OR_RETURN(const devices::CarerSyncPlaces syncs,
+                   devices::ReadCarerSyncPlaces(reader, tenant, carer, "", base::limits::kMismatchSyncsSearched));
   std::vector<uint64_t> numbers;
-  RETURN_IF_ERROR(reader.Scan(Space::kDevices, keys::SyncsOfCarer(tenant, carer, ""), kSyncsSearched,
-                              [&](std::string_view key, std::string_view) {
-                                base::Uuid of;
-                                base::Uuid on;
-                                int64_t start_us = 0;
-                                uint64_t number = 0;
-                                const bool read = keys::ParseSyncOfCarer(key, &of, &start_us, &on, &number);
-                                if (read && on == device) numbers.push_back(number);
-                                return true;
-                              }));
+  for (const devices::CarerSyncPlace& sync : syncs.places) {
+    if (sync.device == device) numbers.push_back(sync.number);
+  }
   // A clock that was set back may have put them in another order.
   std::sort(numbers.rbegin(), numbers.rend());
   return numbers;

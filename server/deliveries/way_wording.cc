@@ -5,26 +5,29 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/proto_time.h"
 #include "server/mismatch/cause.h"
+#include "server/mismatch/wording.h"
 
 namespace caresync::deliveries {
 namespace {
 
 using absl::StrCat;
+using mismatch::AppText;
+using mismatch::FailureText;
+using mismatch::ReasonText;
 
 // What they say of which answer.
 struct Words {
   const v1::ExplainVisitResponse& response;
   absl::TimeZone zone;
-  // Names may be empty, and devices need not have one.
+  // Devices need not have a name.
   std::string carer;
   std::string device;
 };
 
 Words WordsOf(absl::TimeZone zone, const v1::ExplainVisitResponse& response) {
-  const std::string& carer = response.carer_name();
   const v1::MismatchDevice& device = response.device();
   const std::string uuid = device.device_uuid().empty() ? "the device" : StrCat("device ", device.device_uuid());
-  return {response, zone, carer.empty() ? StrCat("carer ", response.carer_id()) : carer,
+  return {response, zone, mismatch::CarerText(response.carer_name(), response.carer_id()),
           device.device_name().empty() ? uuid : device.device_name()};
 }
 
@@ -39,26 +42,10 @@ std::string SinceText(const Words& words) {
   return StrCat(" since the last change of ", TimeText(words, words.response.last_change_time()));
 }
 
-// " (STREAM_CUT)", where the last call says why it failed.
-std::string ReasonText(const v1::MismatchDevice& device) {
-  return device.last_api_call_reason().empty() ? "" : StrCat(" (", device.last_api_call_reason(), ")");
-}
-
-std::string FailureText(const Words& words) {
-  const v1::MismatchDevice& device = words.response.device();
-  const std::string calls =
-      device.failed_calls() > 1 ? StrCat("its last ", device.failed_calls(), " calls failed") : "its last call failed";
-  return StrCat(calls, ReasonText(device));
-}
-
 std::string LastCallText(const Words& words) {
   const v1::MismatchDevice& device = words.response.device();
   if (!device.has_last_api_call_time()) return "it has never called";
   return StrCat("it called last on ", TimeText(words, device.last_api_call_time()));
-}
-
-std::string AppText(const v1::MismatchDevice& device) {
-  return device.app_version().empty() ? "of no known version" : device.app_version();
 }
 
 std::string AheadText(const Words& words) {
@@ -108,7 +95,7 @@ std::string FaultText(const Words& words, v1::DeliveryFault fault) {
     case v1::DELIVERY_FAULT_BEING_PREPARED:
       return StrCat("The server is still working the change out for ", words.carer, "'s devices.");
     case v1::DELIVERY_FAULT_CALLS_FAIL:
-      return StrCat(words.device, " has not synced", SinceText(words), ": ", FailureText(words), ".");
+      return StrCat(words.device, " has not synced", SinceText(words), ": ", FailureText(device), ".");
     case v1::DELIVERY_FAULT_NO_SYNC_SINCE:
       return StrCat(words.device, " has not synced", SinceText(words), ": ", LastCallText(words), ".");
     case v1::DELIVERY_FAULT_SYNC_UNDER_WAY:
@@ -117,7 +104,7 @@ std::string FaultText(const Words& words, v1::DeliveryFault fault) {
       return StrCat(words.device, " is making a new copy of all that it holds, and has not completed it.");
     case v1::DELIVERY_FAULT_NOT_ACKNOWLEDGED:
       return StrCat(words.device, " may have been sent the visit, and has not confirmed it",
-                    mismatch::IsFailing(device) ? StrCat(": ", FailureText(words)) : "", ".");
+                    mismatch::IsFailing(device) ? StrCat(": ", FailureText(device)) : "", ".");
     default:
       return "";
   }

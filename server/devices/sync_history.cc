@@ -111,14 +111,7 @@ absl::StatusOr<v1::ListSyncsResponse> SyncsOfDevice(const storage::Reader& reade
 
 // ---- A carer's
 
-// Where a sync stands in the carer's index.
-struct Place {
-  int64_t start_us = 0;
-  base::Uuid device;
-  uint64_t number = 0;
-};
-
-std::string EncodePlace(const Place& place) {
+std::string EncodePlace(const CarerSyncPlace& place) {
   return storage::TupleWriter()
       .Uint64(static_cast<uint64_t>(place.start_us))
       .Raw(place.device.bytes())
@@ -142,23 +135,6 @@ absl::StatusOr<std::string> ReadCarerPageToken(const base::TenantId& tenant, con
   return base::keys::SyncOfCarer(tenant, carer, static_cast<int64_t>(start_us), *device, number);
 }
 
-// At most `most` places after the key.
-absl::StatusOr<std::vector<Place>> ReadPlaces(const storage::Reader& reader, const base::TenantId& tenant,
-                                              const base::Uuid& carer, const std::string& after, size_t most) {
-  std::vector<Place> places;
-  bool damaged = false;
-  RETURN_IF_ERROR(reader.Scan(storage::Space::kDevices, base::keys::SyncsOfCarer(tenant, carer, after), most,
-                              [&](std::string_view key, std::string_view) {
-                                base::Uuid found;
-                                Place& place = places.emplace_back();
-                                damaged = !base::keys::ParseSyncOfCarer(key, &found, &place.start_us, &place.device,
-                                                                        &place.number);
-                                return !damaged;
-                              }));
-  if (damaged) return base::errors::DamagedRow("a carer's sync");
-  return places;
-}
-
 absl::Status CheckCarerKnown(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& carer) {
   ASSIGN_OR_RETURN(const std::optional<store::Record> record,
                    records::GetRecord(reader, tenant, records::KeyOf({v1::RECORD_KIND_CARER, carer})));
@@ -174,8 +150,10 @@ absl::StatusOr<v1::ListSyncsResponse> SyncsOfCarer(const storage::Reader& reader
   ASSIGN_OR_RETURN(const std::string after, ReadCarerPageToken(tenant, *carer, query, request.page_token()));
   RETURN_IF_ERROR(CheckCarerKnown(reader, tenant, *carer));
 
-  ASSIGN_OR_RETURN(std::vector<Place> places,
-                   ReadPlaces(reader, tenant, *carer, after, static_cast<size_t>(page_size) + 1));
+  ASSIGN_OR_RETURN(CarerSyncPlaces read,
+                   ReadCarerSyncPlaces(reader, tenant, *carer, after, static_cast<size_t>(page_size) + 1));
+  if (read.damaged) return base::errors::DamagedRow("a carer's sync");
+  std::vector<CarerSyncPlace>& places = read.places;
   v1::ListSyncsResponse response;
   if (places.size() > static_cast<size_t>(page_size)) {
     places.pop_back();
@@ -183,7 +161,7 @@ absl::StatusOr<v1::ListSyncsResponse> SyncsOfCarer(const storage::Reader& reader
   }
   std::vector<std::string> keys;
   keys.reserve(places.size());
-  for (const Place& place : places) keys.push_back(base::keys::Sync(tenant, place.device, place.number));
+  for (const CarerSyncPlace& place : places) keys.push_back(base::keys::Sync(tenant, place.device, place.number));
   ASSIGN_OR_RETURN(const std::vector<std::optional<std::string>> rows, reader.MultiGet(storage::Space::kDevices, keys));
   for (size_t i = 0; i < rows.size(); ++i) {
     // The two are written and deleted together.
@@ -202,6 +180,24 @@ absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, c
   }
   return request.carer_id().empty() ? SyncsOfDevice(reader, tenant, request, syncs)
                                     : SyncsOfCarer(reader, tenant, request, syncs);
+}
+
+absl::StatusOr<CarerSyncPlaces> ReadCarerSyncPlaces(const storage::Reader& reader, const base::TenantId& tenant,
+                                                    const base::Uuid& carer, std::string_view after, size_t most) {
+  CarerSyncPlaces read;
+  RETURN_IF_ERROR(
+      reader.Scan(storage::Space::kDevices, base::keys::SyncsOfCarer(tenant, carer, after), most,
+                  [&read](std::string_view key, std::string_view) {
+                    base::Uuid of;
+                    CarerSyncPlace place;
+                    if (base::keys::ParseSyncOfCarer(key, &of, &place.start_us, &place.device, &place.number)) {
+                      read.places.push_back(place);
+                    } else {
+                      read.damaged = true;
+                    }
+                    return true;
+                  }));
+  return read;
 }
 
 }  // namespace caresync::devices

@@ -2,22 +2,20 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <string_view>
 #include <utility>
 
-#include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/devices/device_in_use.h"
 #include "server/devices/drops.h"
 #include "server/devices/report_row.h"
+#include "server/devices/sync_history.h"
 #include "server/mismatch/damage.h"
 
 namespace caresync::mismatch {
 namespace {
 
-namespace keys = base::keys;
 namespace limits = base::limits;
 
 v1::MismatchDevice ToProto(const base::Uuid& uuid, const devices::DeviceRows& rows, const base::Uuid& carer) {
@@ -111,20 +109,13 @@ absl::StatusOr<std::optional<devices::DeviceRows>> CarerDevicesReader::ReadRows(
 }
 
 absl::StatusOr<std::vector<base::Uuid>> CarerDevicesReader::DevicesOfLastSyncs(const base::Uuid& carer) const {
+  // A place that cannot be read names no device.
+  ASSIGN_OR_RETURN(const devices::CarerSyncPlaces syncs,
+                   devices::ReadCarerSyncPlaces(reader_, tenant_, carer, "", limits::kMismatchSyncsSearched));
   std::vector<base::Uuid> found;
-  RETURN_IF_ERROR(reader_.Scan(storage::Space::kDevices, keys::SyncsOfCarer(tenant_, carer, ""),
-                               limits::kMismatchSyncsSearched, [&](std::string_view key, std::string_view) {
-                                 base::Uuid of_carer;
-                                 base::Uuid device;
-                                 int64_t start_us = 0;
-                                 uint64_t number = 0;
-                                 // A key that cannot be read names no device.
-                                 if (!keys::ParseSyncOfCarer(key, &of_carer, &start_us, &device, &number)) return true;
-                                 if (std::find(found.begin(), found.end(), device) == found.end()) {
-                                   found.push_back(device);
-                                 }
-                                 return true;
-                               }));
+  for (const devices::CarerSyncPlace& sync : syncs.places) {
+    if (std::find(found.begin(), found.end(), sync.device) == found.end()) found.push_back(sync.device);
+  }
   return found;
 }
 

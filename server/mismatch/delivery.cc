@@ -10,6 +10,7 @@
 #include "server/commit/timeline.h"
 #include "server/devices/device_in_use.h"
 #include "server/devices/device_rows.h"
+#include "server/devices/sync_history.h"
 #include "server/feed/feed_reader.h"
 #include "server/mismatch/damage.h"
 #include "server/mismatch/visit_parts.h"
@@ -35,17 +36,9 @@ absl::StatusOr<std::optional<T>> Parsed(const std::optional<std::string>& row,
 // For kAnyDevicesAckSettles alone.
 absl::StatusOr<std::optional<base::Uuid>> DeviceOfLastSync(const storage::Reader& reader, const base::TenantId& tenant,
                                                            const base::Uuid& carer) {
-  std::optional<base::Uuid> last;
-  RETURN_IF_ERROR(reader.Scan(Space::kDevices, base::keys::SyncsOfCarer(tenant, carer, ""), 1,
-                              [&last](std::string_view key, std::string_view) {
-                                base::Uuid of;
-                                base::Uuid device;
-                                int64_t start_us = 0;
-                                uint64_t number = 0;
-                                if (base::keys::ParseSyncOfCarer(key, &of, &start_us, &device, &number)) last = device;
-                                return false;
-                              }));
-  return last;
+  ASSIGN_OR_RETURN(const devices::CarerSyncPlaces syncs, devices::ReadCarerSyncPlaces(reader, tenant, carer, "", 1));
+  if (syncs.places.empty()) return std::optional<base::Uuid>();
+  return std::optional<base::Uuid>(syncs.places.front().device);
 }
 
 }  // namespace

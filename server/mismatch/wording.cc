@@ -11,32 +11,15 @@ using absl::StrCat;
 // What they say of which mismatch.
 struct Words {
   const v1::Mismatch& mismatch;
-  // Names may be gone with their records, and devices need not have one.
+  // Devices need not have a name.
   std::string carer;
   std::string device;
 };
 
 Words WordsOf(const v1::Mismatch& mismatch) {
-  const std::string& carer = mismatch.carer_name();
   const std::string& device = mismatch.device().device_name();
-  return {mismatch, carer.empty() ? StrCat("carer ", mismatch.carer_id()) : carer,
+  return {mismatch, CarerText(mismatch.carer_name(), mismatch.carer_id()),
           device.empty() ? StrCat("device ", mismatch.device().device_uuid()) : device};
-}
-
-// " (STREAM_CUT)", where the last call says why it failed.
-std::string ReasonText(const v1::MismatchDevice& device) {
-  return device.last_api_call_reason().empty() ? "" : StrCat(" (", device.last_api_call_reason(), ")");
-}
-
-std::string FailureText(const Words& words) {
-  const v1::MismatchDevice& device = words.mismatch.device();
-  const std::string calls =
-      device.failed_calls() > 1 ? StrCat("its last ", device.failed_calls(), " calls failed") : "its last call failed";
-  return StrCat(calls, ReasonText(device));
-}
-
-std::string AppText(const v1::MismatchDevice& device) {
-  return device.app_version().empty() ? "of no known version" : device.app_version();
 }
 
 std::string NotSynced(const Words& words, const std::string& why) {
@@ -51,7 +34,7 @@ std::string CannotSync(const Words& words, const std::string& why) {
 std::string NeverSynced(const Words& words) {
   const bool failed = words.mismatch.device().last_api_call() == v1::CALL_STATE_FAILED;
   return StrCat("The rota changed and ", words.carer, " has never synced ", words.device,
-                failed ? StrCat(": ", FailureText(words)) : "", ".");
+                failed ? StrCat(": ", FailureText(words.mismatch.device())) : "", ".");
 }
 
 bool IsOver(const v1::Mismatch& mismatch) {
@@ -101,7 +84,7 @@ std::string Headline(const v1::Mismatch& mismatch) {
     case v1::MISMATCH_CAUSE_NEVER_SYNCED:
       return NeverSynced(words);
     case v1::MISMATCH_CAUSE_FAILING:
-      return NotSynced(words, FailureText(words));
+      return NotSynced(words, FailureText(mismatch.device()));
     case v1::MISMATCH_CAUSE_BEHIND:
       return NotSynced(words, "it has called, and has not confirmed the change");
     default:
@@ -158,6 +141,24 @@ std::string Advice(const v1::MismatchGroup& group) {
   return "See whether the rota was meant to change so, and whether the phones can reach the server; then ask the "
          "carers "
          "for a manual sync, those with the next visits first.";
+}
+
+std::string CarerText(const std::string& name, const std::string& carer_id) {
+  return name.empty() ? StrCat("carer ", carer_id) : name;
+}
+
+std::string ReasonText(const v1::MismatchDevice& device) {
+  return device.last_api_call_reason().empty() ? "" : StrCat(" (", device.last_api_call_reason(), ")");
+}
+
+std::string FailureText(const v1::MismatchDevice& device) {
+  const std::string calls =
+      device.failed_calls() > 1 ? StrCat("its last ", device.failed_calls(), " calls failed") : "its last call failed";
+  return StrCat(calls, ReasonText(device));
+}
+
+std::string AppText(const v1::MismatchDevice& device) {
+  return device.app_version().empty() ? "of no known version" : device.app_version();
 }
 
 }  // namespace caresync::mismatch

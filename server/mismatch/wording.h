@@ -19,6 +19,17 @@ std::string Advice(const v1::Mismatch& mismatch);
 std::string Headline(const v1::MismatchGroup& group);
 std::string Advice(const v1::MismatchGroup& group);
 
+// ---- Pieces of such sentences, for whoever else tells of a carer and a device
+
+// Names may be gone with their records: then "carer " and the ID.
+std::string CarerText(const std::string& name, const std::string& carer_id);
+// " (STREAM_CUT)", where the last call says why it failed.
+std::string ReasonText(const v1::MismatchDevice& device);
+// "its last 3 calls failed (STREAM_CUT)". The last one did.
+std::string FailureText(const v1::MismatchDevice& device);
+// The app's version, or "of no known version".
+std::string AppText(const v1::MismatchDevice& device);
+
 }  // namespace caresync::mismatch
 
 #endif  // CARESYNC_SERVER_MISMATCH_WORDING_H_
