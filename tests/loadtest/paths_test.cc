@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/fakes/loopback_address.h"
 
 namespace caresync::loadtest {
 namespace {
@@ -60,18 +61,10 @@ class Peer {
   int socket_;
 };
 
-sockaddr_in Local(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  return address;
-}
-
 class PathsTest : public testing::Test {
  protected:
   void SetUp() override {
-    sockaddr_in address = Local(0);
+    sockaddr_in address = fakes::LoopbackAddress(0);
     socklen_t size = sizeof(address);
     auto* const generic = reinterpret_cast<sockaddr*>(&address);
     ASSERT_EQ(::bind(listener_, generic, size), 0);
@@ -88,7 +81,7 @@ class PathsTest : public testing::Test {
     int port = 0;
     EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port)) << address;
     const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_in to = Local(port);
+    const sockaddr_in to = fakes::LoopbackAddress(port);
     EXPECT_EQ(::connect(client, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
     return std::make_unique<Peer>(client);
   }

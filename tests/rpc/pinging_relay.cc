@@ -11,6 +11,7 @@
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
 #include "tests/fakes/eventually.h"
+#include "tests/fakes/loopback_address.h"
 
 namespace caresync::rpc {
 namespace {
@@ -26,17 +27,9 @@ int NewSocket() {
   return socket;
 }
 
-sockaddr_in Local(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  return address;
-}
-
 int Listen() {
   const int listener = NewSocket();
-  const sockaddr_in address = Local(0);
+  const sockaddr_in address = fakes::LoopbackAddress(0);
   ABSL_RAW_CHECK(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0, "no free port");
   ABSL_RAW_CHECK(::listen(listener, 1) == 0, "cannot listen");
   return listener;
@@ -44,7 +37,7 @@ int Listen() {
 
 int Connect(int port) {
   const int server = NewSocket();
-  const sockaddr_in address = Local(port);
+  const sockaddr_in address = fakes::LoopbackAddress(port);
   ABSL_RAW_CHECK(::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0, "no server");
   return server;
 }
