@@ -2,13 +2,11 @@
 #ifndef CARESYNC_SERVER_BASE_SEALED_TOKEN_H_
 #define CARESYNC_SERVER_BASE_SEALED_TOKEN_H_
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
-// OpenSSL's EVP_MAC_CTX.
-struct evp_mac_ctx_st;
+#include "server/base/hmac_sha256.h"
 
 namespace caresync::base {
 
@@ -27,8 +25,7 @@ class TokenSealer {
  private:
   std::string Tag(std::string_view purpose, std::string_view scope, std::string_view content) const;
 
-  // Has taken in the key and nothing else; each tag begins with a copy of it.
-  const std::shared_ptr<const evp_mac_ctx_st> keyed_;
+  const HmacSha256 hmac_;
 };
 
 }  // namespace caresync::base
