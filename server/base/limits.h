@@ -349,6 +349,34 @@ inline constexpr absl::Duration kAheadPromise = absl::Hours(24);
 inline constexpr absl::Duration kLagClockAhead = absl::Minutes(1);
 inline constexpr absl::Duration kLagMost = absl::Hours(7 * 24);
 
+// ---- The outbox
+
+// Notices of one tenant that wait to be taken: as many as an agency has devices.
+inline constexpr uint64_t kOutboxWaiting = 10'000;
+// Those that were given up and are kept for people; the oldest go first.
+inline constexpr uint64_t kDeadNotices = 1'000;
+// How often one is tried. Between tries it pauses, twice as long each time: all together for about three hours, an
+// outage of a morning.
+inline constexpr uint32_t kNoticeTries = 16;
+inline constexpr absl::Duration kNoticePause = absl::Seconds(1);
+inline constexpr absl::Duration kNoticePauseMost = absl::Hours(1);
+// Being sent at once, of one tenant and of all: one whose receiver hangs leaves room to the others.
+inline constexpr size_t kSendsOfTenant = 8;
+inline constexpr size_t kSendsAtOnce = 64;
+// Handed over and not begun; past it one is put off. In twice kSendTime times kSendsQueued / kSendsAtOnce all are done.
+inline constexpr size_t kSendsQueued = 256;
+inline constexpr absl::Duration kSendTime = absl::Seconds(10);
+inline constexpr absl::Duration kSendConnectTime = absl::Seconds(5);
+// Of an answer, of which the status alone is wanted.
+inline constexpr size_t kSendAnswerBytes = 16 * 1024;
+// After so long without a word one that was handed over is tried again: the server ended meanwhile. Longer than all
+// that is queued can take.
+inline constexpr absl::Duration kSendLease = absl::Minutes(2);
+inline constexpr size_t kWebhookUrlBytes = 2'048;
+// Of the key that a webhook's secret stands for.
+inline constexpr size_t kWebhookKeyBytesLeast = 24;
+inline constexpr size_t kWebhookKeyBytesMost = 64;
+
 // ---- Searches
 
 // Rows that one page of a search looks at: a page may hold less than was asked for, and says how to go on.

@@ -16,21 +16,23 @@ BELOW = {
     "server/feed": ["server/commit", "server/base", "storage"],
     "server/records": ["server/feed", "server/commit", "server/base", "storage"],
 }
+# What leaves the server on its own account; whose it is and where it goes, it is told by those above.
+BELOW["server/outbox"] = ["server/commit", "server/base", "storage"]
 BELOW["server/restore"] = ["server/commit", "server/base", "storage"]
 ENGINE = ["server/records", "server/feed", "server/commit", "server/base", "storage"]
-BELOW["server/tenants"] = ENGINE + ["server/restore"]
+BELOW["server/tenants"] = ENGINE + ["server/restore", "server/outbox"]
 BELOW["server/access"] = ENGINE
 # What each of this floor may know of the floor below, and of what they rest on.
 BELOW["server/roster"] = ENGINE + ["server/restore", "server/tenants"]
 BELOW["server/service_users"] = ENGINE + ["server/tenants"]
-BELOW["server/devices"] = ENGINE + ["server/tenants"]
+BELOW["server/devices"] = ENGINE + ["server/tenants", "server/outbox"]
 BELOW["server/mismatch"] = ENGINE + ["server/tenants", "server/devices"]
 # It asks of a visit what mismatches ask of it, and when its last change was.
 BELOW["server/deliveries"] = ENGINE + ["server/tenants", "server/devices", "server/mismatch"]
 BELOW["server/care_events"] = ENGINE
 BELOW["server/sync"] = ENGINE + ["server/restore", "server/tenants", "server/devices", "server/mismatch"]
 BELOW["server/rpc"] = ENGINE + ["server/restore", "server/tenants", "server/access", "server/roster", "server/service_users",
-                                "server/devices", "server/mismatch", "server/deliveries", "server/care_events", "server/sync"]
+                                "server/devices", "server/mismatch", "server/deliveries", "server/care_events", "server/sync", "server/outbox"]
 BELOW["server"] = BELOW["server/rpc"] + ["server/rpc"]
 # The command line is a client: it needs the tokens it mints, and the mutex.
 BELOW["tools/caresync"] = ["server/access", "server/base", "storage"]

@@ -1,0 +1,93 @@
+// A server on a free port of the loopback that gives every connection the same answer, or none.
+#ifndef CARESYNC_TESTS_OUTBOX_ANSWERING_SERVER_H_
+#define CARESYNC_TESTS_OUTBOX_ANSWERING_SERVER_H_
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/internal/raw_logging.h"
+#include "absl/strings/str_cat.h"
+#include "storage/mutex.h"
+
+namespace caresync::fakes {
+
+// Reads what comes first on each connection, then writes `answer` and closes it; an empty answer is none, and the
+// connection stays open until the end.
+class AnsweringServer {
+ public:
+  explicit AnsweringServer(std::string answer) : answer_(std::move(answer)), listener_(Listen()) {
+    thread_ = std::thread([this] { RunThread(); });
+  }
+  ~AnsweringServer() {
+    // Ends the accept.
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+    for (const int connection : open_) close(connection);
+  }
+  AnsweringServer(const AnsweringServer&) = delete;
+  AnsweringServer& operator=(const AnsweringServer&) = delete;
+
+  std::string Url(const std::string& host = "127.0.0.1") const {
+    sockaddr_in address{};
+    socklen_t length = sizeof(address);
+    ABSL_RAW_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length) == 0, "no port");
+    return absl::StrCat("http://", host, ":", ntohs(address.sin_port), "/push");
+  }
+
+  // Of each connection, what came first.
+  std::vector<std::string> requests() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    storage::MutexLock lock(mutex_);
+    return requests_;
+  }
+
+ private:
+  static int Listen() {
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool listens = bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+                         listen(listener, SOMAXCONN) == 0;
+    ABSL_RAW_CHECK(listens, "cannot listen on the loopback");
+    return listener;
+  }
+
+  void RunThread() ABSL_LOCKS_EXCLUDED(mutex_) {
+    while (true) {
+      const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (connection < 0) return;
+      std::string request(64 * 1024, '\0');
+      const ssize_t read_bytes = read(connection, request.data(), request.size());
+      request.resize(read_bytes > 0 ? static_cast<size_t>(read_bytes) : 0);
+      {
+        storage::MutexLock lock(mutex_);
+        requests_.push_back(std::move(request));
+      }
+      if (answer_.empty()) {
+        open_.push_back(connection);
+        continue;
+      }
+      send(connection, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+      close(connection);
+    }
+  }
+
+  const std::string answer_;
+  const int listener_;
+  // The thread's own while it runs.
+  std::vector<int> open_;
+  mutable storage::Mutex mutex_;
+  std::vector<std::string> requests_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace caresync::fakes
+
+#endif  // CARESYNC_TESTS_OUTBOX_ANSWERING_SERVER_H_
