@@ -38,12 +38,16 @@
 #include "server/commit/tasks.h"
 #include "server/commit/timeline.h"
 #include "server/devices/device_registry.h"
+#include "server/devices/wakes.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
 #include "server/mismatch/integration_lag.h"
 #include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/visit_changes.h"
+#include "server/outbox/dispatcher.h"
+#include "server/outbox/http_sender.h"
+#include "server/outbox/webhook_rules.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/records/fan_out.h"
 #include "server/records/review_resolution.h"
@@ -78,6 +82,7 @@ struct Options {
   int threads = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
   size_t batch_bytes = base::limits::kBatchBytes;
   std::string log_level = "info";
+  outbox::WebhookRules webhooks;
 };
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
@@ -124,6 +129,11 @@ std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
       ->envname("CARESYNC_BATCH_BYTES")
       ->check(CLI::Range(kLeastBatchBytes, base::limits::kBatchBytes))
       ->capture_default_str();
+  app.add_flag("--webhooks-allow-http", options.webhooks.allow_http, "Webhooks may be sent without TLS")
+      ->envname("CARESYNC_WEBHOOKS_ALLOW_HTTP");
+  app.add_flag("--webhooks-allow-private", options.webhooks.allow_private,
+               "Webhooks may be sent to loopback, private and link-local addresses")
+      ->envname("CARESYNC_WEBHOOKS_ALLOW_PRIVATE");
   app.add_option("--log-level", options.log_level, "The least level that is logged")
       ->envname("CARESYNC_LOG_LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
@@ -184,6 +194,9 @@ class Node {
     server_.reset();
     tasks_.Stop();
     sequencer_.WaitUntilIdle();
+    // Nothing hands it anything any more; what it told just before is still committed.
+    sender_.reset();
+    sequencer_.WaitUntilIdle();
     WaitForCommits();
     executor_.reset();
   }
@@ -204,6 +217,8 @@ class Node {
         sequencer_(*store_, clock_, random_, *executor_, subscriptions_, opening_),
         closing_edge_(clock_),
         tasks_(*store_, sequencer_, clock_, *executor_),
+        sender_(std::make_unique<outbox::HttpSender>(options.webhooks)),
+        dispatcher_(sequencer_, clock_, random_, *sender_),
         registry_(*store_, clock_, *executor_),
         admission_(*executor_, random_),
         verifier_(std::move(key), clock_),
@@ -228,7 +243,8 @@ class Node {
                        .lag = lag_,
                        .opening = opening_,
                        .batch_bytes = options.batch_bytes,
-                       .opened = opened_}} {}
+                       .opened = opened_},
+              .webhooks = options.webhooks} {}
 
   absl::Status Begin(const Options& options) {
     sequencer_.SetRider(mismatch::NotingVisitChanges(lag_));
@@ -239,6 +255,8 @@ class Node {
     tasks_.Register(records::kReviewTask, records::ReviewStep);
     tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, opened_));
     tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
+    dispatcher_.Register(devices::kPushNotice, devices::PushNotices());
+    tasks_.Register(outbox::kOutboxTask, dispatcher_.Step());
     RETURN_IF_ERROR(tasks_.Start());
     RETURN_IF_ERROR(SweepMismatches());
     ASSIGN_OR_RETURN(server_, rpc::Server::Start(options.grpc_listen, edge_));
@@ -272,6 +290,8 @@ class Node {
   commit::Sequencer sequencer_;
   records::ClosingEdgeAllowance closing_edge_;
   commit::TaskRunner tasks_;
+  std::unique_ptr<outbox::HttpSender> sender_;
+  outbox::Dispatcher dispatcher_;
   devices::DeviceRegistry registry_;
   sync::LiveSessions live_;
   sync::Admission admission_;

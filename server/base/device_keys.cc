@@ -79,4 +79,8 @@ std::string DeviceInUse(const TenantId& tenant, const Uuid& carer) {
   return KeyIn(tenant, Table::kDeviceInUse).Raw(carer.bytes()).Take();
 }
 
+std::string DeviceWake(const TenantId& tenant, const Uuid& device) {
+  return KeyIn(tenant, Table::kDeviceWake).Raw(device.bytes()).Take();
+}
+
 }  // namespace caresync::base::keys

@@ -191,6 +191,14 @@ absl::Status TooManyDrops() {
                      " former users yet; let it sync first, or block it"));
 }
 
+absl::Status OutboxFull() {
+  return MakeRetryable(StatusCode::kResourceExhausted, "OUTBOX_FULL",
+                       StrCat(limits::kOutboxWaiting,
+                              " notices of the tenant wait to be sent already, since its webhook does not take them; "
+                              "list them (TenantService.ListOutbox), see to what is wrong, and come back"),
+                       absl::Minutes(1));
+}
+
 absl::Status ServiceUserUnknown(std::string_view id) {
   return Make(StatusCode::kNotFound, "SERVICE_USER_UNKNOWN",
               StrCat("there is no service user ", Quoted(id), "; take the record ID of one that the rota holds"));

@@ -60,6 +60,7 @@ absl::Status DeviceUnknown(std::string_view uuid);    // NOT_FOUND
 absl::Status CarerUnknown(std::string_view carer);    // NOT_FOUND
 absl::Status BranchUnknown(std::string_view branch);  // NOT_FOUND
 absl::Status TooManyDrops();                          // FAILED_PRECONDITION
+absl::Status OutboxFull();                            // RESOURCE_EXHAUSTED: nobody takes the tenant's notices.
 
 // ---- Service users, groups, care events
 absl::Status ServiceUserUnknown(std::string_view id);     // NOT_FOUND

@@ -1,4 +1,4 @@
-// What key layouts are made of. For keys.cc, device_keys.cc and mismatch_keys.cc alone.
+// What key layouts are made of. For keys.cc, device_keys.cc, mismatch_keys.cc and outbox_keys.cc alone.
 #ifndef CARESYNC_SERVER_BASE_KEY_PARTS_H_
 #define CARESYNC_SERVER_BASE_KEY_PARTS_H_
 
@@ -53,6 +53,10 @@ enum class Table : uint8_t {
   kListedMismatch = 'L',
   kMismatchLooks = 'A',
   kToldMismatch = 'T',
+  kNotice = 'N',
+  kNoticeDue = 'F',
+  kDeadNotice = 'X',
+  kOutbox = 'B',
   // Space::kFeeds.
   kFeedEntry = 'e',
   kFeedPlace = 'p',
@@ -62,6 +66,7 @@ enum class Table : uint8_t {
   kSync = 'y',
   kSyncOfCarer = 'c',
   kDeviceInUse = 'u',
+  kDeviceWake = 'w',
 };
 
 inline constexpr size_t kUuidBytes = 16;

@@ -156,6 +156,7 @@ std::string SyncOfCarer(const TenantId& tenant, const Uuid& carer, int64_t start
 storage::KeyRange SyncsOfCarer(const TenantId& tenant, const Uuid& carer, std::string_view after);
 bool ParseSyncOfCarer(std::string_view key, Uuid* carer, int64_t* start_us, Uuid* device, uint64_t* number);
 std::string DeviceInUse(const TenantId& tenant, const Uuid& carer);  // 'u', carer -> DeviceInUse
+std::string DeviceWake(const TenantId& tenant, const Uuid& device);  // 'w', uuid -> DeviceWake
 
 // ---- mismatch/, in Space::kRecords
 
@@ -187,6 +188,22 @@ std::string ToldMismatch(const TenantId& tenant, Revision revision, const Uuid& 
 // What comes after `after` (a key; empty: all).
 storage::KeyRange ToldMismatches(const TenantId& tenant, std::string_view after);
 bool ParseToldMismatch(std::string_view key, Revision* revision, Uuid* carer, RecordKey* visit);
+
+// ---- outbox/, in Space::kRecords
+
+// Those that wait ('N') and those that were given up ('X'): number -> OutboxNotice. Each in the order they were put in.
+std::string Notice(const TenantId& tenant, uint64_t number);
+// What comes after `after` (a number; 0: all).
+storage::KeyRange Notices(const TenantId& tenant, uint64_t after);
+bool ParseNotice(std::string_view key, uint64_t* number);
+std::string DeadNotice(const TenantId& tenant, uint64_t number);
+storage::KeyRange DeadNotices(const TenantId& tenant, uint64_t after);
+bool ParseDeadNotice(std::string_view key, uint64_t* number);
+// When which of those that wait is tried: 'F', time, number -> empty.
+std::string NoticeDue(const TenantId& tenant, int64_t due_us, uint64_t number);
+storage::KeyRange AllNoticesDue(const TenantId& tenant);
+bool ParseNoticeDue(std::string_view key, int64_t* due_us, uint64_t* number);
+std::string Outbox(const TenantId& tenant);  // 'B' -> Outbox
 
 // ---- tenants/, in Space::kRecords
 

@@ -9,6 +9,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/devices/drops.h"
+#include "server/devices/wakes.h"
 
 namespace caresync::devices {
 namespace {
@@ -146,6 +147,9 @@ absl::StatusOr<v1::Device> ReportRows::RowOf(const base::Uuid& uuid, const Devic
     device.set_last_api_call(rows.call->state());
     device.set_last_api_call_reason(rows.call->reason());
   }
+  ASSIGN_OR_RETURN(const store::DeviceWake wake, ReadWake(reader_, tenant_, uuid));
+  base::SetTime(wake.asked_us(), [&] { return device.mutable_wake_asked_time(); });
+  base::SetTime(wake.woken_us(), [&] { return device.mutable_last_woken_time(); });
   if (rows.events.has_value()) device.set_missing_event_numbers(rows.events->missing());
   if (!rows.report.has_value()) return device;
   device.set_device_name(rows.report->device_name());

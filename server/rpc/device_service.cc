@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "server/base/errors.h"
+#include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
+#include "server/devices/wakes.h"
 #include "server/rpc/device_export_stream.h"
 #include "server/rpc/unary.h"
 #include "server/sync/asked_drops.h"
@@ -47,14 +49,37 @@ UnaryHandler<Request, Response> ReadingReport(Edge& edge,
       });
 }
 
-absl::StatusOr<v1::RequestSyncResponse> RequestSyncOf(const Edge& edge, const base::TenantId& tenant,
-                                                      const v1::RequestSyncRequest& request) {
+// Of a device that is not connected.
+void AskToWake(Edge& edge, const base::TenantId& tenant, const base::Uuid& device,
+               const Answer<v1::RequestSyncResponse>& answer) {
+  auto response = std::make_shared<v1::RequestSyncResponse>();
+  edge.sequencer.Submit(
+      tenant,
+      [&edge, device, response](commit::Transaction& transaction) -> absl::Status {
+        response->Clear();
+        ASSIGN_OR_RETURN(const std::optional<store::DeviceWake> wake,
+                         devices::AskToWake(transaction, device, edge.sync.random));
+        if (!wake.has_value()) return absl::OkStatus();
+        response->set_wake_asked(true);
+        base::SetTime(wake->woken_us(), [&] { return response->mutable_last_woken_time(); });
+        return absl::OkStatus();
+      },
+      [response, answer](const absl::StatusOr<commit::Committed>& asked) {
+        if (!asked.ok()) return answer(asked.status());
+        answer(std::move(*response));
+      });
+}
+
+void RequestSyncOf(Edge& edge, const base::TenantId& tenant, const v1::RequestSyncRequest& request,
+                   const Answer<v1::RequestSyncResponse>& answer) {
   const std::optional<base::Uuid> device = base::Uuid::Parse(request.device_uuid());
-  if (!device.has_value()) return base::errors::InvalidArgument("device_uuid", "is no UUID");
-  RETURN_IF_ERROR(ReadDevice(edge, tenant, request.device_uuid()).status());
+  if (!device.has_value()) return answer(base::errors::InvalidArgument("device_uuid", "is no UUID"));
+  const absl::StatusOr<v1::Device> known = ReadDevice(edge, tenant, request.device_uuid());
+  if (!known.ok()) return answer(known.status());
+  if (!edge.sync.live.Tell(tenant, *device, sync::SyncAsked{})) return AskToWake(edge, tenant, *device, answer);
   v1::RequestSyncResponse response;
-  response.set_told(edge.sync.live.Tell(tenant, *device, sync::SyncAsked{}));
-  return response;
+  response.set_told(true);
+  answer(std::move(response));
 }
 
 void Update(Edge& edge, const access::Identity& caller, const v1::UpdateDeviceRequest& request,
@@ -119,7 +144,7 @@ grpc::ServerUnaryReactor* DeviceService::RequestSync(grpc::CallbackServerContext
   return ServeUnary<v1::RequestSyncRequest, v1::RequestSyncResponse>(
       edge_, context, request, response, "DeviceService.RequestSync", kWriters,
       [this](const access::Identity& caller, const v1::RequestSyncRequest& asked,
-             const Answer<v1::RequestSyncResponse>& answer) { answer(RequestSyncOf(edge_, caller.tenant, asked)); });
+             const Answer<v1::RequestSyncResponse>& answer) { RequestSyncOf(edge_, caller.tenant, asked, answer); });
 }
 
 }  // namespace caresync::rpc

@@ -28,7 +28,8 @@ class DeviceService : public DeviceServiceBase {
   // Answers with the device as it is after the update.
   grpc::ServerUnaryReactor* UpdateDevice(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override;
-  // Tells the device, where it is connected, that the office asks for a sync.
+  // Tells the device, where it is connected, that the office asks for a sync; else has it woken, where the tenant has a
+  // push webhook.
   grpc::ServerUnaryReactor* RequestSync(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                         grpc::ByteBuffer* response) override;
 

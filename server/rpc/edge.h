@@ -12,6 +12,7 @@
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/devices/device_registry.h"
+#include "server/outbox/webhook_rules.h"
 #include "server/rpc/open_calls.h"
 #include "server/rpc/shed_calls.h"
 #include "server/sync/session_driver.h"
@@ -34,6 +35,8 @@ struct Edge {
   access::TokenVerifier& verifier;
   devices::DeviceRegistry& devices;
   sync::SyncParts sync;
+  // Where tenants may let webhooks point to.
+  outbox::WebhookRules webhooks = {};
   OpenCalls sessions{base::limits::kSessions, &sync.admission};
   OpenCalls other_calls{base::limits::kOtherCalls, &sync.admission};
   OpenCalls refused_calls{kRefusedAtOnce};

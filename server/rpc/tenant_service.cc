@@ -5,6 +5,7 @@
 
 #include "caresync/store/stored.pb.h"
 #include "server/base/status_macros.h"
+#include "server/outbox/outbox_list.h"
 #include "server/rpc/unary.h"
 #include "server/tenants/tenants.h"
 
@@ -41,8 +42,8 @@ void Create(Edge& edge, const v1::CreateTenantRequest& request, TenantAnswer ans
   if (!tenant.ok()) return answer(tenant.status());
   SubmitChange(
       edge, *tenant,
-      [wanted = request.tenant()](commit::Transaction& transaction) {
-        return tenants::CreateTenant(transaction, wanted);
+      [&edge, wanted = request.tenant()](commit::Transaction& transaction) {
+        return tenants::CreateTenant(transaction, wanted, edge.webhooks);
       },
       std::move(answer));
 }
@@ -53,7 +54,9 @@ void Update(Edge& edge, const access::Identity& caller, const v1::UpdateTenantRe
   if (const absl::Status own = CheckTenant(caller, *tenant); !own.ok()) return answer(own);
   SubmitChange(
       edge, *tenant,
-      [request](commit::Transaction& transaction) { return tenants::UpdateTenant(transaction, request); },
+      [&edge, request](commit::Transaction& transaction) {
+        return tenants::UpdateTenant(transaction, request, edge.webhooks);
+      },
       [&edge, tenant = *tenant, answer = std::move(answer)](const absl::StatusOr<v1::Tenant>& updated) {
         // There may be very many of them, and this is the sequencer's thread.
         if (updated.ok()) {
@@ -92,6 +95,15 @@ absl::StatusOr<v1::Tenant> Get(const Edge& edge, const access::Identity& caller,
 absl::StatusOr<v1::ListTenantsResponse> List(const Edge& edge, const v1::ListTenantsRequest& request) {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
   return tenants::ListTenants(*snapshot, request);
+}
+
+absl::StatusOr<v1::ListOutboxResponse> ListOutboxOf(const Edge& edge, const access::Identity& caller,
+                                                    const v1::ListOutboxRequest& request) {
+  ASSIGN_OR_RETURN(const base::TenantId tenant, base::TenantId::Parse(request.tenant_id()));
+  RETURN_IF_ERROR(CheckTenant(caller, tenant));
+  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
+  RETURN_IF_ERROR(tenants::GetTenant(*snapshot, tenant).status());
+  return outbox::ListOutbox(*snapshot, tenant, request);
 }
 
 }  // namespace
@@ -137,6 +149,14 @@ grpc::ServerUnaryReactor* TenantService::ReleaseRebuilds(grpc::CallbackServerCon
       edge_, context, request, response, "TenantService.ReleaseRebuilds", kWriters,
       [this](const access::Identity& caller, const v1::ReleaseRebuildsRequest& release,
              Answer<v1::ReleaseRebuildsResponse> answer) { Release(edge_, caller, release, std::move(answer)); });
+}
+
+grpc::ServerUnaryReactor* TenantService::ListOutbox(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ServeUnary<v1::ListOutboxRequest, v1::ListOutboxResponse>(
+      edge_, context, request, response, "TenantService.ListOutbox", kReaders,
+      [this](const access::Identity& caller, const v1::ListOutboxRequest& list,
+             const Answer<v1::ListOutboxResponse>& answer) { answer(ListOutboxOf(edge_, caller, list)); });
 }
 
 }  // namespace caresync::rpc

@@ -7,10 +7,10 @@
 
 namespace caresync::rpc {
 
-using TenantServiceBase =
-    v1::TenantService::WithRawCallbackMethod_CreateTenant<v1::TenantService::WithRawCallbackMethod_GetTenant<
-        v1::TenantService::WithRawCallbackMethod_UpdateTenant<v1::TenantService::WithRawCallbackMethod_ListTenants<
-            v1::TenantService::WithRawCallbackMethod_ReleaseRebuilds<v1::TenantService::Service>>>>>;
+using TenantServiceBase = v1::TenantService::WithRawCallbackMethod_CreateTenant<
+    v1::TenantService::WithRawCallbackMethod_GetTenant<v1::TenantService::WithRawCallbackMethod_UpdateTenant<
+        v1::TenantService::WithRawCallbackMethod_ListTenants<v1::TenantService::WithRawCallbackMethod_ReleaseRebuilds<
+            v1::TenantService::WithRawCallbackMethod_ListOutbox<v1::TenantService::Service>>>>>>;
 
 // Thread-safe. `edge` must outlive it.
 class TenantService : public TenantServiceBase {
@@ -27,6 +27,8 @@ class TenantService : public TenantServiceBase {
                                         grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ReleaseRebuilds(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                             grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListOutbox(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
 
  private:
   Edge& edge_;

@@ -26,6 +26,7 @@
 #include "server/base/text.h"
 #include "server/base/uuid.h"
 #include "server/commit/tenant_list.h"
+#include "server/outbox/signature.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
 #include "server/records/window.h"
@@ -135,6 +136,31 @@ absl::Status SetMismatchTimes(const Message& given, store::Tenant& stored) {
   return absl::OkStatus();
 }
 
+// Where one is given, in a tenant or in an update of one.
+template <typename Message>
+absl::Status SetPushWebhook(const Message& given, const outbox::WebhookRules& webhooks, store::Tenant& stored) {
+  if (!given.has_push_webhook()) return absl::OkStatus();
+  const v1::PushWebhook& webhook = given.push_webhook();
+  if (webhook.url().empty()) {
+    if (!webhook.secret().empty()) return errors::InvalidArgument("push_webhook.secret", "is given without a URL");
+    stored.clear_push_webhook();
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(outbox::CheckWebhookUrl("push_webhook.url", webhook.url(), webhooks));
+  if (!webhook.secret().empty() || stored.push_webhook().key().empty()) {
+    std::optional<std::string> key = outbox::KeyOfSecret(webhook.secret());
+    if (!key.has_value()) {
+      return errors::InvalidArgument(
+          "push_webhook.secret",
+          absl::StrCat("is no secret; give \"whsec_\" and base64 of ", limits::kWebhookKeyBytesLeast, " to ",
+                       limits::kWebhookKeyBytesMost, " random bytes, such as of `openssl rand -base64 32`"));
+    }
+    stored.mutable_push_webhook()->set_key(*std::move(key));
+  }
+  stored.mutable_push_webhook()->set_url(webhook.url());
+  return absl::OkStatus();
+}
+
 absl::Status CheckBranch(const commit::Transaction& transaction, const base::Uuid& branch) {
   ASSIGN_OR_RETURN(
       const std::optional<store::Record> record,
@@ -213,11 +239,13 @@ v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored) {
     branch.set_branch_id(one.branch_id());
     *branch.mutable_auto_sync_interval() = TimeUtil::SecondsToDuration(one.auto_sync_interval_s());
   }
+  if (stored.has_push_webhook()) proto.mutable_push_webhook()->set_url(stored.push_webhook().url());
   *proto.mutable_create_time() = TimeUtil::MicrosecondsToTimestamp(stored.create_time_us());
   return proto;
 }
 
-absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, const v1::Tenant& tenant) {
+absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, const v1::Tenant& tenant,
+                                           const outbox::WebhookRules& webhooks) {
   const base::TenantId& id = transaction.tenant();
   if (tenant.tenant_id() != id.text()) {
     return errors::InvalidArgument("tenant_id", absl::StrCat("is not the tenant of this change, ", id.text()));
@@ -245,6 +273,7 @@ absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, con
   }
   RETURN_IF_ERROR(SetMismatchTimes(tenant, stored));
   RETURN_IF_ERROR(SetBranchAutoSyncs(transaction, tenant.branch_auto_syncs(), stored));
+  RETURN_IF_ERROR(SetPushWebhook(tenant, webhooks, stored));
   stored.set_create_time_us(base::ToStoredTime(transaction.now()));
   Put(transaction, stored);
   transaction.Put(Space::kRecords, base::keys::TenantListing(id), std::string());
@@ -252,7 +281,8 @@ absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, con
   return stored;
 }
 
-absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, const v1::UpdateTenantRequest& request) {
+absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, const v1::UpdateTenantRequest& request,
+                                           const outbox::WebhookRules& webhooks) {
   const base::TenantId& id = transaction.tenant();
   if (request.tenant_id() != id.text()) {
     return errors::InvalidArgument("tenant_id", absl::StrCat("is not the tenant of this change, ", id.text()));
@@ -287,6 +317,7 @@ absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, con
   }
   RETURN_IF_ERROR(SetMismatchTimes(request, after));
   RETURN_IF_ERROR(SetBranchAutoSyncs(transaction, request.branch_auto_syncs(), after));
+  RETURN_IF_ERROR(SetPushWebhook(request, webhooks, after));
   if (after.SerializeAsString() != before.SerializeAsString()) Put(transaction, after);
   RETURN_IF_ERROR(HandDownWindow(transaction, after));
   return after;

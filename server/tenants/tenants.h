@@ -12,6 +12,7 @@
 #include "caresync/v1/tenants.pb.h"
 #include "server/base/ids.h"
 #include "server/commit/transaction.h"
+#include "server/outbox/webhook_rules.h"
 #include "server/restore/standing.h"
 #include "storage/store.h"
 
@@ -20,12 +21,16 @@ namespace caresync::tenants {
 // Errors: TENANT_UNKNOWN; those of reading.
 absl::StatusOr<store::Tenant> GetTenant(const storage::Reader& reader, const base::TenantId& tenant);
 
+// Its secrets are not in it.
 v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored);
 
-// Inside a change of the tenant itself. Errors: TENANT_EXISTS, BRANCH_UNKNOWN, INVALID_FIELD, those of reading.
-absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, const v1::Tenant& tenant);
+// Inside a change of the tenant itself. `webhooks`: where its push webhook may point to. Errors: TENANT_EXISTS,
+// BRANCH_UNKNOWN, INVALID_FIELD, those of reading.
+absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, const v1::Tenant& tenant,
+                                           const outbox::WebhookRules& webhooks = {});
 // Errors: TENANT_UNKNOWN, BRANCH_UNKNOWN, INVALID_FIELD, those of reading. Writes nothing where nothing changes.
-absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, const v1::UpdateTenantRequest& request);
+absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, const v1::UpdateTenantRequest& request,
+                                           const outbox::WebhookRules& webhooks = {});
 
 // How often devices of this branch (a record ID; empty: of none) sync by themselves; 0: they do not.
 absl::Duration AutoSyncInterval(const store::Tenant& tenant, std::string_view branch_id);

@@ -62,6 +62,10 @@ std::vector<std::string> RecordsKeys(const TenantId& tenant) {
           ListedMismatch(tenant, MismatchGroup::kOpen, 5, kDevice, kVisit),
           MismatchLooks(tenant),
           ToldMismatch(tenant, 5, kDevice, kVisit),
+          Notice(tenant, 5),
+          DeadNotice(tenant, 5),
+          NoticeDue(tenant, 5, 5),
+          Outbox(tenant),
           Tenant(tenant)};
 }
 
@@ -70,8 +74,12 @@ std::vector<std::string> FeedsKeys(const TenantId& tenant) {
 }
 
 std::vector<std::string> DevicesKeys(const TenantId& tenant) {
-  return {DeviceRow(tenant, kDevice, DevicePart::kDevice), DeviceRow(tenant, kDevice, DevicePart::kReport),
-          Sync(tenant, kDevice, 1), SyncOfCarer(tenant, kDevice, 5, kLastDevice, 1), DeviceInUse(tenant, kDevice)};
+  return {DeviceRow(tenant, kDevice, DevicePart::kDevice),
+          DeviceRow(tenant, kDevice, DevicePart::kReport),
+          Sync(tenant, kDevice, 1),
+          SyncOfCarer(tenant, kDevice, 5, kLastDevice, 1),
+          DeviceInUse(tenant, kDevice),
+          DeviceWake(tenant, kDevice)};
 }
 
 // Every range of a tenant over kRecords.
@@ -99,6 +107,9 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           OpenMismatchesOf(tenant, kDevice),
           AllOpenMismatches(tenant, ""),
           ListedMismatches(tenant, false, ""),
+          Notices(tenant, 0),
+          DeadNotices(tenant, 0),
+          AllNoticesDue(tenant),
           AllWaitingFor(tenant, kOther)};
 }
 
@@ -439,6 +450,31 @@ TEST(Keys, MismatchesAreLookedAtInTheOrderOfTheirTimes) {
   EXPECT_EQ(std::tuple(time, carer, visit), std::tuple(-7, kLastDevice, kOther));
   EXPECT_FALSE(ParseMismatchLook(keys[0] + "x", &time, &carer, &visit));
   EXPECT_FALSE(ParseMismatchLook(OpenMismatch(kTenant, kDevice, kVisit), &time, &carer, &visit));
+}
+
+TEST(Keys, NoticesLieInTheirOrderAndAreReadOnBehindOne) {
+  EXPECT_LT(Notice(kTenant, 9), Notice(kTenant, 10));
+  EXPECT_FALSE(In(Notices(kTenant, 9), Notice(kTenant, 9)));
+  EXPECT_TRUE(In(Notices(kTenant, 9), Notice(kTenant, 10)));
+  EXPECT_FALSE(In(DeadNotices(kTenant, 9), DeadNotice(kTenant, 9)));
+  EXPECT_TRUE(In(DeadNotices(kTenant, 9), DeadNotice(kTenant, 10)));
+  uint64_t number = 0;
+  ASSERT_TRUE(ParseNotice(Notice(kTenant, 10), &number));
+  EXPECT_EQ(number, 10u);
+  EXPECT_FALSE(ParseNotice(DeadNotice(kTenant, 10), &number));
+  ASSERT_TRUE(ParseDeadNotice(DeadNotice(kTenant, 11), &number));
+  EXPECT_EQ(number, 11u);
+}
+
+TEST(Keys, NoticesFallDueInTheOrderOfTheirTimes) {
+  EXPECT_LT(NoticeDue(kTenant, -7, 9), NoticeDue(kTenant, 5, 1));
+  EXPECT_LT(NoticeDue(kTenant, 5, 1), NoticeDue(kTenant, 5, 2));
+  int64_t due = 0;
+  uint64_t number = 0;
+  ASSERT_TRUE(ParseNoticeDue(NoticeDue(kTenant, -7, 9), &due, &number));
+  EXPECT_EQ(due, -7);
+  EXPECT_EQ(number, 9u);
+  EXPECT_FALSE(ParseNoticeDue(Notice(kTenant, 9), &due, &number));
 }
 
 TEST(Keys, OpenMismatchesLieByCarerAndAreReadOnBehindOne) {

@@ -274,7 +274,8 @@ TEST_F(ReportTest, InTheOrderOfUuidsAPageReadsNoMoreThanItHolds) {
     ASSERT_TRUE(list.ok()) << list.status();
     ASSERT_EQ(list->devices_size(), 10);
     EXPECT_EQ(list->devices(0).device_uuid(), DeviceUuid(10 * page + 1));
-    EXPECT_LT(reader.rows(), 20u) << "page " << page;
+    // Two rows a device: its own, and how it was woken.
+    EXPECT_LT(reader.rows(), 30u) << "page " << page;
     request.set_page_token(list->next_page_token());
   }
 }

@@ -5,6 +5,7 @@
 #include "absl/base/internal/raw_logging.h"
 #include "caresync/v1/tenants.pb.h"
 #include "server/commit/timeline.h"
+#include "server/devices/wakes.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
 #include "server/mismatch/look_again.h"
@@ -46,7 +47,8 @@ Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std:
       opening_{commit::NewTimeline(random_), clock_.Now()},
       sequencer_(
           std::make_unique<commit::Sequencer>(store_, clock_, random_, executor_, subscriptions_, opening_.timeline)),
-      tasks_(std::make_unique<commit::TaskRunner>(store_, *sequencer_, clock_, executor_)) {
+      tasks_(std::make_unique<commit::TaskRunner>(store_, *sequencer_, clock_, executor_)),
+      dispatcher_(std::make_unique<outbox::Dispatcher>(*sequencer_, clock_, random_, sender_)) {
   StartTasks(mismatches);
   executor_.RunAll();
 }
@@ -62,6 +64,8 @@ void Engine::StartTasks(Mismatches mismatches) {
   tasks_->Register(records::kReviewTask, records::ReviewStep);
   records::RegisterFanOuts(*tasks_);
   roster::RegisterTasks(*tasks_);
+  dispatcher_->Register(devices::kPushNotice, devices::PushNotices());
+  tasks_->Register(outbox::kOutboxTask, dispatcher_->Step());
   if (mismatches == Mismatches::kNoted) {
     sequencer_->SetRider(mismatch::NoteVisitChanges);
     tasks_->Register(mismatch::kLookTask, mismatch::LookStep(clock_, clock_.Monotonic()));

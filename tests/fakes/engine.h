@@ -15,10 +15,12 @@
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
+#include "server/outbox/dispatcher.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/restore/standing.h"
 #include "storage/memory_store.h"
 #include "tests/fakes/faulty_store.h"
+#include "tests/fakes/held_sender.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/manual_executor.h"
 #include "tests/fakes/seeded_random.h"
@@ -77,6 +79,8 @@ class Engine {
   SeededRandom& random() { return random_; }
   commit::Subscriptions& subscriptions() { return subscriptions_; }
   commit::Sequencer& sequencer() { return *sequencer_; }
+  // What left the outbox.
+  HeldSender& sender() { return sender_; }
 
  private:
   void StartTasks(Mismatches mismatches);
@@ -91,6 +95,8 @@ class Engine {
   std::unique_ptr<commit::Sequencer> sequencer_;
   records::ClosingEdgeAllowance closing_edge_{clock_};
   std::unique_ptr<commit::TaskRunner> tasks_;
+  HeldSender sender_;
+  std::unique_ptr<outbox::Dispatcher> dispatcher_;
 };
 
 }  // namespace caresync::fakes

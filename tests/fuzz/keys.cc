@@ -54,6 +54,10 @@ void ReadRecordsKey(const TenantId& tenant, const std::string& key) {
   if (keys::ParseToldMismatch(key, &revision, &carer, &first)) {
     same(keys::ToldMismatch(tenant, revision, carer, first));
   }
+  uint64_t number = 0;
+  if (keys::ParseNotice(key, &number)) same(keys::Notice(tenant, number));
+  if (keys::ParseDeadNotice(key, &number)) same(keys::DeadNotice(tenant, number));
+  if (keys::ParseNoticeDue(key, &time, &number)) same(keys::NoticeDue(tenant, time, number));
   // Of these a key does not tell all parts: that they are read to an end is what there is to see.
   (void)keys::ParseListedMismatch(key, &carer, &first);
   (void)keys::ParseFanOutScope(key, &text);

@@ -24,6 +24,7 @@
 #include "server/feed/feed_entry.h"
 #include "server/mismatch/mismatch_list.h"
 #include "server/mismatch/mismatch_watch.h"
+#include "server/outbox/outbox_list.h"
 #include "server/records/next_visits.h"
 #include "server/records/record_key.h"
 #include "server/records/review.h"
@@ -123,6 +124,8 @@ std::vector<Row> MakeRows() {
       {Space::kDevices, keys::DeviceInUse(tenant, agency.carer)},
   };
   AddAllRows(**snapshot, storage::TupleWriter().String(tenant.text()).Take(), rows);
+  rows.push_back({Space::kRecords, keys::Outbox(tenant)});
+  rows.push_back({Space::kDevices, keys::DeviceWake(tenant, agency.device.uuid())});
   return rows;
 }
 
@@ -204,6 +207,11 @@ void ReadOffice(RunningAgency& running, const storage::Reader& reader) {
   visit.set_carer_id(agency.carer.ToString());
   visit.set_visit_id(agency.visit.ToString());
   Take(deliveries::ExplainVisit(reader, agency.tenant, visit, as_of));
+  v1::ListOutboxRequest outbox;
+  for (const bool given_up : {false, true}) {
+    outbox.set_given_up(given_up);
+    Take(outbox::ListOutbox(reader, agency.tenant, outbox));
+  }
   v1::GetAccessRequest access;
   access.set_service_user_id(agency.service_user.ToString());
   Take(service_users::GetAccess(reader, agency.tenant, access));

@@ -87,6 +87,32 @@ TEST_F(OptionsTest, AreReadFromAFile) {
   EXPECT_EQ(named_by_environment.Stop(), 0);
 }
 
+// The reason why a tenant may not have this push webhook; empty where it may.
+std::string ReasonOfWebhook(const ServerProcess& server, const std::string& url) {
+  const Client client(server);
+  client.CreateTenant("acme");
+  v1::UpdateTenantRequest request;
+  request.set_tenant_id("acme");
+  request.mutable_push_webhook()->set_url(url);
+  request.mutable_push_webhook()->set_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+  v1::Tenant tenant;
+  return ReasonOf(
+      client.Call(client.tenants(), &v1::TenantService::Stub::UpdateTenant, AsOperator(), request, &tenant));
+}
+
+TEST_F(OptionsTest, SayWhereWebhooksMayPointTo) {
+  constexpr char kUrl[] = "http://127.0.0.1:8080/push";
+  const Environment both = {{"CARESYNC_GRPC_LISTEN", kAnyPort},
+                            {"CARESYNC_DATA_DIR", Data("from-environment")},
+                            {"CARESYNC_WEBHOOKS_ALLOW_HTTP", "true"},
+                            {"CARESYNC_WEBHOOKS_ALLOW_PRIVATE", "true"}};
+  EXPECT_EQ(ReasonOfWebhook(ServerProcess(Data("from-environment"), {}, both), kUrl), "");
+  const std::string file = File("webhooks-allow-http=true\nwebhooks-allow-private=true\n");
+  EXPECT_EQ(ReasonOfWebhook(ServerProcess(Data("from-file"), {"--config", file}), kUrl), "");
+  EXPECT_EQ(ReasonOfWebhook(ServerProcess(Data("http-only"), {"--webhooks-allow-http"}), kUrl), "INVALID_FIELD");
+  EXPECT_EQ(ReasonOfWebhook(ServerProcess(Data("private-only"), {"--webhooks-allow-private"}), kUrl), "INVALID_FIELD");
+}
+
 TEST_F(OptionsTest, OfTheCommandLineWinThenThoseOfTheFileThenThoseOfTheEnvironment) {
   const std::string file = File("data-dir=" + Data("from-file") + "\n");
   const Environment environment = {{"CARESYNC_DATA_DIR", Data("from-environment")}, {"CARESYNC_GRPC_LISTEN", kAnyPort}};
@@ -100,8 +126,12 @@ TEST_F(OptionsTest, ThatAreWrongInTheEnvironmentAreRefusedByName) {
                                                                 {"CARESYNC_THREADS", "0"},
                                                                 {"CARESYNC_BATCH_BYTES", "1023"},
                                                                 {"CARESYNC_LOG_LEVEL", "loud"},
+                                                                {"CARESYNC_WEBHOOKS_ALLOW_HTTP", "perhaps"},
+                                                                {"CARESYNC_WEBHOOKS_ALLOW_PRIVATE", "perhaps"},
                                                                 {"CARESYNC_CONFIG", "/nonexistent/file"}};
-  const std::vector<std::string> names = {"--grpc-listen", "--threads", "--batch-bytes", "--log-level", "--config"};
+  const std::vector<std::string> names = {
+      "--grpc-listen", "--threads", "--batch-bytes", "--log-level", "--webhooks-allow-http", "--webhooks-allow-private",
+      "--config"};
   for (size_t i = 0; i < bad.size(); ++i) {
     const Ended ended = RunToItsEnd({}, {bad[i]});
     EXPECT_EQ(ended.exit_code, 2) << bad[i].first;

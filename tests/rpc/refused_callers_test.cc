@@ -82,6 +82,7 @@ std::vector<Callable> EveryCall() {
       Unary("GetTenant", readers, &Tenants::GetTenant, OfTenant<v1::GetTenantRequest>("nobody")),
       Unary("UpdateTenant", writers, &Tenants::UpdateTenant, OfTenant<v1::UpdateTenantRequest>("nobody")),
       Unary("ReleaseRebuilds", writers, &Tenants::ReleaseRebuilds, OfTenant<v1::ReleaseRebuildsRequest>("nobody")),
+      Unary("ListOutbox", readers, &Tenants::ListOutbox, OfTenant<v1::ListOutboxRequest>("nobody")),
       Unary("ListDevices", kPeople, &Devices::ListDevices),
       Unary("GetDevice", kPeople, &Devices::GetDevice),
       Unary("ListSyncs", kPeople, &Devices::ListSyncs),

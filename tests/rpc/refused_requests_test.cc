@@ -245,6 +245,11 @@ std::vector<std::pair<std::string, std::function<void(Request&)>>> WrongPreferen
       {"mismatch_grace", [](Request& r) { *r.mutable_mismatch_grace() = TimeUtil::HoursToDuration(25); }},
       {"mismatch_lead", [](Request& r) { *r.mutable_mismatch_lead() = TimeUtil::HoursToDuration(-1); }},
       {"mismatch_lead", [](Request& r) { *r.mutable_mismatch_lead() = TimeUtil::HoursToDuration(7 * 24 + 1); }},
+      {"push_webhook.url", [](Request& r) { r.mutable_push_webhook()->set_url("https://127.0.0.1/push"); }},
+      {"push_webhook.url", [](Request& r) { r.mutable_push_webhook()->set_url("https://[fe80::1]/push"); }},
+      {"push_webhook.url", [](Request& r) { r.mutable_push_webhook()->set_url("http://push.example.org/"); }},
+      {"push_webhook.secret", [](Request& r) { r.mutable_push_webhook()->set_url("https://push.example.org/"); }},
+      {"push_webhook.secret", [](Request& r) { r.mutable_push_webhook()->set_secret("whsec_"); }},
   };
 }
 
@@ -306,6 +311,24 @@ TEST_F(RefusedRequestTest, ListTenants) {
   EXPECT_EQ(reason([](Request& r) { r.set_page_size(limits::kPageSizeMost + 1); }), "INVALID_FIELD page_size");
   EXPECT_EQ(reason([](Request& r) { r.set_page_token("nonsense"); }), "PAGE_TOKEN_NOT_VALID");
   EXPECT_EQ(reason([&](Request& r) { r.set_page_token(TokenOfCarers()); }), "PAGE_TOKEN_NOT_VALID");
+}
+
+TEST_F(RefusedRequestTest, ListOutbox) {
+  using Request = v1::ListOutboxRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change, const access::Identity& caller) {
+    Request right;
+    right.set_tenant_id("acme");
+    return ReasonOf<Tenants, Request, v1::ListOutboxResponse>(&Tenants::ListOutbox, change, caller, right);
+  };
+  const access::Identity support = As(Role::kSupport, "acme");
+  EXPECT_EQ(reason([](Request&) {}, support), "");
+  EXPECT_EQ(reason([](Request& r) { r.set_given_up(true); }, support), "");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_size(-1); }, support), "INVALID_FIELD page_size");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_token("nonsense"); }, support), "PAGE_TOKEN_NOT_VALID");
+  EXPECT_EQ(reason([&](Request& r) { r.set_page_token(TokenOfCarers()); }, support), "PAGE_TOKEN_NOT_VALID");
+  EXPECT_EQ(reason([](Request& r) { r.set_tenant_id("other"); }, support), "OTHER_TENANT");
+  EXPECT_EQ(reason([](Request& r) { r.set_tenant_id("nobody"); }, integration::AsOperator()), "TENANT_UNKNOWN");
+  EXPECT_EQ(reason([](Request& r) { r.clear_tenant_id(); }, integration::AsOperator()), "INVALID_TENANT_ID");
 }
 
 using ServiceUsers = v1::ServiceUserService::Stub;

@@ -1,0 +1,75 @@
+#include "server/devices/wakes.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/clock.h"
+#include "server/base/keys.h"
+#include "server/base/status_macros.h"
+#include "server/base/stored.h"
+#include "server/outbox/outbox_rows.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::devices {
+namespace {
+
+using storage::Space;
+
+void PutWake(commit::Transaction& transaction, const base::Uuid& device, const store::DeviceWake& wake) {
+  transaction.Put(Space::kDevices, base::keys::DeviceWake(transaction.tenant(), device), wake.SerializeAsString());
+}
+
+std::string BodyOf(const base::Uuid& device) {
+  return absl::StrCat("{\"device_uuid\":\"", device.ToString(), "\",\"what\":\"sync\"}");
+}
+
+absl::StatusOr<std::optional<outbox::Destination>> PushService(const storage::Reader& reader,
+                                                               const base::TenantId& tenant) {
+  ASSIGN_OR_RETURN(const store::Tenant stored, tenants::GetTenant(reader, tenant));
+  if (!stored.has_push_webhook()) return std::optional<outbox::Destination>();
+  return std::optional<outbox::Destination>({stored.push_webhook().url(), stored.push_webhook().key()});
+}
+
+absl::Status NoteEnd(commit::Transaction& transaction, uint64_t number, const store::OutboxNotice& notice,
+                     outbox::NoticeEnd end) {
+  const std::optional<base::Uuid> device = base::Uuid::Parse(notice.subject());
+  if (!device.has_value()) return absl::OkStatus();
+  const absl::StatusOr<store::DeviceWake> read = ReadWake(transaction, transaction.tenant(), *device);
+  // A damaged row is written anew: the notice must not be sent for ever because of it.
+  if (!read.ok() && !absl::IsDataLoss(read.status())) return read.status();
+  store::DeviceWake wake = read.value_or(store::DeviceWake());
+  if (wake.notice() == number) wake.clear_notice();
+  if (end == outbox::NoticeEnd::kTaken) wake.set_woken_us(base::ToStoredTime(transaction.now()));
+  PutWake(transaction, *device, wake);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<store::DeviceWake> ReadWake(const storage::Reader& reader, const base::TenantId& tenant,
+                                           const base::Uuid& device) {
+  ASSIGN_OR_RETURN(std::optional<store::DeviceWake> wake,
+                   base::GetStored<store::DeviceWake>(reader, Space::kDevices, base::keys::DeviceWake(tenant, device)));
+  return std::move(wake).value_or(store::DeviceWake());
+}
+
+absl::StatusOr<std::optional<store::DeviceWake>> AskToWake(commit::Transaction& transaction, const base::Uuid& device,
+                                                           base::RandomSource& random) {
+  ASSIGN_OR_RETURN(const store::Tenant tenant, tenants::GetTenant(transaction, transaction.tenant()));
+  if (!tenant.has_push_webhook()) return std::optional<store::DeviceWake>();
+  ASSIGN_OR_RETURN(store::DeviceWake wake, ReadWake(transaction, transaction.tenant(), device));
+  wake.set_asked_us(base::ToStoredTime(transaction.now()));
+  ASSIGN_OR_RETURN(const bool waits, outbox::HurryNotice(transaction, wake.notice()));
+  if (!waits) {
+    ASSIGN_OR_RETURN(const uint64_t notice,
+                     outbox::PutNotice(transaction, {kPushNotice, device.ToString(), BodyOf(device)}, random));
+    wake.set_notice(notice);
+  }
+  PutWake(transaction, device, wake);
+  return std::optional<store::DeviceWake>(std::move(wake));
+}
+
+outbox::NoticeKind PushNotices() { return {.destination = PushService, .ended = NoteEnd}; }
+
+}  // namespace caresync::devices
