@@ -31,6 +31,7 @@ void AddCarersCommand(CLI::App& app, CommandLine& line);
 void AddCareEventsCommand(CLI::App& app, CommandLine& line);
 void AddMismatchesCommand(CLI::App& app, CommandLine& line);
 void AddLagCommand(CLI::App& app, CommandLine& line);
+void AddOutboxCommand(CLI::App& app, CommandLine& line);
 // The group `mismatch`.
 void AddMismatchGroup(CLI::App& app, CommandLine& line);
 void AddExplainVisitCommand(CLI::App& app, CommandLine& line);

@@ -131,6 +131,10 @@ void PrintDevice(const v1::Device& device, absl::TimeZone zone) {
   field("Last successful sync",
         TimeOrNever(device.has_last_successful_sync_time(), device.last_successful_sync_time(), zone));
   field("Manual sync due since", ManualDueCell(device, zone).text);
+  if (device.has_wake_asked_time()) {
+    field("Asked to wake it", PeopleTime(ToTime(device.wake_asked_time()), zone));
+    field("Push service took it", TimeOrNever(device.has_last_woken_time(), device.last_woken_time(), zone));
+  }
   field("Syncs in 7 days", absl::StrCat(device.successful_syncs_7_days()));
   field("Clean syncs in 30 days", absl::StrCat(device.clean_syncs_30_days()));
   field("Missing event numbers", absl::StrCat(device.missing_event_numbers()));

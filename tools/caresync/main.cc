@@ -91,6 +91,7 @@ int Main(int argc, char** argv) {
   AddMismatchGroup(app, line);
   AddExplainVisitCommand(app, line);
   AddLagCommand(app, line);
+  AddOutboxCommand(app, line);
   AddDeviceCommands(device, line);
   AddCareEventsCommand(app, line);
   check::AddCheckClientCommand(app, line);

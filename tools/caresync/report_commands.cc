@@ -223,6 +223,33 @@ absl::StatusOr<ExitCode> UpdateDevice(const Options& options, const UpdateWish& 
   return TellDevice(connection, device);
 }
 
+std::string WhoWasAsked(const v1::RequestSyncResponse& asked, absl::TimeZone zone) {
+  if (asked.told()) return "the device is connected and was told to sync";
+  if (!asked.wake_asked()) {
+    return "the device is not connected, and nobody was told: the tenant has no push service that could wake it "
+           "(caresync tenant set --push-webhook)";
+  }
+  const std::string last = asked.has_last_woken_time() ? absl::StrCat("it last took such a notice at ",
+                                                                      PeopleTime(ToTime(asked.last_woken_time()), zone))
+                                                       : "it has taken no such notice yet";
+  return absl::StrCat("the device is not connected; the push service is asked to wake it (", last, ")");
+}
+
+absl::StatusOr<ExitCode> RequestSync(const Options& options, const std::string& uuid) {
+  const Connection connection(options);
+  v1::RequestSyncRequest request;
+  ASSIGN_OR_RETURN(*request.mutable_device_uuid(), DeviceUuid(uuid));
+  ASSIGN_OR_RETURN(const v1::RequestSyncResponse asked,
+                   connection.Call(Caller(), &v1::DeviceService::Stub::RequestSync, request));
+  if (options.json) {
+    PrintJson(ToJson(asked));
+    return 0;
+  }
+  ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
+  std::cout << WhoWasAsked(asked, zone) << "\n";
+  return 0;
+}
+
 absl::StatusOr<ExitCode> ListSyncs(const Options& options, const SyncsWish& wish) {
   if (wish.most < 1) return errors::Usage("--most must be at least 1");
   if (wish.uuid.empty() == wish.carer.empty()) return errors::Usage("give either a device's UUID or --carer");
@@ -339,6 +366,10 @@ void AddReportCommands(CLI::App& app, CLI::App& group, CommandLine& line) {
   CLI::App* show = group.add_subcommand("show", "Show one device");
   show->add_option("UUID", *uuid, "The device")->required();
   show->callback([&line, uuid] { line.run = [&line, uuid] { return ShowDevice(line.options, *uuid); }; });
+  CLI::App* request =
+      group.add_subcommand("request-sync", "Ask a device to sync now; one that is not connected is woken");
+  request->add_option("UUID", *uuid, "The device")->required();
+  request->callback([&line, uuid] { line.run = [&line, uuid] { return RequestSync(line.options, *uuid); }; });
   AddUpdate(group, line);
   AddUsers(group, line);
   UpdateWish block;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@
 #include "tools/caresync/carer_lookup.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/errors.h"
+#include "tools/caresync/files.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
 #include "tools/caresync/tenant_zone.h"
@@ -35,6 +37,10 @@ struct TenantSettings {
   std::optional<std::string> restore_wait;
   std::optional<std::string> mismatch_grace;
   std::optional<std::string> mismatch_lead;
+  // A URL, or "off".
+  std::optional<std::string> push_webhook;
+  // The file that holds it: on the command line everybody on the machine could read it.
+  std::string push_webhook_secret;
   // "BRANCH=30m" each.
   std::vector<std::string> branch_auto_sync;
 };
@@ -82,6 +88,21 @@ absl::Status FillLengths(const TenantSettings& settings, Message& message) {
   if (settings.mismatch_lead) {
     ASSIGN_OR_RETURN(*message.mutable_mismatch_lead(), ParseLength("--mismatch-lead", *settings.mismatch_lead));
   }
+  return absl::OkStatus();
+}
+
+// Far more than a secret has.
+constexpr size_t kSecretFileBytes = 4 * 1024;
+
+// Where the push webhook is given, in a tenant or in an update of one.
+template <typename Message>
+absl::Status FillPushWebhook(const TenantSettings& settings, Message& message) {
+  if (!settings.push_webhook) return absl::OkStatus();
+  v1::PushWebhook& webhook = *message.mutable_push_webhook();
+  if (*settings.push_webhook != "off") webhook.set_url(*settings.push_webhook);
+  if (settings.push_webhook_secret.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string secret, ReadFile(settings.push_webhook_secret, kSecretFileBytes));
+  webhook.set_secret(std::string(absl::StripAsciiWhitespace(secret)));
   return absl::OkStatus();
 }
 
@@ -147,6 +168,7 @@ ExitCode ShowTenant(const Options& options, const v1::Tenant& tenant) {
   } else {
     PrintTenants({tenant});
     PrintBranches(tenant);
+    if (tenant.has_push_webhook()) std::cout << "\nPush webhook  " << Printable(tenant.push_webhook().url()) << "\n";
   }
   return 0;
 }
@@ -159,6 +181,7 @@ absl::StatusOr<ExitCode> CreateTenant(const Options& options, const TenantSettin
   tenant.set_time_zone(settings.time_zone.value_or(""));
   tenant.set_least_app_version(settings.least_app_version.value_or(""));
   RETURN_IF_ERROR(FillLengths(settings, tenant));
+  RETURN_IF_ERROR(FillPushWebhook(settings, tenant));
   const Connection connection(options);
   ASSIGN_OR_RETURN(const v1::Tenant created,
                    connection.Call(Operator(), &v1::TenantService::Stub::CreateTenant, request));
@@ -172,6 +195,7 @@ absl::StatusOr<ExitCode> SetTenant(const Options& options, const TenantSettings&
   if (settings.time_zone) request.set_time_zone(*settings.time_zone);
   if (settings.least_app_version) request.set_least_app_version(*settings.least_app_version);
   RETURN_IF_ERROR(FillLengths(settings, request));
+  RETURN_IF_ERROR(FillPushWebhook(settings, request));
   RETURN_IF_ERROR(FillBranches(options, settings, request));
   const Connection connection(options);
   ASSIGN_OR_RETURN(const v1::Tenant tenant,
@@ -246,6 +270,14 @@ void AddSettings(CLI::App& command, TenantSettings& settings) {
                      "How long phones have to take a change of a visit before the office is told: 5m to 24h");
   command.add_option("--mismatch-lead", settings.mismatch_lead,
                      "How long before a visit the office is told of a change that came long before: 30m to 7d");
+  CLI::Option* webhook = command.add_option(
+      "--push-webhook", settings.push_webhook,
+      "URL of the agency's push service, which is told which device to wake, or off; a new one needs the secret");
+  command
+      .add_option("--push-webhook-secret", settings.push_webhook_secret,
+                  "A file that holds what signs the notices: whsec_ and base64 of 24 to 64 random bytes")
+      ->needs(webhook)
+      ->check(NotEmpty);
 }
 
 // What the token command takes.

@@ -1,0 +1,100 @@
+"""A push service on the loopback for tests: it answers each device's notices as that device's script says."""
+
+import http.server
+import json
+import queue
+import socket
+import threading
+
+
+class Post:
+    """What came, as it came."""
+
+    def __init__(self, path, headers, body):
+        self.path = path
+        self.headers = headers
+        self.body = body
+        self.device = json.loads(body)["device_uuid"]
+
+
+def status(code):
+    """Answers with this status."""
+    return lambda handler: handler.end(code)
+
+
+def hang(handler):
+    """Answers only when nobody waits for it any more."""
+    handler.connection.settimeout(120)
+    try:
+        handler.connection.recv(1)
+        handler.end(200)
+    except OSError:
+        pass
+
+
+def twice(first, second):
+    """Gives two answers to one notice."""
+
+    def answer(handler):
+        handler.end(first)
+        handler.end(second)
+
+    return answer
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        post = Post(self.path, self.headers, body)
+        self.server.posts.put(post)
+        self.server.next_of(post.device)(self)
+
+    def end(self, code):
+        self.send_response(code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        self.wfile.flush()
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """From `with` to its end. `posts` is a queue of what came."""
+
+    daemon_threads = True
+    address_family = socket.AF_INET
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.posts = queue.Queue()
+        self.scripts = {}
+        self.lock = threading.Lock()
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.serve_forever)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *arguments):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+    def handle_error(self, request, client_address):
+        # Who waited for a late answer has gone.
+        pass
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/push"
+
+    def script(self, device, *answers):
+        """The device's next answers; the last one is repeated."""
+        with self.lock:
+            self.scripts[device] = list(answers)
+
+    def next_of(self, device):
+        with self.lock:
+            answers = self.scripts[device]
+            return answers.pop(0) if len(answers) > 1 else answers[0]
