@@ -69,9 +69,10 @@ bool IsPublic6(const Bytes6& address) {
   if (Begins(address, {0, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0})) return IsPublic4(Embedded4(address, 12));
   // 2000::/3 is all that is global unicast today.
   if ((address[0] & 0xE0) != 0x20) return false;
-  // 2001::/23: protocols, Teredo among them. 2001:db8::/32: documentation. 2002::/16: 6to4.
+  // 2001::/23: protocols, Teredo among them. 2001:db8::/32 and 3fff::/20: documentation. 2002::/16: 6to4.
   if (Begins(address, {0x20, 0x01}) && (address[2] & 0xFE) == 0) return false;
   if (Begins(address, {0x20, 0x01, 0x0D, 0xB8})) return false;
+  if (Begins(address, {0x3F, 0xFF}) && (address[2] & 0xF0) == 0) return false;
   if (Begins(address, {0x20, 0x02})) return IsPublic4(Embedded4(address, 2));
   return true;
 }
@@ -89,18 +90,13 @@ std::string PartOf(CURLU* url, CURLUPart part) {
 
 // nullopt where the host is a name.
 std::optional<bool> IsPublicLiteral(std::string host) {
-  sockaddr_in in4{};
-  in4.sin_family = AF_INET;
-  if (inet_pton(AF_INET, host.c_str(), &in4.sin_addr) == 1) {
-    return IsPublicAddress(reinterpret_cast<const sockaddr&>(in4));
-  }
+  in_addr in4{};
+  if (inet_pton(AF_INET, host.c_str(), &in4) == 1) return IsPublic4(ntohl(in4.s_addr));
   if (!absl::StartsWith(host, "[") || !absl::EndsWith(host, "]")) return std::nullopt;
   host = host.substr(1, host.size() - 2);
-  sockaddr_in6 in6{};
-  in6.sin6_family = AF_INET6;
+  Bytes6 in6{};
   // One that cannot be read, as with a zone, is none that the Internet reaches.
-  return inet_pton(AF_INET6, host.c_str(), &in6.sin6_addr) == 1 &&
-         IsPublicAddress(reinterpret_cast<const sockaddr&>(in6));
+  return inet_pton(AF_INET6, host.c_str(), in6.data()) == 1 && IsPublic6(in6);
 }
 
 bool IsLocalName(std::string host) {

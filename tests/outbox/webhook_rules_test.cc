@@ -57,6 +57,8 @@ TEST(WebhookRules, LoopbackLinkLocalPrivateAndReservedAddressesAreNotPublic) {
                               "ff02::1",
                               "2001:db8::1",
                               "2001::1",
+                              "3fff::1",
+                              "3fff:fff::1",
                               "::ffff:127.0.0.1",
                               "::ffff:10.0.0.1",
                               "64:ff9b::a00:1",
@@ -68,7 +70,7 @@ TEST(WebhookRules, LoopbackLinkLocalPrivateAndReservedAddressesAreNotPublic) {
 
 TEST(WebhookRules, OthersArePublic) {
   for (const char* address : {"1.1.1.1", "8.8.8.8", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1",
-                              "192.167.1.1", "223.255.255.255", "2606:4700::1111", "2a00:1450:4001::1",
+                              "192.167.1.1", "223.255.255.255", "2606:4700::1111", "2a00:1450:4001::1", "3fff:1000::1",
                               "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"}) {
     EXPECT_TRUE(IsPublic(address)) << address;
   }
