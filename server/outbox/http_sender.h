@@ -30,9 +30,9 @@ struct HttpBounds {
   size_t queued = base::limits::kSendsQueued;
 };
 
-// What it sends is taken where the answer's status is 200 to 299. Each send has a connection of its own, by no proxy;
-// no redirect is followed. The address that is really connected to must be allowed, whatever its name stood for
-// before. Certificates are checked against those that the system trusts.
+// What it sends is taken where the answer's status is 200 to 299, whatever follows it. Each send has a connection of
+// its own, by no proxy; no redirect is followed. The address that is really connected to must be allowed, whatever its
+// name stood for before. Certificates are checked against those that the system trusts.
 //
 // Thread-safe. Calls `done` on its own thread, or from within Send where there is no room.
 class HttpSender : public Sender {

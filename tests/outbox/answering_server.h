@@ -6,9 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/internal/raw_logging.h"
@@ -17,11 +19,13 @@
 
 namespace caresync::fakes {
 
-// Reads what comes first on each connection, then writes `answer` and closes it; an empty answer is none, and the
-// connection stays open until the end.
+// Reads what comes first on each connection, then writes `answer` and closes it, or leaves it open until the end.
 class AnsweringServer {
  public:
-  explicit AnsweringServer(std::string answer) : answer_(std::move(answer)), listener_(Listen()) {
+  enum class End { kCloses, kHangs };
+
+  explicit AnsweringServer(std::string answer, End end = End::kCloses)
+      : answer_(std::move(answer)), end_(end), listener_(Listen()) {
     thread_ = std::thread([this] { RunThread(); });
   }
   ~AnsweringServer() {
@@ -39,6 +43,12 @@ class AnsweringServer {
     socklen_t length = sizeof(address);
     ABSL_RAW_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length) == 0, "no port");
     return absl::StrCat("http://", host, ":", ntohs(address.sin_port), "/push");
+  }
+
+  // Returns when so many connections have said something.
+  void WaitForRequests(size_t count) const ABSL_LOCKS_EXCLUDED(mutex_) {
+    storage::MutexLock lock(mutex_);
+    while (requests_.size() < count) arrived_.Wait(mutex_);
   }
 
   // Of each connection, what came first.
@@ -70,20 +80,23 @@ class AnsweringServer {
         storage::MutexLock lock(mutex_);
         requests_.push_back(std::move(request));
       }
-      if (answer_.empty()) {
-        open_.push_back(connection);
-        continue;
-      }
+      arrived_.NotifyAll();
       send(connection, answer_.data(), answer_.size(), MSG_NOSIGNAL);
-      close(connection);
+      if (end_ == End::kHangs) {
+        open_.push_back(connection);
+      } else {
+        close(connection);
+      }
     }
   }
 
   const std::string answer_;
+  const End end_;
   const int listener_;
   // The thread's own while it runs.
   std::vector<int> open_;
   mutable storage::Mutex mutex_;
+  mutable storage::CondVar arrived_;
   std::vector<std::string> requests_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

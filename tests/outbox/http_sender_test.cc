@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <future>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr WebhookRules kAllAllowed = {.allow_http = true, .allow_private = true};
+constexpr auto kHangs = fakes::AnsweringServer::End::kHangs;
 constexpr char kBody[] = "{\"what\":\"sync\"}";
 
 std::future<SendResult> Begin(HttpSender& sender, const std::string& url) {
@@ -81,24 +83,48 @@ TEST(HttpSender, OfALongAnswerTheStatusCounts) {
   EXPECT_EQ(Send(failed.Url()).what, "answered 500");
 }
 
+// Else whoever has it gets it again and again.
+TEST(HttpSender, OfAnAnswerThatIsCutOffTheStatusCounts) {
+  const fakes::AnsweringServer taken(Answer("200 OK", "Content-Length: 10\r\n") + "abc");
+  EXPECT_EQ(Send(taken.Url()).outcome, SendOutcome::kTaken);
+  const fakes::AnsweringServer failed(Answer("500 Oops", "Content-Length: 10\r\n") + "abc");
+  EXPECT_EQ(Send(failed.Url()).what, "answered 500");
+}
+
+TEST(HttpSender, OfAnAnswerThatDoesNotEndTheStatusCounts) {
+  constexpr HttpBounds kShort = {.time = absl::Seconds(2)};
+  const fakes::AnsweringServer taken(Answer("200 OK"), kHangs);
+  EXPECT_EQ(Send(taken.Url(), kAllAllowed, kShort).outcome, SendOutcome::kTaken);
+  const fakes::AnsweringServer failed(Answer("500 Oops"), kHangs);
+  EXPECT_EQ(Send(failed.Url(), kAllAllowed, kShort).what, "answered 500");
+}
+
+TEST(HttpSender, WhatComesBeforeAnAnswerIsNone) {
+  const fakes::AnsweringServer server("HTTP/1.1 102 Processing\r\n\r\n", kHangs);
+  const SendResult result = Send(server.Url(), kAllAllowed, {.time = absl::Milliseconds(500)});
+  EXPECT_EQ(result.outcome, SendOutcome::kFailed);
+  EXPECT_EQ(result.what, "no answer within 500ms");
+}
+
 TEST(HttpSender, OneThatHangsIsGivenUpInTime) {
-  const fakes::AnsweringServer server("");
+  const fakes::AnsweringServer server("", kHangs);
   const SendResult result = Send(server.Url(), kAllAllowed, {.time = absl::Milliseconds(200)});
   EXPECT_EQ(result.outcome, SendOutcome::kFailed);
   EXPECT_EQ(result.what, "no answer within 200ms");
 }
 
 TEST(HttpSender, OneThatHangsHoldsNoOtherUp) {
-  const fakes::AnsweringServer hanging("");
+  const fakes::AnsweringServer hanging("", kHangs);
   const fakes::AnsweringServer server(Answer("204 No Content"));
-  HttpSender sender(kAllAllowed);
+  HttpSender sender(kAllAllowed, {.time = absl::Hours(1)});
   std::future<SendResult> slow = Begin(sender, hanging.Url());
+  hanging.WaitForRequests(1);
   EXPECT_EQ(Begin(sender, server.Url()).get().outcome, SendOutcome::kTaken);
   EXPECT_NE(slow.wait_for(std::chrono::seconds(0)), std::future_status::ready);
 }
 
 TEST(HttpSender, NoMoreThanSoManyAreTriedAtOnce) {
-  const fakes::AnsweringServer hanging("");
+  const fakes::AnsweringServer hanging("", kHangs);
   const fakes::AnsweringServer server(Answer("204 No Content"));
   HttpSender sender(kAllAllowed, {.time = absl::Seconds(2), .at_once = 1});
   std::future<SendResult> first = Begin(sender, hanging.Url());
@@ -135,6 +161,17 @@ TEST(HttpSender, ANameThatStandsForTheLoopbackIsNotConnectedTo) {
   EXPECT_THAT(server.requests(), IsEmpty());
 }
 
+// What it connects to would be checked, and not where that leads.
+TEST(HttpSender, NoProxyOfTheEnvironmentIsUsed) {
+  const fakes::AnsweringServer proxy(Answer("204 No Content"));
+  const fakes::AnsweringServer server(Answer("204 No Content"));
+  for (const char* name : {"http_proxy", "all_proxy", "ALL_PROXY"}) setenv(name, proxy.Url().c_str(), 1);
+  EXPECT_EQ(Send(server.Url()).outcome, SendOutcome::kTaken);
+  for (const char* name : {"http_proxy", "all_proxy", "ALL_PROXY"}) unsetenv(name);
+  EXPECT_THAT(server.requests(), SizeIs(1));
+  EXPECT_THAT(proxy.requests(), IsEmpty());
+}
+
 TEST(HttpSender, PlainHttpIsNotSentUnlessAllowed) {
   const fakes::AnsweringServer server(Answer("204 No Content"));
   EXPECT_EQ(Send(server.Url(), {.allow_private = true}).outcome, SendOutcome::kFailed);
@@ -142,11 +179,12 @@ TEST(HttpSender, PlainHttpIsNotSentUnlessAllowed) {
 }
 
 TEST(HttpSender, EndsAtOnceWhateverIsUnderWay) {
-  const fakes::AnsweringServer hanging("");
+  const fakes::AnsweringServer hanging("", kHangs);
   bool called = false;
   {
     HttpSender sender(kAllAllowed, {.time = absl::Hours(1)});
     sender.Send({hanging.Url(), {}, kBody}, [&called](const SendResult&) { called = true; });
+    hanging.WaitForRequests(1);
   }
   EXPECT_FALSE(called);
 }
