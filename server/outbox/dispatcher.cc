@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "observability/log.h"
 #include "server/base/limits.h"
@@ -17,12 +18,23 @@ namespace limits = base::limits;
 using observability::Level;
 using observability::Log;
 
+// Of why a try failed: more than any error is long.
+constexpr size_t kFailureBytes = 512;
 constexpr char kNowhere[] = "the tenant has no webhook for it any more";
 
 // What a clock that was ahead put further away than any pause is due as well.
 bool IsDue(const DueNotice& notice, absl::Time now) {
   const absl::Time due = base::FromStoredTime(notice.due_us);
   return due <= now || due > now + limits::kNoticePauseMost;
+}
+
+// Why a try failed holds words of whoever is at the other end, such as a certificate's name. A row with bytes that are
+// no text could never be read again, and its notice would be lost.
+std::string AsText(std::string what) {
+  what.resize(std::min(what.size(), kFailureBytes));
+  std::replace_if(
+      what.begin(), what.end(), [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
+  return what;
 }
 
 void TellFailure(const base::TenantId& tenant, const store::OutboxNotice& notice, Level level, std::string_view what) {
@@ -81,12 +93,12 @@ absl::StatusOr<bool> Dispatcher::HandOver(commit::Transaction& transaction, cons
   absl::StatusOr<std::optional<store::OutboxNotice>> read = ReadNotice(transaction, tenant, due.number);
   const bool damaged = absl::IsDataLoss(read.status());
   if (!read.ok() && !damaged) return read.status();
-  if (damaged || !read->has_value()) {
+  if (damaged) {
     Log(Level::kError, "notice_not_readable", {{"tenant", tenant.text()}, {"number", due.number}});
     RETURN_IF_ERROR(RemoveDamaged(transaction, due));
     return false;
   }
-  if ((*read)->due_us() != due.due_us) {
+  if (!read->has_value() || (*read)->due_us() != due.due_us) {
     ForgetDue(transaction, due);
     return false;
   }
@@ -166,7 +178,7 @@ absl::Status Dispatcher::NoteFailure(commit::Transaction& transaction, uint64_t 
   }
   notice.set_failures(notice.failures() + 1);
   notice.set_failed_time_us(base::ToStoredTime(transaction.now()));
-  notice.set_failure(result.what);
+  notice.set_failure(AsText(result.what));
   if (notice.failures() >= limits::kNoticeTries) return GiveUp(transaction, number, std::move(notice));
   const absl::Duration pause = PauseAfter(notice.failures(), random_);
   TellFailure(transaction.tenant(), notice, Level::kInfo, "notice_failed");

@@ -72,6 +72,17 @@ TEST_F(DispatcherTest, OneThatFailsTooOftenIsGivenUpAndKept) {
   EXPECT_FALSE(Listed(true)[0].has_next_try_time());
 }
 
+// A certificate's name may be anything.
+TEST_F(DispatcherTest, WhyOneFailedIsKeptAsText) {
+  AskToWake(1);
+  Answer(0, SendOutcome::kFailed, "certificate of \xff\xfe\n" + std::string(10'000, 'x'));
+  ASSERT_THAT(Listed(false), SizeIs(1));
+  EXPECT_THAT(Listed(false)[0].failure(), testing::StartsWith("certificate of ???xxx"));
+  EXPECT_LT(Listed(false)[0].failure().size(), 1'000u);
+  engine_.Advance(limits::kNoticePause);
+  EXPECT_EQ(sent(), 2u);
+}
+
 TEST_F(DispatcherTest, OneOfWhichNothingIsHeardIsSentAgain) {
   AskToWake(1);
   engine_.Advance(limits::kSendLease - absl::Seconds(1));
@@ -128,6 +139,40 @@ TEST_F(DispatcherTest, ThoseThatRestHoldNoneUp) {
   EXPECT_EQ(sent(), 2 * limits::kSendsOfTenant);
 }
 
+TEST_F(DispatcherTest, OneTenantsReceiverThatHangsIsInNoOthersWay) {
+  const base::TenantId other = fakes::Tenant("other");
+  engine_.CreateTenant(other);
+  SetWebhook(other, "https://other.example.org/push", kPushSecret);
+  for (int phone = 1; phone <= 20; ++phone) AskToWake(phone);
+  ASSERT_EQ(sent(), limits::kSendsOfTenant);
+  EXPECT_EQ(AskToWake(other, 1), "");
+  ASSERT_EQ(sent(), limits::kSendsOfTenant + 1);
+  EXPECT_EQ(Sent(limits::kSendsOfTenant).url, "https://other.example.org/push");
+}
+
+TEST_F(DispatcherTest, NothingIsSentBeforeThatIsCommitted) {
+  AskToWake(1);
+  Answer(0, SendOutcome::kFailed, "answered 503");
+  engine_.store().FailNext(fakes::Fault::kUnavailable);
+  engine_.Advance(limits::kNoticePause);
+  EXPECT_EQ(engine_.store().faults_left(), 0u);
+  EXPECT_EQ(sent(), 1u);
+  engine_.Advance(2 * limits::kTaskPause);
+  EXPECT_EQ(sent(), 2u);
+}
+
+TEST_F(DispatcherTest, OneOfWhichItCouldNotBeNotedThatItWasTakenIsSentAgainUnderTheSameId) {
+  AskToWake(1);
+  engine_.store().FailNext(fakes::Fault::kUnavailable);
+  Answer(0, SendOutcome::kTaken);
+  EXPECT_EQ(Outbox().waiting(), 1u);
+  engine_.Advance(limits::kSendLease);
+  ASSERT_EQ(sent(), 2u);
+  EXPECT_EQ(HeaderOf(Sent(1), "webhook-id"), HeaderOf(Sent(0), "webhook-id"));
+  Answer(1, SendOutcome::kTaken);
+  EXPECT_EQ(Outbox().waiting(), 0u);
+}
+
 TEST_F(DispatcherTest, ARestartLosesNone) {
   AskToWake(1);
   AskToWake(2);
@@ -180,6 +225,18 @@ TEST_F(DispatcherTest, ADamagedNoticeHoldsNoOtherUp) {
   EXPECT_EQ(Outbox().waiting(), 0u);
   EXPECT_EQ(AskToWake(1), "") << "the device can be asked again";
   EXPECT_EQ(sent(), 3u);
+}
+
+TEST_F(DispatcherTest, ATimeOfNoNoticeIsForgottenAndNotCounted) {
+  AskToWake(1);
+  Answer(0, SendOutcome::kFailed, "answered 503");
+  const std::string stray = base::keys::NoticeDue(tenant_, 1, 99);
+  ASSERT_EQ(fakes::CommitAndWait(engine_.store(), fakes::PutOf(Space::kRecords, stray, "")).outcome,
+            storage::CommitOutcome::kCommitted);
+  engine_.Advance(limits::kNoticePause);
+  EXPECT_EQ(sent(), 2u);
+  EXPECT_EQ(Outbox().waiting(), 1u);
+  EXPECT_FALSE(engine_.Snapshot()->Get(Space::kRecords, stray)->has_value());
 }
 
 TEST_F(DispatcherTest, PausesDoubleUpToABoundLessAHalfByChance) {

@@ -46,21 +46,23 @@ class OutboxBench : public testing::Test {
     SetWebhook(kPushUrl, kPushSecret);
   }
 
-  void SetWebhook(const std::string& url, const std::string& secret) {
+  void SetWebhook(const std::string& url, const std::string& secret) { SetWebhook(tenant_, url, secret); }
+  void SetWebhook(const base::TenantId& tenant, const std::string& url, const std::string& secret) {
     v1::UpdateTenantRequest request;
-    request.set_tenant_id(tenant_.text());
+    request.set_tenant_id(tenant.text());
     request.mutable_push_webhook()->set_url(url);
     request.mutable_push_webhook()->set_secret(secret);
-    const auto set = engine_.Run(tenant_, [&request](commit::Transaction& transaction) {
+    const auto set = engine_.Run(tenant, [&request](commit::Transaction& transaction) {
       return tenants::UpdateTenant(transaction, request).status();
     });
     ASSERT_TRUE(set.ok()) << set.status();
   }
 
   // The reason of the error; empty where the notice is in the outbox.
-  std::string AskToWake(int phone) {
+  std::string AskToWake(int phone) { return AskToWake(tenant_, phone); }
+  std::string AskToWake(const base::TenantId& tenant, int phone) {
     return base::Reason(engine_
-                            .Run(tenant_,
+                            .Run(tenant,
                                  [&](commit::Transaction& transaction) {
                                    return devices::AskToWake(transaction, Phone(phone), engine_.random()).status();
                                  })
