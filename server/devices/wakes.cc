@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "observability/log.h"
 #include "server/base/clock.h"
 #include "server/base/keys.h"
 #include "server/base/status_macros.h"
@@ -14,6 +15,8 @@
 namespace caresync::devices {
 namespace {
 
+using observability::Level;
+using observability::Log;
 using storage::Space;
 
 void PutWake(commit::Transaction& transaction, const base::Uuid& device, const store::DeviceWake& wake) {
@@ -35,10 +38,7 @@ absl::Status NoteEnd(commit::Transaction& transaction, uint64_t number, const st
                      outbox::NoticeEnd end) {
   const std::optional<base::Uuid> device = base::Uuid::Parse(notice.subject());
   if (!device.has_value()) return absl::OkStatus();
-  const absl::StatusOr<store::DeviceWake> read = ReadWake(transaction, transaction.tenant(), *device);
-  // A damaged row is written anew: the notice must not be sent for ever because of it.
-  if (!read.ok() && !absl::IsDataLoss(read.status())) return read.status();
-  store::DeviceWake wake = read.value_or(store::DeviceWake());
+  ASSIGN_OR_RETURN(store::DeviceWake wake, ReadWake(transaction, transaction.tenant(), *device));
   if (wake.notice() == number) wake.clear_notice();
   if (end == outbox::NoticeEnd::kTaken) wake.set_woken_us(base::ToStoredTime(transaction.now()));
   PutWake(transaction, *device, wake);
@@ -49,9 +49,14 @@ absl::Status NoteEnd(commit::Transaction& transaction, uint64_t number, const st
 
 absl::StatusOr<store::DeviceWake> ReadWake(const storage::Reader& reader, const base::TenantId& tenant,
                                            const base::Uuid& device) {
-  ASSIGN_OR_RETURN(std::optional<store::DeviceWake> wake,
-                   base::GetStored<store::DeviceWake>(reader, Space::kDevices, base::keys::DeviceWake(tenant, device)));
-  return std::move(wake).value_or(store::DeviceWake());
+  absl::StatusOr<std::optional<store::DeviceWake>> wake =
+      base::GetStored<store::DeviceWake>(reader, Space::kDevices, base::keys::DeviceWake(tenant, device));
+  if (absl::IsDataLoss(wake.status())) {
+    Log(Level::kError, "wake_not_readable", {{"tenant", tenant.text()}, {"device", device.ToString()}});
+    return store::DeviceWake();
+  }
+  if (!wake.ok()) return wake.status();
+  return (*std::move(wake)).value_or(store::DeviceWake());
 }
 
 absl::StatusOr<std::optional<store::DeviceWake>> AskToWake(commit::Transaction& transaction, const base::Uuid& device,

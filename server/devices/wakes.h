@@ -19,7 +19,8 @@ namespace caresync::devices {
 // The kind of these notices: it is stored.
 inline constexpr char kPushNotice[] = "push";
 
-// How the device was woken so far; nothing is set where it never was. Errors: those of reading, DAMAGED_ROW.
+// How the device was woken so far; nothing is set where it never was. A row that cannot be read is logged and counts as
+// none: it must not be in the way of the report, or of the next time. Errors: those of reading.
 absl::StatusOr<store::DeviceWake> ReadWake(const storage::Reader& reader, const base::TenantId& tenant,
                                            const base::Uuid& device);
 

@@ -98,6 +98,15 @@ TEST_F(WakesTest, ADamagedRowIsWrittenAnewWhenTheNoticeWasTaken) {
   EXPECT_EQ(Wake(1).woken_us(), base::ToStoredTime(engine_.clock().Now()));
 }
 
+TEST_F(WakesTest, ADamagedRowIsInNobodysWay) {
+  const auto damage = fakes::PutOf(storage::Space::kDevices, base::keys::DeviceWake(tenant_, Phone(1)), "\xff");
+  ASSERT_EQ(fakes::CommitAndWait(engine_.store(), damage).outcome, storage::CommitOutcome::kCommitted);
+  EXPECT_FALSE(Report(1).has_wake_asked_time());
+  EXPECT_EQ(AskToWake(1), "");
+  EXPECT_EQ(sent(), 1u);
+  EXPECT_TRUE(Report(1).has_wake_asked_time());
+}
+
 TEST_F(WakesTest, WithoutAWebhookNothingIsWritten) {
   SetWebhook("", "");
   const base::Revision before = engine_.Head(tenant_);
