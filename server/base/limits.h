@@ -360,10 +360,11 @@ inline constexpr uint64_t kDeadNotices = 1'000;
 inline constexpr uint32_t kNoticeTries = 16;
 inline constexpr absl::Duration kNoticePause = absl::Seconds(1);
 inline constexpr absl::Duration kNoticePauseMost = absl::Hours(1);
-// Being sent at once, of one tenant and of all: one whose receiver hangs leaves room to the others.
+// Being sent at once, of one tenant and of all: those whose receivers hang leave room to the others, up to 32 of them.
+// One that waits for an answer costs a socket, and some 50 KiB for TLS.
 inline constexpr size_t kSendsOfTenant = 8;
-inline constexpr size_t kSendsAtOnce = 64;
-// Handed over and not begun; past it one is put off. In twice kSendTime times kSendsQueued / kSendsAtOnce all are done.
+inline constexpr size_t kSendsAtOnce = 256;
+// Handed over and not begun; past it one is put off. In twice kSendTime all are done.
 inline constexpr size_t kSendsQueued = 256;
 inline constexpr absl::Duration kSendTime = absl::Seconds(10);
 inline constexpr absl::Duration kSendConnectTime = absl::Seconds(5);
