@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from caresync_process import Server, expect
-from webhook_receiver import Receiver, hang, status, twice
+from webhook_receiver import Receiver, hang, own_certificate, status, twice
 
 TENANT = "agency"
 ALLOWED = ("--webhooks-allow-http", "--webhooks-allow-private")
@@ -24,7 +24,7 @@ def phone(number):
     return f"5e000000-0000-4000-8000-{number:012d}"
 
 
-TAKES, FAILS, HANGS, TWICE, AFTER_RESTART, NEVER_ASKED = (phone(number) for number in range(1, 7))
+TAKES, FAILS, HANGS, TWICE, AFTER_RESTART, UNTRUSTED, NEVER_ASKED = (phone(number) for number in range(1, 8))
 
 
 def check_signature(post):
@@ -106,6 +106,26 @@ def check_wakes(server, cli, receiver):
     expect(receiver.posts.empty(), "a notice that was taken came again")
 
 
+def check_untrusted(cli, url, folder):
+    """Over https nothing is sent to whoever cannot show who it is."""
+    cli.run("device", "update", UNTRUSTED, "--enrol")
+    with Receiver(own_certificate(folder)) as stranger:
+        stranger.script(UNTRUSTED, status(204))
+        cli.run("tenant", "set", TENANT, "--push-webhook", stranger.url)
+        cli.run("device", "request-sync", UNTRUSTED)
+        wait_until("the failure is noted", lambda: [n["failures"] > 0 for n in cli.json("outbox")["notices"]] == [True])
+        failure = cli.json("outbox")["notices"][0]["failure"]
+        expect("certificate" in failure, failure)
+        expect(stranger.posts.empty(), "it was sent to a stranger")
+    cli.run("tenant", "set", TENANT, "--push-webhook", url)
+    wait_until(f"{UNTRUSTED} was woken", lambda: woken(cli, UNTRUSTED))
+
+
+def check_log(server):
+    with open(server.log.name) as log:
+        expect(SECRET.removeprefix("whsec_") not in log.read(), "the secret is in the log")
+
+
 def check_restart(server, cli, receiver):
     """A notice that waits outlives the server; asking again puts no second one in."""
     cli.run("device", "update", AFTER_RESTART, "--enrol")
@@ -145,9 +165,12 @@ def main():
             expect(tenant["push_webhook"]["url"] == receiver.url, tenant)
             expect(SECRET not in json.dumps(cli.json("tenant", "show", TENANT)), "the secret was told")
             check_wakes(server, cli, receiver)
+            receiver.script(UNTRUSTED, status(204))
+            check_untrusted(cli, receiver.url, folder)
+            receiver.posts.get(timeout=PATIENCE)
+            check_log(server)
             check_restart(server, cli, receiver)
-            with open(server.log.name) as log:
-                expect(SECRET not in log.read(), "the secret is in the log")
+            check_log(server)
         print("each notice came, signed, until it was taken")
 
 

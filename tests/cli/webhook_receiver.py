@@ -3,7 +3,10 @@
 import http.server
 import json
 import queue
+import os
 import socket
+import ssl
+import subprocess
 import threading
 
 
@@ -59,14 +62,31 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def own_certificate(folder):
+    """A file with a certificate of 127.0.0.1 that nobody trusts, and its key."""
+    path = os.path.join(folder, "certificate.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1",
+                    "-keyout", path, "-out", path + ".public"], check=True, capture_output=True)
+    with open(path, "a") as file, open(path + ".public") as public:
+        file.write(public.read())
+    return path
+
+
 class Receiver(http.server.ThreadingHTTPServer):
     """From `with` to its end. `posts` is a queue of what came."""
 
     daemon_threads = True
     address_family = socket.AF_INET
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+            self.scheme = "https"
         self.posts = queue.Queue()
         self.scripts = {}
         self.lock = threading.Lock()
@@ -87,7 +107,7 @@ class Receiver(http.server.ThreadingHTTPServer):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/push"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}/push"
 
     def script(self, device, *answers):
         """The device's next answers; the last one is repeated."""
