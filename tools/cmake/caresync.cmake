@@ -59,6 +59,14 @@ target_compile_options(caresync_warnings INTERFACE -Wall -Wextra -Wpedantic -Wer
   # GCC 12 reports these two inside inlined standard library code.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-maybe-uninitialized>)
 
+# What gives out the memory of a program: mimalloc, ahead of the C library. A sanitizer brings its own.
+add_library(caresync_allocator INTERFACE)
+if(NOT CARESYNC_SANITIZE)
+  find_package(mimalloc REQUIRED)
+  # All that it has the C library has too, so that a linker may leave it out.
+  target_link_libraries(caresync_allocator INTERFACE -Wl,--push-state,--no-as-needed mimalloc -Wl,--pop-state)
+endif()
+
 # caresync_library(NAME SOURCES ... DEPS ...): one folder's library.
 function(caresync_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
