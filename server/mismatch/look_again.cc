@@ -57,19 +57,27 @@ absl::StatusOr<Found> Find(const storage::Reader& reader, const base::TenantId& 
   return found;
 }
 
-absl::Status WaitAgain(commit::Transaction& transaction, const CarerVisit& of, absl::Time since, const Timing& timing) {
-  const base::TenantId& tenant = transaction.tenant();
-  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction, tenant, of));
-  if (!old.has_value() || VisitEnd(*old) < transaction.now()) return absl::OkStatus();
-  const int64_t due_us = base::ToStoredTime(Due(since, StartThatCounts(*old), timing));
-  store::Mismatch row = *old;
+// A mismatch that waits again as of `since`; nullopt where it does so already, or its visit is over.
+std::optional<store::Mismatch> WaitingAgain(const store::Mismatch& old, absl::Time since, absl::Time now,
+                                            const Timing& timing) {
+  if (VisitEnd(old) < now) return std::nullopt;
+  const int64_t due_us = base::ToStoredTime(Due(since, StartThatCounts(old), timing));
   // One that is live is not looked at, but may be resolved; one that is due earlier may be found settled then.
-  const bool waits = !IsLive(row) && (row.due_us() == 0 || row.due_us() >= due_us);
+  const bool waits = !IsLive(old) && (old.due_us() == 0 || old.due_us() > due_us);
+  // A carer who syncs clean again and again does not have all of them written again each time.
+  const bool again = old.again_us() < base::ToStoredTime(since + limits::kLookedAtAnyway);
+  if (!waits && !again) return std::nullopt;
+  store::Mismatch row = old;
   if (waits) row.set_due_us(due_us);
-  row.set_again_us(std::max(row.again_us(), due_us));
-  const bool is_so = row.due_us() == old->due_us() && row.again_us() == old->again_us();
-  if (is_so) return absl::OkStatus();
-  return PutMismatch(transaction, of, old, std::move(row));
+  if (again) row.set_again_us(due_us);
+  return row;
+}
+
+absl::Status WaitAgain(commit::Transaction& transaction, const CarerVisit& of, absl::Time since, const Timing& timing) {
+  ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction, transaction.tenant(), of));
+  if (!old.has_value()) return absl::OkStatus();
+  std::optional<store::Mismatch> row = WaitingAgain(*old, since, transaction.now(), timing);
+  return row.has_value() ? PutMismatch(transaction, of, old, *std::move(row)) : absl::OkStatus();
 }
 
 absl::Status WaitForRest(commit::Transaction& transaction, const base::Uuid& carer, store::LookAgain work) {
@@ -85,6 +93,18 @@ absl::Status WaitForRest(commit::Transaction& transaction, const base::Uuid& car
 }
 
 }  // namespace
+
+absl::StatusOr<bool> IsLookedAtAgain(const storage::Reader& reader, const base::TenantId& tenant,
+                                     const base::Uuid& carer, absl::Time now) {
+  ASSIGN_OR_RETURN(const Found found, Find(reader, tenant, carer, {}));
+  if (found.full) return false;
+  ASSIGN_OR_RETURN(const Timing timing, ReadTiming(reader, tenant));
+  for (const CarerVisit& of : found.mismatches) {
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, GetUndamaged(reader, tenant, of));
+    if (row.has_value() && WaitingAgain(*row, now, now, timing).has_value()) return false;
+  }
+  return true;
+}
 
 absl::Status LookAgain(commit::Transaction& transaction, const base::Uuid& carer) {
   store::LookAgain work;

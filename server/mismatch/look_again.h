@@ -6,8 +6,12 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/ids.h"
 #include "server/base/uuid.h"
 #include "server/commit/transaction.h"
+#include "storage/store.h"
 
 namespace caresync::mismatch {
 
@@ -23,6 +27,12 @@ inline constexpr char kLookAgainTask[] = "mismatch/look_again";
 // in vain; where the carer has none it writes nothing. Errors are those of reading; one that cannot be read is left,
 // and logged.
 absl::Status LookAgain(commit::Transaction& transaction, const base::Uuid& carer);
+
+// Whether that would write nothing: the carer has no such change, or all are waited for already, and looked at again no
+// sooner than limits::kLookedAtAnyway from now. So it need not be done before a commit that takes effect within that
+// time; a change that comes in between is not due sooner either. Errors as above.
+absl::StatusOr<bool> IsLookedAtAgain(const storage::Reader& reader, const base::TenantId& tenant,
+                                     const base::Uuid& carer, absl::Time now);
 
 // What the task does.
 absl::Status LookAgainStep(commit::Transaction& transaction, const std::string& payload);

@@ -300,7 +300,7 @@ void SessionDriver::Perform(ReadTenantAction action) {
 }
 
 void SessionDriver::Perform(WriteRowsAction action) {
-  if (action.falls_back) return LookAgainThenWrite(std::move(action.commit));
+  if (action.falls_back && !IsLookedAtAgain()) return LookAgainThenWrite(std::move(action.commit));
   WriteRows(std::move(action.commit));
 }
 
@@ -308,6 +308,17 @@ void SessionDriver::WriteRows(storage::Commit commit) {
   parts_.store.Apply(std::move(commit), [self = shared_from_this()](storage::CommitResult result) {
     self->Enqueue(RowsWrittenEvent{std::move(result)});
   });
+}
+
+bool SessionDriver::IsLookedAtAgain() const {
+  const auto look = [&]() -> absl::StatusOr<bool> {
+    const base::TenantId& tenant = session_.identity().tenant;
+    ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
+    ASSIGN_OR_RETURN(const commit::HeadReader reader, commit::HeadReader::Open(*snapshot, tenant, parts_.memo));
+    return mismatch::IsLookedAtAgain(reader, tenant, session_.identity().carer, parts_.clock.Now());
+  };
+  // Where it cannot be read the change says why.
+  return look().value_or(false);
 }
 
 void SessionDriver::LookAgainThenWrite(storage::Commit commit) {

@@ -145,6 +145,8 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void Perform(ReadTenantAction action);
   void Perform(WriteRowsAction action);
   void WriteRows(storage::Commit commit);
+  // What the device had acknowledged is waited for again as it is.
+  bool IsLookedAtAgain() const;
   // Lets what the device had acknowledged be waited for again; then writes. A crash in between leaves that some is
   // looked at in vain.
   void LookAgainThenWrite(storage::Commit commit);

@@ -37,6 +37,12 @@ class LookAgainTest : public testing::Test {
     const auto looked = bench_.Run(LookingAgainAt(carer));
     ASSERT_TRUE(looked.ok()) << looked.status();
   }
+  bool IsLookedAtAgainOf(int carer) {
+    const absl::StatusOr<bool> is_so =
+        IsLookedAtAgain(*bench_.Snapshot(), bench_.tenant(), MismatchBench::Carer(carer), bench_.clock().Now());
+    EXPECT_TRUE(is_so.ok()) << is_so.status();
+    return is_so.value_or(false);
+  }
   // As a session that begins.
   void ChangeDevice(int carer, int device) {
     LookAgainAt(carer);
@@ -116,6 +122,28 @@ TEST_F(LookAgainTest, AFarVisitIsDueALeadBeforeIt) {
   const base::Revision head = bench_.Head();
   LookAgainAt(1);
   EXPECT_EQ(bench_.Head(), head) << "it was waited for until then already";
+}
+
+TEST_F(LookAgainTest, IsNotDoneOnceMoreWhileItIsTimeEnoughUntilAllIsLookedAt) {
+  SettleOne();
+  EXPECT_FALSE(IsLookedAtAgainOf(1));
+  LookAgainAt(1);
+  EXPECT_TRUE(IsLookedAtAgainOf(1));
+  const base::Revision head = bench_.Head();
+  bench_.AdvanceTo(At(6, 50) - limits::kLookedAtAnyway);
+  EXPECT_TRUE(IsLookedAtAgainOf(1));
+  LookAgainAt(1);
+  EXPECT_EQ(bench_.Head(), head);
+  bench_.Advance(absl::Seconds(1));
+  EXPECT_FALSE(IsLookedAtAgainOf(1)) << "what is settled then may be so by what the device held before";
+}
+
+TEST_F(LookAgainTest, IsNotDoneWhereTheCarerHasNoneThatIsToCome) {
+  EXPECT_TRUE(IsLookedAtAgainOf(1));
+  SettleOne();
+  EXPECT_TRUE(IsLookedAtAgainOf(3));
+  bench_.AdvanceTo(At(18));
+  EXPECT_TRUE(IsLookedAtAgainOf(1));
 }
 
 TEST_F(LookAgainTest, AChangeThatFindsItAcknowledgedHasAGraceOfItsOwn) {
@@ -279,6 +307,12 @@ TEST_F(ManyAgainTest, AreLookedAtInSteps) {
   EXPECT_EQ(CountWaiting(kMany), limits::kMismatchesLookedAt);
   bench_.RunAll();
   EXPECT_EQ(CountWaiting(kMany), static_cast<size_t>(kMany));
+}
+
+TEST_F(ManyAgainTest, AreNeverTakenForLookedAtAgain) {
+  LookAgainAt(1);
+  EXPECT_EQ(CountWaiting(kMany), static_cast<size_t>(kMany));
+  EXPECT_FALSE(IsLookedAtAgainOf(1)) << "of the first of them nothing follows";
 }
 
 TEST_F(ManyAgainTest, AreLookedAtThoughTheServerCrashesAndTheirGraceBeganBeforeIt) {
