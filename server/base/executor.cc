@@ -12,6 +12,9 @@ namespace {
 // A timer that nobody means to see fire, and that the arithmetic of clocks can still hold.
 constexpr absl::Duration kLongestDelay = absl::Hours(24 * 365);
 
+// The pace is that of about so many pieces of work: of more than the odd long one, and of none that is long ago.
+constexpr int64_t kPaceOf = 32;
+
 // On the monotonic scale, so that a wall clock that is set does not fire or hold up timers.
 absl::Time MonotonicNow() {
   return absl::UnixEpoch() + absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
@@ -37,7 +40,7 @@ ThreadExecutor::~ThreadExecutor() {
 void ThreadExecutor::Post(Work work) {
   storage::MutexLock lock(mutex_);
   // Under the lock, so that the first is the one that has waited longest.
-  ready_.push_back({std::move(work), MonotonicNow()});
+  AddReady(std::move(work), MonotonicNow());
   wake_.NotifyOne();
 }
 
@@ -47,7 +50,9 @@ TimerId ThreadExecutor::PostAfter(absl::Duration delay, Work work) {
   const TimerId id = next_timer_++;
   timers_.emplace(Due{time, id}, std::move(work));
   due_times_.emplace(id, time);
-  wake_.NotifyOne();
+  // Whoever waits, waits for the first. Most timers are far ahead and cancelled before; none of them is to wake a
+  // thread.
+  if (timers_.begin()->first.id == id) wake_.NotifyOne();
   return id;
 }
 
@@ -66,14 +71,37 @@ bool ThreadExecutor::Cancel(TimerId timer) {
 
 absl::Duration ThreadExecutor::Delay() const {
   storage::MutexLock lock(mutex_);
-  return ready_.empty() ? absl::ZeroDuration() : MonotonicNow() - ready_.front().since;
+  if (ready_.empty()) return absl::ZeroDuration();
+  return std::max(MonotonicNow() - ready_.front().since, pace_ * static_cast<int64_t>(ready_.size()));
+}
+
+absl::Duration ThreadExecutor::Standing() const {
+  storage::MutexLock lock(mutex_);
+  return ready_.empty() ? absl::ZeroDuration() : MonotonicNow() - standing_since_;
+}
+
+Work ThreadExecutor::TakeReady(absl::Time now) {
+  Work work = std::move(ready_.front().work);
+  ready_.pop_front();
+  if (taken_.has_value()) {
+    const absl::Duration apart = now - *taken_;
+    pace_ = pace_ == absl::ZeroDuration() ? apart : pace_ + (apart - pace_) / kPaceOf;
+  }
+  // Nothing follows from how long the threads have nothing to do.
+  taken_ = ready_.empty() ? std::nullopt : std::optional<absl::Time>(now);
+  return work;
+}
+
+void ThreadExecutor::AddReady(Work work, absl::Time now) {
+  if (ready_.empty()) standing_since_ = now;
+  ready_.push_back({std::move(work), now});
 }
 
 void ThreadExecutor::MoveDueTimers(absl::Time now) {
   while (!timers_.empty() && timers_.begin()->first.time <= now) {
     auto first = timers_.begin();
     due_times_.erase(first->first.id);
-    ready_.push_back({std::move(first->second), now});
+    AddReady(std::move(first->second), now);
     timers_.erase(first);
     // The caller takes one; a thread that waits can take another.
     if (ready_.size() > 1) wake_.NotifyOne();
@@ -85,11 +113,7 @@ Work ThreadExecutor::Take() {
   while (true) {
     const absl::Time now = MonotonicNow();
     MoveDueTimers(now);
-    if (!ready_.empty()) {
-      Work work = std::move(ready_.front().work);
-      ready_.pop_front();
-      return work;
-    }
+    if (!ready_.empty()) return TakeReady(now);
     if (stopping_) return nullptr;
     if (timers_.empty()) {
       wake_.Wait(mutex_);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -31,9 +32,13 @@ class Executor {
   virtual TimerId PostAfter(absl::Duration delay, Work work) = 0;
   // Forgets a timer. False where its work has begun already, or never was.
   virtual bool Cancel(TimerId timer) = 0;
-  // How long the work that is to begin next has waited for that; zero where none waits. It grows as long as more comes
-  // than is done.
+  // How long work waits; zero where none does. It is as long as that which is to begin next has waited, or as all that
+  // waits will take at the pace of late, whichever is more: the first grows only while the second has long been too
+  // much.
   virtual absl::Duration Delay() const = 0;
+  // For how long some work has waited without a break; zero where none waits. A burst that is worked off soon leaves it
+  // short; where as much comes as can be done, or more, it grows for as long as that lasts.
+  virtual absl::Duration Standing() const = 0;
 };
 
 // Runs work on `threads` threads of its own, in the order it was posted.
@@ -47,6 +52,7 @@ class ThreadExecutor : public Executor {
   TimerId PostAfter(absl::Duration delay, Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   bool Cancel(TimerId timer) override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Duration Delay() const override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration Standing() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Ready {
@@ -62,10 +68,17 @@ class ThreadExecutor : public Executor {
   // Waits for the next work; an empty one says that the thread shall end.
   Work Take() ABSL_LOCKS_EXCLUDED(mutex_);
   void MoveDueTimers(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Work TakeReady(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddReady(Work work, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable storage::Mutex mutex_;
   storage::CondVar wake_;
   std::deque<Ready> ready_ ABSL_GUARDED_BY(mutex_);
+  // Since when it has not been empty; of no meaning while it is.
+  absl::Time standing_since_ ABSL_GUARDED_BY(mutex_);
+  // When work was last taken where more was left, and how far apart that lay of late; zero before it is known.
+  std::optional<absl::Time> taken_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration pace_ ABSL_GUARDED_BY(mutex_);
   std::map<Due, Work> timers_ ABSL_GUARDED_BY(mutex_);
   std::map<TimerId, absl::Time> due_times_ ABSL_GUARDED_BY(mutex_);
   TimerId next_timer_ ABSL_GUARDED_BY(mutex_) = 1;

@@ -187,6 +187,12 @@ inline constexpr size_t kSessions = 50'000;
 inline constexpr absl::Duration kCallDelay = absl::Seconds(1);
 // The same while new copies are still begun. They are refused first: each takes the work of many deltas.
 inline constexpr absl::Duration kCopyDelay = absl::Milliseconds(500);
+// When work has waited without a break for so long, more comes than is done, and no burst: then both delays are a
+// tenth of that. What waits at an overloaded server serves nobody the sooner, and a sync takes half a second on its way
+// instead of five.
+inline constexpr absl::Duration kStandingWork = absl::Seconds(1);
+inline constexpr absl::Duration kStandingCallDelay = absl::Milliseconds(100);
+inline constexpr absl::Duration kStandingCopyDelay = absl::Milliseconds(50);
 // Copies that are being made at once: each has a batch or two in memory, however slowly its device reads.
 inline constexpr size_t kCopiesBeingMade = 1'024;
 // When a caller that the server had no room for comes back, at the soonest, and over how long all of them spread: of
@@ -316,6 +322,9 @@ inline constexpr absl::Duration kMismatchSignEarliest = absl::Hours(3);
 inline constexpr absl::Duration kMismatchesRest = absl::Minutes(2);
 // The task of a tenant's mismatches sleeps no longer, whatever the clock said when it went to sleep.
 inline constexpr absl::Duration kMismatchSleep = absl::Hours(1);
+// What is looked at again in so long or later is not put off for the sake of a sync that begins: its own commit takes
+// effect before.
+inline constexpr absl::Duration kLookedAtAnyway = absl::Minutes(1);
 // Mismatches that one step looks at.
 inline constexpr size_t kMismatchesLookedAt = 256;
 // Open mismatches of a carer that one commit looks at after a sync; of more, all are looked at in steps.

@@ -2,10 +2,11 @@
 // before any of it is sent (whether there is to be one shows only when its device's rows and feed were looked at), so
 // that under overload what was begun is also finished.
 //
-// Two things are measured: how long the executor's next work has waited, which grows while more comes than is done, and
-// how many copies are being made, which bounds the memory of their batches. A copy takes the work of many deltas, so
-// copies are refused at a shorter delay than calls: a herd of phones that need one leaves room for those that only need
-// what has changed.
+// Three things are measured: how long the executor's next work has waited, which grows while more comes than is done;
+// for how long some work has waited without a break, which tells a burst, which is let in and worked off, from more
+// than the server can do, where less waiting is borne (as CoDel does, RFC 8289); and how many copies are being made,
+// which bounds the memory of their batches. A copy takes the work of many deltas, so copies are refused at a shorter
+// delay than calls: a herd of phones that need one leaves room for those that only need what has changed.
 #ifndef CARESYNC_SERVER_SYNC_ADMISSION_H_
 #define CARESYNC_SERVER_SYNC_ADMISSION_H_
 
@@ -24,6 +25,10 @@ namespace caresync::sync {
 struct AdmissionBounds {
   absl::Duration call_delay = base::limits::kCallDelay;
   absl::Duration copy_delay = base::limits::kCopyDelay;
+  // In the place of the two once some work has waited without a break for `standing`.
+  absl::Duration standing = base::limits::kStandingWork;
+  absl::Duration standing_call_delay = base::limits::kStandingCallDelay;
+  absl::Duration standing_copy_delay = base::limits::kStandingCopyDelay;
   size_t copies = base::limits::kCopiesBeingMade;
 };
 
@@ -55,11 +60,12 @@ class Admission {
   Admission(const base::Executor& executor, base::RandomSource& random, const AdmissionBounds& bounds = {})
       : executor_(executor), random_(random), bounds_(bounds) {}
 
-  // Whether a call may begin. OVERLOADED, with when to come back, while work has waited for `call_delay`.
+  // Whether a call may begin. OVERLOADED, with when to come back, while work has waited for `call_delay`, or for
+  // `standing_call_delay` where some has waited for `standing`.
   absl::Status RoomForCall() const;
   // Whether a copy may be made, or gone on with. OVERLOADED, with when to come back, while work has waited for
-  // `copy_delay`, or about so many copies are being made as there may be: those that look at the same time may all
-  // begin.
+  // `copy_delay` (or `standing_copy_delay`, likewise), or about so many copies are being made as there may be: those
+  // that look at the same time may all begin.
   absl::Status RoomForCopy() const;
   // Whoever began one counts it, whether or not there was room.
   Copy BeginCopy();
@@ -70,6 +76,10 @@ class Admission {
   absl::Status Refusal() const;
 
  private:
+  // The next work has waited for less than `burst`; where some has waited for too long without a break, than
+  // `standing`.
+  bool WaitsForLess(absl::Duration burst, absl::Duration standing) const;
+
   const base::Executor& executor_;
   base::RandomSource& random_;
   const AdmissionBounds bounds_;

@@ -59,6 +59,58 @@ TEST(ThreadExecutor, ItsDelayIsHowLongTheNextWorkHasWaited) {
   EXPECT_EQ(executor.Delay(), absl::ZeroDuration());
 }
 
+TEST(ThreadExecutor, ItsDelayIsWhatAllThatWaitsWillTakeWhereThatIsMore) {
+  ThreadExecutor executor(1);
+  std::promise<void> begin, busy, go_on;
+  executor.Post([&] { begin.get_future().wait(); });
+  for (int i = 0; i < 4; ++i) {
+    executor.Post([] {
+      const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(10);
+      while (std::chrono::steady_clock::now() < until) {
+      }
+    });
+  }
+  executor.Post([&] {
+    busy.set_value();
+    go_on.get_future().wait();
+  });
+  for (int i = 0; i < 1'000; ++i) executor.Post([] {});
+  const auto posted = std::chrono::steady_clock::now();
+  begin.set_value();
+  busy.get_future().wait();
+  const absl::Duration delay = executor.Delay();
+  // A thousand, 10 ms apart.
+  EXPECT_GE(delay, absl::Seconds(9));
+  EXPECT_GT(delay, absl::FromChrono(std::chrono::steady_clock::now() - posted));
+  go_on.set_value();
+}
+
+TEST(ThreadExecutor, ItTellsForHowLongSomeWorkHasWaitedWithoutABreak) {
+  ThreadExecutor executor(1);
+  EXPECT_EQ(executor.Standing(), absl::ZeroDuration());
+  std::promise<void> busy, go_on, second, go_on_again, empty;
+  executor.Post([&] {
+    busy.set_value();
+    go_on.get_future().wait();
+  });
+  busy.get_future().wait();
+  EXPECT_EQ(executor.Standing(), absl::ZeroDuration());
+  executor.Post([&] {
+    second.set_value();
+    go_on_again.get_future().wait();
+  });
+  while (executor.Standing() < absl::Milliseconds(20)) std::this_thread::yield();
+  executor.Post([&] { empty.set_value(); });
+  go_on.set_value();
+  second.get_future().wait();
+  // What waits now came later than what waited first, and meanwhile there was always some.
+  EXPECT_LT(executor.Delay(), executor.Standing());
+  EXPECT_GE(executor.Standing(), absl::Milliseconds(20));
+  go_on_again.set_value();
+  empty.get_future().wait();
+  EXPECT_EQ(executor.Standing(), absl::ZeroDuration());
+}
+
 TEST(ThreadExecutor, TimersFireInTheOrderOfTheirTimes) {
   ThreadExecutor executor(1);
   std::vector<int> ran;

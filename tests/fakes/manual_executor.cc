@@ -38,9 +38,15 @@ absl::Duration ManualExecutor::Delay() const {
   return delay_;
 }
 
-void ManualExecutor::SetDelay(absl::Duration delay) {
+absl::Duration ManualExecutor::Standing() const {
+  storage::MutexLock lock(mutex_);
+  return standing_;
+}
+
+void ManualExecutor::SetDelay(absl::Duration delay, absl::Duration standing) {
   storage::MutexLock lock(mutex_);
   delay_ = delay;
+  standing_ = standing;
 }
 
 std::optional<base::Work> ManualExecutor::Take() {

@@ -29,8 +29,9 @@ class ManualExecutor : public base::Executor {
   bool Cancel(base::TimerId timer) override ABSL_LOCKS_EXCLUDED(mutex_);
   // As SetDelay said; zero before.
   absl::Duration Delay() const override ABSL_LOCKS_EXCLUDED(mutex_);
-  // As of an executor that has too much to do.
-  void SetDelay(absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration Standing() const override ABSL_LOCKS_EXCLUDED(mutex_);
+  // As of an executor that has too much to do, and has had for `standing`.
+  void SetDelay(absl::Duration delay, absl::Duration standing = absl::ZeroDuration()) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Runs one piece of work that is ready, timers that are due among it. False where there is none.
   bool RunOne() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -57,6 +58,7 @@ class ManualExecutor : public base::Executor {
   std::map<Due, base::Work> timers_ ABSL_GUARDED_BY(mutex_);
   base::TimerId next_timer_ ABSL_GUARDED_BY(mutex_) = 1;
   absl::Duration delay_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration standing_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace caresync::fakes

@@ -31,6 +31,7 @@ class TimedThreads : public base::Executor {
   bool Cancel(base::TimerId timer) override { return timers_.Cancel(timer); }
   // As SetDelay said, zero before: however slow the machine is that runs the test.
   absl::Duration Delay() const override { return timers_.Delay(); }
+  absl::Duration Standing() const override { return timers_.Standing(); }
   void SetDelay(absl::Duration delay) { timers_.SetDelay(delay); }
 
   // Lets `step` pass on the clock; the work of the timers that fall due runs on the threads, perhaps later.

@@ -34,6 +34,22 @@ TEST_F(AdmissionTest, CopiesAreRefusedAtAShorterDelayThanCalls) {
   EXPECT_TRUE(admission.RoomForCopy().ok());
 }
 
+TEST_F(AdmissionTest, WhereWorkWaitsWithoutABreakLessWaitingIsBorneThanInABurst) {
+  const Admission admission(executor_, random_);
+  const absl::Duration burst = limits::kStandingWork - absl::Milliseconds(1);
+  executor_.SetDelay(limits::kCopyDelay - absl::Milliseconds(1), burst);
+  EXPECT_TRUE(admission.RoomForCall().ok());
+  EXPECT_TRUE(admission.RoomForCopy().ok());
+  executor_.SetDelay(limits::kStandingCallDelay, limits::kStandingWork);
+  EXPECT_EQ(base::Reason(admission.RoomForCall()), "OVERLOADED");
+  EXPECT_EQ(base::Reason(admission.RoomForCopy()), "OVERLOADED");
+  executor_.SetDelay(limits::kStandingCopyDelay, limits::kStandingWork);
+  EXPECT_TRUE(admission.RoomForCall().ok());
+  EXPECT_EQ(base::Reason(admission.RoomForCopy()), "OVERLOADED");
+  executor_.SetDelay(limits::kStandingCopyDelay - absl::Milliseconds(1), limits::kStandingWork);
+  EXPECT_TRUE(admission.RoomForCopy().ok());
+}
+
 TEST_F(AdmissionTest, CopiesAreCountedUntilTheyAreMadeAndCallsAreNotInTheirWay) {
   Admission admission(executor_, random_, {.copies = 2});
   Admission::Copy first = admission.BeginCopy();
