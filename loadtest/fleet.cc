@@ -82,6 +82,15 @@ bool Fleet::WaitFor(std::chrono::milliseconds most) {
 
 bool Fleet::AllRest() const { return resting_ == members_.size() && calls_ == 0; }
 
+void Fleet::Rouse(size_t index) {
+  {
+    // The device may still be on its way to its rest, and is counted a moment later then.
+    storage::MutexLock lock(mutex_);
+    --resting_;
+  }
+  Advance(index);
+}
+
 void Fleet::LeaveAll() {
   std::vector<std::shared_ptr<SyncCall>> calls;
   {

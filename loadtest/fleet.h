@@ -58,6 +58,8 @@ class Fleet {
   void Wait();
   // As Wait, but for so long at most. False: not all rest yet.
   bool WaitFor(std::chrono::milliseconds most);
+  // Between them, also from within NextSync: a device that rests is asked anew what it does next.
+  void Rouse(size_t index);
   // Between them: all devices leave the syncs that they follow, or in which they stall. Devices that rest are not
   // concerned.
   void LeaveAll();

@@ -9,12 +9,13 @@
 #include "loadtest/open_loop.h"
 #include "loadtest/scenarios.h"
 #include "loadtest/stopwatch.h"
+#include "loadtest/turns.h"
 
 namespace caresync::loadtest {
 namespace {
 
-// Devices that sync in a closed loop while the capacity is measured: enough to keep the server busy, and few enough
-// that their syncs do not wait for long.
+// Syncs that are open at once while the capacity is measured: enough to keep the server busy, and few enough that they
+// do not wait for long.
 constexpr size_t kClosedLoop = 64;
 // How many times the capacity the last level is; what it came to there is compared with the best.
 constexpr int kMost = 5;
@@ -38,14 +39,18 @@ double Goodput(const Phase& phase, Instant began) {
 double MeasureCapacity(Stage& stage) {
   Phase& phase = stage.report.AddPhase("capacity");
   std::atomic<uint64_t> number = 0;
+  Turns turns(stage.fleet.size(), kClosedLoop);
   double goodput = 0;
   stage.report.Measure(phase, [&] {
     const Deadline deadline(stage.options.duration);
     const Instant began = Now();
     stage.fleet.Run(
         [&](size_t index, VirtualDevice&) -> std::optional<SyncPlan> {
-          if (index >= kClosedLoop || deadline.passed()) return std::nullopt;
-          return NthSync(stage.options, number++);
+          if (deadline.passed()) return std::nullopt;
+          const std::optional<size_t> next = turns.Next(index);
+          if (next == index) return NthSync(stage.options, number++);
+          if (next.has_value()) stage.fleet.Rouse(*next);
+          return std::nullopt;
         },
         phase.syncs);
     goodput = Goodput(phase, began);
