@@ -45,6 +45,8 @@ enum class PlantedBug {
   kMismatchByGraceAlone,
   // The ack of the device that synced last settles a change, whichever the carer uses.
   kAnyDevicesAckSettles,
+  // What a visit was changed back to settles its mismatch, though the device may show what was in between.
+  kMovedBackSettles,
 };
 
 #ifdef CARESYNC_PLANTED_BUGS

@@ -117,6 +117,18 @@ TEST_F(NaiveMismatchesTest, TheEarlierStartCountsOfWhatTheDeviceShowsAndOfWhatIs
   EXPECT_EQ(Row().due_until, At(13, 30));
 }
 
+TEST_F(NaiveMismatchesTest, AVisitThatIsMovedBackWaitsAsWell) {
+  Acknowledge(At(7, 10));
+  Commit({Visit(15)}, At(8));
+  Commit({Visit(14)}, At(8, 10));
+  EXPECT_EQ(Row().waits, Known::kYes);
+  EXPECT_EQ(Row().due_from, At(8, 20));
+  EXPECT_EQ(Row().due_until, At(8, 20));
+  Acknowledge(At(8, 15));
+  Look(At(8, 21));
+  EXPECT_EQ(Row().settled, Known::kYes);
+}
+
 TEST_F(NaiveMismatchesTest, WhetherOneStillWaitsThatWasSettledWhenItWasDueCannotBeTold) {
   Acknowledge(At(7, 25));
   EXPECT_EQ(Row().waits, Known::kMaybe);

@@ -24,6 +24,7 @@ const std::vector<NamedBug>& PlantedBugs() {
       {PlantedBug::kLookWithoutCondition, "look-without-condition", "a mismatch opens whatever was acknowledged since"},
       {PlantedBug::kMismatchByGraceAlone, "grace-alone", "a mismatch is due after its grace, however far its visit"},
       {PlantedBug::kAnyDevicesAckSettles, "any-device", "the ack of the device that synced last settles a change"},
+      {PlantedBug::kMovedBackSettles, "moved-back", "a visit that is moved back to where it was is no mismatch"},
   };
   return bugs;
 }
