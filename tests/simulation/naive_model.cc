@@ -26,8 +26,10 @@ bool IsSame(const NaiveRecord& one, const NaiveRecord& other) {
 
 base::RecordKey KeyOf(const Name& name) { return records::KeyOf({name.first, *base::Uuid::Parse(name.second)}); }
 
-NaiveModel::NaiveModel(base::TenantId tenant, const std::vector<std::string>& carers) : tenant_(std::move(tenant)) {
+NaiveModel::NaiveModel(base::TenantId tenant, const std::vector<std::string>& carers, const std::string& time_zone)
+    : tenant_(std::move(tenant)) {
   State state;
+  state.time_zone = time_zone;
   for (const std::string& carer : carers) {
     state.views[carer] = std::make_shared<const View>();
     state.feeds[carer] = std::make_shared<const Feed>();

@@ -144,6 +144,8 @@ struct State {
   absl::Duration restore_wait = base::limits::kRestoreWaitDefault;
   // How often devices sync by themselves; 0: never.
   absl::Duration auto_sync_interval = base::limits::kAutoSyncIntervalDefault;
+  // By whose clocks people live there.
+  std::string time_zone;
 
   const View& ViewOf(const std::string& carer) const { return *views.at(carer); }
   bool HasLeft(const std::string& carer) const;
@@ -159,7 +161,7 @@ struct State {
 class NaiveModel {
  public:
   // `carers`: the record IDs of those whose views are kept.
-  NaiveModel(base::TenantId tenant, const std::vector<std::string>& carers);
+  NaiveModel(base::TenantId tenant, const std::vector<std::string>& carers, const std::string& time_zone = "UTC");
 
   const base::TenantId& tenant() const { return tenant_; }
   const State& head() const { return *history_.back(); }

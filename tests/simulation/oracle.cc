@@ -20,8 +20,9 @@ base::ReceiverId ReceiverOf(const std::string& carer) { return records::CarerRec
 
 }  // namespace
 
-void Oracle::AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers) {
-  truth_.models.emplace(tenant, NaiveModel(tenant, carers));
+void Oracle::AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers,
+                       const std::string& time_zone) {
+  truth_.models.emplace(tenant, NaiveModel(tenant, carers, time_zone));
   truth_.mismatches[tenant];
   for (const std::string& carer : carers) {
     in_use_keys_[keys::DeviceInUse(tenant, *base::Uuid::Parse(carer))] = {tenant, carer};

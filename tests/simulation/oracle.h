@@ -91,7 +91,8 @@ class Oracle {
       : on_fault_(on_fault), world_(std::move(world)), on_count_(std::move(on_count)), feeds_(std::move(on_fault)) {}
 
   // Before anything happens to them.
-  void AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers);
+  void AddTenant(const base::TenantId& tenant, const std::vector<std::string>& carers,
+                 const std::string& time_zone = "UTC");
   void AddDevice(const base::TenantId& tenant, const base::Uuid& device);
   void AddEvent(const base::TenantId& tenant, const SentEvent& event);
 

@@ -12,7 +12,7 @@ namespace limits = base::limits;
 
 bool IsPolicyOf(const v1::Policy& policy, const State& state) {
   return absl::Seconds(policy.auto_sync_interval().seconds()) == state.auto_sync_interval &&
-         policy.least_app_version() == state.least_app_version;
+         policy.least_app_version() == state.least_app_version && policy.time_zone() == state.time_zone;
 }
 
 bool SyncsInTime(const v1::Started& started) {

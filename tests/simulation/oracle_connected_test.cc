@@ -51,6 +51,7 @@ class OracleOfConnectedTest : public ::testing::Test {
 
   static v1::Policy PolicyOf(absl::Duration interval) {
     v1::Policy policy;
+    policy.set_time_zone("UTC");
     policy.mutable_auto_sync_interval()->set_seconds(absl::ToInt64Seconds(interval));
     if (interval > absl::ZeroDuration()) policy.mutable_next_auto_sync_time()->set_seconds(1);
     return policy;
@@ -99,6 +100,14 @@ TEST_F(OracleOfConnectedTest, ADeviceIsToldWhatItsTenantWantsSinceItsStart) {
 
 TEST_F(OracleOfConnectedTest, PreferencesThatTheTenantNeverHadAreAFault) {
   SendStarted(absl::Minutes(7));
+  EXPECT_THAT(faults_, Contains("a device is told preferences that its tenant has not had since the start"));
+}
+
+TEST_F(OracleOfConnectedTest, AnotherTenantsTimeZoneIsAFault) {
+  v1::SyncResponse response;
+  *response.mutable_started()->mutable_policy() = PolicyOf(base::limits::kAutoSyncIntervalDefault);
+  response.mutable_started()->mutable_policy()->set_time_zone("Australia/Lord_Howe");
+  Send(response);
   EXPECT_THAT(faults_, Contains("a device is told preferences that its tenant has not had since the start"));
 }
 

@@ -209,6 +209,8 @@ void Oracle::TakeOpened(const base::TenantId& tenant, const Of& of, const v1::Mi
   on_count_(row.was_resolved ? "mismatch opened again" : "mismatch opened");
   if (!DeviceInUse(tenant, of.first).has_value()) on_count_("mismatch of a carer without a device");
   if (!row.held) on_count_("mismatch of a visit that is gone");
+  const bool is_near = row.planned.start > opened && row.planned.start - row.last_change <= limits::kMismatchLatest;
+  if (row.held && is_near && !set_back) on_count_("mismatch of a change minutes before its visit");
   row.open = true;
 }
 

@@ -41,6 +41,12 @@ std::string RotaMaker::Text(size_t most) {
   return text;
 }
 
+google::protobuf::Timestamp RotaMaker::AtHour(int hour) const {
+  google::protobuf::Timestamp time;
+  time.set_seconds(absl::ToUnixSeconds(midnight_ + absl::Hours(hour)));
+  return time;
+}
+
 v1::ApplyChangesRequest RotaMaker::FirstMessage(const std::string& source) {
   v1::ApplyChangesRequest request;
   for (const std::string& carer : CarersWithDevices(source)) {
@@ -127,6 +133,22 @@ std::optional<v1::ApplyChangesRequest> RotaMaker::Cancel(const std::string& sour
     const bool cancellable = place.first == source && change.has_visit() && !change.visit().cancelled();
     if (!cancellable || !is_wanted(change)) continue;
     change.mutable_visit()->set_cancelled(true);
+    v1::ApplyChangesRequest request;
+    *request.add_changes() = change;
+    return request;
+  }
+  return std::nullopt;
+}
+
+std::optional<v1::ApplyChangesRequest> RotaMaker::Move(const std::string& source, const IsWanted& is_wanted,
+                                                       absl::Duration by) {
+  const int64_t seconds = absl::ToInt64Seconds(by);
+  for (auto& [place, change] : sent_) {
+    if (place.first != source || !change.has_visit() || !is_wanted(change)) continue;
+    for (v1::RosterAssignment& part : *change.mutable_visit()->mutable_assignments()) {
+      part.mutable_start_time()->set_seconds(part.start_time().seconds() + seconds);
+      part.mutable_end_time()->set_seconds(part.end_time().seconds() + seconds);
+    }
     v1::ApplyChangesRequest request;
     *request.add_changes() = change;
     return request;
@@ -238,8 +260,8 @@ v1::RosterChange RotaMaker::VisitChange(const std::string& source) {
     default: {
       int hour = static_cast<int>(Below(20));
       for (v1::RosterAssignment& part : *visit.mutable_assignments()) {
-        *part.mutable_start_time() = fakes::AtHour(hour);
-        *part.mutable_end_time() = fakes::AtHour(++hour);
+        *part.mutable_start_time() = AtHour(hour);
+        *part.mutable_end_time() = AtHour(++hour);
       }
     }
   }
@@ -253,8 +275,8 @@ void RotaMaker::Assign(const std::string& source, v1::RosterVisit& visit) {
   for (size_t i = 0; i < parts; ++i) {
     v1::RosterAssignment& part = *visit.add_assignments();
     part.set_carer(OneIn(6) ? carers.back() : carers[Below(carers.size() - 1)]);
-    *part.mutable_start_time() = fakes::AtHour(9 + static_cast<int>(i));
-    *part.mutable_end_time() = fakes::AtHour(10 + static_cast<int>(i));
+    *part.mutable_start_time() = AtHour(9 + static_cast<int>(i));
+    *part.mutable_end_time() = AtHour(10 + static_cast<int>(i));
   }
 }
 

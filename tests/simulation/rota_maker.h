@@ -14,14 +14,15 @@
 
 #include "absl/time/time.h"
 #include "caresync/v1/roster.pb.h"
+#include "google/protobuf/timestamp.pb.h"
 
 namespace caresync::simulation {
 
 // Used by one thread.
 class RotaMaker {
  public:
-  // `random` must outlive it.
-  explicit RotaMaker(std::mt19937_64& random) : random_(random) {}
+  // `random` must outlive it. The first rotas are of the day that is six hours old when the seed `begins`.
+  RotaMaker(std::mt19937_64& random, absl::Time begins) : random_(random), midnight_(begins - absl::Hours(6)) {}
 
   static const std::vector<std::string>& Sources();
   // Of each source a carer who is not there at the beginning, by the external ID.
@@ -42,6 +43,8 @@ class RotaMaker {
   // Cancels one of the source's visits, as it was last sent; nullopt where none that goes on is wanted.
   using IsWanted = std::function<bool(const v1::RosterChange& visit)>;
   std::optional<v1::ApplyChangesRequest> Cancel(const std::string& source, const IsWanted& is_wanted);
+  // Moves one of the source's visits, as it was last sent; nullopt where none is wanted.
+  std::optional<v1::ApplyChangesRequest> Move(const std::string& source, const IsWanted& is_wanted, absl::Duration by);
   // A visit that it sent goes on after all.
   v1::ApplyChangesRequest GiveBack(const std::string& source, const std::string& visit);
 
@@ -49,6 +52,7 @@ class RotaMaker {
   size_t Below(size_t bound) { return random_() % bound; }
   bool OneIn(size_t bound) { return Below(bound) == 0; }
   std::string Text(size_t most);
+  google::protobuf::Timestamp AtHour(int hour) const;
   v1::RosterChange Change(const std::string& source);
   v1::RosterChange CarerChange(const std::string& source, const std::string& branch);
   v1::RosterChange GroupChange(const std::string& source);
@@ -57,6 +61,7 @@ class RotaMaker {
   void SetPeople(const std::string& source, v1::RosterVisit& visit);
 
   std::mt19937_64& random_;
+  const absl::Time midnight_;
   // By source and external ID: what was last sent.
   std::map<std::pair<std::string, std::string>, v1::RosterChange> sent_;
 };

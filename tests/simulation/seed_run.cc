@@ -206,6 +206,13 @@ const char* const kRequired[] = {
     "shown: MISMATCH_STATE_UNNEEDED_JOURNEY",
     "waited for looks",
     "ack between a look and its commit",
+    "mismatch of a change minutes before its visit",
+    "mismatch of a visit after clocks go forwards",
+    "mismatch of a visit after clocks go back",
+    "mismatch of a phone that is off for hours",
+    "moved back while the ack of the move is lost",
+    "time told in summer time",
+    "time told in standard time",
     "commit during a fan-out",
     "commit while a window is worked out anew",
     "start during a fan-out",
@@ -218,6 +225,8 @@ const char* const kRequired[] = {
     "phone backed up",
     "phone put back",
     "app installed anew",
+    "phone off for hours",
+    "phone back after hours",
     "device marked as cloned",
     "mark of a clone cleared",
     "upload of a cloned device taken",
@@ -251,6 +260,8 @@ const char* const kRarest[] = {
     "ended FAN_OUT_UNDER_WAY",
     "mismatch resolved as the rota changes again",
     "shown: MISMATCH_STATE_CHANGED",
+    "mismatch opened after clocks went forwards",
+    "mismatch opened after clocks went back",
 };
 
 // What no schedule of correct devices may lead to.

@@ -23,6 +23,11 @@ constexpr uint64_t kReportsEvery = 25;
 // Half of the seeds have a carer with a device who is not there at the beginning.
 bool HasLateCarer(uint64_t seed) { return seed / 2 % 2 == 0; }
 
+// In two of five, phones have no network for hours, and visits are moved to and fro: every so many steps the one or the
+// other.
+bool HasFarPhones(uint64_t seed) { return seed % 5 == 2 || seed % 5 == 3; }
+constexpr uint64_t kFarEvery = 120;
+
 base::Uuid CarerId(const base::TenantId& tenant, const std::string& source, const std::string& carer) {
   return records::IntegratedId(tenant, source, v1::RECORD_KIND_CARER, carer);
 }
@@ -34,8 +39,9 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
       counts_(counts),
       random_(seed),
       seed_(seed),
+      place_(PlaceOf(seed)),
       ids_(seed + 1'000'000'000),
-      rota_(random_),
+      rota_(random_, place_.begins),
       oracle_([this](const std::string& fault) { Fail(fault); },
               {.session = [this](const std::string& session_id) { return SessionOf(session_id); },
                .may_have_shown = [this](absl::Time time, const Moment& since) { return MayHaveShown(time, since); },
@@ -48,15 +54,17 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
                    },
                .now = [this] { return clock_.Now(); }},
               [this](const std::string& what) { Count(what); }) {
+  clock_.SetNow(place_.begins);
   AddTenant("alpha");
   AddTenant("beta");
   OpenServer(std::make_unique<storage::MemoryStore>());
   for (const base::TenantId& tenant : tenants_) {
     server_->sequencer().Submit(
         tenant,
-        [tenant](commit::Transaction& transaction) {
+        [tenant, zone = HeadOf(tenant).time_zone](commit::Transaction& transaction) {
           v1::Tenant request;
           request.set_tenant_id(tenant.text());
+          request.set_time_zone(zone);
           return tenants::CreateTenant(transaction, request).status();
         },
         [](const absl::StatusOr<commit::Committed>& done) { ABSL_RAW_CHECK(done.ok(), "no tenant"); });
@@ -114,12 +122,12 @@ void SimulatedWorld::AddTenant(const std::string& name) {
   }
   const bool is_first = tenants_.size() == 1;
   if (is_first && HasLateCarer(seed_)) carers.push_back(CarerId(tenant, "north", RotaMaker::kLateCarer).ToString());
-  oracle_.AddTenant(tenant, carers);
+  oracle_.AddTenant(tenant, carers, place_.zones[is_first ? 0 : 1]);
 }
 
 void SimulatedWorld::AddDevice(const base::TenantId& tenant, const std::string& uuid,
                                const std::vector<std::pair<std::string, std::string>>& carers, size_t users) {
-  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}, {}, {}};
+  Device device{tenant, fakes::TestDevice(*base::Uuid::Parse(uuid)), {}, {}, {}, false, {}, {}, {}, {}};
   for (const auto& [source, carer] : carers) device.carers.push_back(CarerId(tenant, source, carer));
   oracle_.AddDevice(tenant, device.app.uuid());
   // A device of one carer becomes known by its first sync.
@@ -285,6 +293,11 @@ void SimulatedWorld::Step() {
   ++step_;
   if (step_ == late_comes_) SendLateCarer();
   if (TakeAwaitedFault()) return;
+  if (HasFarPhones(seed_) && step_ % kFarEvery == 0) {
+    const bool moves = step_ / kFarEvery % 2 == 0;
+    Trace(moves ? "move and move back" : "no network for hours");
+    return moves ? MoveAndMoveBack() : LoseNetworkForHours();
+  }
   // A batch leaves soon.
   const bool between_batches =
       std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) { return stream->IsBetweenBatches(); });

@@ -34,6 +34,7 @@
 #include "tests/simulation/naive_waits.h"
 #include "tests/simulation/oracle.h"
 #include "tests/simulation/rota_maker.h"
+#include "tests/simulation/seed_place.h"
 #include "tests/simulation/simulated_server.h"
 #include "tests/simulation/simulated_stream.h"
 #include "tests/simulation/sync_phase.h"
@@ -74,6 +75,8 @@ class SimulatedWorld {
     std::map<base::Uuid, Name> recorded_on;
     // Whose copies are older than what the phone had acknowledged, until they are caught up.
     std::set<base::Uuid> put_back;
+    // It has no network until then, by the monotonic clock.
+    std::optional<absl::Duration> off_until;
   };
   // A rostering system: it sends one message at a time, again until it has an answer, and sends again what a restore
   // took back.
@@ -214,6 +217,7 @@ class SimulatedWorld {
   void BackUpPhone();
   void PutPhoneBack();
   void ReinstallApp();
+  void LoseNetworkForHours();
   void ForgetAnswersOf(const Device& device);
   void HalfCloseEarly();
   void CompactFeed();
@@ -241,6 +245,7 @@ class SimulatedWorld {
   void LookAtMismatches();
   void WaitForLooks();
   void AckDuringLook();
+  void MoveAndMoveBack();
   void Crash();
   void ShutDown();
   void StayDownForAWeek();
@@ -295,6 +300,8 @@ class SimulatedWorld {
   absl::Time AnyCredentialEnd();
   void NoteWorkInProgress(v1::Start& start);
   bool HasOpenStream(size_t device) const;
+  // It has no network for hours.
+  bool IsOff(const Device& device) const;
   bool HasUnsent(Device& device, const base::Uuid& carer);
   // Which device is next to sync: where there are two phones with one UUID, mostly one of them.
   size_t ChooseCaller();
@@ -349,7 +356,16 @@ class SimulatedWorld {
   // What watchers were told is what is listed (world_watching.cc).
   void CompareWatcher(const base::TenantId& tenant, const ListedMismatches& listed);
   void ReadOn(const base::TenantId& tenant, Watcher& watcher);
+  // What people are told in words has the times of the tenant's clocks.
+  void JudgeWords(const base::TenantId& tenant, const v1::DeviceUser& user);
+  void CountClockChange(const v1::Mismatch& shown);
+  void CountOff(const base::TenantId& tenant, const v1::Mismatch& shown);
   std::optional<LookAhead> FindLookAhead();
+  // False where the carer has no visit there that can be moved.
+  bool MoveAndMoveBackOn(size_t device, const base::Uuid& carer);
+  // nullopt where none is wanted of a source that has nothing else to send.
+  std::optional<TakenVisit> SendMove(const base::TenantId& tenant, const RotaMaker::IsWanted& is_wanted,
+                                     absl::Duration by);
   // What the oracle asks: see Oracle::World.
   StreamFacts* SessionOf(const std::string& session_id);
   bool MayHaveShown(absl::Time time, const Moment& since) const;
@@ -417,6 +433,7 @@ class SimulatedWorld {
   // In some seeds a carer with a device comes at that step, if not before; 0: never.
   uint64_t late_comes_ = 0;
 
+  const SeedPlace place_;
   fakes::ManualClock clock_;
   fakes::SeededRandom ids_;
   RotaMaker rota_;

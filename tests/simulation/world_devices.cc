@@ -194,6 +194,8 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
 void SimulatedWorld::StartSync() {
   const size_t index = ChooseCaller();
   Device& device = devices_[index];
+  if (IsOff(device)) return;
+  if (std::exchange(device.off_until, std::nullopt).has_value()) Count("phone back after hours");
   const base::Uuid carer = ChooseCarer(device);
   if (HasOpenStream(index)) {
     if (!OneIn(6)) return;

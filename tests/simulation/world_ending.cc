@@ -27,6 +27,7 @@ void SimulatedWorld::Quieten() {
   const Truth truth = oracle_.truth();
   RetireServer();
   for (const auto& stream : streams_) stream->CloseAtDevice();
+  for (Device& device : devices_) device.off_until.reset();
   Reap();
   oracle_.GoBackTo(truth);
   waits_.Saw(clock_.Now());

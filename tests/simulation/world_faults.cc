@@ -79,6 +79,7 @@ void SimulatedWorld::CloneDevice() {
   Count("phone cloned");
   cloned_ = Below(devices_.size());
   Device copy = devices_[*cloned_];
+  copy.off_until.reset();
   devices_.push_back(std::move(copy));
 }
 

@@ -10,6 +10,7 @@
 #include "caresync/v1/mismatches.pb.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/base/proto_time.h"
 #include "server/commit/tasks.h"
 #include "server/mismatch/mismatch_list.h"
 #include "tests/simulation/simulated_world.h"
@@ -36,6 +37,7 @@ constexpr absl::Duration kOfSync = absl::Seconds(20);
 // For a mismatch that is further ahead nobody waits here.
 constexpr absl::Duration kAheadMost = absl::Minutes(45);
 constexpr int kMovesMost = 100;
+constexpr absl::Duration kMovedBy = absl::Minutes(15);
 
 bool Lies(const std::string& key, const storage::KeyRange& range) { return key >= range.begin && key < range.end; }
 
@@ -84,6 +86,7 @@ void SimulatedWorld::TakeMismatches(const std::vector<storage::Write>& writes) {
     ListedMismatches listed = ListMismatches(tenant);
     listed.after_commit = true;
     oracle_.OnMismatches(tenant, listed);
+    for (const v1::Mismatch& shown : listed.open) CountClockChange(shown);
   }
 }
 
@@ -94,7 +97,28 @@ void SimulatedWorld::LookAtMismatches() {
     CompareWatcher(tenant, listed);
     if (listed.open.empty()) continue;
     Count("mismatches listed");
+    for (const v1::Mismatch& shown : listed.open) CountOff(tenant, shown);
     CompareFilters(tenant, listed.open);
+  }
+}
+
+// Between a change of the rota and what is to come of it the clocks were changed.
+void SimulatedWorld::CountClockChange(const v1::Mismatch& shown) {
+  if (!place_.change.has_value()) return;
+  const auto is_before = [this](const google::protobuf::Timestamp& stamp) {
+    return *base::FromTimestamp(stamp) < place_.change->time;
+  };
+  if (!is_before(shown.first_change_time())) return;
+  const std::string how = place_.change->forwards ? "forwards" : "back";
+  if (!is_before(shown.open_time())) Count(absl::StrCat("mismatch opened after clocks went ", how));
+  const v1::VisitShown& visit = shown.has_to() ? shown.to() : shown.from();
+  if (!is_before(visit.start_time())) Count(absl::StrCat("mismatch of a visit after clocks go ", how));
+}
+
+void SimulatedWorld::CountOff(const base::TenantId& tenant, const v1::Mismatch& shown) {
+  for (const Device& device : devices_) {
+    const bool is_it = device.tenant == tenant && device.app.uuid().ToString() == shown.device().device_uuid();
+    if (is_it && IsOff(device)) Count("mismatch of a phone that is off for hours");
   }
 }
 
@@ -135,7 +159,7 @@ std::optional<SimulatedWorld::LookAhead> SimulatedWorld::FindLookAhead() {
   for (size_t i = 0; i < devices_.size(); ++i) {
     const size_t index = (first + i) % devices_.size();
     const Device& device = devices_[index];
-    if (HasOpenStream(index) || IsOfPair(device)) continue;
+    if (HasOpenStream(index) || IsOfPair(device) || IsOff(device)) continue;
     for (const auto& [of, row] : oracle_.truth().mismatches.at(device.tenant).rows()) {
       const auto& [carer, visit] = of;
       if (oracle_.DeviceInUse(device.tenant, carer) != device.app.uuid()) continue;
@@ -177,6 +201,83 @@ void SimulatedWorld::AckDuringLook() {
   });
   server_->executor().Advance(ahead->due - clock_.Now() + absl::Seconds(1));
   server_->DuringNextLook(nullptr);
+}
+
+// A visit is moved, the device in use applies that and its ack is lost, and the visit is moved back: the phone shows it
+// where it is not, and nothing is left to be told but what the phone had acknowledged before.
+void SimulatedWorld::MoveAndMoveBack() {
+  const size_t first = Below(devices_.size());
+  for (size_t i = 0; i < devices_.size(); ++i) {
+    const size_t index = (first + i) % devices_.size();
+    const Device& device = devices_[index];
+    if (HasOpenStream(index) || IsOfPair(device) || IsOff(device)) continue;
+    for (const base::Uuid& carer : device.carers) {
+      const bool in_use = oracle_.DeviceInUse(device.tenant, carer.ToString()) == device.app.uuid();
+      if (in_use && WhyRefused(device, carer).empty() && MoveAndMoveBackOn(index, carer)) return;
+    }
+  }
+}
+
+bool SimulatedWorld::MoveAndMoveBackOn(size_t device, const base::Uuid& carer) {
+  const base::TenantId tenant = devices_[device].tenant;
+  const NaiveModel& model = oracle_.model(tenant);
+  // As its source has it, ahead, and acknowledged.
+  const auto is_wanted = [&](const v1::RosterChange& visit) {
+    const Name name = model.NameOf(visit);
+    const std::optional<NaivePart> part = PartOf(model.head(), carer.ToString(), name);
+    if (!part.has_value() || part->start <= clock_.Now()) return false;
+    if (oracle_.HasSettled(tenant, carer.ToString(), name) != Known::kYes) return false;
+    State state = model.NextState();
+    return model.Apply(state, visit) == v1::CHANGE_OUTCOME_UNCHANGED;
+  };
+  const std::optional<TakenVisit> moved = SendMove(tenant, is_wanted, kMovedBy);
+  if (!moved.has_value()) return false;
+  const auto shown = [&] {
+    const fakes::HeldRecords& held = devices_[device].app.of(carer).in_use;
+    const auto visit = held.find(moved->name);
+    return visit == held.end() ? std::string() : visit->second;
+  };
+  const std::string before = shown();
+  SimulatedStream& stream = OpenStream(device, carer, v1::SYNC_TYPE_AUTO, false);
+  for (int i = 0; i < kMovesMost && fault_.empty() && shown() == before; ++i) {
+    server_->executor().RunAll();
+    if (!MoveOne(stream, false)) break;
+  }
+  stream.CloseAtDevice();
+  stream.Cut(0, 0);
+  SendMove(
+      tenant,
+      [&](const v1::RosterChange& visit) {
+        return visit.source() == moved->source && visit.external_id() == moved->external_id;
+      },
+      -kMovedBy);
+  const auto record = model.head().records.find(moved->name);
+  const bool is_back = record != model.head().records.end() && record->second->payload == before;
+  const bool shows_move = !shown().empty() && shown() != before;
+  if (is_back && shows_move && oracle_.HasSettled(tenant, carer.ToString(), moved->name) == Known::kNo) {
+    Count("moved back while the ack of the move is lost");
+  }
+  if (OneIn(2)) WaitForLooks();
+  return true;
+}
+
+std::optional<SimulatedWorld::TakenVisit> SimulatedWorld::SendMove(const base::TenantId& tenant,
+                                                                   const RotaMaker::IsWanted& is_wanted,
+                                                                   absl::Duration by) {
+  for (const std::string& name : RotaMaker::Sources()) {
+    Source& source = sources_[{tenant, name}];
+    // Its changes keep their order.
+    if (source.in_flight || !source.to_send.empty()) continue;
+    std::optional<v1::ApplyChangesRequest> request = rota_.Move(name, is_wanted, by);
+    if (!request.has_value()) continue;
+    const v1::RosterChange& visit = request->changes(0);
+    TakenVisit sent{name, visit.external_id(), oracle_.model(tenant).NameOf(visit)};
+    source.to_send.push_back(*std::move(request));
+    SendNext(tenant, name);
+    server_->executor().RunAll();
+    return sent;
+  }
+  return std::nullopt;
 }
 
 // ---- The end

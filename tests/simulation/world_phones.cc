@@ -1,5 +1,6 @@
 // What happens to the phones of the simulated world themselves, beside what their syncs are about.
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -21,7 +22,9 @@ void SimulatedWorld::PutPhoneBack() {
   const size_t index = backup->first;
   if (HasOpenStream(index) || IsOfPair(devices_[index])) return;
   Count("phone put back");
+  const std::optional<absl::Duration> off_until = devices_[index].off_until;
   devices_[index] = backup->second;
+  devices_[index].off_until = off_until;
   Device& device = devices_[index];
   for (const base::Uuid& carer : device.carers) {
     if (!device.app.of(carer).token.empty()) device.put_back.insert(carer);
@@ -43,6 +46,24 @@ void SimulatedWorld::ReinstallApp() {
   device.spoiled.clear();
   device.put_back.clear();
   ForgetAnswersOf(device);
+}
+
+// No network: what is open breaks, and nothing is begun until it is back.
+void SimulatedWorld::LoseNetworkForHours() {
+  const size_t index = Below(devices_.size());
+  Device& device = devices_[index];
+  if (IsOff(device)) return;
+  Count("phone off for hours");
+  device.off_until = clock_.Monotonic() + absl::Minutes(60 + static_cast<int>(Below(300)));
+  for (const auto& stream : streams_) {
+    if (stream->device() != index || !stream->device_open()) continue;
+    stream->CloseAtDevice();
+    CutAtRandom(*stream);
+  }
+}
+
+bool SimulatedWorld::IsOff(const Device& device) const {
+  return device.off_until.has_value() && clock_.Monotonic() < *device.off_until;
 }
 
 // What the phone does not keep any more, nobody can send again after a restore of the store.

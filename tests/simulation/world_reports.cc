@@ -3,11 +3,13 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "caresync/v1/devices.pb.h"
 #include "server/base/errors.h"
@@ -104,6 +106,7 @@ void SimulatedWorld::JudgeRow(const base::TenantId& tenant, const v1::Device& ro
   Count(absl::StrCat("report: ", v1::DeviceState_Name(row.state())));
   for (const v1::DeviceUser& user : row.users()) {
     CountInterval(tenant, user);
+    JudgeWords(tenant, user);
     if (!user.is_user() || user.state() != v1::DEVICE_STATE_CURRENT) continue;
     for (const Device& device : devices_) {
       const bool is_it = device.tenant == tenant && device.app.uuid().ToString() == row.device_uuid();
@@ -124,6 +127,22 @@ void SimulatedWorld::CountInterval(const base::TenantId& tenant, const v1::Devic
   const bool is_longer = interval == absl::ZeroDuration() || interval > kDefault;
   const bool is_better = user.state() != v1::DEVICE_STATE_UNSPECIFIED && user.state() < v1::DEVICE_STATE_OVERDUE;
   if (is_better && by_default && is_longer) Count("report: not overdue, though it would be by default");
+}
+
+void SimulatedWorld::JudgeWords(const base::TenantId& tenant, const v1::DeviceUser& user) {
+  const bool is_overdue = user.state() == v1::DEVICE_STATE_OVERDUE;
+  if (!is_overdue && user.state() != v1::DEVICE_STATE_MANUAL_SYNC_DUE) return;
+  // It names a time that nobody is told otherwise.
+  if (!is_overdue && absl::StrContains(user.state_reason(), "clock was ahead")) return;
+  const std::optional<absl::Time> time =
+      base::FromTimestamp(is_overdue ? user.last_successful_sync_time() : user.manual_sync_due_since_time());
+  absl::TimeZone zone;
+  if (!time.has_value() || !absl::LoadTimeZone(HeadOf(tenant).time_zone, &zone)) return Fail("a time cannot be read");
+  Count(zone.At(*time).is_dst ? "time told in summer time" : "time told in standard time");
+  const std::string words = absl::FormatTime("%d %B %Y, %H:%M", *time, zone);
+  if (!absl::StrContains(user.state_reason(), words)) {
+    Fail(absl::StrCat("the report does not say ", words, ": ", user.state_reason()));
+  }
 }
 
 // Whoever is shown as current holds all that the carer may see. What the server cannot know is left out: which of two
