@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "caresync/v1/devices.grpc.pb.h"
+#include "caresync/v1/mismatches.grpc.pb.h"
 #include "caresync/v1/roster.grpc.pb.h"
 #include "caresync/v1/tenants.grpc.pb.h"
 #include "loadtest/rota_plan.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr std::chrono::seconds kDeadline{120};
 // As many as a page may have.
 constexpr int kDevicesOfPage = 1'000;
+constexpr int kMismatchesOfPage = 1'000;
 
 void Prepare(grpc::ClientContext& context, const std::string& authorization) {
   context.AddMetadata("authorization", authorization);
@@ -120,6 +122,23 @@ absl::StatusOr<std::vector<v1::Device>> Agency::ReadDevices() const {
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty());
   return devices;
+}
+
+absl::StatusOr<std::vector<v1::Mismatch>> Agency::ReadMismatches() const {
+  ASSIGN_OR_RETURN(const std::string authorization, credentials_.OfAdministrator());
+  const auto stub = v1::MismatchService::NewStub(connections_.office());
+  std::vector<v1::Mismatch> mismatches;
+  v1::ListMismatchesRequest request;
+  request.set_page_size(kMismatchesOfPage);
+  do {
+    grpc::ClientContext context;
+    Prepare(context, authorization);
+    v1::ListMismatchesResponse page;
+    RETURN_IF_ERROR(cli::errors::FromCall(stub->ListMismatches(&context, request, &page), connections_.server()));
+    for (v1::Mismatch& mismatch : *page.mutable_mismatches()) mismatches.push_back(std::move(mismatch));
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return mismatches;
 }
 
 }  // namespace caresync::loadtest

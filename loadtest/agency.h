@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "caresync/v1/devices.pb.h"
+#include "caresync/v1/mismatches.pb.h"
 #include "caresync/v1/roster.pb.h"
 #include "loadtest/connections.h"
 #include "loadtest/credentials.h"
@@ -43,6 +44,8 @@ class Agency {
   absl::StatusOr<std::vector<v1::CareEventDelivery>> ReadCareEvents(const std::string& source) const;
   // Every device, as the office sees it.
   absl::StatusOr<std::vector<v1::Device>> ReadDevices() const;
+  // Every mismatch that is open, likewise.
+  absl::StatusOr<std::vector<v1::Mismatch>> ReadMismatches() const;
 
  private:
   Agency(const Credentials& credentials, const Connections& connections)

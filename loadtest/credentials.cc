@@ -24,6 +24,11 @@ absl::StatusOr<Credentials> Credentials::Open(const std::string& data_dir, const
   return Credentials(std::move(key), std::move(tenant_id));
 }
 
+absl::StatusOr<Credentials> Credentials::InTenant(const std::string& tenant) const {
+  ASSIGN_OR_RETURN(base::TenantId tenant_id, base::TenantId::Parse(tenant));
+  return Credentials(key_, std::move(tenant_id));
+}
+
 absl::StatusOr<std::string> Credentials::OfDevice(const std::string& carer_id, const std::string& device_uuid) const {
   access::Identity identity;
   identity.role = access::Role::kCarer;

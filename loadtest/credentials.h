@@ -17,6 +17,9 @@ class Credentials {
   // Reads the key in the server's data directory. Errors: SigningKey's; INVALID_TENANT_ID.
   static absl::StatusOr<Credentials> Open(const std::string& data_dir, const std::string& tenant);
 
+  // By the same key, of another tenant. Errors: INVALID_TENANT_ID.
+  absl::StatusOr<Credentials> InTenant(const std::string& tenant) const;
+
   // A carer on its device.
   absl::StatusOr<std::string> OfDevice(const std::string& carer_id, const std::string& device_uuid) const;
   // A rostering system.

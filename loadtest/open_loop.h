@@ -50,6 +50,8 @@ class Schedule {
 
   // Waits until the next one is due, where it is not yet. When it was due; nullopt: somebody asked to stop.
   std::optional<Instant> WaitForNext();
+  // Nothing is to be waited for.
+  bool IsDue() const { return Now() >= next_; }
 
  private:
   const std::chrono::nanoseconds apart_;

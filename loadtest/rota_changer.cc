@@ -13,6 +13,7 @@ namespace {
 constexpr int kChangesOfMessage = 100;
 constexpr int64_t kDaySeconds = 86'400;
 constexpr int64_t kQuarterSeconds = 900;
+constexpr int64_t kMovedSeconds = 1'800;
 // Tries to find a carer who is not on a visit yet, among those of its branch.
 constexpr int kTries = 20;
 constexpr int kCarersOfVisit = 4;
@@ -158,12 +159,20 @@ std::vector<v1::ApplyChangesRequest> PrivateVisits::ChangeAll() {
   return requests;
 }
 
-v1::ApplyChangesRequest PrivateVisits::ChangeOne() {
-  v1::RosterChange& visit = visits_[next_++ % visits_.size()];
-  SetNotes(visit);
+v1::ApplyChangesRequest PrivateVisits::Change(int count) {
   v1::ApplyChangesRequest request;
-  *request.add_changes() = visit;
+  for (int i = 0; i < count; ++i) {
+    v1::RosterChange& visit = visits_[next_++ % visits_.size()];
+    SetNotes(visit);
+    *request.add_changes() = visit;
+  }
   return request;
+}
+
+void PrivateVisits::MoveTo(size_t index, absl::Time start) {
+  v1::RosterAssignment& part = *visits_[index].mutable_visit()->mutable_assignments(0);
+  part.mutable_start_time()->set_seconds(absl::ToUnixSeconds(start));
+  part.mutable_end_time()->set_seconds(absl::ToUnixSeconds(start) + kMovedSeconds);
 }
 
 ComingDays::ComingDays(const std::vector<v1::ApplyChangesRequest>& imported)

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "caresync/v1/roster.pb.h"
 
 namespace caresync::loadtest {
@@ -50,9 +51,15 @@ class PrivateVisits {
 
   // Changes the notes of all visits; the first call makes them. In messages of at most 100.
   std::vector<v1::ApplyChangesRequest> ChangeAll();
-  // Changes the notes of the next one, in turn; only after ChangeAll.
-  v1::ApplyChangesRequest ChangeOne();
+  // Changes the notes of the next one, or of the next `count`, in turn; only after ChangeAll.
+  v1::ApplyChangesRequest ChangeOne() { return Change(1); }
+  v1::ApplyChangesRequest Change(int count);
+  // From the next change on it begins at `start`, in whole seconds, and lasts for half an hour. `index` is its place in
+  // turn.
+  void MoveTo(size_t index, absl::Time start);
   size_t count() const { return visits_.size(); }
+  // As it was changed last.
+  const v1::RosterChange& visit(size_t index) const { return visits_[index]; }
 
  private:
   void SetNotes(v1::RosterChange& visit);

@@ -43,6 +43,13 @@ TEST(Schedule, WaitsForWhatIsNotDueYet) {
   EXPECT_GE(Now(), *second);
 }
 
+TEST(Schedule, KnowsWhetherItWouldWait) {
+  Schedule schedule(0.01);
+  EXPECT_TRUE(schedule.IsDue());
+  ASSERT_TRUE(schedule.WaitForNext().has_value());
+  EXPECT_FALSE(schedule.IsDue());
+}
+
 TEST(Schedule, WhatItIsLateForStaysDueWhenItWas) {
   Schedule schedule(100);
   const std::optional<Instant> first = schedule.WaitForNext();

@@ -117,6 +117,29 @@ TEST(PrivateVisits, ChangeEachTime) {
   EXPECT_EQ(visits.ChangeOne().changes(0).external_id(), "private/bob/0");
 }
 
+TEST(PrivateVisits, ChangeSeveralInTurn) {
+  PrivateVisits visits(SmallRota(), {"bob"}, 3);
+  visits.ChangeAll();
+  const v1::ApplyChangesRequest first = visits.Change(2);
+  ASSERT_EQ(first.changes_size(), 2);
+  EXPECT_EQ(first.changes(1).external_id(), "private/bob/1");
+  const v1::ApplyChangesRequest second = visits.Change(2);
+  EXPECT_EQ(second.changes(0).external_id(), "private/bob/2");
+  EXPECT_EQ(second.changes(1).external_id(), "private/bob/0");
+  EXPECT_NE(second.changes(1).visit().notes(), first.changes(0).visit().notes());
+}
+
+TEST(PrivateVisits, AreMovedToATime) {
+  const absl::Time start = absl::FromUnixSeconds(1'800'000'000);
+  PrivateVisits visits(SmallRota(), {"bob"}, 2);
+  visits.MoveTo(1, start);
+  const v1::RosterAssignment& part = visits.visit(1).visit().assignments(0);
+  EXPECT_EQ(part.start_time().seconds(), absl::ToUnixSeconds(start));
+  EXPECT_GT(part.end_time().seconds(), absl::ToUnixSeconds(start));
+  EXPECT_NE(visits.visit(0).visit().assignments(0).start_time().seconds(), absl::ToUnixSeconds(start));
+  EXPECT_EQ(visits.ChangeAll()[0].changes(1).visit().assignments(0).start_time().seconds(), absl::ToUnixSeconds(start));
+}
+
 TEST(ComingDays, BringNewVisitsOnLaterDays) {
   ComingDays days(SmallRota());
   std::set<std::string> ids;
