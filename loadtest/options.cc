@@ -23,6 +23,9 @@ constexpr size_t kDevicesOfConnection = kCallsOfConnection / 2;
 // With stalled: one that syncs, and one of each kind that does not do its part.
 constexpr size_t kStalledDevicesLeast = 4;
 
+// With burst: twice as long the other tenant's changes may wait, by the grace of its devices.
+constexpr absl::Duration kBurstMost = absl::Minutes(5);
+
 // Every rota of the repository, where the program is run from its root.
 std::vector<std::string> DefaultRotas() {
   std::vector<std::string> files;
@@ -70,7 +73,7 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
   app.add_option("--changes-per-second", options.changes_per_second,
-                 "Messages of rota changes a second, with storm and follow")
+                 "Messages of rota changes a second, with storm and follow; with burst: of 100 changes each")
       ->check(CLI::Range(0.1, 100'000.0))
       ->capture_default_str();
   app.add_option("--uploads-per-second", options.uploads_per_second,
@@ -94,6 +97,14 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--stored-records", options.stored_records,
                  "With delta: then store so many records that no device sees, and measure deltas once more")
       ->check(CLI::Range(1, 100'000'000));
+  app.add_option("--deadlines", options.deadlines,
+                 "With deadlines: how many mismatches fall due at one second; with burst: how many visits are changed "
+                 "again and again. As many for each carer, so there may be a few more")
+      ->check(CLI::Range(1, 300'000))
+      ->capture_default_str();
+  app.add_option("--latest-mismatch", options.latest_mismatch,
+                 "With burst: it is a fault where the other tenant is told of a mismatch more seconds after it was due")
+      ->check(CLI::Range(0.001, 60.0));
   app.add_option("--registered", options.registered, "With register: how many devices are to have synced once")
       ->check(CLI::Range(1, 10'000'000));
   app.add_option("--syncs-per-second", options.syncs_per_second,
@@ -166,6 +177,13 @@ std::string WrongOfScenario(const Options& options) {
   }
   if (options.least_goodput.has_value() && options.scenario != "overload") {
     return "--least-goodput is for the scenario overload";
+  }
+  if (options.latest_mismatch.has_value() && options.scenario != "burst") {
+    return "--latest-mismatch is for the scenario burst";
+  }
+  if (options.scenario == "burst" && (options.duration < absl::Seconds(1) || options.duration > kBurstMost)) {
+    return absl::StrCat("--scenario burst needs a --duration of 1 to ", absl::ToInt64Seconds(kBurstMost),
+                        " seconds: its visits lie that near");
   }
   if (options.dialogues.empty() == (options.scenario == "record")) {
     return "--scenario record and --dialogues go together: the one says what is written, the other where to";

@@ -50,6 +50,10 @@ struct Options {
   // not.
   int moves = 0;
   uint64_t stored_records = 0;
+  // With deadlines: how many mismatches are due at one second; with burst: how many visits are changed again and again.
+  size_t deadlines = 10'000;
+  // With burst: seconds after which the other tenant is to have been told; later is a fault.
+  std::optional<double> latest_mismatch;
   // With register: how many devices the tenant is to have.
   size_t registered = 0;
   // With storm: syncs a second, of all devices together, where the server keeps up.

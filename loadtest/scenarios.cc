@@ -19,7 +19,7 @@ struct Scenario {
   bool makes_connections = false;
 };
 
-constexpr std::array<Scenario, 15> kScenarios = {{
+constexpr std::array<Scenario, 17> kScenarios = {{
     {.name = "empty", .run_on_limit = RunEmpty},
     {.name = "delta", .run = RunDelta},
     {.name = "clean", .run_on_limit = RunClean},
@@ -34,6 +34,8 @@ constexpr std::array<Scenario, 15> kScenarios = {{
     {.name = "record", .run = RunRecord},
     {.name = "overload", .run = RunOverload, .needs_connection_for_each = true},
     {.name = "herd", .run = RunHerd, .needs_connection_for_each = true},
+    {.name = "deadlines", .run = RunDeadlines},
+    {.name = "burst", .run = RunBurst},
     {.name = "stalled", .run = RunStalled, .needs_connection_for_each = true},
 }};
 

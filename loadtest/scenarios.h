@@ -71,6 +71,12 @@ absl::Status RunHerd(Stage& stage);
 // path at a random message, until the server has ended all of these streams; the others sync once a second, as before,
 // each at a time of its own. A stream that the server does not end is a fault.
 absl::Status RunStalled(Stage& stage);
+// Changes of as many visits as --deadlines says, which no device takes, become mismatches at the same second: how late
+// the office is told of each. One that is missing is a fault, and so is one too many.
+absl::Status RunDeadlines(Stage& stage);
+// Mismatches of another tenant fall due in each second, first alone, then while --changes-per-second messages of 100
+// changes come in this one; how late they are told, and how late this one's own are.
+absl::Status RunBurst(Stage& stage);
 
 // Devices of further fleets, as large as this one, make their first copies until the tenant has --registered.
 absl::Status RunRegister(Stage& stage);

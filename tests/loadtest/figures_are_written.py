@@ -22,10 +22,10 @@ class Fleet:
         self.rota = rota
         self.file = os.path.join(directory, "figures.json")
 
-    def run(self, *arguments, status=0, devices=10):
+    def run(self, *arguments, status=0, devices=10, timeout=200):
         """What the run wrote to its file."""
         done = subprocess.run([self.program, "--devices", str(devices), "--rota", self.rota, "--json", self.file, *arguments],
-                              capture_output=True, text=True, timeout=200)
+                              capture_output=True, text=True, timeout=timeout)
         expect(done.returncode == status, f"fleetload {arguments}: status {done.returncode}\n{done.stdout}{done.stderr}")
         with open(self.file) as file:
             return json.load(file)
