@@ -152,17 +152,19 @@ void Session::WriteRows(Durability durability) {
 void Session::On(RowsWrittenEvent event) {
   LookAtMismatchesAction news{std::exchange(writing_news_of_, {}), std::exchange(writing_applied_, {})};
   // An unknown one may have taken effect.
-  const bool written =
-      event.result.outcome == CommitOutcome::kCommitted || event.result.outcome == CommitOutcome::kUnknown;
-  OnRowsWritten(event.result);
+  const bool written = event.not_begun.ok() && (event.result.outcome == CommitOutcome::kCommitted ||
+                                                event.result.outcome == CommitOutcome::kUnknown);
+  OnRowsWritten(event);
   // Behind all that the device waits for.
   if (written && (!news.carers.empty() || !news.applied.empty())) actions_.push_back(std::move(news));
 }
 
-void Session::OnRowsWritten(const storage::CommitResult& result) {
+void Session::OnRowsWritten(const RowsWrittenEvent& event) {
   writing_rows_ = false;
-  if (phase_ == Phase::kBeginning) return OnBegun(result);
+  if (phase_ == Phase::kBeginning) return OnBegun(event);
+  const storage::CommitResult& result = event.result;
   if (phase_ == Phase::kEnding) {
+    if (!event.not_begun.ok()) return End(*failure_);
     if (success_ == Success::kBeingRecorded && result.outcome == CommitOutcome::kCommitted) {
       OnRecorded();
       return End(*failure_);

@@ -91,6 +91,8 @@ struct BatchReadEvent {
 };
 struct RowsWrittenEvent {
   storage::CommitResult result;
+  // Why the rows were not handed to the store, where what had to come before them failed (WriteRowsAction::falls_back).
+  absl::Status not_begun = absl::OkStatus();
 };
 // Answers TakeEventsAction.
 struct EventsTakenEvent {
@@ -278,7 +280,7 @@ class Session {
   void NoteHeld();
   void WriteBegin(storage::Durability durability);
   void FinishAtOnce(const DownloadBatch& batch);
-  void OnBegun(const storage::CommitResult& result);
+  void OnBegun(const RowsWrittenEvent& event);
   // `first_batch`: of a delta, where it goes with it.
   v1::SyncResponse StartedResponse(const DownloadBatch* first_batch);
   v1::Policy PolicyNow() const;
@@ -306,7 +308,7 @@ class Session {
   // The token at `position` in the copy that is being read now.
   ResumeToken TokenAt(const base::CommitPoint& head, const feed::Position& position) const;
   void SetCursor(const ResumeToken& token);
-  void OnRowsWritten(const storage::CommitResult& result);
+  void OnRowsWritten(const RowsWrittenEvent& event);
   void OnAck(const v1::Ack& ack);
   // The ack of a `caught_up`. False where the copy is not what the feed holds, which ends the stream.
   bool ConfirmCopy(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);

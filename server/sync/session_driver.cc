@@ -331,9 +331,7 @@ void SessionDriver::LookAgainThenWrite(storage::Commit commit) {
         // The device's rows are another session's by now.
         if (self->over_) return;
         if (looked.ok()) return self->WriteRows(std::move(*kept));
-        const bool full = base::Reason(looked.status()) == base::Reason(base::errors::StoreFull());
-        const auto outcome = full ? storage::CommitOutcome::kFull : storage::CommitOutcome::kUnavailable;
-        self->Enqueue(RowsWrittenEvent{{outcome, std::string(looked.status().message())}});
+        self->Enqueue(RowsWrittenEvent{{storage::CommitOutcome::kUnavailable, ""}, looked.status()});
       });
 }
 

@@ -226,7 +226,9 @@ void Session::FinishAtOnce(const DownloadBatch& batch) {
   WriteBegin(Durability::kDurable);
 }
 
-void Session::OnBegun(const storage::CommitResult& result) {
+void Session::OnBegun(const RowsWrittenEvent& event) {
+  if (!event.not_begun.ok()) return EndUnrecorded(event.not_begun);
+  const storage::CommitResult& result = event.result;
   if (result.outcome == CommitOutcome::kConflict) {
     if (++begin_tries_ >= limits::kConflictTries) return EndUnrecorded(errors::CommitConflict());
     // Another stream of the device, or an administrator, wrote meanwhile: all is judged again.

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/devices/device_in_use.h"
 #include "server/devices/device_registry.h"
@@ -244,6 +245,34 @@ TEST_F(ChangeOfDeviceTest, WhereItCannotBeWrittenThatTheyAreWaitedForTheSyncDoes
   EXPECT_EQ(base::Reason(Sync(second_, v1::SYNC_TYPE_STANDARD)), "STORE_UNAVAILABLE");
   EXPECT_FALSE(IsWaitedFor(engine_));
   EXPECT_EQ(InUse(engine_), first_.uuid());
+}
+
+// It is no fault of the store's, and the phone is told when to come back.
+TEST_F(ChangeOfDeviceTest, WhereTheQueueOfChangesIsFullThePhoneIsToldThatTheServerIsOverloaded) {
+  // One is at work, and as many others wait as may.
+  engine_.store().HoldBackDone(true);
+  const auto write = [](commit::Transaction& transaction) {
+    transaction.Put(storage::Space::kRecords, "key", "value");
+    return absl::OkStatus();
+  };
+  engine_.sequencer().Submit(kTenant, write, [](const absl::StatusOr<commit::Committed>&) {});
+  engine_.executor().RunAll();
+  ASSERT_EQ(engine_.store().held_back(), 1u);
+  for (size_t i = 0; i < base::limits::kQueuedChanges; ++i) {
+    engine_.sequencer().Submit(
+        kTenant, [](commit::Transaction&) { return absl::OkStatus(); },
+        [](const absl::StatusOr<commit::Committed>&) {});
+  }
+  const absl::Status refused = Sync(second_, v1::SYNC_TYPE_STANDARD);
+  EXPECT_EQ(base::Reason(refused), "OVERLOADED");
+  EXPECT_GE(base::RetryDelay(refused).value_or(absl::ZeroDuration()), base::limits::kQueueRetryAfter);
+  EXPECT_EQ(InUse(engine_), first_.uuid());
+
+  engine_.store().HoldBackDone(false);
+  engine_.store().ReleaseAll();
+  engine_.executor().RunAll();
+  EXPECT_TRUE(Sync(second_, v1::SYNC_TYPE_STANDARD).ok());
+  EXPECT_EQ(InUse(engine_), second_.uuid());
 }
 
 TEST_F(ChangeOfDeviceTest, WhatTheCarerRecordsOnADeviceBringsItIntoUse) {
