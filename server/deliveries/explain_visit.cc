@@ -61,6 +61,15 @@ bool CredentialRefused(const v1::MismatchDevice& device) {
   return absl::StartsWith(reason, "CREDENTIAL_") || reason == base::Reason(errors::NoCredential());
 }
 
+// One whose record cannot be read is a carer all the same.
+absl::Status CheckKnown(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& carer) {
+  const absl::StatusOr<std::optional<store::Record>> record =
+      records::GetRecord(reader, tenant, KeyOf({v1::RECORD_KIND_CARER, carer}));
+  if (absl::IsDataLoss(record.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(record.status());
+  return record->has_value() ? absl::OkStatus() : errors::CarerUnknown(carer.ToString());
+}
+
 // Reads for one request.
 class Explainer {
  public:
@@ -224,9 +233,7 @@ absl::StatusOr<v1::ExplainVisitResponse> ExplainVisit(const storage::Reader& rea
   if (!carer.has_value()) return errors::InvalidArgument("carer_id", "is no UUID");
   const std::optional<base::Uuid> visit = base::Uuid::Parse(request.visit_id());
   if (!visit.has_value()) return errors::InvalidArgument("visit_id", "is no UUID");
-  ASSIGN_OR_RETURN(const std::optional<store::Record> carer_record,
-                   records::GetRecord(reader, tenant, KeyOf({v1::RECORD_KIND_CARER, *carer})));
-  if (!carer_record.has_value()) return errors::CarerUnknown(carer->ToString());
+  RETURN_IF_ERROR(CheckKnown(reader, tenant, *carer));
   const base::RecordKey key = KeyOf({v1::RECORD_KIND_VISIT, *visit});
   ASSIGN_OR_RETURN(const std::optional<store::Record> record, records::GetRecord(reader, tenant, key));
   if (!record.has_value()) return errors::VisitUnknown(visit->ToString());

@@ -11,7 +11,8 @@
 namespace caresync::deliveries {
 
 // Nothing of it is stored: it is worked out from what `reader` shows, which is one snapshot. Of a device whose rows
-// cannot be read it says that nothing is known. Errors: INVALID_FIELD, CARER_UNKNOWN, VISIT_UNKNOWN, those of reading.
+// cannot be read it says that nothing is known; where the carer's record cannot, that nothing is but what the device
+// acknowledged. Errors: INVALID_FIELD, CARER_UNKNOWN, VISIT_UNKNOWN, those of reading.
 absl::StatusOr<v1::ExplainVisitResponse> ExplainVisit(const storage::Reader& reader, const base::TenantId& tenant,
                                                       const v1::ExplainVisitRequest& request,
                                                       const devices::AsOf& as_of);

@@ -83,7 +83,8 @@ std::string FaultText(const Words& words, v1::DeliveryFault fault) {
     case v1::DELIVERY_FAULT_NOT_A_USER:
       return StrCat(words.carer, " was taken off ", words.device, ".");
     case v1::DELIVERY_FAULT_NOT_READABLE:
-      return StrCat("What is stored of the device of ", words.carer, " cannot be read: nothing is known of it.");
+      return StrCat("What is stored of the device of ", words.carer,
+                    ", or of the carer, cannot be read: nothing is known of the device.");
     case v1::DELIVERY_FAULT_NEVER_SIGNED_IN:
       return StrCat(words.carer, " has a device and has not signed in on it.");
     case v1::DELIVERY_FAULT_CREDENTIAL_REFUSED:

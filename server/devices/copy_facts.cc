@@ -29,7 +29,7 @@ absl::StatusOr<CopyFacts> CopyFactsReader::Read(const DeviceRows& rows, const ba
                                                 uint64_t most_counted) {
   const store::DeviceCopy* copy = rows.report.has_value() ? FindCopy(*rows.report, carer) : nullptr;
   CopyFacts facts;
-  ASSIGN_OR_RETURN(facts.left, HasLeft(reader_, tenant_, carer));
+  ASSIGN_OR_RETURN(facts.left, IsKnownToHaveLeft(reader_, tenant_, carer));
   ASSIGN_OR_RETURN(facts.behind_by, CountBehind(copy, carer, most_counted));
   ASSIGN_OR_RETURN(facts.manual_due_since, ManualSyncDueSince(reader_, tenant_, rows, carer, now));
   return facts;

@@ -32,7 +32,7 @@ struct CopyFacts {
   uint64_t behind_by = 0;
   // As ManualSyncDueSince.
   std::optional<absl::Time> manual_due_since;
-  // The carer works there no more.
+  // The carer is known to work there no more.
   bool left = false;
 };
 

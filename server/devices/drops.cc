@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "observability/log.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
@@ -98,6 +99,15 @@ absl::StatusOr<bool> HasLeft(const storage::Reader& reader, const base::TenantId
   ASSIGN_OR_RETURN(const std::optional<store::Record> record,
                    records::GetRecord(reader, tenant, records::KeyOf({v1::RECORD_KIND_CARER, carer})));
   return record.has_value() && record->left();
+}
+
+absl::StatusOr<bool> IsKnownToHaveLeft(const storage::Reader& reader, const base::TenantId& tenant,
+                                       const base::Uuid& carer) {
+  const absl::StatusOr<bool> left = HasLeft(reader, tenant, carer);
+  if (!absl::IsDataLoss(left.status())) return left;
+  observability::Log(observability::Level::kError, "carer_not_readable",
+                     {{"tenant", tenant.text()}, {"carer", carer.ToString()}, {"error", left.status().message()}});
+  return false;
 }
 
 absl::StatusOr<std::vector<std::string>> ReadPendingDrops(const storage::Reader& reader, const base::TenantId& tenant,

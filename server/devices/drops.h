@@ -36,6 +36,10 @@ absl::StatusOr<std::vector<std::string>> ReadPendingDrops(const storage::Reader&
 
 // Whether the rostering system says that the carer works there no more. Errors are those of reading.
 absl::StatusOr<bool> HasLeft(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& carer);
+// The same for what people are told: false, which the log says, also where the carer's record cannot be read. What a
+// device gets goes by HasLeft.
+absl::StatusOr<bool> IsKnownToHaveLeft(const storage::Reader& reader, const base::TenantId& tenant,
+                                       const base::Uuid& carer);
 
 // ---- What an administrator's update does to the drops of a device that has called before
 

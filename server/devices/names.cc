@@ -2,8 +2,9 @@
 
 #include <optional>
 
+#include "absl/status/status.h"
 #include "caresync/store/stored.pb.h"
-#include "server/base/errors.h"
+#include "observability/log.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
@@ -25,10 +26,21 @@ absl::StatusOr<std::string> NameIn(const store::Record& record) {
 absl::StatusOr<std::string> Names::Find(v1::RecordKind kind, const std::string& id) {
   const auto found = known_.find({kind, id});
   if (found != known_.end()) return found->second;
-  ASSIGN_OR_RETURN(std::string name, Read(kind, id));
+  ASSIGN_OR_RETURN(std::string name, ReadUnlessDamaged(kind, id));
   if (known_.size() >= base::limits::kReportNames) known_.clear();
   known_.emplace(std::pair(kind, id), name);
   return name;
+}
+
+absl::StatusOr<std::string> Names::ReadUnlessDamaged(v1::RecordKind kind, const std::string& id) const {
+  absl::StatusOr<std::string> name = Read(kind, id);
+  if (!absl::IsDataLoss(name.status())) return name;
+  observability::Log(observability::Level::kError, "name_not_readable",
+                     {{"tenant", tenant_.text()},
+                      {"kind", v1::RecordKind_Name(kind)},
+                      {"record", id},
+                      {"error", name.status().message()}});
+  return std::string();
 }
 
 absl::StatusOr<std::string> Names::Read(v1::RecordKind kind, const std::string& id) const {

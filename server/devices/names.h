@@ -18,14 +18,15 @@ class Names {
  public:
   Names(const storage::Reader& reader, const base::TenantId& tenant) : reader_(reader), tenant_(tenant) {}
 
-  // Empty for an empty ID, and where there is no such record. Errors are those of
-  // reading, DAMAGED_ROW.
+  // Empty for an empty ID, where there is no such record, and where the record cannot be read, which the log says: what
+  // is told beside the name holds all the same. Errors are those of reading.
   absl::StatusOr<std::string> Carer(const std::string& id) { return Find(v1::RECORD_KIND_CARER, id); }
   absl::StatusOr<std::string> ServiceUser(const std::string& id) { return Find(v1::RECORD_KIND_SERVICE_USER, id); }
   absl::StatusOr<std::string> Branch(const std::string& id) { return Find(v1::RECORD_KIND_BRANCH, id); }
 
  private:
   absl::StatusOr<std::string> Find(v1::RecordKind kind, const std::string& id);
+  absl::StatusOr<std::string> ReadUnlessDamaged(v1::RecordKind kind, const std::string& id) const;
   absl::StatusOr<std::string> Read(v1::RecordKind kind, const std::string& id) const;
 
   const storage::Reader& reader_;

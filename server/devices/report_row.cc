@@ -82,7 +82,7 @@ absl::StatusOr<v1::DeviceState> ReportRows::StateOf(const DeviceRows& rows) {
 }
 
 absl::Status ReportRows::AddDrop(const base::Uuid& carer, const DeviceRows& rows, v1::DeviceUser& user) {
-  ASSIGN_OR_RETURN(const bool left, HasLeft(reader_, tenant_, carer));
+  ASSIGN_OR_RETURN(const bool left, IsKnownToHaveLeft(reader_, tenant_, carer));
   // What a user once dropped says nothing of the copy that the device may hold now.
   if (user.is_user() && !rows.device->blocked() && !left) return absl::OkStatus();
   const store::Device::Drop* drop = FindDrop(*rows.device, user.carer_id());

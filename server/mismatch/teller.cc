@@ -7,7 +7,6 @@
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/mismatch/cause.h"
-#include "server/mismatch/damage.h"
 #include "server/mismatch/stage.h"
 #include "server/mismatch/visit_parts.h"
 #include "server/mismatch/wording.h"
@@ -21,14 +20,6 @@ namespace {
 v1::MismatchState ToProto(store::Mismatch::State state) {
   if (state == store::Mismatch::SNOOZED) return v1::MISMATCH_STATE_SNOOZED;
   return state == store::Mismatch::CLOSED ? v1::MISMATCH_STATE_CLOSED : v1::MISMATCH_STATE_UNSPECIFIED;
-}
-
-// A name of what `carer` is told of; empty where its record cannot be read. The visit is no less at risk for that.
-absl::StatusOr<std::string> NameUnlessDamaged(absl::StatusOr<std::string> name, const base::TenantId& tenant,
-                                              const base::Uuid& carer) {
-  if (!absl::IsDataLoss(name.status())) return name;
-  LogDamage("name_not_readable", tenant, carer, name.status());
-  return std::string();
 }
 
 // Why it is resolved.
@@ -51,18 +42,16 @@ Teller::Teller(const storage::Reader& reader, const base::TenantId& tenant, cons
 absl::StatusOr<v1::Mismatch> Teller::Tell(const CarerVisit& of, const store::Mismatch& row) {
   v1::Mismatch mismatch;
   mismatch.set_carer_id(of.carer.ToString());
-  ASSIGN_OR_RETURN(*mismatch.mutable_carer_name(),
-                   NameUnlessDamaged(names_.Carer(mismatch.carer_id()), tenant_, of.carer));
+  ASSIGN_OR_RETURN(*mismatch.mutable_carer_name(), names_.Carer(mismatch.carer_id()));
   const std::optional<records::RecordName> visit = records::NameOf(of.visit);
   if (!visit.has_value()) return base::errors::DamagedRow("a mismatch of no visit");
   mismatch.set_visit_id(visit->id.ToString());
   mismatch.set_branch_id(row.branch_id());
   for (const v1::VisitChangeKind kind : Difference(row)) mismatch.add_changes(kind);
   if (row.has_acknowledged() || row.has_withdrawn()) {
-    const store::VisitPart& part = row.has_acknowledged() ? row.acknowledged() : row.withdrawn();
-    RETURN_IF_ERROR(Show(of, part, *mismatch.mutable_from()));
+    RETURN_IF_ERROR(Show(row.has_acknowledged() ? row.acknowledged() : row.withdrawn(), *mismatch.mutable_from()));
   }
-  if (row.has_now()) RETURN_IF_ERROR(Show(of, row.now(), *mismatch.mutable_to()));
+  if (row.has_now()) RETURN_IF_ERROR(Show(row.now(), *mismatch.mutable_to()));
   RETURN_IF_ERROR(TellOfDevices(of, row, mismatch));
   base::SetTime(row.first_change_us(), [&] { return mismatch.mutable_first_change_time(); });
   base::SetTime(row.last_change_us(), [&] { return mismatch.mutable_last_change_time(); });
@@ -83,12 +72,11 @@ absl::StatusOr<v1::Mismatch> Teller::Tell(const CarerVisit& of, const store::Mis
   return mismatch;
 }
 
-absl::Status Teller::Show(const CarerVisit& of, const store::VisitPart& part, v1::VisitShown& shown) {
+absl::Status Teller::Show(const store::VisitPart& part, v1::VisitShown& shown) {
   base::SetTime(part.start_us(), [&] { return shown.mutable_start_time(); });
   base::SetTime(part.end_us(), [&] { return shown.mutable_end_time(); });
   shown.set_service_user_id(part.service_user_id());
-  ASSIGN_OR_RETURN(*shown.mutable_service_user_name(),
-                   NameUnlessDamaged(names_.ServiceUser(part.service_user_id()), tenant_, of.carer));
+  ASSIGN_OR_RETURN(*shown.mutable_service_user_name(), names_.ServiceUser(part.service_user_id()));
   return absl::OkStatus();
 }
 

@@ -24,11 +24,11 @@ class Teller {
  public:
   Teller(const storage::Reader& reader, const base::TenantId& tenant, const devices::AsOf& as_of);
 
-  // Where a record cannot be read its name is empty, and the log says so. Errors are those of reading.
+  // Errors are those of reading.
   absl::StatusOr<v1::Mismatch> Tell(const CarerVisit& of, const store::Mismatch& row);
 
  private:
-  absl::Status Show(const CarerVisit& of, const store::VisitPart& part, v1::VisitShown& shown);
+  absl::Status Show(const store::VisitPart& part, v1::VisitShown& shown);
   // What there is to say of the carer's devices, `row` being due to one of them.
   absl::Status TellOfDevices(const CarerVisit& of, const store::Mismatch& row, v1::Mismatch& mismatch);
   // Read once, where there is something to tell.

@@ -299,6 +299,30 @@ TEST_F(ExplainVisitTest, OfADeviceThatCannotBeReadNothingIsSaid) {
   EXPECT_THAT(told.advice(), HasSubstr("Tell Ann Smith"));
 }
 
+TEST_F(ExplainVisitTest, OfACarerWhoCannotBeReadOnlyWhatTheDeviceAcknowledgedIsSaid) {
+  bench_.Write({storage::Space::kRecords, base::keys::Record(bench_.tenant(), records::KeyOf(records::CarerName(1))),
+                "\xFF\xFF"});
+  const v1::ExplainVisitResponse told = Explain();
+  EXPECT_EQ(told.carer_name(), "");
+  EXPECT_EQ(told.planned().service_user_name(), "Mary White");
+  EXPECT_EQ(StateOf(told, v1::DELIVERY_STEP_ASSIGNED), v1::DELIVERY_STEP_STATE_DONE);
+  EXPECT_EQ(StateOf(told, v1::DELIVERY_STEP_DEVICE), v1::DELIVERY_STEP_STATE_UNKNOWN);
+  EXPECT_THAT(told.headline(), HasSubstr("cannot be read"));
+  bench_.AcknowledgeAll(1, 1);
+  EXPECT_EQ(Explain().headline(), "Pixel 6 has confirmed that it holds the visit as it is now.");
+}
+
+TEST_F(ExplainVisitTest, AServiceUserWhoCannotBeReadLeavesOutTheNameAlone) {
+  bench_.AcknowledgeAll(1, 1);
+  bench_.Write({storage::Space::kRecords,
+                base::keys::Record(bench_.tenant(), records::KeyOf(records::ServiceUserName(1))), "\xFF\xFF"});
+  const v1::ExplainVisitResponse told = Explain();
+  EXPECT_EQ(told.planned().service_user_id(), records::ServiceUserName(1).id.ToString());
+  EXPECT_EQ(told.planned().service_user_name(), "");
+  EXPECT_EQ(Failure(told), "");
+  EXPECT_TRUE(told.acknowledged());
+}
+
 // ---- The way there
 
 TEST_F(ExplainVisitTest, ADeviceThatIsSilentWasNotSentIt) {

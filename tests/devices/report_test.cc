@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@
 #include "server/base/limits.h"
 #include "server/base/uuid.h"
 #include "server/devices/device_rows.h"
+#include "server/records/record_key.h"
 #include "tests/fakes/commits.h"
 #include "tests/fakes/counting_reader.h"
 #include "tests/fakes/engine.h"
@@ -354,6 +356,28 @@ TEST_F(ReportTest, ATimeThatDamageMadeOfARowIsNamed) {
   EXPECT_EQ(base::Reason(List({}).status()), "DAMAGED_ROW");
   Report(1, "Pixel 6", 1);
   EXPECT_TRUE(List({}).ok());
+}
+
+// One damaged record would hide every device of the tenant.
+TEST_F(ReportTest, ACarerOrABranchThatCannotBeReadLeavesOutTheNameAlone) {
+  Enrol(1, north_, {ann_});
+  Enrol(2, south_, {bob_});
+  Report(1, "Pixel 6", 9);
+  for (const auto& [kind, id] : {std::pair(v1::RECORD_KIND_BRANCH, north_), std::pair(v1::RECORD_KIND_CARER, ann_)}) {
+    const std::string key = base::keys::Record(tenant_, records::KeyOf({kind, *base::Uuid::Parse(id)}));
+    ASSERT_EQ(fakes::CommitAndWait(engine_.store(), fakes::PutOf(storage::Space::kRecords, key, "\xFF\xFF")).outcome,
+              storage::CommitOutcome::kCommitted);
+  }
+  const v1::Device device = Get(1);
+  EXPECT_EQ(device.branch_id(), north_);
+  EXPECT_EQ(device.branch_name(), "");
+  ASSERT_EQ(device.users_size(), 1);
+  EXPECT_EQ(device.users(0).carer_id(), ann_);
+  EXPECT_EQ(device.users(0).carer_name(), "");
+  EXPECT_EQ(device.users(0).state(), v1::DEVICE_STATE_NEVER_SYNCED);
+  EXPECT_THAT(OrderedBy("branch_name"), ElementsAre(1, 2));
+  EXPECT_THAT(OrderedBy("state"), ElementsAre(1, 2));
+  EXPECT_THAT(Searched("bob"), ElementsAre(2));
 }
 
 }  // namespace
