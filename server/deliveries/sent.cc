@@ -10,6 +10,7 @@
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
+#include "server/commit/timeline.h"
 #include "server/devices/sync_history.h"
 
 namespace caresync::deliveries {
@@ -35,11 +36,12 @@ bool SentNothing(const store::SyncRow& sync) {
   return refused && (sync.stage() == v1::SYNC_STAGE_STARTED || sync.stage() == v1::SYNC_STAGE_UPLOADING);
 }
 
-Verdict Judge(const store::SyncRow& sync, const FeedChange& change) {
+// `ended_idle`: as of SyncsOnDevice.
+Verdict Judge(const store::SyncRow& sync, bool ended_idle, const FeedChange& change) {
   if (SentNothing(sync)) return Verdict::kNotThisOne;
   if (sync.start_revision() >= change.revision) return Verdict::kMayHave;
   // One that was followed may have gone on sending behind what it last confirmed.
-  const bool ended_well = sync.outcome() == v1::SYNC_OUTCOME_SUCCEEDED && sync.confirmations() == 0;
+  const bool ended_well = sync.outcome() == v1::SYNC_OUTCOME_SUCCEEDED && (sync.confirmations() == 0 || ended_idle);
   if (ended_well) return sync.end_revision() < change.revision ? Verdict::kNot : Verdict::kMayHave;
   // Its end is written down late rather than early.
   const bool over = sync.outcome() != v1::SYNC_OUTCOME_SUCCEEDED && sync.outcome() != v1::SYNC_OUTCOME_UNDER_WAY;
@@ -77,16 +79,26 @@ absl::StatusOr<SyncsOnDevice> ReadSyncs(const storage::Reader& reader, const bas
     all.syncs.push_back(**std::move(row));
   }
   all.complete = !numbers.empty() && numbers.back() == kFirstSync;
-  if (all.syncs.empty() || all.syncs.front().outcome() != v1::SYNC_OUTCOME_UNDER_WAY) return all;
+  if (all.syncs.empty()) return all;
   const store::SyncRow& last = all.syncs.front();
-  ASSIGN_OR_RETURN(const bool over, under_way.IsOver(tenant, device, last.opening(), last.session_id()));
-  all.under_way = !over;
+  if (last.opening() != under_way.opening) {
+    ASSIGN_OR_RETURN(const commit::PastCommit opened, commit::HeadAtOpening(reader, tenant, under_way.opening));
+    all.over_at = opened.point.revision;
+    return all;
+  }
+  if (last.outcome() == v1::SYNC_OUTCOME_UNDER_WAY) {
+    ASSIGN_OR_RETURN(const bool over, under_way.IsOver(tenant, device, last.opening(), last.session_id()));
+    all.under_way = !over;
+  } else if (last.outcome() == v1::SYNC_OUTCOME_SUCCEEDED && last.confirmations() > 0 && under_way.ended_idle) {
+    ASSIGN_OR_RETURN(all.ended_idle, under_way.ended_idle(tenant, device, last));
+  }
   return all;
 }
 
 bool MaySend(const SyncsOnDevice& all, const FeedChange& change) {
+  if (all.over_at.has_value() && change.revision > *all.over_at) return false;
   for (const store::SyncRow& sync : all.syncs) {
-    const Verdict verdict = Judge(sync, change);
+    const Verdict verdict = Judge(sync, all.ended_idle && &sync == &all.syncs.front(), change);
     if (verdict != Verdict::kNotThisOne) return verdict == Verdict::kMayHave;
   }
   return !all.complete;

@@ -5,6 +5,7 @@
 #ifndef CARESYNC_SERVER_DELIVERIES_SENT_H_
 #define CARESYNC_SERVER_DELIVERIES_SENT_H_
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -32,6 +33,10 @@ struct SyncsOnDevice {
   bool complete = false;
   // The last one is under way.
   bool under_way = false;
+  // The last one followed, and has sent nothing behind what it says that it confirmed.
+  bool ended_idle = false;
+  // The last one, and all before it, were over when the store was opened at this revision. nullopt: it began since.
+  std::optional<base::Revision> over_at = std::nullopt;
 };
 
 // Looks at the last 200 syncs of the carer. Errors are those of reading.

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "caresync/store/stored.pb.h"
 #include "server/base/ids.h"
 #include "server/base/uuid.h"
 
@@ -23,6 +24,12 @@ struct SyncsUnderWay {
   std::function<absl::StatusOr<bool>(const base::TenantId& tenant, const base::Uuid& device,
                                      const std::string& session_id)>
       ended_unrecorded = {};
+  // Whether the session of `sync`, a row of this opening, is over and has certainly sent nothing that the row does not
+  // tell of. Asked of followers that a snapshot shows as caught up: what ends such a one between two rounds is not
+  // written down. Empty: it cannot be told. Errors are those of reading.
+  std::function<absl::StatusOr<bool>(const base::TenantId& tenant, const base::Uuid& device,
+                                     const store::SyncRow& sync)>
+      ended_idle = {};
 
   // Whether the sync is over, which `session_id` began in `written_in` and a snapshot shows as under way.
   absl::StatusOr<bool> IsOver(const base::TenantId& tenant, const base::Uuid& device, std::string_view written_in,

@@ -70,6 +70,12 @@ class LiveSessions {
   // written the end, or could not; one that was taken over leaves that to the other.
   bool IsLive(const std::string& session_id) const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Something that a session had to write of its device is lost, or never was handed to the store: what the rows of
+  // sessions that are over say may not be all. Told before the session leaves.
+  void NoteRowsLost() { rows_lost_ = true; }
+  // That was so once. It is not known of which devices: it happens where the store is in trouble.
+  bool rows_lost() const { return rows_lost_; }
+
   size_t count() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -86,6 +92,7 @@ class LiveSessions {
   void Leave(const std::string& session_id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   std::atomic<Arrival> arrivals_ = 0;
+  std::atomic<bool> rows_lost_ = false;
   mutable storage::Mutex mutex_;
   // By session ID.
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);

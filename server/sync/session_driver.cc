@@ -116,7 +116,16 @@ void SessionDriver::Drain() {
   }
 }
 
+void SessionDriver::NoteWritten(const RowsWrittenEvent& event) {
+  const storage::CommitOutcome outcome = event.result.outcome;
+  const bool committed = event.not_begun.ok() && outcome == storage::CommitOutcome::kCommitted;
+  wrote_ |= committed;
+  // What met a conflict is another session's to write, or is tried again.
+  if (!committed && outcome != storage::CommitOutcome::kConflict) parts_.live.NoteRowsLost();
+}
+
 void SessionDriver::Handle(SessionEvent event) {
+  if (const auto* written = std::get_if<RowsWrittenEvent>(&event)) NoteWritten(*written);
   for (SessionAction& action : session_.Handle(std::move(event), parts_.clock.Now())) CarryOut(std::move(action));
 }
 
@@ -199,6 +208,7 @@ absl::Status SessionDriver::CountApplied(const storage::Reader& reader,
 
 void SessionDriver::Perform(EnterAction action) {
   const SessionIdentity& identity = session_.identity();
+  entered_ = true;
   live_ = parts_.live.Enter(
       identity.tenant, identity.device, session_.session_id(), arrival_,
       [weak = weak_from_this()](absl::Status status) {
@@ -393,6 +403,9 @@ void SessionDriver::Perform(EndAction action) {
                       {"carer", identity.carer.ToString()},
                       {"outcome", v1::SyncOutcome_Name(session_.outcome())},
                       {"reason", base::Reason(action.status)}});
+  // It may have ended another session of the device in the middle of a round, and no row says so.
+  const bool left_untold = entered_ && session_.outcome() != v1::SYNC_OUTCOME_TAKEN_OVER && !wrote_;
+  if (left_untold) parts_.live.NoteRowsLost();
   live_ = LiveSessions::Handle();
   copy_ = Admission::Copy();
   feed_ = commit::Subscriptions::Handle();

@@ -134,6 +134,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void CountCopy(const feed::ReadFrom& from, DownloadBatch& batch);
   // While draining, or opening.
   void Handle(SessionEvent event);
+  void NoteWritten(const RowsWrittenEvent& event);
   void CarryOut(SessionAction action);
   void Perform(SendAction action);
   void Perform(ReadNextAction action);
@@ -173,6 +174,9 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   std::map<SessionTimer, SetTimer> timers_;
   uint64_t timer_settings_ = 0;
   LiveSessions::Handle live_;
+  bool entered_ = false;
+  // The device's rows were written once.
+  bool wrote_ = false;
   Admission::Copy copy_;
   commit::Subscriptions::Handle feed_;
   commit::Subscriptions::Handle fan_outs_;

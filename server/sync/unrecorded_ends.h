@@ -1,4 +1,5 @@
-// The syncs that ended without a last row: the store was full, or did not answer, when it was to be written.
+// The syncs that ended without a last row: the store was full, or did not answer, when it was to be written; and
+// followers that ended between two rounds, of which nothing is written.
 #ifndef CARESYNC_SERVER_SYNC_UNRECORDED_ENDS_H_
 #define CARESYNC_SERVER_SYNC_UNRECORDED_ENDS_H_
 

@@ -68,6 +68,26 @@ TEST(MaySendTest, ByOneThatWasFollowedThoughItConfirmedLessThanThat) {
   EXPECT_TRUE(May({followed}));
 }
 
+TEST(MaySendTest, NotByAFollowerThatEndedWhileNothingWasOnItsWay) {
+  store::SyncRow followed = Sync(v1::SYNC_OUTCOME_SUCCEEDED, kRevision - 5, kRevision - 1);
+  followed.set_confirmations(3);
+  EXPECT_FALSE(MaySend({.syncs = {followed}, .ended_idle = true}, kChange));
+  followed.set_end_revision(kRevision);
+  EXPECT_TRUE(MaySend({.syncs = {followed}, .ended_idle = true}, kChange));
+  // Of what came before it nothing is known.
+  followed.set_end_revision(kRevision - 1);
+  EXPECT_TRUE(MaySend({.syncs = {RefusedAtOnce(), followed}, .ended_idle = true}, kChange));
+}
+
+TEST(MaySendTest, NotByOneOfBeforeTheServersStartWhatChangedSince) {
+  for (const v1::SyncOutcome outcome : {v1::SYNC_OUTCOME_UNDER_WAY, v1::SYNC_OUTCOME_SUCCEEDED}) {
+    store::SyncRow before = Sync(outcome, kRevision - 5, 0);
+    before.set_confirmations(1);
+    EXPECT_FALSE(MaySend({.syncs = {before}, .over_at = kRevision - 1}, kChange));
+    EXPECT_TRUE(MaySend({.syncs = {before}, .over_at = kRevision}, kChange)) << "it may have come while it was open";
+  }
+}
+
 TEST(MaySendTest, ByOneThatWasCutOffUnlessItEndedBeforeTheChange) {
   const store::SyncRow cut = Sync(v1::SYNC_OUTCOME_INTERRUPTED, kRevision - 5, 0);
   EXPECT_TRUE(May({cut})) << "nobody knows when it ended";
@@ -136,6 +156,36 @@ TEST_F(ReadSyncsTest, OneIsUnderWayInItsOwnOpeningOnly) {
   Note(1, 1, 1, sync);
   EXPECT_TRUE(Read("now").under_way);
   EXPECT_FALSE(Read("later").under_way);
+}
+
+TEST_F(ReadSyncsTest, OfAFollowerOfThisOpeningItIsAskedWhetherItEndedIdle) {
+  store::SyncRow sync = Sync(v1::SYNC_OUTCOME_SUCCEEDED, 1, 1);
+  sync.set_opening("now");
+  sync.set_session_id("follower");
+  sync.set_confirmations(2);
+  Note(1, 1, 1, sync);
+  EXPECT_FALSE(Read("now").ended_idle);
+  std::string asked;
+  const devices::SyncsUnderWay under_way{
+      .opening = "now", .ended_idle = [&asked](const base::TenantId&, const base::Uuid&, const store::SyncRow& of) {
+        asked = of.session_id();
+        return true;
+      }};
+  const auto all = ReadSyncs(*bench_.Snapshot(), bench_.tenant(), mismatch::MismatchBench::Carer(1),
+                             mismatch::MismatchBench::DeviceUuid(1), under_way);
+  ASSERT_TRUE(all.ok()) << all.status();
+  EXPECT_TRUE(all->ended_idle);
+  EXPECT_EQ(asked, "follower");
+  EXPECT_FALSE(all->over_at.has_value());
+}
+
+TEST_F(ReadSyncsTest, OneOfAnEarlierOpeningWasOverWhenTheStoreWasOpened) {
+  store::SyncRow sync = Sync(v1::SYNC_OUTCOME_SUCCEEDED, 1, 1);
+  sync.set_opening("earlier");
+  Note(1, 1, 1, sync);
+  EXPECT_EQ(Read(bench_.timeline()).over_at, base::Revision{0}) << "all that there is was committed since";
+  // Nothing was committed on it yet.
+  EXPECT_EQ(Read("later").over_at, bench_.Head());
 }
 
 TEST_F(ReadSyncsTest, OneThatCannotBeReadLeavesOpenWhatCameBefore) {

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/devices/report.h"
+#include "server/devices/session_rows.h"
 #include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
 #include "tests/fakes/engine.h"
@@ -33,6 +34,31 @@ class UnrecordedEndsTest : public testing::Test {
       changes.push_back(fakes::VisitChange("v" + std::to_string(i), "p1", {"c1"}));
     }
     engine_.ApplyChanges(kTenant, "rota", std::move(changes));
+  }
+
+  // A follower that is caught up.
+  std::unique_ptr<fakes::ScriptedPeer> Follow() {
+    auto peer = std::make_unique<fakes::ScriptedPeer>(server_, SessionIdentity{kTenant, kDevice, carer_});
+    v1::SyncRequest start = device_.Start(carer_, v1::SYNC_TYPE_STANDARD);
+    start.mutable_start()->set_follow(true);
+    peer->Say(std::move(start));
+    fakes::RunDevice(device_, carer_, *peer, /*follows=*/true);
+    return peer;
+  }
+  store::SyncRow LastRow() {
+    const auto rows = devices::ReadStartRows(*engine_.Snapshot(), kTenant, kDevice);
+    EXPECT_TRUE(rows.ok() && rows->last_sync.has_value()) << rows.status();
+    return rows.ok() ? rows->last_sync.value_or(store::SyncRow()) : store::SyncRow();
+  }
+  bool EndedIdle(const store::SyncRow& sync) {
+    const absl::StatusOr<bool> idle = SyncsOf(server_.parts()).ended_idle(kTenant, kDevice, sync);
+    EXPECT_TRUE(idle.ok()) << idle.status();
+    return idle.value_or(false);
+  }
+  void ChangeRota() {
+    v1::RosterChange change = fakes::VisitChange("v0", "p1", {"c1"});
+    change.mutable_visit()->set_notes("bring gloves");
+    engine_.ApplyChanges(kTenant, "rota", {change});
   }
 
   std::unique_ptr<fakes::ScriptedPeer> Start() {
@@ -151,6 +177,51 @@ TEST_F(UnrecordedEndsTest, ASyncThatEndedAfterTheSnapshotWasUnderWayInIt) {
   ASSERT_TRUE(peer->end().has_value() && peer->end()->ok());
   EXPECT_EQ(HistoryIn(*before).front().outcome(), v1::SYNC_OUTCOME_UNDER_WAY);
   EXPECT_EQ(LastSync().outcome(), v1::SYNC_OUTCOME_SUCCEEDED);
+}
+
+// ---- Followers
+
+TEST_F(UnrecordedEndsTest, AFollowerThatIsCutOffBetweenTwoRoundsHasSentNothingMore) {
+  const auto peer = Follow();
+  const store::SyncRow caught_up = LastRow();
+  ASSERT_EQ(caught_up.outcome(), v1::SYNC_OUTCOME_SUCCEEDED);
+  EXPECT_FALSE(EndedIdle(caught_up)) << "it goes on";
+  peer->Cut();
+  peer->Settle();
+  ASSERT_TRUE(peer->end().has_value());
+  EXPECT_TRUE(EndedIdle(caught_up));
+}
+
+TEST_F(UnrecordedEndsTest, AFollowerThatIsCutOffInARoundHasSentIt) {
+  const auto peer = Follow();
+  const store::SyncRow caught_up = LastRow();
+  ChangeRota();
+  peer->Settle();
+  peer->Cut();
+  peer->Settle();
+  ASSERT_TRUE(peer->end().has_value());
+  EXPECT_EQ(LastRow().outcome(), v1::SYNC_OUTCOME_INTERRUPTED);
+  EXPECT_FALSE(EndedIdle(caught_up)) << "a snapshot may have been taken before";
+}
+
+TEST_F(UnrecordedEndsTest, WhereARoundsRowsAreLostNothingIsRuledOut) {
+  const auto peer = Follow();
+  const store::SyncRow caught_up = LastRow();
+  // The row that says that a round began.
+  engine_.store().LandLate(storage::Space::kDevices);
+  ChangeRota();
+  peer->Settle();
+  ASSERT_TRUE(peer->end().has_value());
+  ASSERT_EQ(LastRow().outcome(), v1::SYNC_OUTCOME_SUCCEEDED);
+  EXPECT_FALSE(EndedIdle(caught_up));
+}
+
+TEST_F(UnrecordedEndsTest, OneThatAnotherSessionEndedMayHaveSentMoreWhereThatOneIsOpen) {
+  const auto first = Follow();
+  const store::SyncRow caught_up = LastRow();
+  const auto second = Follow();
+  ASSERT_TRUE(first->end().has_value());
+  EXPECT_FALSE(EndedIdle(caught_up));
 }
 
 TEST_F(UnrecordedEndsTest, TheNextSyncEndsItInTheHistory) {
