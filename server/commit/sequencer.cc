@@ -63,6 +63,14 @@ struct Sequencer::Attempt {
   std::vector<Proposal> proposals;
 };
 
+// What a change left open that is done.
+struct Sequencer::LeftOpen {
+  base::TenantId tenant;
+  // The head row that its proposals build on: while that stands none of them has taken effect.
+  std::optional<std::string> head_row;
+  std::vector<base::ReceiverId> announced;
+};
+
 Sequencer::Sequencer(storage::Store& store, base::Clock& clock, base::RandomSource& random, base::Executor& executor,
                      Subscriptions& subscriptions, std::string timeline, const CommitRoom& room)
     : store_(store),
@@ -212,9 +220,12 @@ void Sequencer::Settle(std::shared_ptr<Attempt> attempt, const storage::CommitRe
       return RunAgain(std::move(attempt));
     case storage::CommitOutcome::kUnknown:
       return RunAgain(std::move(attempt));
+    // Nothing of this one was written; earlier ones may be open.
     case storage::CommitOutcome::kFull:
+      attempt->proposals.pop_back();
       return Finish(std::move(attempt), base::errors::StoreFull());
     case storage::CommitOutcome::kUnavailable:
+      attempt->proposals.pop_back();
       return Finish(std::move(attempt), base::errors::StoreUnavailable(result.detail));
   }
 }
@@ -252,6 +263,45 @@ void Sequencer::TellOfTasksLeft(const Attempt& attempt) {
   }
 }
 
+void Sequencer::TellIfItLands(const Attempt& attempt) {
+  auto left = std::make_shared<LeftOpen>(LeftOpen{attempt.tenant, attempt.head_row, {}});
+  for (const Proposal& proposal : attempt.proposals) {
+    left->announced.insert(left->announced.end(), proposal.announced.begin(), proposal.announced.end());
+  }
+  if (left->announced.empty()) return;
+  {
+    storage::MutexLock lock(mutex_);
+    if (given_up_) return;
+    left_open_.push_back(left);
+  }
+  LookLater(left);
+}
+
+void Sequencer::LookLater(const std::shared_ptr<LeftOpen>& left) {
+  executor_.PostAfter(base::limits::kTaskSleep, [this, weak = std::weak_ptr<LeftOpen>(left)] {
+    if (const std::shared_ptr<LeftOpen> open = weak.lock()) LookWhetherItLanded(open);
+  });
+}
+
+void Sequencer::LookWhetherItLanded(const std::shared_ptr<LeftOpen>& left) {
+  const auto read_head = [&]() -> absl::StatusOr<std::optional<std::string>> {
+    ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, store_.NewSnapshot());
+    return snapshot->Get(storage::Space::kRecords, base::keys::TenantHead(left->tenant));
+  };
+  const absl::StatusOr<std::optional<std::string>> row = read_head();
+  // Who would be told could not read it either.
+  if (!row.ok() && !HasGivenUp()) return LookLater(left);
+  if (row.ok() && *row != left->head_row) {
+    // It is below this head, or never was: whoever has nothing new to read takes no harm.
+    const absl::StatusOr<store::TenantHead> head = base::ParseStored<store::TenantHead>(row->value_or(""));
+    for (const base::ReceiverId& receiver : left->announced) {
+      if (head.ok()) subscriptions_.Publish(left->tenant, receiver, head->revision());
+    }
+  }
+  storage::MutexLock lock(mutex_);
+  left_open_.erase(std::remove(left_open_.begin(), left_open_.end(), left), left_open_.end());
+}
+
 void Sequencer::Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committed> outcome) {
   {
     storage::MutexLock lock(mutex_);
@@ -259,6 +309,7 @@ void Sequencer::Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committe
   }
   if (!outcome.ok()) {
     TellOfTasksLeft(*attempt);
+    TellIfItLands(*attempt);
     outcome = base::Named(outcome.status());
   }
   // What the change holds is released before its caller hears that it is done.

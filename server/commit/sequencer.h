@@ -4,7 +4,8 @@
 // head is still R, in one durable batch with the new head; then its subscribers hear of it. A change that writes
 // nothing takes no revision. A conflict (another process on the same store came first, or a row is no longer as the
 // change requires it) runs the change again on what is stored then; an unknown outcome is settled by the commit ID in
-// the head.
+// the head. Where even that cannot be told, the change has failed for its caller; whom it concerns hears of it all the
+// same a while later, if it took effect.
 #ifndef CARESYNC_SERVER_COMMIT_SEQUENCER_H_
 #define CARESYNC_SERVER_COMMIT_SEQUENCER_H_
 
@@ -13,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -83,6 +85,7 @@ class Sequencer {
   struct TenantQueue;
   struct Proposal;
   struct Attempt;
+  struct LeftOpen;
   void RunNext(const base::TenantId& tenant) ABSL_LOCKS_EXCLUDED(mutex_);
   // Reads the head, settles proposals of unknown outcome by it, else runs the change on it. All on executor threads.
   void Run(std::shared_ptr<Attempt> attempt);
@@ -97,6 +100,10 @@ class Sequencer {
   void FinishCommitted(std::shared_ptr<Attempt> attempt, const Proposal& proposal) ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets tasks be looked for that a commit of unknown outcome may have left.
   void TellOfTasksLeft(const Attempt& attempt);
+  // Lets those be told whom a commit of unknown outcome concerns, limits::kTaskSleep later: it may have landed by then.
+  void TellIfItLands(const Attempt& attempt) ABSL_LOCKS_EXCLUDED(mutex_);
+  void LookLater(const std::shared_ptr<LeftOpen>& left);
+  void LookWhetherItLanded(const std::shared_ptr<LeftOpen>& left) ABSL_LOCKS_EXCLUDED(mutex_);
   void Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committed> outcome) ABSL_LOCKS_EXCLUDED(mutex_);
 
   storage::Store& store_;
@@ -115,6 +122,8 @@ class Sequencer {
   size_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // Calls of Finish that are at work: `done` may lead to the destructor on another thread, which waits for their end.
   int finishing_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of changes that are done: commits that may still land. Their timers find them gone with the sequencer.
+  std::vector<std::shared_ptr<LeftOpen>> left_open_ ABSL_GUARDED_BY(mutex_);
   storage::CondVar finished_;
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
 };

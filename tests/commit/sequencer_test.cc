@@ -234,7 +234,7 @@ TEST_F(SequencerTest, AnUnknownOutcomeOfAStoreThatCannotBeReadIsGivenUpInTheEnd)
   bench_.executor.Advance(base::limits::kSettlePause * base::limits::kSettleReads);
   ASSERT_TRUE(outcome.has_value());
   EXPECT_EQ(ReasonOf(*outcome), base::Reason(base::errors::StoreUnavailable("")));
-  EXPECT_EQ(bench_.executor.timers(), 0u);
+  EXPECT_EQ(bench_.executor.timers(), 1u) << "whom it concerns is told later";
 }
 
 TEST_F(SequencerTest, AnUnknownOutcomeIsGivenUpAtOnceByAServerWhoseStoreHasFailed) {
@@ -413,6 +413,45 @@ TEST_F(SequencerTest, TasksOfACommitWhoseOutcomeIsGivenUpAreTold) {
   bench_.executor.Advance(base::limits::kSettlePause * base::limits::kSettleReads);
   ASSERT_TRUE(given_up.has_value());
   EXPECT_THAT(told, ElementsAre(*given_up + base::limits::kTaskSleep));
+}
+
+// Whoever follows the feed would not hear of it before another commit concerns them.
+TEST_F(SequencerTest, WhomACommitConcernsWhoseOutcomeIsGivenUpHearsOfItIfItTookEffect) {
+  for (const fakes::Fault fault : {fakes::Fault::kUnknownNotApplied, fakes::Fault::kUnknownApplied}) {
+    std::vector<base::Revision> heard;
+    auto handle = bench_.subscriptions.Subscribe(bench_.tenant, {"carer"},
+                                                 [&](base::Revision revision) { heard.push_back(revision); });
+    bench_.store.FailNext(fault);
+    bench_.store.HoldBackDone(true);
+    bool given_up = false;
+    bench_.sequencer.Submit(bench_.tenant, Increment("n"),
+                            [&](const absl::StatusOr<Committed>& done) { given_up = !done.ok(); });
+    bench_.executor.RunAll();
+    bench_.store.FailReads(true);
+    ASSERT_TRUE(bench_.store.ReleaseOne());
+    bench_.executor.Advance(base::limits::kSettlePause * base::limits::kSettleReads);
+    ASSERT_TRUE(given_up);
+    // While nobody can read it nobody is told.
+    bench_.executor.Advance(base::limits::kTaskSleep);
+    EXPECT_THAT(heard, ElementsAre());
+    bench_.store.FailReads(false);
+    bench_.store.HoldBackDone(false);
+    bench_.executor.Advance(base::limits::kTaskSleep);
+    if (fault == fakes::Fault::kUnknownApplied) {
+      EXPECT_THAT(heard, ElementsAre(1));
+    } else {
+      EXPECT_THAT(heard, ElementsAre());
+    }
+    EXPECT_EQ(bench_.executor.timers(), 0u);
+  }
+}
+
+TEST_F(SequencerTest, OfACommitThatWasNotWrittenNobodyIsToldLater) {
+  for (const fakes::Fault fault : {fakes::Fault::kFull, fakes::Fault::kUnavailable}) {
+    bench_.store.FailNext(fault);
+    EXPECT_FALSE(bench_.Run(Increment("n")).ok());
+    EXPECT_EQ(bench_.executor.timers(), 0u);
+  }
 }
 
 TEST(SequencerThreads, ManyThreadsLoseNoChangeAndLeaveNoGap) {
