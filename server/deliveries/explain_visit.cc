@@ -189,13 +189,15 @@ class Explainer {
   absl::Status TellOfAssigned() {
     // All devices of the tenant are read for it.
     if (facts_.cause != v1::MISMATCH_CAUSE_NO_DEVICE || !IsToBeHeld(facts_)) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const std::vector<devices::AssignedDevice> assigned,
+    ASSIGN_OR_RETURN(const devices::AssignedDevices assigned,
                      devices::ReadAssignedDevices(reader_, tenant_, of_.carer, base::limits::kMismatchDevices));
-    facts_.has_device = !assigned.empty();
-    for (const devices::AssignedDevice& device : assigned) {
+    facts_.has_device = !assigned.devices.empty();
+    for (const devices::AssignedDevice& device : assigned.devices) {
       facts_.has_usable_device |= !device.blocked;
       response_.add_assigned_device_uuids(device.uuid.ToString());
     }
+    // It may be one that the carer can use.
+    if (assigned.damaged && !facts_.has_usable_device) facts_.cause = v1::MISMATCH_CAUSE_UNSPECIFIED;
     return absl::OkStatus();
   }
 

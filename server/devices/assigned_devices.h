@@ -17,11 +17,17 @@ struct AssignedDevice {
   bool blocked = false;
 };
 
-// Those of which the carer is a user, by their UUIDs; at most `most`. One whose row cannot be read is left out. It
-// reads all devices of the tenant, as the report does: not for what happens often. Errors are those of reading.
-absl::StatusOr<std::vector<AssignedDevice>> ReadAssignedDevices(const storage::Reader& reader,
-                                                                const base::TenantId& tenant, const base::Uuid& carer,
-                                                                size_t most);
+struct AssignedDevices {
+  // Those that are not blocked come first; of each kind by their UUIDs.
+  std::vector<AssignedDevice> devices;
+  // A device's row cannot be read, which the log says: it may be one of them.
+  bool damaged = false;
+};
+
+// Those of which the carer is a user, at most `most`. It reads all devices of the tenant, as the report does: not for
+// what happens often. Errors are those of reading.
+absl::StatusOr<AssignedDevices> ReadAssignedDevices(const storage::Reader& reader, const base::TenantId& tenant,
+                                                    const base::Uuid& carer, size_t most);
 
 }  // namespace caresync::devices
 

@@ -10,6 +10,7 @@
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
+#include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/records/care_events.h"
 #include "server/records/window.h"
@@ -257,12 +258,43 @@ TEST_F(ExplainVisitTest, ACarerWithoutADeviceAndOneWhoNeverSignedInAreToldApart)
   told = Explain(2);
   EXPECT_EQ(Failure(told), "SIGNED_IN NEVER_SIGNED_IN");
   EXPECT_THAT(told.assigned_device_uuids(),
-              ElementsAre(MismatchBench::DeviceUuid(7).ToString(), MismatchBench::DeviceUuid(8).ToString()));
+              ElementsAre(MismatchBench::DeviceUuid(8).ToString(), MismatchBench::DeviceUuid(7).ToString()));
   EXPECT_EQ(told.headline(), "Ben Jones has a device and has not signed in on it.");
   // Which devices there are does not matter where none is to hold it.
   bench_.Put({Cancelled(VisitAt(1, At(9), {2}))});
   EXPECT_EQ(FailureOf(2), "PUBLISHED CANCELLED");
   EXPECT_THAT(Explain(2).assigned_device_uuids(), testing::IsEmpty());
+}
+
+// More than are told of.
+TEST_F(ExplainVisitTest, OneThatIsNotBlockedCountsHoweverManyAre) {
+  bench_.Put({VisitAt(1, At(9), {2})});
+  constexpr int kFirst = 20;
+  constexpr int kLast = kFirst + static_cast<int>(base::limits::kMismatchDevices);
+  for (int device = kFirst; device <= kLast; ++device) {
+    bench_.PutDevice(device, [device](store::Device& known) {
+      known.set_enrolled_time_us(1);
+      known.add_carer_ids(MismatchBench::Carer(2).ToString());
+      known.set_blocked(device != kLast);
+    });
+  }
+  const v1::ExplainVisitResponse told = Explain(2);
+  EXPECT_EQ(Failure(told), "SIGNED_IN NEVER_SIGNED_IN");
+  EXPECT_EQ(static_cast<size_t>(told.assigned_device_uuids_size()), base::limits::kMismatchDevices);
+}
+
+TEST_F(ExplainVisitTest, WhereADeviceCannotBeReadNobodySaysThatTheCarerHasNone) {
+  bench_.Put({VisitAt(1, At(9), {2})});
+  bench_.PutDeviceRow(7, DevicePart::kDevice, "\xFF\xFF");
+  v1::ExplainVisitResponse told = Explain(2);
+  EXPECT_EQ(Failure(told), "");
+  EXPECT_EQ(StateOf(told, v1::DELIVERY_STEP_DEVICE), v1::DELIVERY_STEP_STATE_UNKNOWN);
+  EXPECT_THAT(told.headline(), HasSubstr("cannot be read"));
+  bench_.PutDevice(8, [](store::Device& known) {
+    known.set_enrolled_time_us(1);
+    known.add_carer_ids(MismatchBench::Carer(2).ToString());
+  });
+  EXPECT_EQ(FailureOf(2), "SIGNED_IN NEVER_SIGNED_IN");
 }
 
 TEST_F(ExplainVisitTest, ADeviceThatMaySyncNoMoreFailsThere) {

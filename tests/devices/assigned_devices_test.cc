@@ -37,13 +37,14 @@ class AssignedDevicesTest : public testing::Test {
     row.set_blocked(blocked);
     Put(tenant_, device, DevicePart::kDevice, row.SerializeAsString());
   }
-  std::vector<AssignedDevice> Of(const base::Uuid& carer, size_t most = 10) const {
+  AssignedDevices Read(const base::Uuid& carer, size_t most) const {
     const auto snapshot = store_.NewSnapshot();
     EXPECT_TRUE(snapshot.ok()) << snapshot.status();
     const auto assigned = ReadAssignedDevices(**snapshot, tenant_, carer, most);
     EXPECT_TRUE(assigned.ok()) << assigned.status();
-    return assigned.value_or(std::vector<AssignedDevice>());
+    return assigned.value_or(AssignedDevices());
   }
+  std::vector<AssignedDevice> Of(const base::Uuid& carer, size_t most = 10) const { return Read(carer, most).devices; }
   std::vector<base::Uuid> UuidsOf(const base::Uuid& carer, size_t most = 10) const {
     std::vector<base::Uuid> uuids;
     for (const AssignedDevice& device : Of(carer, most)) uuids.push_back(device.uuid);
@@ -71,12 +72,23 @@ TEST_F(AssignedDevicesTest, AnotherTenantsAreNone) {
   EXPECT_THAT(UuidsOf(kAnn), IsEmpty());
 }
 
-TEST_F(AssignedDevicesTest, OneThatCannotBeReadIsLeftOut) {
+TEST_F(AssignedDevicesTest, OneThatIsNotBlockedComesBeforeAllThatAre) {
+  Assign(kFirst, {kAnn}, true);
+  Assign(kSecond, {kAnn}, true);
+  Assign(kThird, {kAnn});
+  EXPECT_THAT(UuidsOf(kAnn), ElementsAre(kThird, kFirst, kSecond));
+  EXPECT_THAT(UuidsOf(kAnn, 2), ElementsAre(kThird, kFirst));
+  EXPECT_THAT(UuidsOf(kAnn, 1), ElementsAre(kThird));
+}
+
+TEST_F(AssignedDevicesTest, OneThatCannotBeReadIsLeftOutAndItIsSaid) {
+  EXPECT_FALSE(Read(kAnn, 10).damaged);
   Assign(kFirst, {kAnn});
   Put(tenant_, kFirst, DevicePart::kReport, "\xFF\xFF");
   Put(tenant_, kSecond, DevicePart::kDevice, "\xFF\xFF");
   Assign(kThird, {kAnn});
   EXPECT_THAT(UuidsOf(kAnn), ElementsAre(kFirst, kThird));
+  EXPECT_TRUE(Read(kAnn, 10).damaged);
 }
 
 }  // namespace
