@@ -208,7 +208,7 @@ TEST(MismatchGroupTable, ShowsEachGroupAsALineAndHowABurstsMembersAreListed) {
   const std::string table =
       MismatchGroupTable({GroupOf(v1::MISMATCH_GROUP_KIND_BURST, 412), GroupOf(v1::MISMATCH_GROUP_KIND_CARER, 7),
                           GroupOf(v1::MISMATCH_GROUP_KIND_UNSPECIFIED, 1)},
-                         absl::UTCTimeZone(), false);
+                         {.tenant = "demo", .branch = "Rome 003", .carer = ""}, absl::UTCTimeZone(), false);
   const std::vector<std::string> lines = absl::StrSplit(absl::StripSuffix(table, "\n"), '\n');
   ASSERT_EQ(lines.size(), 5u);
   EXPECT_THAT(Cells(lines[0]),
@@ -219,8 +219,16 @@ TEST(MismatchGroupTable, ShowsEachGroupAsALineAndHowABurstsMembersAreListed) {
                                            "silent since 2026-11-20 19:00:00 UTC", "Do this."));
   EXPECT_EQ(Cells(lines[3]).front(), "1");
   EXPECT_EQ(lines[4],
-            "Those 412 that changed at once: caresync mismatches --changed-from 2026-11-21T07:00:00.25Z "
-            "--changed-until 2026-11-21T07:00:05Z");
+            "Those 412 that changed at once: caresync mismatches --tenant demo --branch 'Rome 003' "
+            "--changed-from 2026-11-21T07:00:00.25Z --changed-until 2026-11-21T07:00:05Z");
+}
+
+TEST(ListingCommand, SaysWhatWasAskedForAsAShellTakesIt) {
+  EXPECT_EQ(ListingCommand({}), "caresync mismatches");
+  EXPECT_EQ(ListingCommand({.tenant = "demo", .branch = "", .carer = "003-rome/c5"}),
+            "caresync mismatches --tenant demo --carer 003-rome/c5");
+  EXPECT_EQ(ListingCommand({.tenant = "", .branch = "St John's $HOME", .carer = ""}),
+            R"(caresync mismatches --branch 'St John'\''s $HOME')");
 }
 
 }  // namespace

@@ -100,7 +100,8 @@ absl::StatusOr<ExitCode> ListMismatches(const Options& options, const Mismatches
   }
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
   if (wish.group) {
-    std::cout << MismatchGroupTable(all.groups, zone, UsesColour(STDOUT_FILENO));
+    std::cout << MismatchGroupTable(all.groups, {options.tenant, wish.branch, wish.carer}, zone,
+                                    UsesColour(STDOUT_FILENO));
     return 0;
   }
   std::cout << MismatchTable(all.mismatches, wish.ended, zone, UsesColour(STDOUT_FILENO));

@@ -1,7 +1,12 @@
 #include "tools/caresync/mismatch_table.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
 
@@ -86,6 +91,14 @@ std::string CauseText(const v1::Mismatch& mismatch, absl::TimeZone zone) {
   }
 }
 
+// In quotes where a shell would make something else of it.
+std::string ShellWord(const std::string& text) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-_./:@", c);
+  });
+  return plain ? text : absl::StrCat("'", absl::StrReplaceAll(text, {{"'", "'\\''"}}), "'");
+}
+
 }  // namespace
 
 std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ended, absl::TimeZone zone,
@@ -133,7 +146,16 @@ std::string MismatchLine(const v1::Mismatch& mismatch, absl::TimeZone zone, bool
                       ")");
 }
 
-std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, absl::TimeZone zone, bool with_colour) {
+std::string ListingCommand(const MismatchesOf& of) {
+  std::string command = "caresync mismatches";
+  if (!of.tenant.empty()) absl::StrAppend(&command, " --tenant ", ShellWord(of.tenant));
+  if (!of.branch.empty()) absl::StrAppend(&command, " --branch ", ShellWord(of.branch));
+  if (!of.carer.empty()) absl::StrAppend(&command, " --carer ", ShellWord(of.carer));
+  return command;
+}
+
+std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, const MismatchesOf& of,
+                               absl::TimeZone zone, bool with_colour) {
   std::vector<std::vector<Cell>> rows;
   rows.reserve(groups.size());
   std::string hints;
@@ -143,8 +165,8 @@ std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, abs
     row = {absl::StrCat(group.count()), StateCell(first.state()), PeopleTime(ToTime(group.soonest_start_time()), zone)};
     if (group.kind() == v1::MISMATCH_GROUP_KIND_BURST) {
       row.insert(row.end(), {absl::StrCat(group.carer_count(), " carers"), "several", "changed at once"});
-      absl::StrAppend(&hints, "Those ", group.count(), " that changed at once: caresync mismatches --changed-from ",
-                      IsoTime(ToTime(group.changed_from_time())), " --changed-until ",
+      absl::StrAppend(&hints, "Those ", group.count(), " that changed at once: ", ListingCommand(of),
+                      " --changed-from ", IsoTime(ToTime(group.changed_from_time())), " --changed-until ",
                       IsoTime(ToTime(group.changed_until_time())), "\n");
     } else {
       row.insert(row.end(), {NameOr(first.carer_name(), first.carer_id()), DeviceCell(first), CauseText(first, zone)});

@@ -19,9 +19,20 @@ std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ende
 // that.
 std::string MismatchLine(const v1::Mismatch& mismatch, absl::TimeZone zone, bool with_colour);
 
+// Which mismatches the user asked for; empty: not said.
+struct MismatchesOf {
+  std::string tenant;
+  std::string branch;
+  std::string carer;
+};
+
+// The command that lists them, as a shell takes it.
+std::string ListingCommand(const MismatchesOf& of);
+
 // Groups of mismatches in the order given, one in no group as one of 1; below them, of each burst, how its members are
-// listed.
-std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, absl::TimeZone zone, bool with_colour);
+// listed of what was asked for.
+std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, const MismatchesOf& of,
+                               absl::TimeZone zone, bool with_colour);
 
 }  // namespace caresync::cli
 
