@@ -43,7 +43,10 @@ class StallingDevices {
   // All must outlive it. `direct`: for those whose path stays; `lossy`: one by each of `paths`.
   StallingDevices(const FleetStage& stage, Paths& paths, const Connections& direct, const Connections& lossy,
                   StalledStreams& streams)
-      : paths_(paths), streams_(streams), devices_(stage.fleet.size()) {
+      : paths_(paths),
+        streams_(streams),
+        first_over_(stage.options.duration + ServersTime() + kAllowance),
+        devices_(stage.fleet.size()) {
     std::mt19937 random(stage.options.seed);
     std::uniform_real_distribution<double> part(0, 1);
     std::uniform_int_distribution<uint32_t> message(1, kMessagesMost);
@@ -62,13 +65,15 @@ class StallingDevices {
   }
 
   std::optional<SyncPlan> Next(size_t index) {
-    if (streams_.IsOver(index) || StopWished()) return std::nullopt;
+    // One whose stream never came to stalling has met a fault, and may meet it again.
+    if (streams_.IsOver(index) || StopWished() || first_over_.passed()) return std::nullopt;
     Device& device = devices_[index];
     SyncPlan plan;
     plan.type = v1::SYNC_TYPE_CLEAN;
     plan.pause = std::exchange(device.pause, absl::ZeroDuration());
     plan.stub = device.stub;
     plan.stall.emplace();
+    plan.stall->ended_within = ServersTime() + kAllowance;
     plan.stall->message = std::exchange(device.message, std::min(device.message, 1u));
     plan.stall->on_stalled = [this, index] { OnStalled(index); };
     plan.stall->on_ended = [this, index](const absl::Status& status) { streams_.End(index, status); };
@@ -93,6 +98,8 @@ class StallingDevices {
 
   Paths& paths_;
   StalledStreams& streams_;
+  // Every stream that began in the scenario's time, and stalled, has ended by then.
+  const Deadline first_over_;
   std::vector<Device> devices_;
 };
 

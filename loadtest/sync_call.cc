@@ -1,16 +1,17 @@
 #include "loadtest/sync_call.h"
 
-#include <chrono>
 #include <utility>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/base/errors.h"
 #include "tools/caresync/errors.h"
 
 namespace caresync::loadtest {
 namespace {
 
-// Only a server that hangs meets it.
-constexpr std::chrono::seconds kDeadline{120};
+// Of a sync in which the device does its part.
+constexpr absl::Duration kLongestSync = absl::Minutes(2);
 
 }  // namespace
 
@@ -18,12 +19,19 @@ std::optional<absl::Duration> ShedFor(const absl::Status& ended) {
   return cli::ErrorReason(ended) == "OVERLOADED" ? base::RetryDelay(ended) : std::nullopt;
 }
 
+std::optional<absl::Duration> LongestCall(const SyncPlan& plan) {
+  if (plan.stall.has_value()) return kLongestSync + plan.stall->ended_within;
+  return plan.follow ? std::nullopt : std::optional<absl::Duration>(kLongestSync);
+}
+
 std::shared_ptr<SyncCall> SyncCall::Begin(SyncWiring wiring, SyncPlan plan) {
   std::shared_ptr<SyncCall> call(new SyncCall(std::move(wiring), std::move(plan)));
   call->self_ = call;
   call->context_.AddMetadata("authorization", call->wiring_.authorization);
   const bool stalls = call->plan_.stall.has_value();
-  if (!call->plan_.follow && !stalls) call->context_.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  if (const std::optional<absl::Duration> longest = LongestCall(call->plan_); longest.has_value()) {
+    call->context_.set_deadline(absl::ToChronoTime(absl::Now() + *longest));
+  }
   call->began_ = call->plan_.first_tried.value_or(Now());
   {
     storage::MutexLock lock(call->mutex_);

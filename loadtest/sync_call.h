@@ -35,6 +35,8 @@ struct Cut {
 
 // A device that begins, and then does not do its part: its stream stays open until the server has enough of it.
 struct Stall {
+  // So long after its beginning the server has ended the stream of a device that stalls, whatever else there is to do.
+  absl::Duration ended_within;
   // It takes this message (counted from 1), and reads on, but answers nothing from then on. 0: it takes none, and does
   // not read either, until SyncCall::StartReading. Where the sync is recorded before, it does not stall.
   uint32_t message = 0;
@@ -92,6 +94,10 @@ struct SyncEnd {
 // When the device is to come back, where the server ended the call because it has no room for it; else nullopt.
 // `ended`: as errors::FromCall of tools/caresync.
 std::optional<absl::Duration> ShedFor(const absl::Status& ended);
+
+// After so long it ends whatever the server does: only a server that hangs meets it. nullopt: it lasts as long as the
+// device follows. One that stalls begins that as late as any other sync may end.
+std::optional<absl::Duration> LongestCall(const SyncPlan& plan);
 
 // What a call needs of its fleet.
 struct SyncWiring {

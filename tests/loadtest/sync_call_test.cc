@@ -25,5 +25,19 @@ TEST(ShedFor, IsNothingForAnyOtherEnd) {
   EXPECT_FALSE(ShedByServer(base::errors::DeviceSilent()).has_value());
 }
 
+// A server that hangs must hold up no run.
+TEST(LongestCall, IsBoundedButOfAFollower) {
+  const std::optional<absl::Duration> ordinary = LongestCall({});
+  ASSERT_TRUE(ordinary.has_value());
+  SyncPlan follows;
+  follows.follow = true;
+  EXPECT_FALSE(LongestCall(follows).has_value());
+  SyncPlan stalls;
+  stalls.stall.emplace();
+  stalls.stall->ended_within = absl::Minutes(3);
+  // The server's own deadlines come first, also where it stalls as late as it can.
+  EXPECT_EQ(LongestCall(stalls), *ordinary + absl::Minutes(3));
+}
+
 }  // namespace
 }  // namespace caresync::loadtest
