@@ -220,7 +220,7 @@ class Node {
         sender_(std::make_unique<outbox::HttpSender>(options.webhooks)),
         dispatcher_(sequencer_, clock_, random_, *sender_),
         registry_(*store_, clock_, *executor_),
-        admission_(*executor_, random_),
+        admission_(*executor_, random_, clock_),
         verifier_(std::move(key), clock_),
         edge_{.store = *store_,
               .clock = clock_,

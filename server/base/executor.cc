@@ -69,10 +69,10 @@ bool ThreadExecutor::Cancel(TimerId timer) {
   return true;
 }
 
-absl::Duration ThreadExecutor::Delay() const {
+absl::Duration ThreadExecutor::Delay(size_t announced) const {
   storage::MutexLock lock(mutex_);
-  if (ready_.empty()) return absl::ZeroDuration();
-  return std::max(MonotonicNow() - ready_.front().since, pace_ * static_cast<int64_t>(ready_.size()));
+  const absl::Duration coming = pace_ * static_cast<int64_t>(ready_.size() + announced);
+  return ready_.empty() ? coming : std::max(MonotonicNow() - ready_.front().since, coming);
 }
 
 absl::Duration ThreadExecutor::Standing() const {

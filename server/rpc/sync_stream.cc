@@ -51,6 +51,7 @@ void SyncStream::Begin(const grpc::CallbackServerContext& context) {
   if (!open.ok() && absl::IsResourceExhausted(open.status())) return Shed(open.status(), caller);
   if (!open.ok()) return Refuse(open.status(), caller);
   open_ = *std::move(open);
+  coming_ = edge_.sync.admission.BeginCall();
   driver_ = driver;
   driver->Open();
 }
@@ -109,6 +110,8 @@ void SyncStream::FinishNow(const absl::Status& status) {
 }
 
 void SyncStream::OnReadDone(bool ok) {
+  // Counted until the driver has it: the next read, and with it the next reaction, may follow at once.
+  const sync::Admission::Call come = std::move(coming_);
   if (!ok) return driver_->OnHalfClose();
   absl::StatusOr<v1::SyncRequest> request = ParseMessage<v1::SyncRequest>(incoming_);
   if (!request.ok()) return driver_->OnBadMessage(request.status());

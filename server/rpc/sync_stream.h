@@ -60,6 +60,8 @@ class SyncStream : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBu
   CallRecord record_;
   WriteDeadline deadline_;
   OpenCalls::Handle open_;
+  // Until the device's first message is here.
+  sync::Admission::Call coming_;
   std::shared_ptr<SyncStream> self_;
   // Set in Begin, before any reaction; null where the call was refused.
   std::shared_ptr<sync::SessionDriver> driver_;

@@ -12,10 +12,13 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/base/clock.h"
 #include "server/base/executor.h"
 #include "server/base/limits.h"
 #include "server/base/random.h"
@@ -25,8 +28,10 @@ namespace caresync::sync {
 struct AdmissionBounds {
   absl::Duration call_delay = base::limits::kCallDelay;
   absl::Duration copy_delay = base::limits::kCopyDelay;
-  // In the place of the two once some work has waited without a break for `standing`.
+  // In the place of the two once some work has waited without a break for `standing`, and until nobody was refused for
+  // `calm`.
   absl::Duration standing = base::limits::kStandingWork;
+  absl::Duration calm = base::limits::kCalm;
   absl::Duration standing_call_delay = base::limits::kStandingCallDelay;
   absl::Duration standing_copy_delay = base::limits::kStandingCopyDelay;
   size_t copies = base::limits::kCopiesBeingMade;
@@ -34,31 +39,36 @@ struct AdmissionBounds {
 
 // Thread-safe; blocks for nothing.
 class Admission {
- public:
-  // A copy that is being made: counted until this is destroyed. Must not outlive its Admission.
-  class Copy {
+  // Counts in `count` until it is destroyed.
+  class Counted {
    public:
     // Counts nothing.
-    Copy() = default;
-    Copy(Copy&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
-    Copy& operator=(Copy&& other) noexcept {
-      std::swap(owner_, other.owner_);
+    Counted() = default;
+    explicit Counted(std::atomic<size_t>& count) : count_(&count) { ++count; }
+    Counted(Counted&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+    Counted& operator=(Counted&& other) noexcept {
+      std::swap(count_, other.count_);
       return *this;
     }
-    ~Copy() {
-      if (owner_ != nullptr) --owner_->copies_;
+    ~Counted() {
+      if (count_ != nullptr) --*count_;
     }
-    bool counts() const { return owner_ != nullptr; }
+    bool counts() const { return count_ != nullptr; }
 
    private:
-    friend class Admission;
-    explicit Copy(Admission* owner) : owner_(owner) {}
-    Admission* owner_ = nullptr;
+    std::atomic<size_t>* count_ = nullptr;
   };
 
-  // Both must outlive it.
-  Admission(const base::Executor& executor, base::RandomSource& random, const AdmissionBounds& bounds = {})
-      : executor_(executor), random_(random), bounds_(bounds) {}
+ public:
+  // A copy that is being made, or a call that was let in and whose work has not come yet: counted until this is
+  // destroyed. Must not outlive its Admission.
+  using Copy = Counted;
+  using Call = Counted;
+
+  // All must outlive it.
+  Admission(const base::Executor& executor, base::RandomSource& random, const base::Clock& clock,
+            const AdmissionBounds& bounds = {})
+      : executor_(executor), random_(random), clock_(clock), bounds_(bounds) {}
 
   // Whether a call may begin. OVERLOADED, with when to come back, while work has waited for `call_delay`, or for
   // `standing_call_delay` where some has waited for `standing`.
@@ -68,22 +78,32 @@ class Admission {
   // that look at the same time may all begin.
   absl::Status RoomForCopy() const;
   // Whoever began one counts it, whether or not there was room.
-  Copy BeginCopy();
+  Copy BeginCopy() { return Copy(copies_); }
   size_t copies() const { return copies_; }
+  // Whoever lets a call in of which work is to be posted counts it until that is so: thousands may come before the
+  // first of them is work that waits, and each would find room.
+  Call BeginCall() { return Call(coming_); }
 
   // OVERLOADED, with a time of its own to come back, so that those that were refused together do not come back
   // together.
   absl::Status Refusal() const;
 
  private:
-  // The next work has waited for less than `burst`; where some has waited for too long without a break, than
-  // `standing`.
-  bool WaitsForLess(absl::Duration burst, absl::Duration standing) const;
+  // When somebody was refused last, by the monotonic clock, in microseconds; nobody yet: long ago.
+  using Refused = std::atomic<int64_t>;
+  static constexpr int64_t kNobody = std::numeric_limits<int64_t>::min();
+
+  // Work waits for less than `burst`, or than `standing` where it is no burst.
+  bool WaitsForLess(absl::Duration burst, absl::Duration standing, Refused& refused) const;
 
   const base::Executor& executor_;
   base::RandomSource& random_;
+  const base::Clock& clock_;
   const AdmissionBounds bounds_;
+  mutable Refused call_refused_ = kNobody;
+  mutable Refused copy_refused_ = kNobody;
   std::atomic<size_t> copies_ = 0;
+  std::atomic<size_t> coming_ = 0;
 };
 
 }  // namespace caresync::sync

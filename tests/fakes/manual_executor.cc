@@ -33,9 +33,14 @@ bool ManualExecutor::Cancel(base::TimerId timer) {
   return true;
 }
 
-absl::Duration ManualExecutor::Delay() const {
+absl::Duration ManualExecutor::Delay(size_t announced) const {
   storage::MutexLock lock(mutex_);
-  return delay_;
+  return delay_ + pace_ * static_cast<int64_t>(announced);
+}
+
+void ManualExecutor::SetPace(absl::Duration pace) {
+  storage::MutexLock lock(mutex_);
+  pace_ = pace;
 }
 
 absl::Duration ManualExecutor::Standing() const {

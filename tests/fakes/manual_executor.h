@@ -2,6 +2,7 @@
 #ifndef CARESYNC_TESTS_FAKES_MANUAL_EXECUTOR_H_
 #define CARESYNC_TESTS_FAKES_MANUAL_EXECUTOR_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -27,11 +28,13 @@ class ManualExecutor : public base::Executor {
   void Post(base::Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   base::TimerId PostAfter(absl::Duration delay, base::Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   bool Cancel(base::TimerId timer) override ABSL_LOCKS_EXCLUDED(mutex_);
-  // As SetDelay said; zero before.
-  absl::Duration Delay() const override ABSL_LOCKS_EXCLUDED(mutex_);
+  // As SetDelay said, and `announced` times what SetPace said; zero before.
+  absl::Duration Delay(size_t announced = 0) const override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Duration Standing() const override ABSL_LOCKS_EXCLUDED(mutex_);
   // As of an executor that has too much to do, and has had for `standing`.
   void SetDelay(absl::Duration delay, absl::Duration standing = absl::ZeroDuration()) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void SetPace(absl::Duration pace) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Runs one piece of work that is ready, timers that are due among it. False where there is none.
   bool RunOne() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -59,6 +62,7 @@ class ManualExecutor : public base::Executor {
   base::TimerId next_timer_ ABSL_GUARDED_BY(mutex_) = 1;
   absl::Duration delay_ ABSL_GUARDED_BY(mutex_);
   absl::Duration standing_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration pace_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace caresync::fakes

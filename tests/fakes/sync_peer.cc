@@ -20,7 +20,7 @@ std::string TokenKeyOf(Engine& engine) {
 SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
     : engine_(engine),
       sealer_(TokenKeyOf(engine)),
-      admission_(engine.executor(), engine.random()),
+      admission_(engine.executor(), engine.random(), engine.clock()),
       lag_(engine.clock()),
       parts_{.store = engine.store(),
              .sequencer = engine.sequencer(),

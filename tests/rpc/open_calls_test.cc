@@ -20,7 +20,7 @@ class OpenCallsTest : public testing::Test {
   fakes::ManualClock clock_;
   fakes::ManualExecutor executor_{clock_};
   fakes::SeededRandom random_{1};
-  const sync::Admission admission_{executor_, random_};
+  const sync::Admission admission_{executor_, random_, clock_};
 };
 
 TEST_F(OpenCallsTest, RefuseMoreThanTheirBoundUntilOneLeaves) {

@@ -30,7 +30,7 @@ ServedEdge::ServedEdge()
       opening_(commit::NewTimeline(random_)),
       sequencer_(store_, clock_, random_, executor_, subscriptions_, opening_),
       registry_(store_, clock_, executor_),
-      admission_(executor_, random_),
+      admission_(executor_, random_, clock_),
       verifier_(key_, clock_),
       edge_{.store = store_,
             .clock = clock_,

@@ -45,7 +45,7 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       registry_(of_callers_, clock, executor_),
       // Every server of a seed has the store's key, which copies of the store share.
       sealer_(std::string(32, 'k')),
-      admission_(executor_, random_),
+      admission_(executor_, random_, clock),
       // Of some servers it holds all that is read, of others it begins anew again and again.
       memo_(random_.Bytes(1)[0] % 2 == 0 ? base::limits::kHeadMemoBytes : kSmallMemo),
       parts_{of_callers_, sequencer_, subscriptions_, clock,    executor_,   random_,           sealer_,       live_,

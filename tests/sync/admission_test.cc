@@ -21,7 +21,7 @@ class AdmissionTest : public testing::Test {
 };
 
 TEST_F(AdmissionTest, CopiesAreRefusedAtAShorterDelayThanCalls) {
-  const Admission admission(executor_, random_);
+  const Admission admission(executor_, random_, clock_);
   EXPECT_TRUE(admission.RoomForCall().ok());
   EXPECT_TRUE(admission.RoomForCopy().ok());
   executor_.SetDelay(limits::kCopyDelay);
@@ -35,7 +35,7 @@ TEST_F(AdmissionTest, CopiesAreRefusedAtAShorterDelayThanCalls) {
 }
 
 TEST_F(AdmissionTest, WhereWorkWaitsWithoutABreakLessWaitingIsBorneThanInABurst) {
-  const Admission admission(executor_, random_);
+  const Admission admission(executor_, random_, clock_);
   const absl::Duration burst = limits::kStandingWork - absl::Milliseconds(1);
   executor_.SetDelay(limits::kCopyDelay - absl::Milliseconds(1), burst);
   EXPECT_TRUE(admission.RoomForCall().ok());
@@ -50,8 +50,35 @@ TEST_F(AdmissionTest, WhereWorkWaitsWithoutABreakLessWaitingIsBorneThanInABurst)
   EXPECT_TRUE(admission.RoomForCopy().ok());
 }
 
+TEST_F(AdmissionTest, WhoeverComesSoonAfterSomebodyWasRefusedIsNoBurst) {
+  const Admission admission(executor_, random_, clock_);
+  executor_.SetDelay(limits::kCallDelay);
+  EXPECT_EQ(base::Reason(admission.RoomForCall()), "OVERLOADED");
+  executor_.SetDelay(limits::kStandingCallDelay);
+  clock_.Advance(limits::kCalm);
+  EXPECT_EQ(base::Reason(admission.RoomForCall()), "OVERLOADED");
+  clock_.Advance(limits::kCalm + absl::Milliseconds(1));
+  EXPECT_TRUE(admission.RoomForCall().ok());
+}
+
+TEST_F(AdmissionTest, CallsWhoseWorkHasNotComeYetCountAsIfItWaited) {
+  Admission admission(executor_, random_, clock_);
+  executor_.SetPace(limits::kCallDelay / 2);
+  Admission::Call first = admission.BeginCall();
+  EXPECT_TRUE(admission.RoomForCall().ok());
+  {
+    const Admission::Call second = admission.BeginCall();
+    EXPECT_EQ(base::Reason(admission.RoomForCall()), "OVERLOADED");
+  }
+  clock_.Advance(limits::kCalm + absl::Milliseconds(1));
+  EXPECT_TRUE(admission.RoomForCall().ok());
+  const Admission::Call second = admission.BeginCall();
+  first = Admission::Call();
+  EXPECT_TRUE(admission.RoomForCall().ok());
+}
+
 TEST_F(AdmissionTest, CopiesAreCountedUntilTheyAreMadeAndCallsAreNotInTheirWay) {
-  Admission admission(executor_, random_, {.copies = 2});
+  Admission admission(executor_, random_, clock_, {.copies = 2});
   Admission::Copy first = admission.BeginCopy();
   {
     Admission::Copy second = admission.BeginCopy();
@@ -68,7 +95,7 @@ TEST_F(AdmissionTest, CopiesAreCountedUntilTheyAreMadeAndCallsAreNotInTheirWay) 
 }
 
 TEST_F(AdmissionTest, ThoseThatAreRefusedComeBackSpreadOut) {
-  const Admission admission(executor_, random_);
+  const Admission admission(executor_, random_, clock_);
   std::set<int64_t> seconds;
   for (int i = 0; i < 1'000; ++i) {
     const absl::Duration after = *base::RetryDelay(admission.Refusal());

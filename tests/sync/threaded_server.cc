@@ -45,7 +45,7 @@ ThreadedServer::ThreadedServer(int threads)
       closing_edge_(clock_),
       tasks_(store_, sequencer_, clock_, *executor_),
       registry_(store_, clock_, *executor_),
-      admission_(*executor_, random_, kBounds),
+      admission_(*executor_, random_, clock_, kBounds),
       parts_{.store = store_,
              .sequencer = sequencer_,
              .subscriptions = subscriptions_,
