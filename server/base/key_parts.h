@@ -1,4 +1,5 @@
-// What key layouts are made of. For keys.cc, device_keys.cc, mismatch_keys.cc and outbox_keys.cc alone.
+// What key layouts are made of. For keys.cc, device_keys.cc, mismatch_keys.cc, notification_keys.cc and
+// outbox_keys.cc alone.
 #ifndef CARESYNC_SERVER_BASE_KEY_PARTS_H_
 #define CARESYNC_SERVER_BASE_KEY_PARTS_H_
 
@@ -57,6 +58,7 @@ enum class Table : uint8_t {
   kNoticeDue = 'F',
   kDeadNotice = 'X',
   kOutbox = 'B',
+  kNotificationSettings = 'S',
   // Space::kFeeds.
   kFeedEntry = 'e',
   kFeedPlace = 'p',

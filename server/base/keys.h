@@ -205,6 +205,14 @@ storage::KeyRange AllNoticesDue(const TenantId& tenant);
 bool ParseNoticeDue(std::string_view key, int64_t* due_us, uint64_t* number);
 std::string Outbox(const TenantId& tenant);  // 'B' -> Outbox
 
+// ---- notifications/, in Space::kRecords; a branch is its record's ID as text, empty where there is none
+
+std::string NotificationSettings(const TenantId& tenant,
+                                 std::string_view branch);  // 'S', branch -> NotificationSettings
+// What comes after `after` (a key; empty: all).
+storage::KeyRange AllNotificationSettings(const TenantId& tenant, std::string_view after);
+bool ParseNotificationSettings(std::string_view key, std::string* branch);
+
 // ---- tenants/, in Space::kRecords
 
 std::string Tenant(const TenantId& tenant);  // 'n' -> Tenant

@@ -389,6 +389,11 @@ inline constexpr size_t kWebhookUrlBytes = 2'048;
 inline constexpr size_t kWebhookKeyBytesLeast = 24;
 inline constexpr size_t kWebhookKeyBytesMost = 64;
 
+// ---- Notifications
+
+// Of one branch: six a day.
+inline constexpr int kNotificationHours = 42;
+
 // ---- Searches
 
 // Rows that one page of a search looks at: a page may hold less than was asked for, and says how to go on.

@@ -5,6 +5,7 @@
 
 #include "caresync/store/stored.pb.h"
 #include "server/base/status_macros.h"
+#include "server/notifications/settings.h"
 #include "server/outbox/outbox_list.h"
 #include "server/rpc/unary.h"
 #include "server/tenants/tenants.h"
@@ -66,22 +67,54 @@ void Update(Edge& edge, const access::Identity& caller, const v1::UpdateTenantRe
       });
 }
 
-void Release(Edge& edge, const access::Identity& caller, const v1::ReleaseRebuildsRequest& request,
-             Answer<v1::ReleaseRebuildsResponse> answer) {
+// Runs a change of the tenant that the request names, and answers with what it returned.
+template <typename Request, typename Response>
+void Submit(Edge& edge, const access::Identity& caller, const Request& request,
+            std::function<absl::StatusOr<Response>(commit::Transaction&)> change, Answer<Response> answer) {
   const absl::StatusOr<base::TenantId> tenant = base::TenantId::Parse(request.tenant_id());
   if (!tenant.ok()) return answer(tenant.status());
   if (const absl::Status own = CheckTenant(caller, *tenant); !own.ok()) return answer(own);
-  auto released = std::make_shared<v1::ReleaseRebuildsResponse>();
+  auto changed = std::make_shared<Response>();
   edge.sequencer.Submit(
       *tenant,
-      [&edge, released, request](commit::Transaction& transaction) -> absl::Status {
-        ASSIGN_OR_RETURN(*released, tenants::ReleaseRebuilds(transaction, request, sync::OpeningOf(edge.sync)));
+      [changed, change = std::move(change)](commit::Transaction& transaction) -> absl::Status {
+        ASSIGN_OR_RETURN(*changed, change(transaction));
         return absl::OkStatus();
       },
-      [released, answer = std::move(answer)](const absl::StatusOr<commit::Committed>& committed) {
+      [changed, answer = std::move(answer)](const absl::StatusOr<commit::Committed>& committed) {
         if (!committed.ok()) return answer(committed.status());
-        answer(std::move(*released));
-      });
+        answer(std::move(*changed));
+      },
+      request.ByteSizeLong());
+}
+
+void Release(Edge& edge, const access::Identity& caller, const v1::ReleaseRebuildsRequest& request,
+             Answer<v1::ReleaseRebuildsResponse> answer) {
+  Submit<v1::ReleaseRebuildsRequest, v1::ReleaseRebuildsResponse>(
+      edge, caller, request,
+      [&edge, request](commit::Transaction& transaction) {
+        return tenants::ReleaseRebuilds(transaction, request, sync::OpeningOf(edge.sync));
+      },
+      std::move(answer));
+}
+
+void SetNotifications(Edge& edge, const access::Identity& caller, const v1::SetNotificationSettingsRequest& request,
+                      Answer<v1::NotificationSettings> answer) {
+  Submit<v1::SetNotificationSettingsRequest, v1::NotificationSettings>(
+      edge, caller, request,
+      [&edge, request](commit::Transaction& transaction) {
+        return notifications::SetSettings(transaction, request, edge.webhooks);
+      },
+      std::move(answer));
+}
+
+void RemoveNotifications(Edge& edge, const access::Identity& caller,
+                         const v1::RemoveNotificationSettingsRequest& request,
+                         Answer<v1::RemoveNotificationSettingsResponse> answer) {
+  Submit<v1::RemoveNotificationSettingsRequest, v1::RemoveNotificationSettingsResponse>(
+      edge, caller, request,
+      [request](commit::Transaction& transaction) { return notifications::RemoveSettings(transaction, request); },
+      std::move(answer));
 }
 
 absl::StatusOr<v1::Tenant> Get(const Edge& edge, const access::Identity& caller, const v1::GetTenantRequest& request) {
@@ -104,6 +137,15 @@ absl::StatusOr<v1::ListOutboxResponse> ListOutboxOf(const Edge& edge, const acce
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
   RETURN_IF_ERROR(tenants::GetTenant(*snapshot, tenant).status());
   return outbox::ListOutbox(*snapshot, tenant, request);
+}
+
+absl::StatusOr<v1::ListNotificationSettingsResponse> ListNotifications(
+    const Edge& edge, const access::Identity& caller, const v1::ListNotificationSettingsRequest& request) {
+  ASSIGN_OR_RETURN(const base::TenantId tenant, base::TenantId::Parse(request.tenant_id()));
+  RETURN_IF_ERROR(CheckTenant(caller, tenant));
+  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
+  RETURN_IF_ERROR(tenants::GetTenant(*snapshot, tenant).status());
+  return notifications::ListSettings(*snapshot, tenant, request);
 }
 
 }  // namespace
@@ -157,6 +199,37 @@ grpc::ServerUnaryReactor* TenantService::ListOutbox(grpc::CallbackServerContext*
       edge_, context, request, response, "TenantService.ListOutbox", kReaders,
       [this](const access::Identity& caller, const v1::ListOutboxRequest& list,
              const Answer<v1::ListOutboxResponse>& answer) { answer(ListOutboxOf(edge_, caller, list)); });
+}
+
+grpc::ServerUnaryReactor* TenantService::SetNotificationSettings(grpc::CallbackServerContext* context,
+                                                                 const grpc::ByteBuffer* request,
+                                                                 grpc::ByteBuffer* response) {
+  return ServeUnary<v1::SetNotificationSettingsRequest, v1::NotificationSettings>(
+      edge_, context, request, response, "TenantService.SetNotificationSettings", kWriters,
+      [this](const access::Identity& caller, const v1::SetNotificationSettingsRequest& set,
+             Answer<v1::NotificationSettings> answer) { SetNotifications(edge_, caller, set, std::move(answer)); });
+}
+
+grpc::ServerUnaryReactor* TenantService::RemoveNotificationSettings(grpc::CallbackServerContext* context,
+                                                                    const grpc::ByteBuffer* request,
+                                                                    grpc::ByteBuffer* response) {
+  return ServeUnary<v1::RemoveNotificationSettingsRequest, v1::RemoveNotificationSettingsResponse>(
+      edge_, context, request, response, "TenantService.RemoveNotificationSettings", kWriters,
+      [this](const access::Identity& caller, const v1::RemoveNotificationSettingsRequest& remove,
+             Answer<v1::RemoveNotificationSettingsResponse> answer) {
+        RemoveNotifications(edge_, caller, remove, std::move(answer));
+      });
+}
+
+grpc::ServerUnaryReactor* TenantService::ListNotificationSettings(grpc::CallbackServerContext* context,
+                                                                  const grpc::ByteBuffer* request,
+                                                                  grpc::ByteBuffer* response) {
+  return ServeUnary<v1::ListNotificationSettingsRequest, v1::ListNotificationSettingsResponse>(
+      edge_, context, request, response, "TenantService.ListNotificationSettings", kReaders,
+      [this](const access::Identity& caller, const v1::ListNotificationSettingsRequest& list,
+             const Answer<v1::ListNotificationSettingsResponse>& answer) {
+        answer(ListNotifications(edge_, caller, list));
+      });
 }
 
 }  // namespace caresync::rpc

@@ -10,7 +10,11 @@ namespace caresync::rpc {
 using TenantServiceBase = v1::TenantService::WithRawCallbackMethod_CreateTenant<
     v1::TenantService::WithRawCallbackMethod_GetTenant<v1::TenantService::WithRawCallbackMethod_UpdateTenant<
         v1::TenantService::WithRawCallbackMethod_ListTenants<v1::TenantService::WithRawCallbackMethod_ReleaseRebuilds<
-            v1::TenantService::WithRawCallbackMethod_ListOutbox<v1::TenantService::Service>>>>>>;
+            v1::TenantService::WithRawCallbackMethod_ListOutbox<
+                v1::TenantService::WithRawCallbackMethod_SetNotificationSettings<
+                    v1::TenantService::WithRawCallbackMethod_RemoveNotificationSettings<
+                        v1::TenantService::WithRawCallbackMethod_ListNotificationSettings<
+                            v1::TenantService::Service>>>>>>>>>;
 
 // Thread-safe. `edge` must outlive it.
 class TenantService : public TenantServiceBase {
@@ -29,6 +33,15 @@ class TenantService : public TenantServiceBase {
                                             grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ListOutbox(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* SetNotificationSettings(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request,
+                                                    grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* RemoveNotificationSettings(grpc::CallbackServerContext* context,
+                                                       const grpc::ByteBuffer* request,
+                                                       grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListNotificationSettings(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request,
+                                                     grpc::ByteBuffer* response) override;
 
  private:
   Edge& edge_;

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -26,7 +27,7 @@
 #include "server/base/text.h"
 #include "server/base/uuid.h"
 #include "server/commit/tenant_list.h"
-#include "server/outbox/signature.h"
+#include "server/outbox/webhook_setting.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
 #include "server/records/window.h"
@@ -146,17 +147,9 @@ absl::Status SetPushWebhook(const Message& given, const outbox::WebhookRules& we
     stored.clear_push_webhook();
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(outbox::CheckWebhookUrl("push_webhook.url", webhook.url(), webhooks));
-  if (!webhook.secret().empty() || stored.push_webhook().key().empty()) {
-    std::optional<std::string> key = outbox::KeyOfSecret(webhook.secret());
-    if (!key.has_value()) {
-      return errors::InvalidArgument(
-          "push_webhook.secret",
-          absl::StrCat("is no secret; give \"whsec_\" and base64 of ", limits::kWebhookKeyBytesLeast, " to ",
-                       limits::kWebhookKeyBytesMost, " random bytes, such as of `openssl rand -base64 32`"));
-    }
-    stored.mutable_push_webhook()->set_key(*std::move(key));
-  }
+  ASSIGN_OR_RETURN(std::string key, outbox::CheckWebhook("push_webhook", webhook.url(), webhook.secret(),
+                                                         stored.push_webhook().key(), webhooks));
+  stored.mutable_push_webhook()->set_key(std::move(key));
   stored.mutable_push_webhook()->set_url(webhook.url());
   return absl::OkStatus();
 }

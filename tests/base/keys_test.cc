@@ -66,6 +66,7 @@ std::vector<std::string> RecordsKeys(const TenantId& tenant) {
           DeadNotice(tenant, 5),
           NoticeDue(tenant, 5, 5),
           Outbox(tenant),
+          NotificationSettings(tenant, "branch"),
           Tenant(tenant)};
 }
 
@@ -110,6 +111,7 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           Notices(tenant, 0),
           DeadNotices(tenant, 0),
           AllNoticesDue(tenant),
+          AllNotificationSettings(tenant, ""),
           AllWaitingFor(tenant, kOther)};
 }
 
@@ -464,6 +466,18 @@ TEST(Keys, NoticesLieInTheirOrderAndAreReadOnBehindOne) {
   EXPECT_FALSE(ParseNotice(DeadNotice(kTenant, 10), &number));
   ASSERT_TRUE(ParseDeadNotice(DeadNotice(kTenant, 11), &number));
   EXPECT_EQ(number, 11u);
+}
+
+TEST(Keys, NotificationSettingsLieByBranchTheDefaultFirst) {
+  EXPECT_LT(NotificationSettings(kTenant, ""), NotificationSettings(kTenant, "a"));
+  EXPECT_FALSE(
+      In(AllNotificationSettings(kTenant, NotificationSettings(kTenant, "")), NotificationSettings(kTenant, "")));
+  EXPECT_TRUE(
+      In(AllNotificationSettings(kTenant, NotificationSettings(kTenant, "")), NotificationSettings(kTenant, "a")));
+  std::string branch;
+  ASSERT_TRUE(ParseNotificationSettings(NotificationSettings(kTenant, "a"), &branch));
+  EXPECT_EQ(branch, "a");
+  EXPECT_FALSE(ParseNotificationSettings(Outbox(kTenant), &branch));
 }
 
 TEST(Keys, NoticesFallDueInTheOrderOfTheirTimes) {

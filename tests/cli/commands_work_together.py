@@ -109,6 +109,22 @@ def check_import(cli, rota):
     expect("created 0  updated 0" in output, output)
 
 
+def check_notification_settings(cli):
+    expect(cli.json("notifications", "list")["settings"] == [], "somebody is told")
+    hours = ["--hours", "mon-fri 08:00-18:00", "--hours", "sat 9:00-12:00"]
+    settings = cli.json("notifications", "set", "--branch", "Rome 003", *hours)
+    expect(len(settings["hours"]) == 6 and settings["branch_id"], settings)
+    output, _ = cli.run("notifications", "list")
+    expect("mon-fri 08:00-18:00, sat 09:00-12:00" in output and settings["branch_id"] in output, output)
+    told = cli.json("notifications", "set", "--hours", "mon 18:00-08:00", status=1)
+    expect("settings.hours.to_minute" in told["error"]["message"], told)
+    told = cli.json("notifications", "set", "--webhook", "https://ops.example.org/", status=1)
+    expect("settings.webhook.secret" in told["error"]["message"], told)
+    cli.json("notifications", "set", "--hours", "some day", status=2)
+    expect(cli.json("notifications", "remove", "--branch", "Rome 003")["removed"], "there was nothing to remove")
+    expect(cli.json("notifications", "list")["settings"] == [], "something is left")
+
+
 # Requirement: S7
 def check_a_branch_of_its_own_interval(cli):
     cli.run("tenant", "set", TENANT, "--branch-auto-sync", "Rome 003=10m")
@@ -475,6 +491,7 @@ def main():
         check_tenants(cli)
         check_import(cli, options.rota)
         check_a_branch_of_its_own_interval(cli)
+        check_notification_settings(cli)
         check_carers(cli)
         check_a_device_without_its_server(cli)
         visit = check_recording(cli)

@@ -58,6 +58,7 @@ void ReadRecordsKey(const TenantId& tenant, const std::string& key) {
   if (keys::ParseNotice(key, &number)) same(keys::Notice(tenant, number));
   if (keys::ParseDeadNotice(key, &number)) same(keys::DeadNotice(tenant, number));
   if (keys::ParseNoticeDue(key, &time, &number)) same(keys::NoticeDue(tenant, time, number));
+  if (keys::ParseNotificationSettings(key, &text)) same(keys::NotificationSettings(tenant, text));
   // Of these a key does not tell all parts: that they are read to an end is what there is to see.
   (void)keys::ParseListedMismatch(key, &carer, &first);
   (void)keys::ParseFanOutScope(key, &text);

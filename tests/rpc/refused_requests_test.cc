@@ -331,6 +331,55 @@ TEST_F(RefusedRequestTest, ListOutbox) {
   EXPECT_EQ(reason([](Request& r) { r.clear_tenant_id(); }, integration::AsOperator()), "INVALID_TENANT_ID");
 }
 
+TEST_F(RefusedRequestTest, ListNotificationSettings) {
+  using Request = v1::ListNotificationSettingsRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change, const access::Identity& caller) {
+    Request right;
+    right.set_tenant_id("acme");
+    return ReasonOf<Tenants, Request, v1::ListNotificationSettingsResponse>(&Tenants::ListNotificationSettings, change,
+                                                                            caller, right);
+  };
+  const access::Identity support = As(Role::kSupport, "acme");
+  EXPECT_EQ(reason([](Request&) {}, support), "");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_size(-1); }, support), "INVALID_FIELD page_size");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_token("nonsense"); }, support), "PAGE_TOKEN_NOT_VALID");
+  EXPECT_EQ(reason([&](Request& r) { r.set_page_token(TokenOfCarers()); }, support), "PAGE_TOKEN_NOT_VALID");
+  EXPECT_EQ(reason([](Request& r) { r.set_tenant_id("other"); }, support), "OTHER_TENANT");
+  EXPECT_EQ(reason([](Request& r) { r.set_tenant_id("nobody"); }, integration::AsOperator()), "TENANT_UNKNOWN");
+}
+
+TEST_F(RefusedRequestTest, SetNotificationSettings) {
+  using Request = v1::SetNotificationSettingsRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change, const access::Identity& caller) {
+    Request right;
+    right.set_tenant_id("acme");
+    right.mutable_settings();
+    return ReasonOf<Tenants, Request, v1::NotificationSettings>(&Tenants::SetNotificationSettings, change, caller,
+                                                                right);
+  };
+  const access::Identity administrator = As(Role::kAdministrator, "acme");
+  EXPECT_EQ(reason([](Request&) {}, administrator), "");
+  EXPECT_EQ(reason([](Request& r) { r.clear_settings(); }, administrator), "INVALID_FIELD settings");
+  EXPECT_EQ(reason([](Request& r) { r.mutable_settings()->set_branch_id("Rome"); }, administrator),
+            "INVALID_FIELD settings.branch_id");
+  EXPECT_EQ(reason([](Request& r) { r.set_tenant_id("other"); }, administrator), "OTHER_TENANT");
+  EXPECT_EQ(reason([](Request& r) { r.set_tenant_id("nobody"); }, integration::AsOperator()), "TENANT_UNKNOWN");
+}
+
+TEST_F(RefusedRequestTest, RemoveNotificationSettings) {
+  using Request = v1::RemoveNotificationSettingsRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change, const access::Identity& caller) {
+    Request right;
+    right.set_tenant_id("acme");
+    return ReasonOf<Tenants, Request, v1::RemoveNotificationSettingsResponse>(&Tenants::RemoveNotificationSettings,
+                                                                              change, caller, right);
+  };
+  const access::Identity administrator = As(Role::kAdministrator, "acme");
+  EXPECT_EQ(reason([](Request&) {}, administrator), "");
+  EXPECT_EQ(reason([](Request& r) { r.set_branch_id("Rome"); }, administrator), "INVALID_FIELD branch_id");
+  EXPECT_EQ(reason([](Request& r) { r.set_tenant_id("nobody"); }, integration::AsOperator()), "TENANT_UNKNOWN");
+}
+
 using ServiceUsers = v1::ServiceUserService::Stub;
 
 TEST_F(RefusedRequestTest, SetAccess) {

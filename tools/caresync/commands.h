@@ -32,6 +32,8 @@ void AddCareEventsCommand(CLI::App& app, CommandLine& line);
 void AddMismatchesCommand(CLI::App& app, CommandLine& line);
 void AddLagCommand(CLI::App& app, CommandLine& line);
 void AddOutboxCommand(CLI::App& app, CommandLine& line);
+// The group `notifications`.
+void AddNotificationCommands(CLI::App& app, CommandLine& line);
 // The group `mismatch`.
 void AddMismatchGroup(CLI::App& app, CommandLine& line);
 void AddExplainVisitCommand(CLI::App& app, CommandLine& line);

@@ -92,6 +92,7 @@ int Main(int argc, char** argv) {
   AddExplainVisitCommand(app, line);
   AddLagCommand(app, line);
   AddOutboxCommand(app, line);
+  AddNotificationCommands(app, line);
   AddDeviceCommands(device, line);
   AddCareEventsCommand(app, line);
   check::AddCheckClientCommand(app, line);

@@ -27,12 +27,15 @@ BELOW["server/roster"] = ENGINE + ["server/restore", "server/tenants"]
 BELOW["server/service_users"] = ENGINE + ["server/tenants"]
 BELOW["server/devices"] = ENGINE + ["server/tenants", "server/outbox"]
 BELOW["server/mismatch"] = ENGINE + ["server/tenants", "server/devices"]
+# It reads what the rooms below keep, and puts what is to be told of it in the outbox; none of them knows of it.
+BELOW["server/notifications"] = ENGINE + ["server/tenants", "server/devices", "server/mismatch", "server/outbox"]
 # It asks of a visit what mismatches ask of it, and when its last change was.
 BELOW["server/deliveries"] = ENGINE + ["server/tenants", "server/devices", "server/mismatch"]
 BELOW["server/care_events"] = ENGINE
 BELOW["server/sync"] = ENGINE + ["server/restore", "server/tenants", "server/devices", "server/mismatch"]
 BELOW["server/rpc"] = ENGINE + ["server/restore", "server/tenants", "server/access", "server/roster", "server/service_users",
-                                "server/devices", "server/mismatch", "server/deliveries", "server/care_events", "server/sync", "server/outbox"]
+                                "server/devices", "server/mismatch", "server/deliveries", "server/notifications", "server/care_events", "server/sync",
+                                "server/outbox"]
 BELOW["server"] = BELOW["server/rpc"] + ["server/rpc"]
 # The command line is a client: it needs the tokens it mints, and the mutex.
 BELOW["tools/caresync"] = ["server/access", "server/base", "storage"]
