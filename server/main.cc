@@ -45,6 +45,8 @@
 #include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/visit_changes.h"
+#include "server/notifications/raises.h"
+#include "server/notifications/telling.h"
 #include "server/outbox/dispatcher.h"
 #include "server/outbox/http_sender.h"
 #include "server/outbox/webhook_rules.h"
@@ -58,6 +60,7 @@
 #include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session_driver.h"
+#include "server/sync/unrecorded_ends.h"
 #include "storage/rocks_store.h"
 
 namespace caresync {
@@ -244,10 +247,15 @@ class Node {
                        .opening = opening_,
                        .batch_bytes = options.batch_bytes,
                        .opened = opened_},
-              .webhooks = options.webhooks} {}
+              .webhooks = options.webhooks},
+        syncs_under_way_(sync::SyncsOf(edge_.sync)) {}
 
   absl::Status Begin(const Options& options) {
-    sequencer_.SetRider(mismatch::NotingVisitChanges(lag_));
+    // What is noted of visits may open a mismatch, which is to be told.
+    sequencer_.SetRider([note = mismatch::NotingVisitChanges(lag_)](commit::Transaction& transaction) -> absl::Status {
+      RETURN_IF_ERROR(note(transaction));
+      return notifications::NoteRaises(transaction);
+    });
     records::RegisterFanOuts(tasks_);
     roster::RegisterTasks(tasks_);
     tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
@@ -255,7 +263,10 @@ class Node {
     tasks_.Register(records::kReviewTask, records::ReviewStep);
     tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, opened_));
     tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
+    tasks_.Register(notifications::kTellTask, notifications::TellStep(random_, syncs_under_way_));
     dispatcher_.Register(devices::kPushNotice, devices::PushNotices());
+    dispatcher_.Register(notifications::kMismatchNotice, notifications::MismatchNotices());
+    dispatcher_.Register(notifications::kMismatchesNotice, notifications::MismatchNotices());
     tasks_.Register(outbox::kOutboxTask, dispatcher_.Step());
     RETURN_IF_ERROR(tasks_.Start());
     RETURN_IF_ERROR(SweepMismatches());
@@ -298,6 +309,7 @@ class Node {
   commit::HeadMemo memo_{base::limits::kHeadMemoBytes};
   access::TokenVerifier verifier_;
   rpc::Edge edge_;
+  const devices::SyncsUnderWay syncs_under_way_;
   std::unique_ptr<rpc::Server> server_;
 };
 

@@ -59,6 +59,8 @@ enum class Table : uint8_t {
   kDeadNotice = 'X',
   kOutbox = 'B',
   kNotificationSettings = 'S',
+  kRaisedMismatch = 'R',
+  kNotifications = 'G',
   // Space::kFeeds.
   kFeedEntry = 'e',
   kFeedPlace = 'p',

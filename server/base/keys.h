@@ -212,6 +212,13 @@ std::string NotificationSettings(const TenantId& tenant,
 // What comes after `after` (a key; empty: all).
 storage::KeyRange AllNotificationSettings(const TenantId& tenant, std::string_view after);
 bool ParseNotificationSettings(std::string_view key, std::string* branch);
+// Mismatches that were raised and are to be told: 'R', branch, carer, visit -> empty.
+std::string RaisedMismatch(const TenantId& tenant, std::string_view branch, const Uuid& carer, const RecordKey& visit);
+storage::KeyRange RaisedMismatchesOf(const TenantId& tenant, std::string_view branch);
+// Of the branches that come after this one (nullptr: of all).
+storage::KeyRange RaisedMismatchesAfter(const TenantId& tenant, const std::string* branch);
+bool ParseRaisedMismatch(std::string_view key, std::string* branch, Uuid* carer, RecordKey* visit);
+std::string Notifications(const TenantId& tenant);  // 'G' -> Notifications
 
 // ---- tenants/, in Space::kRecords
 

@@ -393,6 +393,15 @@ inline constexpr size_t kWebhookKeyBytesMost = 64;
 
 // Of one branch: six a day.
 inline constexpr int kNotificationHours = 42;
+// What is raised within so long is told together.
+inline constexpr absl::Duration kToldTogether = absl::Seconds(30);
+// More of a branch at once are told as one: nobody reads so many messages.
+inline constexpr size_t kMismatchesToldAlone = 10;
+// Raised mismatches and branches that one step looks at.
+inline constexpr size_t kRaisedLookedAt = 1'024;
+inline constexpr size_t kBranchesLookedAt = 32;
+// Their task sleeps no longer, whatever was set of hours, or of the time zone, when it went to sleep.
+inline constexpr absl::Duration kNotificationsSleep = absl::Hours(1);
 
 // ---- Searches
 

@@ -24,4 +24,26 @@ bool ParseNotificationSettings(std::string_view key, std::string* branch) {
   return OpenKey(reader, Table::kNotificationSettings) && reader.String(branch) && reader.AtEnd();
 }
 
+std::string RaisedMismatch(const TenantId& tenant, std::string_view branch, const Uuid& carer, const RecordKey& visit) {
+  return KeyIn(tenant, Table::kRaisedMismatch).String(branch).Raw(carer.bytes()).String(visit.bytes).Take();
+}
+
+KeyRange RaisedMismatchesOf(const TenantId& tenant, std::string_view branch) {
+  return RangeOf(KeyIn(tenant, Table::kRaisedMismatch).String(branch));
+}
+
+KeyRange RaisedMismatchesAfter(const TenantId& tenant, const std::string* branch) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kRaisedMismatch));
+  if (branch != nullptr) all.begin = RaisedMismatchesOf(tenant, *branch).end;
+  return all;
+}
+
+bool ParseRaisedMismatch(std::string_view key, std::string* branch, Uuid* carer, RecordKey* visit) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kRaisedMismatch) && reader.String(branch) && ReadUuid(reader, carer) &&
+         reader.String(&visit->bytes) && reader.AtEnd();
+}
+
+std::string Notifications(const TenantId& tenant) { return KeyIn(tenant, Table::kNotifications).Take(); }
+
 }  // namespace caresync::base::keys

@@ -28,7 +28,8 @@ std::string BodyOf(const base::Uuid& device) {
 }
 
 absl::StatusOr<std::optional<outbox::Destination>> PushService(const storage::Reader& reader,
-                                                               const base::TenantId& tenant) {
+                                                               const base::TenantId& tenant,
+                                                               const store::OutboxNotice& /*notice*/) {
   ASSIGN_OR_RETURN(const store::Tenant stored, tenants::GetTenant(reader, tenant));
   if (!stored.has_push_webhook()) return std::optional<outbox::Destination>();
   return std::optional<outbox::Destination>({stored.push_webhook().url(), stored.push_webhook().key()});

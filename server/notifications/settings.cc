@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "observability/log.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
@@ -13,6 +14,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/uuid.h"
+#include "server/notifications/raises.h"
 #include "server/outbox/webhook_setting.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
@@ -123,11 +125,15 @@ v1::NotificationSettings ToProto(const std::string& branch, const store::Notific
 
 absl::StatusOr<store::NotificationSettings> SettingsFor(const storage::Reader& reader, const base::TenantId& tenant,
                                                         const std::string& branch) {
-  ASSIGN_OR_RETURN(std::optional<store::NotificationSettings> settings, Own(reader, tenant, branch));
-  if (!settings.has_value() && !branch.empty()) {
-    ASSIGN_OR_RETURN(settings, Own(reader, tenant, ""));
+  absl::StatusOr<std::optional<store::NotificationSettings>> settings = Own(reader, tenant, branch);
+  if (settings.ok() && !settings->has_value() && !branch.empty()) settings = Own(reader, tenant, "");
+  if (absl::IsDataLoss(settings.status())) {
+    observability::Log(observability::Level::kError, "notification_settings_not_readable",
+                       {{"tenant", tenant.text()}, {"branch", branch}, {"error", settings.status().message()}});
+    return store::NotificationSettings();
   }
-  return std::move(settings).value_or(store::NotificationSettings());
+  RETURN_IF_ERROR(settings.status());
+  return (*std::move(settings)).value_or(store::NotificationSettings());
 }
 
 bool NamesAnybody(const store::NotificationSettings& settings) { return settings.has_webhook(); }
@@ -147,6 +153,7 @@ absl::StatusOr<v1::NotificationSettings> SetSettings(commit::Transaction& transa
   ASSIGN_OR_RETURN(const store::NotificationSettings stored, ToStored(request.settings(), before, webhooks));
   if (!is_set || stored.SerializeAsString() != before.SerializeAsString()) {
     transaction.Put(Space::kRecords, keys::NotificationSettings(tenant, branch), stored.SerializeAsString());
+    RETURN_IF_ERROR(LookAtRaised(transaction));
   }
   return ToProto(branch, stored);
 }
@@ -160,7 +167,9 @@ absl::StatusOr<v1::RemoveNotificationSettingsResponse> RemoveSettings(
   ASSIGN_OR_RETURN(const std::optional<std::string> row, transaction.Get(Space::kRecords, key));
   v1::RemoveNotificationSettingsResponse response;
   response.set_removed(row.has_value());
-  if (row.has_value()) transaction.Delete(Space::kRecords, key);
+  if (!row.has_value()) return response;
+  transaction.Delete(Space::kRecords, key);
+  RETURN_IF_ERROR(LookAtRaised(transaction));
   return response;
 }
 

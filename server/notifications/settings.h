@@ -15,15 +15,16 @@
 namespace caresync::notifications {
 
 // What holds of the branch (its record's ID; empty: of no branch): its own settings, or the default's, or none at all.
-// Errors are those of reading, DAMAGED_ROW.
+// Those that cannot be read name nobody, and are logged: no rota waits for their repair. Errors are those of reading.
 absl::StatusOr<store::NotificationSettings> SettingsFor(const storage::Reader& reader, const base::TenantId& tenant,
                                                         const std::string& branch);
 
 // Whether anybody is to be told.
 bool NamesAnybody(const store::NotificationSettings& settings);
 
-// Inside a change of the tenant that `request` names. Errors: TENANT_UNKNOWN, BRANCH_UNKNOWN, INVALID_FIELD, those of
-// reading. Secrets are not in what is returned. A row that cannot be read is replaced.
+// Inside a change of the tenant that `request` names; what waits to be told is told by the new ones. Errors:
+// TENANT_UNKNOWN, BRANCH_UNKNOWN, INVALID_FIELD, those of reading. Secrets are not in what is returned. A row that
+// cannot be read is replaced.
 absl::StatusOr<v1::NotificationSettings> SetSettings(commit::Transaction& transaction,
                                                      const v1::SetNotificationSettingsRequest& request,
                                                      const outbox::WebhookRules& webhooks = {});

@@ -105,7 +105,7 @@ absl::StatusOr<bool> Dispatcher::HandOver(commit::Transaction& transaction, cons
   store::OutboxNotice notice = **std::move(read);
   std::optional<Destination> destination;
   if (const auto kind = kinds_.find(notice.kind()); kind != kinds_.end()) {
-    ASSIGN_OR_RETURN(destination, kind->second.destination(transaction, tenant));
+    ASSIGN_OR_RETURN(destination, kind->second.destination(transaction, tenant, notice));
   }
   if (!destination.has_value()) {
     notice.set_failure(kNowhere);

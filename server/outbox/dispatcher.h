@@ -39,7 +39,8 @@ enum class NoticeEnd { kTaken, kGivenUp };
 // What the room above says of its notices.
 struct NoticeKind {
   // nullopt: nowhere, and the notice is given up.
-  std::function<absl::StatusOr<std::optional<Destination>>(const storage::Reader& reader, const base::TenantId& tenant)>
+  std::function<absl::StatusOr<std::optional<Destination>>(const storage::Reader& reader, const base::TenantId& tenant,
+                                                           const store::OutboxNotice& notice)>
       destination;
   // In the change that takes notice `number` out of the outbox.
   std::function<absl::Status(commit::Transaction& transaction, uint64_t number, const store::OutboxNotice& notice,

@@ -73,6 +73,7 @@ absl::StatusOr<uint64_t> PutNotice(commit::Transaction& transaction, const NewNo
   row.set_notice_id(base::Uuid::Random(random).ToString());
   row.set_subject(notice.subject);
   row.set_body(notice.body);
+  row.set_branch_id(notice.branch_id);
   row.set_create_time_us(base::ToStoredTime(transaction.now()));
   row.set_due_us(row.create_time_us());
   PutWaiting(transaction, number, row);

@@ -31,6 +31,8 @@ struct NewNotice {
   std::string kind;
   std::string subject;
   std::string body;
+  // By whose settings it goes, where that matters.
+  std::string branch_id = {};
 };
 
 // Puts it in, to be tried at once. Returns its number. Errors: OUTBOX_FULL, those of reading.

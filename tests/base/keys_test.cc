@@ -67,6 +67,8 @@ std::vector<std::string> RecordsKeys(const TenantId& tenant) {
           NoticeDue(tenant, 5, 5),
           Outbox(tenant),
           NotificationSettings(tenant, "branch"),
+          RaisedMismatch(tenant, "branch", kDevice, kVisit),
+          Notifications(tenant),
           Tenant(tenant)};
 }
 
@@ -112,6 +114,8 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           DeadNotices(tenant, 0),
           AllNoticesDue(tenant),
           AllNotificationSettings(tenant, ""),
+          RaisedMismatchesOf(tenant, "branch"),
+          RaisedMismatchesAfter(tenant, nullptr),
           AllWaitingFor(tenant, kOther)};
 }
 
@@ -478,6 +482,25 @@ TEST(Keys, NotificationSettingsLieByBranchTheDefaultFirst) {
   ASSERT_TRUE(ParseNotificationSettings(NotificationSettings(kTenant, "a"), &branch));
   EXPECT_EQ(branch, "a");
   EXPECT_FALSE(ParseNotificationSettings(Outbox(kTenant), &branch));
+}
+
+TEST(Keys, RaisedMismatchesLieByBranch) {
+  const std::string none;
+  const std::string first = "a";
+  EXPECT_TRUE(In(RaisedMismatchesOf(kTenant, none), RaisedMismatch(kTenant, none, kDevice, kVisit)));
+  EXPECT_FALSE(In(RaisedMismatchesOf(kTenant, none), RaisedMismatch(kTenant, first, kDevice, kVisit)));
+  EXPECT_TRUE(In(RaisedMismatchesAfter(kTenant, nullptr), RaisedMismatch(kTenant, none, kDevice, kVisit)));
+  EXPECT_FALSE(In(RaisedMismatchesAfter(kTenant, &none), RaisedMismatch(kTenant, none, kLastDevice, kVisit)));
+  EXPECT_TRUE(In(RaisedMismatchesAfter(kTenant, &none), RaisedMismatch(kTenant, first, kDevice, kVisit)));
+  EXPECT_FALSE(In(RaisedMismatchesAfter(kTenant, &first), RaisedMismatch(kTenant, first, kLastDevice, kVisit)));
+  std::string branch;
+  Uuid carer;
+  RecordKey visit;
+  ASSERT_TRUE(ParseRaisedMismatch(RaisedMismatch(kTenant, first, kDevice, kVisit), &branch, &carer, &visit));
+  EXPECT_EQ(branch, first);
+  EXPECT_EQ(carer, kDevice);
+  EXPECT_EQ(visit, kVisit);
+  EXPECT_FALSE(ParseRaisedMismatch(OpenMismatch(kTenant, kDevice, kVisit), &branch, &carer, &visit));
 }
 
 TEST(Keys, NoticesFallDueInTheOrderOfTheirTimes) {

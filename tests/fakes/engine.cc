@@ -4,6 +4,7 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "caresync/v1/tenants.pb.h"
+#include "server/base/status_macros.h"
 #include "server/commit/timeline.h"
 #include "server/devices/wakes.h"
 #include "server/feed/feed_compaction.h"
@@ -11,6 +12,8 @@
 #include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/visit_changes.h"
+#include "server/notifications/raises.h"
+#include "server/notifications/telling.h"
 #include "server/records/fan_out.h"
 #include "server/records/review_resolution.h"
 #include "server/records/window.h"
@@ -45,6 +48,7 @@ Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std:
       executor_(Set(clock_, now)),
       random_(seed),
       opening_{commit::NewTimeline(random_), clock_.Now()},
+      syncs_under_way_{.opening = opening_.timeline},
       sequencer_(
           std::make_unique<commit::Sequencer>(store_, clock_, random_, executor_, subscriptions_, opening_.timeline)),
       tasks_(std::make_unique<commit::TaskRunner>(store_, *sequencer_, clock_, executor_)),
@@ -67,7 +71,13 @@ void Engine::StartTasks(Mismatches mismatches) {
   dispatcher_->Register(devices::kPushNotice, devices::PushNotices());
   tasks_->Register(outbox::kOutboxTask, dispatcher_->Step());
   if (mismatches == Mismatches::kNoted) {
-    sequencer_->SetRider(mismatch::NoteVisitChanges);
+    sequencer_->SetRider([](commit::Transaction& transaction) -> absl::Status {
+      RETURN_IF_ERROR(mismatch::NoteVisitChanges(transaction));
+      return notifications::NoteRaises(transaction);
+    });
+    tasks_->Register(notifications::kTellTask, notifications::TellStep(random_, syncs_under_way_));
+    dispatcher_->Register(notifications::kMismatchNotice, notifications::MismatchNotices());
+    dispatcher_->Register(notifications::kMismatchesNotice, notifications::MismatchNotices());
     tasks_->Register(mismatch::kLookTask, mismatch::LookStep(clock_, clock_.Monotonic()));
     tasks_->Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
   }

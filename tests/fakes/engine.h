@@ -15,6 +15,7 @@
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
+#include "server/devices/syncs_under_way.h"
 #include "server/outbox/dispatcher.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/restore/standing.h"
@@ -30,8 +31,8 @@ namespace caresync::fakes {
 // A tenant's name that a test wrote: it must be valid.
 base::TenantId Tenant(std::string_view text);
 
-// Whether an engine notes what changes of visits, and looks whether devices have it. Rows and tasks come with that, and
-// a revision whenever it looks: tests of what lies below do without.
+// Whether an engine notes what changes of visits, looks whether devices have it, and tells who is to be told. Rows and
+// tasks come with that, and a revision whenever it looks: tests of what lies below do without.
 enum class Mismatches { kNone, kNoted };
 
 // Used by one thread. Due tasks run whenever work does; later ones when Advance lets their time come.
@@ -91,6 +92,7 @@ class Engine {
   ManualExecutor executor_;
   SeededRandom random_;
   const restore::Opening opening_;
+  const devices::SyncsUnderWay syncs_under_way_;
   commit::Subscriptions subscriptions_;
   std::unique_ptr<commit::Sequencer> sequencer_;
   records::ClosingEdgeAllowance closing_edge_{clock_};

@@ -24,6 +24,7 @@
 #include "server/feed/feed_entry.h"
 #include "server/mismatch/mismatch_list.h"
 #include "server/mismatch/mismatch_watch.h"
+#include "server/notifications/settings.h"
 #include "server/outbox/outbox_list.h"
 #include "server/records/next_visits.h"
 #include "server/records/record_key.h"
@@ -125,6 +126,8 @@ std::vector<Row> MakeRows() {
   };
   AddAllRows(**snapshot, storage::TupleWriter().String(tenant.text()).Take(), rows);
   rows.push_back({Space::kRecords, keys::Outbox(tenant)});
+  rows.push_back({Space::kRecords, keys::NotificationSettings(tenant, "")});
+  rows.push_back({Space::kRecords, keys::Notifications(tenant)});
   rows.push_back({Space::kDevices, keys::DeviceWake(tenant, agency.device.uuid())});
   return rows;
 }
@@ -212,6 +215,8 @@ void ReadOffice(RunningAgency& running, const storage::Reader& reader) {
     outbox.set_given_up(given_up);
     Take(outbox::ListOutbox(reader, agency.tenant, outbox));
   }
+  Take(notifications::ListSettings(reader, agency.tenant, {}));
+  Take(notifications::SettingsFor(reader, agency.tenant, ""));
   v1::GetAccessRequest access;
   access.set_service_user_id(agency.service_user.ToString());
   Take(service_users::GetAccess(reader, agency.tenant, access));

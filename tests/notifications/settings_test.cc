@@ -182,7 +182,7 @@ TEST_F(SettingsTest, ADamagedRowIsPassedOverAndReplaced) {
   fakes::CommitAndWait(engine_.memory(),
                        fakes::PutOf(storage::Space::kRecords, base::keys::NotificationSettings(tenant_, ""), "\xff"));
   EXPECT_EQ(List().settings_size(), 0);
-  EXPECT_EQ(base::Reason(SettingsFor(*engine_.Snapshot(), tenant_, branch_).status()), "DAMAGED_ROW");
+  EXPECT_FALSE(NamesAnybody(For(branch_)));
   ASSERT_EQ(Set(Webhook("")), "");
   EXPECT_EQ(List().settings_size(), 1);
 }

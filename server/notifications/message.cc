@@ -1,0 +1,87 @@
+#include "server/notifications/message.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+#include <string_view>
+
+#include "absl/strings/ascii.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "google/protobuf/util/time_util.h"
+#include "nlohmann/json.hpp"
+#include "server/base/proto_time.h"
+#include "server/base/uuid.h"
+
+namespace caresync::notifications {
+namespace {
+
+using google::protobuf::Timestamp;
+using nlohmann::ordered_json;
+
+// An enum value's name without its prefix, in lower case.
+std::string Word(const std::string& name, std::string_view prefix) {
+  return absl::AsciiStrToLower(name.substr(std::min(prefix.size(), name.size())));
+}
+
+std::string TimeText(const Timestamp& time) { return google::protobuf::util::TimeUtil::ToString(time); }
+
+void AddTime(const char* name, bool is_set, const Timestamp& time, ordered_json& json) {
+  if (is_set) json[name] = TimeText(time);
+}
+
+ordered_json Shown(const v1::VisitShown& shown) {
+  ordered_json json = ordered_json::object();
+  AddTime("start_time", shown.has_start_time(), shown.start_time(), json);
+  AddTime("end_time", shown.has_end_time(), shown.end_time(), json);
+  return json;
+}
+
+ordered_json Changes(const v1::Mismatch& mismatch) {
+  ordered_json changes = ordered_json::array();
+  for (const int change : mismatch.changes()) {
+    changes.push_back(Word(v1::VisitChangeKind_Name(static_cast<v1::VisitChangeKind>(change)), "VISIT_CHANGE_KIND_"));
+  }
+  return changes;
+}
+
+// Never throws: what is no UTF-8 is replaced.
+std::string Text(const ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string MismatchBody(const base::TenantId& tenant, const v1::Mismatch& mismatch, absl::Time start) {
+  ordered_json json = {{"what", "mismatch"},
+                       {"tenant_id", tenant.text()},
+                       {"branch_id", mismatch.branch_id()},
+                       {"carer_id", mismatch.carer_id()},
+                       {"visit_id", mismatch.visit_id()},
+                       {"state", Word(v1::MismatchState_Name(mismatch.state()), "MISMATCH_STATE_")},
+                       {"cause", Word(v1::MismatchCause_Name(mismatch.cause()), "MISMATCH_CAUSE_")},
+                       {"changes", Changes(mismatch)}};
+  if (mismatch.has_device()) json["device_uuid"] = mismatch.device().device_uuid();
+  json["start_time"] = TimeText(base::ToTimestamp(start));
+  if (mismatch.has_from()) json["from"] = Shown(mismatch.from());
+  if (mismatch.has_to()) json["to"] = Shown(mismatch.to());
+  AddTime("first_change_time", mismatch.has_first_change_time(), mismatch.first_change_time(), json);
+  AddTime("last_change_time", mismatch.has_last_change_time(), mismatch.last_change_time(), json);
+  AddTime("open_time", mismatch.has_open_time(), mismatch.open_time(), json);
+  AddTime("next_state_time", mismatch.has_next_state_time(), mismatch.next_state_time(), json);
+  return Text(json);
+}
+
+std::string MismatchesBody(const base::TenantId& tenant, const std::string& branch, const std::vector<Raised>& raised) {
+  std::set<base::Uuid> carers;
+  absl::Time first = absl::InfiniteFuture();
+  for (const Raised& one : raised) {
+    carers.insert(one.of.carer);
+    first = std::min(first, one.start);
+  }
+  const ordered_json json = {{"what", "mismatches"},    {"tenant_id", tenant.text()},
+                             {"branch_id", branch},     {"mismatches", raised.size()},
+                             {"carers", carers.size()}, {"first_start_time", TimeText(base::ToTimestamp(first))}};
+  return Text(json);
+}
+
+}  // namespace caresync::notifications

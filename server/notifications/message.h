@@ -1,0 +1,30 @@
+// What is said of mismatches to an agency's own systems: JSON, as docs/webhooks.md says. IDs, states and times, and no
+// word that names a person or tells of one: who receives it asks for what it may see. Pure functions.
+#ifndef CARESYNC_SERVER_NOTIFICATIONS_MESSAGE_H_
+#define CARESYNC_SERVER_NOTIFICATIONS_MESSAGE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "caresync/v1/mismatches.pb.h"
+#include "server/base/ids.h"
+#include "server/mismatch/mismatch_rows.h"
+
+namespace caresync::notifications {
+
+// One mismatch that was raised. `start`: the one that counts (mismatch/due.h), by which lists rank it.
+std::string MismatchBody(const base::TenantId& tenant, const v1::Mismatch& mismatch, absl::Time start);
+
+// Many of a branch (its record's ID, or empty) that were raised.
+struct Raised {
+  mismatch::CarerVisit of;
+  // The start that counts.
+  absl::Time start;
+};
+// At least one.
+std::string MismatchesBody(const base::TenantId& tenant, const std::string& branch, const std::vector<Raised>& raised);
+
+}  // namespace caresync::notifications
+
+#endif  // CARESYNC_SERVER_NOTIFICATIONS_MESSAGE_H_

@@ -1,0 +1,185 @@
+#include "server/notifications/telling.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/clock.h"
+#include "server/base/limits.h"
+#include "server/base/status_macros.h"
+#include "server/devices/report_row.h"
+#include "server/mismatch/damage.h"
+#include "server/mismatch/due.h"
+#include "server/mismatch/mismatch_rows.h"
+#include "server/mismatch/teller.h"
+#include "server/notifications/hours.h"
+#include "server/notifications/message.h"
+#include "server/notifications/raises.h"
+#include "server/notifications/settings.h"
+#include "server/outbox/outbox_rows.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::notifications {
+namespace {
+
+namespace limits = base::limits;
+using mismatch::CarerVisit;
+
+// The zone of hours; UTC where it is not known any more.
+absl::StatusOr<absl::TimeZone> ZoneOf(const storage::Reader& reader, const base::TenantId& tenant) {
+  absl::TimeZone zone = absl::UTCTimeZone();
+  const absl::StatusOr<store::Tenant> preferences = tenants::GetTenant(reader, tenant);
+  if (absl::IsNotFound(preferences.status()) || absl::IsDataLoss(preferences.status())) return zone;
+  RETURN_IF_ERROR(preferences.status());
+  absl::LoadTimeZone(preferences->time_zone(), &zone);
+  return zone;
+}
+
+// One that is still open.
+struct Open {
+  CarerVisit of;
+  store::Mismatch row;
+};
+
+// One step of the task.
+class Step {
+ public:
+  Step(commit::Transaction& transaction, store::Notifications state, absl::TimeZone zone, const devices::AsOf& as_of,
+       base::RandomSource& random)
+      : transaction_(transaction),
+        tenant_(transaction.tenant()),
+        state_(std::move(state)),
+        zone_(zone),
+        as_of_(as_of),
+        random_(random) {}
+
+  absl::Status Run() {
+    if (!state_.has_walked_branch()) state_.clear_next_us();
+    for (size_t looked = 0; looked < limits::kBranchesLookedAt && room_ > limits::kMismatchesToldAlone; ++looked) {
+      const std::optional<std::string> walked =
+          state_.has_walked_branch() ? std::optional<std::string>(state_.walked_branch()) : std::nullopt;
+      ASSIGN_OR_RETURN(const std::optional<std::string> branch, FirstBranch(transaction_, tenant_, walked));
+      if (!branch.has_value()) return Sleep();
+      ASSIGN_OR_RETURN(const absl::Time next, TellOf(*branch));
+      if (next <= transaction_.now()) break;
+      if (next != absl::InfiniteFuture()) NoteNext(next);
+      state_.set_walked_branch(*branch);
+    }
+    PutNotifications(transaction_, transaction_.now(), std::move(state_));
+    return absl::OkStatus();
+  }
+
+ private:
+  // When the branch is to be looked at again: now, where it has more than there was room for; InfiniteFuture: not, as
+  // far as is known.
+  absl::StatusOr<absl::Time> TellOf(const std::string& branch) {
+    ASSIGN_OR_RETURN(const store::NotificationSettings settings, SettingsFor(transaction_, tenant_, branch));
+    if (NamesAnybody(settings)) {
+      const absl::Time when = transaction_.now() - limits::kToldTogether;
+      const absl::Time opens = NextOpen(settings, zone_, when);
+      if (opens > when) return opens + limits::kToldTogether;
+    }
+    ASSIGN_OR_RETURN(const std::vector<CarerVisit> raised, ReadRaised(transaction_, tenant_, branch, room_));
+    const bool is_all = raised.size() < room_;
+    room_ -= raised.size();
+    std::vector<Open> open;
+    for (const CarerVisit& of : raised) {
+      ForgetRaised(transaction_, branch, of);
+      if (!NamesAnybody(settings)) continue;
+      ASSIGN_OR_RETURN(std::optional<store::Mismatch> row, mismatch::GetUndamaged(transaction_, tenant_, of));
+      if (row.has_value() && row->state() == store::Mismatch::OPEN) open.push_back({of, *std::move(row)});
+    }
+    RETURN_IF_ERROR(Tell(branch, open));
+    return is_all ? absl::InfiniteFuture() : transaction_.now();
+  }
+
+  absl::Status Tell(const std::string& branch, const std::vector<Open>& open) {
+    if (open.size() > limits::kMismatchesToldAlone) return TellAsOne(branch, open);
+    mismatch::Teller teller(transaction_, tenant_, as_of_);
+    for (const Open& one : open) {
+      const absl::StatusOr<v1::Mismatch> told = teller.Tell(one.of, one.row);
+      if (absl::IsDataLoss(told.status())) {
+        mismatch::LogDamage("mismatch_not_told", tenant_, one.of.carer, told.status());
+        continue;
+      }
+      RETURN_IF_ERROR(told.status());
+      RETURN_IF_ERROR(Put({.kind = kMismatchNotice,
+                           .subject = told->visit_id(),
+                           .body = MismatchBody(tenant_, *told, mismatch::StartThatCounts(one.row)),
+                           .branch_id = branch}));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status TellAsOne(const std::string& branch, const std::vector<Open>& open) {
+    std::vector<Raised> raised;
+    raised.reserve(open.size());
+    for (const Open& one : open) raised.push_back({one.of, mismatch::StartThatCounts(one.row)});
+    return Put({.kind = kMismatchesNotice,
+                .subject = branch,
+                .body = MismatchesBody(tenant_, branch, raised),
+                .branch_id = branch});
+  }
+
+  absl::Status Put(const outbox::NewNotice& notice) {
+    return outbox::PutNotice(transaction_, notice, random_).status();
+  }
+
+  void NoteNext(absl::Time next) {
+    const int64_t next_us = base::ToStoredTime(next);
+    if (state_.next_us() == 0 || next_us < state_.next_us()) state_.set_next_us(next_us);
+  }
+
+  // All branches were looked at.
+  absl::Status Sleep() {
+    std::optional<absl::Time> next;
+    if (state_.next_us() != 0) next = base::FromStoredTime(state_.next_us());
+    state_.clear_walked_branch();
+    state_.clear_next_us();
+    PutNotifications(transaction_, next, std::move(state_));
+    return absl::OkStatus();
+  }
+
+  commit::Transaction& transaction_;
+  const base::TenantId& tenant_;
+  store::Notifications state_;
+  const absl::TimeZone zone_;
+  const devices::AsOf& as_of_;
+  base::RandomSource& random_;
+  // Raised mismatches that the step may still look at.
+  size_t room_ = limits::kRaisedLookedAt;
+};
+
+absl::StatusOr<std::optional<outbox::Destination>> WebhookOf(const storage::Reader& reader,
+                                                             const base::TenantId& tenant,
+                                                             const store::OutboxNotice& notice) {
+  ASSIGN_OR_RETURN(const store::NotificationSettings settings, SettingsFor(reader, tenant, notice.branch_id()));
+  if (!settings.has_webhook()) return std::optional<outbox::Destination>();
+  return std::optional<outbox::Destination>({settings.webhook().url(), settings.webhook().key()});
+}
+
+absl::Status NothingFollows(commit::Transaction& /*transaction*/, uint64_t /*number*/,
+                            const store::OutboxNotice& /*notice*/, outbox::NoticeEnd /*end*/) {
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+commit::TaskStep TellStep(base::RandomSource& random, const devices::SyncsUnderWay& syncs) {
+  return [&random, &syncs](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
+    ASSIGN_OR_RETURN(store::Notifications state, ReadNotifications(transaction, transaction.tenant()));
+    // Another one took its place.
+    if (absl::StrCat(state.task_due_us()) != payload) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const absl::TimeZone zone, ZoneOf(transaction, transaction.tenant()));
+    const devices::AsOf as_of{.syncs = syncs, .now = transaction.now()};
+    return Step(transaction, std::move(state), zone, as_of, random).Run();
+  };
+}
+
+outbox::NoticeKind MismatchNotices() { return {.destination = WebhookOf, .ended = NothingFollows}; }
+
+}  // namespace caresync::notifications

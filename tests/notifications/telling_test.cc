@@ -1,0 +1,303 @@
+#include "server/notifications/telling.h"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nlohmann/json.hpp"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/mismatch/transitions.h"
+#include "server/notifications/raises.h"
+#include "server/notifications/settings.h"
+#include "server/outbox/outbox_rows.h"
+#include "tests/fakes/commits.h"
+#include "tests/fakes/engine.h"
+#include "tests/mismatch/mismatch_bench.h"
+#include "tests/records/sample_records.h"
+
+namespace caresync::notifications {
+namespace {
+
+namespace limits = base::limits;
+using fakes::Engine;
+using mismatch::At;
+using mismatch::Edited;
+using mismatch::VisitAt;
+using storage::Space;
+
+constexpr char kUrl[] = "https://ops.example.org/caresync";
+constexpr char kOther[] = "https://rome.example.org/caresync";
+constexpr char kSecret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+constexpr char kRome[] = "00000000-0000-4000-8000-0000000000aa";
+
+// Carers 1 to 3 have no phones: no change reaches them, and each is raised 20 minutes after it.
+class TellingTest : public testing::Test {
+ protected:
+  TellingTest() {
+    engine_->CreateTenant(tenant_);
+    records::PutAll(*engine_, tenant_,
+                    {records::CarerRecord(1, "Ann Smith"), records::CarerRecord(2, "Ben Jones"),
+                     records::CarerRecord(3, "Cy Brown"), records::ServiceUserRecord(1, "Mary White")});
+  }
+
+  // Without hours: at any time. The branch need not be known: its row is written as it is.
+  void SetWebhook(const std::string& branch, const std::string& url, int from_hour = 0, int to_hour = 0) {
+    store::NotificationSettings settings;
+    settings.mutable_webhook()->set_url(url);
+    settings.mutable_webhook()->set_key(std::string(32, 'k'));
+    if (to_hour > 0) {
+      store::NotificationHours& hours = *settings.add_hours();
+      hours.set_weekday(v1::WEEKDAY_MONDAY);
+      hours.set_from_minute(from_hour * 60);
+      hours.set_to_minute(to_hour * 60);
+    }
+    PutSettings(branch, settings);
+  }
+  void PutSettings(const std::string& branch, const store::NotificationSettings& settings) {
+    Run([&](commit::Transaction& transaction) -> absl::Status {
+      transaction.Put(Space::kRecords, base::keys::NotificationSettings(tenant_, branch), settings.SerializeAsString());
+      return LookAtRaised(transaction);
+    });
+  }
+
+  void Run(commit::Change change) {
+    const auto done = engine_->Run(tenant_, std::move(change));
+    ASSERT_TRUE(done.ok()) << done.status();
+  }
+
+  void Put(const std::vector<store::Record>& visits) { records::PutAll(*engine_, tenant_, visits); }
+  static store::Record OfBranch(store::Record visit, const std::string& branch) {
+    return Edited(std::move(visit), [&branch](v1::Visit& payload) { payload.set_branch_id(branch); });
+  }
+
+  void AdvanceTo(absl::Time time) { engine_->Advance(time - engine_->clock().Now()); }
+
+  void Close(int carer, int visit) {
+    v1::CloseMismatchRequest request;
+    request.set_carer_id(records::CarerName(carer).id.ToString());
+    request.set_visit_id(records::VisitName(visit).id.ToString());
+    Run([&](commit::Transaction& transaction) { return mismatch::Close(transaction, request, "office", {}).status(); });
+  }
+  void Reopen(int carer, int visit) {
+    v1::ReopenMismatchRequest request;
+    request.set_carer_id(records::CarerName(carer).id.ToString());
+    request.set_visit_id(records::VisitName(visit).id.ToString());
+    Run([&](commit::Transaction& transaction) {
+      return mismatch::Reopen(transaction, request, "office", {}).status();
+    });
+  }
+
+  size_t sent() { return engine_->sender().requests().size(); }
+  const outbox::SendRequest& Sent(size_t index) { return engine_->sender().requests().at(index); }
+  nlohmann::json Body(size_t index) { return nlohmann::json::parse(Sent(index).body); }
+  size_t Waiting() const {
+    return fakes::RowsOf(*engine_->Snapshot(), Space::kRecords, base::keys::RaisedMismatchesAfter(tenant_, nullptr))
+        .size();
+  }
+
+  std::unique_ptr<Engine> engine_ = std::make_unique<Engine>(1, fakes::Mismatches::kNoted);
+  const base::TenantId tenant_ = fakes::Tenant("acme");
+};
+
+TEST_F(TellingTest, AMismatchIsToldOnceWhenItIsRaised) {
+  SetWebhook("", kUrl);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 19));
+  EXPECT_EQ(sent(), 0u);
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(sent(), 1u);
+  EXPECT_EQ(Sent(0).url, kUrl);
+  const nlohmann::json body = Body(0);
+  EXPECT_EQ(body["what"], "mismatch");
+  EXPECT_EQ(body["tenant_id"], "acme");
+  EXPECT_EQ(body["carer_id"], records::CarerName(1).id.ToString());
+  EXPECT_EQ(body["visit_id"], records::VisitName(1).id.ToString());
+  EXPECT_EQ(body["state"], "at_risk");
+  EXPECT_EQ(body["cause"], "no_device");
+  EXPECT_EQ(body["changes"], nlohmann::json::array({"new"}));
+  EXPECT_EQ(body["start_time"], "2026-03-02T09:00:00Z");
+  EXPECT_EQ(body["to"]["end_time"], "2026-03-02T10:00:00Z");
+  engine_->sender().Answer(0, outbox::SendOutcome::kTaken);
+  engine_->Advance(absl::Hours(2));
+  EXPECT_EQ(sent(), 1u);
+  EXPECT_EQ(Waiting(), 0u);
+}
+
+TEST_F(TellingTest, NoPersonIsNamed) {
+  SetWebhook("", kUrl);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(sent(), 1u);
+  for (const std::string name : {"Ann", "Smith", "Mary", "White", "notes"}) {
+    EXPECT_EQ(Sent(0).body.find(name), std::string::npos) << name;
+  }
+}
+
+TEST_F(TellingTest, AFurtherChangeOfAnOpenOneIsNoRaise) {
+  SetWebhook("", kUrl);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(sent(), 1u);
+  engine_->sender().Answer(0, outbox::SendOutcome::kTaken);
+  Put({VisitAt(1, At(10))});
+  engine_->Advance(absl::Hours(1));
+  EXPECT_EQ(sent(), 1u);
+}
+
+TEST_F(TellingTest, OneThatIsOpenedAgainIsToldAgain) {
+  SetWebhook("", kUrl);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 21));
+  engine_->sender().Answer(0, outbox::SendOutcome::kTaken);
+  Close(1, 1);
+  engine_->Advance(absl::Minutes(5));
+  ASSERT_EQ(sent(), 1u);
+  Reopen(1, 1);
+  engine_->Advance(limits::kToldTogether);
+  EXPECT_EQ(sent(), 2u);
+}
+
+TEST_F(TellingTest, WhatIsOverBeforeItIsToldIsNotTold) {
+  SetWebhook("", kUrl, 8, 18);
+  Put({VisitAt(1, At(9)), VisitAt(2, At(9), {2})});
+  AdvanceTo(At(6, 30));
+  EXPECT_EQ(Waiting(), 2u);
+  Close(1, 1);
+  AdvanceTo(At(8));
+  EXPECT_EQ(sent(), 0u);
+  AdvanceTo(At(8, 1));
+  ASSERT_EQ(sent(), 1u);
+  EXPECT_EQ(Body(0)["visit_id"], records::VisitName(2).id.ToString());
+  EXPECT_EQ(Waiting(), 0u);
+}
+
+TEST_F(TellingTest, WiderHoursHoldOfWhatWaits) {
+  SetWebhook("", kUrl, 12, 18);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 30));
+  ASSERT_EQ(sent(), 0u);
+  SetWebhook("", kUrl, 6, 18);
+  EXPECT_EQ(sent(), 1u);
+}
+
+TEST_F(TellingTest, ABranchOfItsOwnSettingsIsToldByThem) {
+  SetWebhook("", kUrl);
+  SetWebhook(kRome, kOther);
+  Put({OfBranch(VisitAt(1, At(9)), kRome), VisitAt(2, At(9), {2})});
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(sent(), 2u);
+  const size_t of_rome = Sent(0).url == kOther ? 0 : 1;
+  EXPECT_EQ(Sent(of_rome).url, kOther);
+  EXPECT_EQ(Body(of_rome)["branch_id"], kRome);
+  EXPECT_EQ(Sent(1 - of_rome).url, kUrl);
+  EXPECT_EQ(Body(1 - of_rome)["branch_id"], "");
+}
+
+TEST_F(TellingTest, OfABranchThatIsKeptOutNobodyIsTold) {
+  SetWebhook("", kUrl);
+  PutSettings(kRome, {});
+  Put({OfBranch(VisitAt(1, At(9)), kRome)});
+  AdvanceTo(At(6, 30));
+  EXPECT_EQ(sent(), 0u);
+  EXPECT_EQ(Waiting(), 0u);
+}
+
+TEST_F(TellingTest, WhereNobodyIsToldNothingIsKept) {
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 30));
+  EXPECT_EQ(Waiting(), 0u);
+  SetWebhook("", kUrl);
+  engine_->Advance(absl::Hours(1));
+  EXPECT_EQ(sent(), 0u) << "what was raised before anybody was to be told is in the list";
+}
+
+TEST_F(TellingTest, ManyAtOnceAreToldAsOne) {
+  SetWebhook("", kUrl);
+  std::vector<store::Record> visits;
+  for (int i = 1; i <= static_cast<int>(limits::kMismatchesToldAlone) + 1; ++i) {
+    visits.push_back(VisitAt(i, At(9) + absl::Minutes(i), {i % 2 + 1}));
+  }
+  Put(visits);
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(sent(), 1u);
+  EXPECT_EQ(Body(0)["what"], "mismatches");
+  EXPECT_EQ(Body(0)["mismatches"], limits::kMismatchesToldAlone + 1);
+  EXPECT_EQ(Body(0)["carers"], 2);
+  EXPECT_EQ(Body(0)["first_start_time"], "2026-03-02T09:01:00Z");
+  EXPECT_EQ(Waiting(), 0u);
+}
+
+TEST_F(TellingTest, AsManyAsAreReadAreToldEach) {
+  SetWebhook("", kUrl);
+  std::vector<store::Record> visits;
+  for (int i = 1; i <= static_cast<int>(limits::kMismatchesToldAlone); ++i) visits.push_back(VisitAt(i, At(9)));
+  Put(visits);
+  AdvanceTo(At(6, 21));
+  EXPECT_EQ(outbox::ReadOutbox(*engine_->Snapshot(), tenant_)->waiting(), limits::kMismatchesToldAlone);
+}
+
+TEST_F(TellingTest, AWebhookThatWasTakenAwayGetsNothingThatWaits) {
+  SetWebhook("", kUrl);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(sent(), 1u);
+  PutSettings("", {});
+  engine_->sender().Answer(0, outbox::SendOutcome::kFailed, "answered 503");
+  engine_->Advance(absl::Hours(1));
+  EXPECT_EQ(sent(), 1u);
+  EXPECT_EQ(outbox::ReadOutbox(*engine_->Snapshot(), tenant_)->dead(), 1u);
+}
+
+TEST_F(TellingTest, ARestartLosesNoneAndTellsNoneTwice) {
+  SetWebhook("", kUrl, 8, 18);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 30));
+  ASSERT_EQ(Waiting(), 1u);
+  const absl::Time now = engine_->clock().Now();
+  engine_ = std::make_unique<Engine>(engine_->memory().Copy(), 2, now, fakes::Mismatches::kNoted);
+  AdvanceTo(At(8, 1));
+  ASSERT_EQ(sent(), 1u);
+  engine_->sender().Answer(0, outbox::SendOutcome::kTaken);
+  engine_->Advance(absl::Minutes(1));
+  const absl::Time later = engine_->clock().Now();
+  engine_ = std::make_unique<Engine>(engine_->memory().Copy(), 3, later, fakes::Mismatches::kNoted);
+  engine_->Advance(absl::Hours(2));
+  EXPECT_EQ(sent(), 0u);
+}
+
+// Of more branches than a step looks at, and with hours that begin at other times.
+TEST_F(TellingTest, EachOfManyBranchesIsTold) {
+  SetWebhook("", kUrl);
+  SetWebhook("branch 05", kUrl, 8, 18);
+  std::vector<store::Record> visits;
+  const int branches = static_cast<int>(limits::kBranchesLookedAt) * 2 + 1;
+  for (int i = 1; i <= branches; ++i) {
+    const std::string branch = "branch " + std::string(i < 10 ? "0" : "") + std::to_string(i);
+    visits.push_back(OfBranch(VisitAt(i, At(9)), branch));
+  }
+  Put(visits);
+  AdvanceTo(At(6, 21));
+  EXPECT_EQ(outbox::ReadOutbox(*engine_->Snapshot(), tenant_)->waiting(), static_cast<uint64_t>(branches - 1));
+  EXPECT_EQ(Waiting(), 1u);
+  AdvanceTo(At(8, 1));
+  EXPECT_EQ(Waiting(), 0u);
+}
+
+TEST_F(TellingTest, SettingsThatCannotBeReadHoldNothingUp) {
+  SetWebhook("", kUrl);
+  fakes::CommitAndWait(engine_->memory(),
+                       fakes::PutOf(Space::kRecords, base::keys::NotificationSettings(tenant_, kRome), "\xff"));
+  fakes::CommitAndWait(engine_->memory(), fakes::PutOf(Space::kRecords, base::keys::Notifications(tenant_), "\xff"));
+  Put({OfBranch(VisitAt(1, At(9)), kRome), VisitAt(2, At(9), {2})});
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(sent(), 1u);
+  EXPECT_EQ(Body(0)["visit_id"], records::VisitName(2).id.ToString());
+}
+
+}  // namespace
+}  // namespace caresync::notifications
