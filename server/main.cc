@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <iostream>
 #include <memory>
@@ -49,6 +50,7 @@
 #include "server/notifications/telling.h"
 #include "server/outbox/dispatcher.h"
 #include "server/outbox/http_sender.h"
+#include "server/outbox/smtp_mailer.h"
 #include "server/outbox/webhook_rules.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/records/fan_out.h"
@@ -86,6 +88,9 @@ struct Options {
   size_t batch_bytes = base::limits::kBatchBytes;
   std::string log_level = "info";
   outbox::WebhookRules webhooks;
+  // Its URL is empty: no e-mail is sent.
+  outbox::SmtpServer smtp;
+  std::string smtp_credentials;
 };
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
@@ -137,6 +142,17 @@ std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
   app.add_flag("--webhooks-allow-private", options.webhooks.allow_private,
                "Webhooks may be sent to loopback, private and link-local addresses")
       ->envname("CARESYNC_WEBHOOKS_ALLOW_PRIVATE");
+  CLI::Option* smtp = app.add_option("--smtp-url", options.smtp.url,
+                                     "The mail server that notifications are sent by: smtp://HOST:PORT, or smtps://");
+  smtp->envname("CARESYNC_SMTP_URL");
+  CLI::Option* from = app.add_option("--smtp-from", options.smtp.from, "The address that e-mail comes from");
+  from->envname("CARESYNC_SMTP_FROM")->needs(smtp);
+  smtp->needs(from);
+  app.add_option("--smtp-credentials", options.smtp_credentials,
+                 "A file with USER:PASSWORD for the mail server; nothing is sent without TLS then")
+      ->envname("CARESYNC_SMTP_CREDENTIALS")
+      ->needs(smtp)
+      ->check(CLI::ExistingFile);
   app.add_option("--log-level", options.log_level, "The least level that is logged")
       ->envname("CARESYNC_LOG_LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
@@ -160,6 +176,23 @@ Level LevelFrom(const std::string& name) {
   if (name == "warning") return Level::kWarning;
   if (name == "error") return Level::kError;
   return Level::kInfo;
+}
+
+// What is wrong with how mail is to be sent; empty: nothing. Reads the file of credentials.
+std::string PrepareMail(Options& options) {
+  outbox::SmtpServer& smtp = options.smtp;
+  if (smtp.url.empty()) return "";
+  if (const absl::Status status = outbox::CheckSmtpServer(smtp); !status.ok()) return std::string(status.message());
+  if (options.smtp_credentials.empty()) return "";
+  std::string line;
+  std::getline(std::ifstream(options.smtp_credentials), line);
+  const size_t colon = line.find(':');
+  if (colon == std::string::npos || colon == 0) {
+    return absl::StrCat("--smtp-credentials ", options.smtp_credentials, ": its first line is not USER:PASSWORD");
+  }
+  smtp.user = line.substr(0, colon);
+  smtp.password = line.substr(colon + 1);
+  return "";
 }
 
 // Readable by nobody else: see Run.
@@ -197,8 +230,9 @@ class Node {
     server_.reset();
     tasks_.Stop();
     sequencer_.WaitUntilIdle();
-    // Nothing hands it anything any more; what it told just before is still committed.
+    // Nothing hands them anything any more; what they told just before is still committed.
     sender_.reset();
+    mailer_.reset();
     sequencer_.WaitUntilIdle();
     WaitForCommits();
     executor_.reset();
@@ -221,7 +255,8 @@ class Node {
         closing_edge_(clock_),
         tasks_(*store_, sequencer_, clock_, *executor_),
         sender_(std::make_unique<outbox::HttpSender>(options.webhooks)),
-        dispatcher_(sequencer_, clock_, random_, *sender_),
+        mailer_(options.smtp.url.empty() ? nullptr : std::make_unique<outbox::SmtpMailer>(options.smtp)),
+        dispatcher_(sequencer_, clock_, random_, *sender_, mailer_.get()),
         registry_(*store_, clock_, *executor_),
         admission_(*executor_, random_, clock_),
         verifier_(std::move(key), clock_),
@@ -247,7 +282,8 @@ class Node {
                        .opening = opening_,
                        .batch_bytes = options.batch_bytes,
                        .opened = opened_},
-              .webhooks = options.webhooks},
+              .webhooks = options.webhooks,
+              .sends_email = mailer_ != nullptr},
         syncs_under_way_(sync::SyncsOf(edge_.sync)) {}
 
   absl::Status Begin(const Options& options) {
@@ -302,6 +338,8 @@ class Node {
   records::ClosingEdgeAllowance closing_edge_;
   commit::TaskRunner tasks_;
   std::unique_ptr<outbox::HttpSender> sender_;
+  // nullptr: no e-mail is sent.
+  std::unique_ptr<outbox::SmtpMailer> mailer_;
   outbox::Dispatcher dispatcher_;
   devices::DeviceRegistry registry_;
   sync::LiveSessions live_;
@@ -332,6 +370,10 @@ int WaitForTheEnd(Node& node, const sigset_t& signals) {
 int Run(int argc, char** argv) {
   Options options;
   if (const std::optional<int> code = ParseOptions(argc, argv, options); code.has_value()) return *code;
+  if (const std::string wrong = PrepareMail(options); !wrong.empty()) {
+    std::cerr << "caresyncd: " << wrong << " (see caresyncd --help)" << std::endl;
+    return kBadOptions;
+  }
   // What carers see and the key that signs credentials: all files that are made, the database's own included.
   umask(S_IRWXG | S_IRWXO);
   observability::SetLevel(LevelFrom(options.log_level));

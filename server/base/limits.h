@@ -384,6 +384,8 @@ inline constexpr size_t kSendAnswerBytes = 16 * 1024;
 // After so long without a word one that was handed over is tried again: the server ended meanwhile. Longer than all
 // that is queued can take.
 inline constexpr absl::Duration kSendLease = absl::Minutes(2);
+// E-mails are sent one after the other: as many as time out within the lease wait for it.
+inline constexpr size_t kMailsQueued = 8;
 inline constexpr size_t kWebhookUrlBytes = 2'048;
 // Of the key that a webhook's secret stands for.
 inline constexpr size_t kWebhookKeyBytesLeast = 24;
@@ -393,6 +395,8 @@ inline constexpr size_t kWebhookKeyBytesMost = 64;
 
 // Of one branch: six a day.
 inline constexpr int kNotificationHours = 42;
+// Of one branch: beyond, a distribution list.
+inline constexpr int kNotificationAddresses = 20;
 // What is raised within so long is told together.
 inline constexpr absl::Duration kToldTogether = absl::Seconds(30);
 // More of a branch at once are told as one: nobody reads so many messages.

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/protobuf/util/time_util.h"
 #include "nlohmann/json.hpp"
@@ -44,6 +45,24 @@ ordered_json Changes(const v1::Mismatch& mismatch) {
   return changes;
 }
 
+std::string PeopleTime(absl::Time time, absl::TimeZone zone) { return absl::FormatTime("%d %B %Y, %H:%M", time, zone); }
+
+struct Summary {
+  size_t carers = 0;
+  absl::Time first_start = absl::InfiniteFuture();
+};
+
+Summary Sum(const std::vector<Raised>& raised) {
+  Summary summary;
+  std::set<base::Uuid> carers;
+  for (const Raised& one : raised) {
+    carers.insert(one.of.carer);
+    summary.first_start = std::min(summary.first_start, one.start);
+  }
+  summary.carers = carers.size();
+  return summary;
+}
+
 // Never throws: what is no UTF-8 is replaced.
 std::string Text(const ordered_json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -72,16 +91,34 @@ std::string MismatchBody(const base::TenantId& tenant, const v1::Mismatch& misma
 }
 
 std::string MismatchesBody(const base::TenantId& tenant, const std::string& branch, const std::vector<Raised>& raised) {
-  std::set<base::Uuid> carers;
-  absl::Time first = absl::InfiniteFuture();
-  for (const Raised& one : raised) {
-    carers.insert(one.of.carer);
-    first = std::min(first, one.start);
-  }
-  const ordered_json json = {{"what", "mismatches"},    {"tenant_id", tenant.text()},
-                             {"branch_id", branch},     {"mismatches", raised.size()},
-                             {"carers", carers.size()}, {"first_start_time", TimeText(base::ToTimestamp(first))}};
+  const Summary summary = Sum(raised);
+  const ordered_json json = {
+      {"what", "mismatches"},     {"tenant_id", tenant.text()},
+      {"branch_id", branch},      {"mismatches", raised.size()},
+      {"carers", summary.carers}, {"first_start_time", TimeText(base::ToTimestamp(summary.first_start))}};
   return Text(json);
+}
+
+MailText MismatchMail(const base::TenantId& tenant, const v1::Mismatch& mismatch, absl::Time start,
+                      absl::TimeZone zone) {
+  MailText mail;
+  mail.subject =
+      absl::StrCat("A change of the rota has not reached a carer's phone (visit of ", PeopleTime(start, zone), ")");
+  mail.text = absl::StrCat(mismatch.headline(), "\n", mismatch.advice(), "\n\nVisit: ", PeopleTime(start, zone),
+                           "\nVisit ID: ", mismatch.visit_id(), "\nAgency: ", tenant.text(), "\n");
+  return mail;
+}
+
+MailText MismatchesMail(const base::TenantId& tenant, const std::vector<Raised>& raised, absl::TimeZone zone) {
+  const Summary summary = Sum(raised);
+  MailText mail;
+  mail.subject = absl::StrCat(raised.size(), " changes of the rota have not reached carers' phones");
+  mail.text =
+      absl::StrCat(raised.size(), " changes of the rota have not reached the phones of ", summary.carers,
+                   summary.carers == 1 ? " carer" : " carers", ". The first of their visits starts on ",
+                   PeopleTime(summary.first_start, zone),
+                   ".\nThe list of mismatches says which, the most urgent first.\n\nAgency: ", tenant.text(), "\n");
+  return mail;
 }
 
 }  // namespace caresync::notifications

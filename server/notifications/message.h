@@ -1,5 +1,8 @@
-// What is said of mismatches to an agency's own systems: JSON, as docs/webhooks.md says. IDs, states and times, and no
-// word that names a person or tells of one: who receives it asks for what it may see. Pure functions.
+// What is said of mismatches outside the console. Pure functions.
+//
+// To an agency's own systems: JSON, as docs/webhooks.md says. IDs, states and times, and no word that names a person or
+// tells of one: who receives it asks for what it may see. By e-mail: what the console's list says first, the carer's
+// name among it, and no word of whom the visit is to.
 #ifndef CARESYNC_SERVER_NOTIFICATIONS_MESSAGE_H_
 #define CARESYNC_SERVER_NOTIFICATIONS_MESSAGE_H_
 
@@ -24,6 +27,17 @@ struct Raised {
 };
 // At least one.
 std::string MismatchesBody(const base::TenantId& tenant, const std::string& branch, const std::vector<Raised>& raised);
+
+// ---- By e-mail, with times in `zone`
+
+struct MailText {
+  // ASCII, and without a name: it is shown on locked screens.
+  std::string subject;
+  std::string text;
+};
+MailText MismatchMail(const base::TenantId& tenant, const v1::Mismatch& mismatch, absl::Time start,
+                      absl::TimeZone zone);
+MailText MismatchesMail(const base::TenantId& tenant, const std::vector<Raised>& raised, absl::TimeZone zone);
 
 }  // namespace caresync::notifications
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "server/base/stored.h"
 #include "server/base/uuid.h"
 #include "server/notifications/raises.h"
+#include "server/outbox/email_address.h"
 #include "server/outbox/webhook_setting.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
@@ -93,18 +95,41 @@ absl::Status SetHours(const v1::NotificationSettings& given, store::Notification
   return absl::OkStatus();
 }
 
+absl::Status SetAddresses(const v1::NotificationSettings& given, const Ways& ways,
+                          store::NotificationSettings& stored) {
+  constexpr char kField[] = "settings.email_addresses";
+  if (given.email_addresses_size() > limits::kNotificationAddresses) {
+    return errors::InvalidArgument(
+        kField, absl::StrCat("has ", given.email_addresses_size(), " entries; at most ", limits::kNotificationAddresses,
+                             ", so give a distribution list"));
+  }
+  if (!given.email_addresses().empty() && !ways.email) {
+    return errors::InvalidArgument(kField,
+                                   "are given, and this server sends no e-mail: start caresyncd with --smtp-url");
+  }
+  std::set<std::string> named;
+  for (const std::string& address : given.email_addresses()) {
+    if (!outbox::IsEmailAddress(address)) {
+      return errors::InvalidArgument(kField, "has one that is no e-mail address such as office@example.org");
+    }
+    if (!named.insert(address).second) return errors::InvalidArgument(kField, "has one twice");
+    stored.add_email_addresses(address);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<store::NotificationSettings> ToStored(const v1::NotificationSettings& given,
-                                                     const store::NotificationSettings& before,
-                                                     const outbox::WebhookRules& webhooks) {
+                                                     const store::NotificationSettings& before, const Ways& ways) {
   store::NotificationSettings stored;
   if (given.has_webhook()) {
     const v1::NotificationWebhook& webhook = given.webhook();
     ASSIGN_OR_RETURN(std::string key, outbox::CheckWebhook("settings.webhook", webhook.url(), webhook.secret(),
-                                                           before.webhook().key(), webhooks));
+                                                           before.webhook().key(), ways.webhooks));
     stored.mutable_webhook()->set_url(webhook.url());
     stored.mutable_webhook()->set_key(std::move(key));
   }
   RETURN_IF_ERROR(SetHours(given, stored));
+  RETURN_IF_ERROR(SetAddresses(given, ways, stored));
   return stored;
 }
 
@@ -118,6 +143,7 @@ v1::NotificationSettings ToProto(const std::string& branch, const store::Notific
     told.set_from_minute(hours.from_minute());
     told.set_to_minute(hours.to_minute());
   }
+  *proto.mutable_email_addresses() = stored.email_addresses();
   return proto;
 }
 
@@ -136,11 +162,13 @@ absl::StatusOr<store::NotificationSettings> SettingsFor(const storage::Reader& r
   return (*std::move(settings)).value_or(store::NotificationSettings());
 }
 
-bool NamesAnybody(const store::NotificationSettings& settings) { return settings.has_webhook(); }
+bool NamesAnybody(const store::NotificationSettings& settings) {
+  return settings.has_webhook() || !settings.email_addresses().empty();
+}
 
 absl::StatusOr<v1::NotificationSettings> SetSettings(commit::Transaction& transaction,
                                                      const v1::SetNotificationSettingsRequest& request,
-                                                     const outbox::WebhookRules& webhooks) {
+                                                     const Ways& ways) {
   const base::TenantId& tenant = transaction.tenant();
   RETURN_IF_ERROR(CheckTenant(transaction, request.tenant_id()));
   if (!request.has_settings()) return errors::InvalidArgument("settings", "is absent; say what is to hold");
@@ -150,7 +178,7 @@ absl::StatusOr<v1::NotificationSettings> SetSettings(commit::Transaction& transa
   if (!read.ok() && !absl::IsDataLoss(read.status())) return read.status();
   const bool is_set = read.ok() && read->has_value();
   const store::NotificationSettings before = is_set ? **read : store::NotificationSettings();
-  ASSIGN_OR_RETURN(const store::NotificationSettings stored, ToStored(request.settings(), before, webhooks));
+  ASSIGN_OR_RETURN(const store::NotificationSettings stored, ToStored(request.settings(), before, ways));
   if (!is_set || stored.SerializeAsString() != before.SerializeAsString()) {
     transaction.Put(Space::kRecords, keys::NotificationSettings(tenant, branch), stored.SerializeAsString());
     RETURN_IF_ERROR(LookAtRaised(transaction));

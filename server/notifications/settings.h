@@ -22,12 +22,18 @@ absl::StatusOr<store::NotificationSettings> SettingsFor(const storage::Reader& r
 // Whether anybody is to be told.
 bool NamesAnybody(const store::NotificationSettings& settings);
 
+// By which ways this server can tell.
+struct Ways {
+  outbox::WebhookRules webhooks = {};
+  bool email = false;
+};
+
 // Inside a change of the tenant that `request` names; what waits to be told is told by the new ones. Errors:
 // TENANT_UNKNOWN, BRANCH_UNKNOWN, INVALID_FIELD, those of reading. Secrets are not in what is returned. A row that
 // cannot be read is replaced.
 absl::StatusOr<v1::NotificationSettings> SetSettings(commit::Transaction& transaction,
                                                      const v1::SetNotificationSettingsRequest& request,
-                                                     const outbox::WebhookRules& webhooks = {});
+                                                     const Ways& ways = {});
 
 // Likewise. Errors: TENANT_UNKNOWN, INVALID_FIELD, those of reading.
 absl::StatusOr<v1::RemoveNotificationSettingsResponse> RemoveSettings(

@@ -1,5 +1,6 @@
 #include "server/notifications/telling.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -93,12 +94,13 @@ class Step {
       ASSIGN_OR_RETURN(std::optional<store::Mismatch> row, mismatch::GetUndamaged(transaction_, tenant_, of));
       if (row.has_value() && row->state() == store::Mismatch::OPEN) open.push_back({of, *std::move(row)});
     }
-    RETURN_IF_ERROR(Tell(branch, open));
+    RETURN_IF_ERROR(Tell(branch, settings, open));
     return is_all ? absl::InfiniteFuture() : transaction_.now();
   }
 
-  absl::Status Tell(const std::string& branch, const std::vector<Open>& open) {
-    if (open.size() > limits::kMismatchesToldAlone) return TellAsOne(branch, open);
+  absl::Status Tell(const std::string& branch, const store::NotificationSettings& settings,
+                    const std::vector<Open>& open) {
+    if (open.size() > limits::kMismatchesToldAlone) return TellAsOne(branch, settings, open);
     mismatch::Teller teller(transaction_, tenant_, as_of_);
     for (const Open& one : open) {
       const absl::StatusOr<v1::Mismatch> told = teller.Tell(one.of, one.row);
@@ -107,26 +109,38 @@ class Step {
         continue;
       }
       RETURN_IF_ERROR(told.status());
-      RETURN_IF_ERROR(Put({.kind = kMismatchNotice,
-                           .subject = told->visit_id(),
-                           .body = MismatchBody(tenant_, *told, mismatch::StartThatCounts(one.row)),
-                           .branch_id = branch}));
+      const absl::Time start = mismatch::StartThatCounts(one.row);
+      const outbox::NewNotice notice = {.kind = kMismatchNotice,
+                                        .subject = told->visit_id(),
+                                        .body = MismatchBody(tenant_, *told, start),
+                                        .branch_id = branch};
+      RETURN_IF_ERROR(PutForAll(settings, notice, MismatchMail(tenant_, *told, start, zone_)));
     }
     return absl::OkStatus();
   }
 
-  absl::Status TellAsOne(const std::string& branch, const std::vector<Open>& open) {
+  absl::Status TellAsOne(const std::string& branch, const store::NotificationSettings& settings,
+                         const std::vector<Open>& open) {
     std::vector<Raised> raised;
     raised.reserve(open.size());
     for (const Open& one : open) raised.push_back({one.of, mismatch::StartThatCounts(one.row)});
-    return Put({.kind = kMismatchesNotice,
-                .subject = branch,
-                .body = MismatchesBody(tenant_, branch, raised),
-                .branch_id = branch});
+    const outbox::NewNotice notice = {.kind = kMismatchesNotice,
+                                      .subject = branch,
+                                      .body = MismatchesBody(tenant_, branch, raised),
+                                      .branch_id = branch};
+    return PutForAll(settings, notice, MismatchesMail(tenant_, raised, zone_));
   }
 
-  absl::Status Put(const outbox::NewNotice& notice) {
-    return outbox::PutNotice(transaction_, notice, random_).status();
+  // One for each whom the settings name: `notice` as it is for the webhook, `mail` for those who get e-mail.
+  absl::Status PutForAll(const store::NotificationSettings& settings, outbox::NewNotice notice, MailText mail) {
+    if (settings.has_webhook()) RETURN_IF_ERROR(outbox::PutNotice(transaction_, notice, random_).status());
+    notice.body = std::move(mail.text);
+    notice.email_subject = std::move(mail.subject);
+    for (const std::string& address : settings.email_addresses()) {
+      notice.email_address = address;
+      RETURN_IF_ERROR(outbox::PutNotice(transaction_, notice, random_).status());
+    }
+    return absl::OkStatus();
   }
 
   void NoteNext(absl::Time next) {
@@ -154,12 +168,19 @@ class Step {
   size_t room_ = limits::kRaisedLookedAt;
 };
 
-absl::StatusOr<std::optional<outbox::Destination>> WebhookOf(const storage::Reader& reader,
-                                                             const base::TenantId& tenant,
-                                                             const store::OutboxNotice& notice) {
+// nullopt: the settings that hold of the branch now do not name it any more.
+absl::StatusOr<std::optional<outbox::Destination>> DestinationOf(const storage::Reader& reader,
+                                                                 const base::TenantId& tenant,
+                                                                 const store::OutboxNotice& notice) {
   ASSIGN_OR_RETURN(const store::NotificationSettings settings, SettingsFor(reader, tenant, notice.branch_id()));
-  if (!settings.has_webhook()) return std::optional<outbox::Destination>();
-  return std::optional<outbox::Destination>({settings.webhook().url(), settings.webhook().key()});
+  const std::string& address = notice.email_address();
+  if (address.empty()) {
+    if (!settings.has_webhook()) return std::optional<outbox::Destination>();
+    return std::optional<outbox::Destination>({settings.webhook().url(), settings.webhook().key()});
+  }
+  const auto& named = settings.email_addresses();
+  if (std::find(named.begin(), named.end(), address) == named.end()) return std::optional<outbox::Destination>();
+  return std::optional<outbox::Destination>({.url = "", .key = "", .email_address = address});
 }
 
 absl::Status NothingFollows(commit::Transaction& /*transaction*/, uint64_t /*number*/,
@@ -180,6 +201,6 @@ commit::TaskStep TellStep(base::RandomSource& random, const devices::SyncsUnderW
   };
 }
 
-outbox::NoticeKind MismatchNotices() { return {.destination = WebhookOf, .ended = NothingFollows}; }
+outbox::NoticeKind MismatchNotices() { return {.destination = DestinationOf, .ended = NothingFollows}; }
 
 }  // namespace caresync::notifications

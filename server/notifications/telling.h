@@ -22,7 +22,8 @@ inline constexpr char kMismatchesNotice[] = "mismatches";
 // Where the outbox is full nothing of the step is done, and it comes again. `random` and `syncs` must outlive it.
 commit::TaskStep TellStep(base::RandomSource& random, const devices::SyncsUnderWay& syncs);
 
-// Notices go where the webhook of the branch's settings points to when they are sent.
+// Notices go where the webhook of the branch's settings points to when they are sent, or to the address that they are
+// for, as long as the settings name it.
 outbox::NoticeKind MismatchNotices();
 
 }  // namespace caresync::notifications

@@ -20,7 +20,7 @@ using observability::Log;
 
 // Of why a try failed: more than any error is long.
 constexpr size_t kFailureBytes = 512;
-constexpr char kNowhere[] = "the tenant has no webhook for it any more";
+constexpr char kNowhere[] = "the tenant has no webhook or address for it any more";
 
 // What a clock that was ahead put further away than any pause is due as well.
 bool IsDue(const DueNotice& notice, absl::Time now) {
@@ -56,8 +56,9 @@ absl::Duration PauseAfter(uint32_t failures, base::RandomSource& random) {
   return base::RandomDuration(random, pause / 2, pause / 2);
 }
 
-Dispatcher::Dispatcher(commit::Sequencer& sequencer, base::Clock& clock, base::RandomSource& random, Sender& sender)
-    : sequencer_(sequencer), clock_(clock), random_(random), sender_(sender) {}
+Dispatcher::Dispatcher(commit::Sequencer& sequencer, base::Clock& clock, base::RandomSource& random, Sender& sender,
+                       Mailer* mailer)
+    : sequencer_(sequencer), clock_(clock), random_(random), sender_(sender), mailer_(mailer) {}
 
 void Dispatcher::Register(std::string kind, NoticeKind what) { kinds_.emplace(std::move(kind), std::move(what)); }
 
@@ -135,9 +136,7 @@ void Dispatcher::Send(const base::TenantId& tenant, uint64_t number, const store
     storage::MutexLock lock(mutex_);
     ++under_way_[tenant];
   }
-  SendRequest request{destination.url, SignedHeaders(destination.key, notice.notice_id(), clock_.Now(), notice.body()),
-                      notice.body()};
-  sender_.Send(std::move(request), [this, tenant, number, lease_us = notice.due_us()](const SendResult& result) {
+  SendDone done = [this, tenant, number, lease_us = notice.due_us()](const SendResult& result) {
     CountOut(tenant);
     sequencer_.Submit(
         tenant,
@@ -149,7 +148,23 @@ void Dispatcher::Send(const base::TenantId& tenant, uint64_t number, const store
           if (noted.ok()) return;
           Log(Level::kWarning, "notice_not_noted", {{"tenant", tenant.text()}, {"error", noted.status().message()}});
         });
-  });
+  };
+  if (!destination.email_address.empty()) return SendMail(notice, destination.email_address, std::move(done));
+  SendRequest request{destination.url, SignedHeaders(destination.key, notice.notice_id(), clock_.Now(), notice.body()),
+                      notice.body()};
+  sender_.Send(std::move(request), std::move(done));
+}
+
+void Dispatcher::SendMail(const store::OutboxNotice& notice, const std::string& address, SendDone done) {
+  if (mailer_ == nullptr) {
+    return done({SendOutcome::kFailed, "this server sends no e-mail: start caresyncd with --smtp-url"});
+  }
+  mailer_->Send({.to = address,
+                 .subject = notice.email_subject(),
+                 .text = notice.body(),
+                 .id = notice.notice_id(),
+                 .time = clock_.Now()},
+                std::move(done));
 }
 
 absl::Status Dispatcher::Note(commit::Transaction& transaction, uint64_t number, int64_t lease_us,

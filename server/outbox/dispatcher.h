@@ -22,16 +22,20 @@
 #include "server/base/random.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/tasks.h"
+#include "server/outbox/mailer.h"
 #include "server/outbox/outbox_rows.h"
 #include "server/outbox/sender.h"
 #include "storage/mutex.h"
 
 namespace caresync::outbox {
 
-// Where notices go just now, and the key that signs them.
+// Where a notice goes just now.
 struct Destination {
+  // To a webhook, and the key that signs what is sent there.
   std::string url;
   std::string key;
+  // Or by e-mail to this address.
+  std::string email_address = {};
 };
 
 enum class NoticeEnd { kTaken, kGivenUp };
@@ -48,10 +52,13 @@ struct NoticeKind {
       ended;
 };
 
-// Thread-safe. Everything given to the constructor must outlive it, and it must outlive the sender's threads.
+// Thread-safe. Everything given to the constructor must outlive it, and it must outlive the threads of the
+// sender and the mailer.
 class Dispatcher {
  public:
-  Dispatcher(commit::Sequencer& sequencer, base::Clock& clock, base::RandomSource& random, Sender& sender);
+  // `mailer`: nullptr: the server sends no e-mail, and those notices fail.
+  Dispatcher(commit::Sequencer& sequencer, base::Clock& clock, base::RandomSource& random, Sender& sender,
+             Mailer* mailer = nullptr);
 
   // Before the first step. `kind` is stable: it is stored.
   void Register(std::string kind, NoticeKind what);
@@ -67,6 +74,7 @@ class Dispatcher {
   absl::Status GiveUp(commit::Transaction& transaction, uint64_t number, store::OutboxNotice notice) const;
   void Send(const base::TenantId& tenant, uint64_t number, const store::OutboxNotice& notice,
             const Destination& destination) ABSL_LOCKS_EXCLUDED(mutex_);
+  void SendMail(const store::OutboxNotice& notice, const std::string& address, SendDone done);
   // The change that notes what came of the notice that was handed over until `lease_us`.
   absl::Status Note(commit::Transaction& transaction, uint64_t number, int64_t lease_us, const SendResult& result);
   absl::Status NoteFailure(commit::Transaction& transaction, uint64_t number, store::OutboxNotice notice,
@@ -78,6 +86,7 @@ class Dispatcher {
   base::Clock& clock_;
   base::RandomSource& random_;
   Sender& sender_;
+  Mailer* const mailer_;
   std::map<std::string, NoticeKind> kinds_;
 
   mutable storage::Mutex mutex_;

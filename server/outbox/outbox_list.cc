@@ -35,6 +35,7 @@ v1::OutboxNotice ToProto(const store::OutboxNotice& notice) {
   proto.set_notice_id(notice.notice_id());
   proto.set_kind(notice.kind());
   proto.set_subject(notice.subject());
+  proto.set_email_address(notice.email_address());
   base::SetTime(notice.create_time_us(), [&] { return proto.mutable_create_time(); });
   proto.set_failures(notice.failures());
   base::SetTime(notice.failed_time_us(), [&] { return proto.mutable_failed_time(); });

@@ -74,6 +74,8 @@ absl::StatusOr<uint64_t> PutNotice(commit::Transaction& transaction, const NewNo
   row.set_subject(notice.subject);
   row.set_body(notice.body);
   row.set_branch_id(notice.branch_id);
+  row.set_email_address(notice.email_address);
+  row.set_email_subject(notice.email_subject);
   row.set_create_time_us(base::ToStoredTime(transaction.now()));
   row.set_due_us(row.create_time_us());
   PutWaiting(transaction, number, row);

@@ -33,6 +33,9 @@ struct NewNotice {
   std::string body;
   // By whose settings it goes, where that matters.
   std::string branch_id = {};
+  // The address that it goes to by e-mail, and the subject there; empty: it goes to a webhook.
+  std::string email_address = {};
+  std::string email_subject = {};
 };
 
 // Puts it in, to be tried at once. Returns its number. Errors: OUTBOX_FULL, those of reading.

@@ -37,6 +37,7 @@ struct Edge {
   sync::SyncParts sync;
   // Where tenants may let webhooks point to.
   outbox::WebhookRules webhooks = {};
+  bool sends_email = false;
   OpenCalls sessions{base::limits::kSessions, &sync.admission};
   OpenCalls other_calls{base::limits::kOtherCalls, &sync.admission};
   OpenCalls refused_calls{kRefusedAtOnce};

@@ -103,7 +103,7 @@ void SetNotifications(Edge& edge, const access::Identity& caller, const v1::SetN
   Submit<v1::SetNotificationSettingsRequest, v1::NotificationSettings>(
       edge, caller, request,
       [&edge, request](commit::Transaction& transaction) {
-        return notifications::SetSettings(transaction, request, edge.webhooks);
+        return notifications::SetSettings(transaction, request, {.webhooks = edge.webhooks, .email = edge.sends_email});
       },
       std::move(answer));
 }

@@ -52,7 +52,7 @@ Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std:
       sequencer_(
           std::make_unique<commit::Sequencer>(store_, clock_, random_, executor_, subscriptions_, opening_.timeline)),
       tasks_(std::make_unique<commit::TaskRunner>(store_, *sequencer_, clock_, executor_)),
-      dispatcher_(std::make_unique<outbox::Dispatcher>(*sequencer_, clock_, random_, sender_)) {
+      dispatcher_(std::make_unique<outbox::Dispatcher>(*sequencer_, clock_, random_, sender_, &mailer_)) {
   StartTasks(mismatches);
   executor_.RunAll();
 }

@@ -21,6 +21,7 @@
 #include "server/restore/standing.h"
 #include "storage/memory_store.h"
 #include "tests/fakes/faulty_store.h"
+#include "tests/fakes/held_mailer.h"
 #include "tests/fakes/held_sender.h"
 #include "tests/fakes/manual_clock.h"
 #include "tests/fakes/manual_executor.h"
@@ -82,6 +83,7 @@ class Engine {
   commit::Sequencer& sequencer() { return *sequencer_; }
   // What left the outbox.
   HeldSender& sender() { return sender_; }
+  HeldMailer& mailer() { return mailer_; }
 
  private:
   void StartTasks(Mismatches mismatches);
@@ -98,6 +100,7 @@ class Engine {
   records::ClosingEdgeAllowance closing_edge_{clock_};
   std::unique_ptr<commit::TaskRunner> tasks_;
   HeldSender sender_;
+  HeldMailer mailer_;
   std::unique_ptr<outbox::Dispatcher> dispatcher_;
 };
 

@@ -139,6 +139,23 @@ TEST_F(OptionsTest, ThatAreWrongInTheEnvironmentAreRefusedByName) {
   }
 }
 
+TEST_F(OptionsTest, OfTheMailServerThatAreWrongAreRefusedByName) {
+  const std::string url = "smtp://mail.example.org";
+  const std::string from = "caresync@example.org";
+  const std::vector<std::pair<std::vector<std::string>, std::string>> bad = {
+      {{"--smtp-url", url}, "--smtp-from"},
+      {{"--smtp-from", from}, "--smtp-url"},
+      {{"--smtp-url", "mail.example.org", "--smtp-from", from}, "--smtp-url"},
+      {{"--smtp-url", url, "--smtp-from", "caresync"}, "--smtp-from"},
+      {{"--smtp-url", url, "--smtp-from", from, "--smtp-credentials", File("hunter2\n")}, "--smtp-credentials"}};
+  for (const auto& [arguments, named] : bad) {
+    const Ended ended = RunToItsEnd(arguments);
+    EXPECT_EQ(ended.exit_code, 2) << ended.error_output;
+    EXPECT_THAT(ended.error_output, HasSubstr(named));
+    EXPECT_EQ(ended.error_output.find("hunter2"), std::string::npos);
+  }
+}
+
 TEST_F(OptionsTest, ThatAFileCannotHoldAreRefusedWithTheFilesName) {
   const std::vector<std::pair<std::string, std::string>> bad = {{"data-dir=/x\nnonsense=1\n", "\"nonsense\""},
                                                                 {"no line of options\n", "\"no line of options\""},

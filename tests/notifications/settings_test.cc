@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "caresync/v1/roster.pb.h"
@@ -44,7 +45,7 @@ class SettingsTest : public testing::Test {
     request.set_tenant_id(tenant_.text());
     *request.mutable_settings() = settings;
     const auto set = engine_.Run(
-        tenant_, [&](commit::Transaction& transaction) { return SetSettings(transaction, request).status(); });
+        tenant_, [&](commit::Transaction& transaction) { return SetSettings(transaction, request, ways_).status(); });
     if (set.ok()) return "";
     return absl::StrCat(base::Reason(set.status()), ": ", std::string(set.status().message()));
   }
@@ -85,6 +86,7 @@ class SettingsTest : public testing::Test {
   fakes::Engine engine_;
   const base::TenantId tenant_ = fakes::Tenant("acme");
   std::string branch_;
+  Ways ways_ = {.email = true};
 };
 
 TEST_F(SettingsTest, ABranchWithoutItsOwnHasTheDefaults) {
@@ -163,6 +165,29 @@ TEST_F(SettingsTest, WhatIsWrongIsSaidByName) {
   EXPECT_TRUE(says(SetWith([](auto& settings) { settings.mutable_webhook()->set_secret("hunter2"); }),
                    "settings.webhook.secret"));
   EXPECT_EQ(Set(Webhook(kNoBranch)).rfind("BRANCH_UNKNOWN", 0), 0u);
+}
+
+TEST_F(SettingsTest, AddressesAreCheckedAndTold) {
+  const auto with = [this](const std::vector<std::string>& addresses) {
+    return SetWith([&](v1::NotificationSettings& settings) {
+      settings.clear_webhook();
+      for (const std::string& address : addresses) settings.add_email_addresses(address);
+    });
+  };
+  ASSERT_EQ(with({"office@example.org", "night@example.org"}), "");
+  EXPECT_TRUE(NamesAnybody(For("")));
+  ASSERT_EQ(List().settings(0).email_addresses_size(), 2);
+  EXPECT_EQ(List().settings(0).email_addresses(1), "night@example.org");
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"office"}, std::vector<std::string>{"office@example.org\r\nBcc: x@example.org"},
+        std::vector<std::string>{"office@example.org", "office@example.org"},
+        std::vector<std::string>(base::limits::kNotificationAddresses + 1, "office@example.org")}) {
+    const std::string told = with(wrong);
+    EXPECT_EQ(told.rfind("INVALID_FIELD", 0), 0u);
+    EXPECT_NE(told.find("settings.email_addresses"), std::string::npos) << told;
+  }
+  ways_.email = false;
+  EXPECT_NE(with({"office@example.org"}).find("--smtp-url"), std::string::npos);
 }
 
 TEST_F(SettingsTest, TheyAreListedInPages) {

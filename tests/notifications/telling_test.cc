@@ -241,6 +241,47 @@ TEST_F(TellingTest, AsManyAsAreReadAreToldEach) {
   EXPECT_EQ(outbox::ReadOutbox(*engine_->Snapshot(), tenant_)->waiting(), limits::kMismatchesToldAlone);
 }
 
+TEST_F(TellingTest, EachAddressGetsAnEmailOfItsOwn) {
+  store::NotificationSettings settings;
+  settings.mutable_webhook()->set_url(kUrl);
+  settings.mutable_webhook()->set_key(std::string(32, 'k'));
+  settings.add_email_addresses("office@example.org");
+  settings.add_email_addresses("night@example.org");
+  PutSettings("", settings);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 21));
+  EXPECT_EQ(sent(), 1u);
+  const std::vector<outbox::Mail>& mails = engine_->mailer().mails();
+  ASSERT_EQ(mails.size(), 2u);
+  EXPECT_EQ(mails[0].to, "office@example.org");
+  EXPECT_EQ(mails[1].to, "night@example.org");
+  EXPECT_NE(mails[0].id, mails[1].id);
+  EXPECT_NE(mails[0].subject.find("02 March 2026, 09:00"), std::string::npos) << mails[0].subject;
+  EXPECT_EQ(mails[0].subject.find("Ann"), std::string::npos) << "a subject is shown on locked screens";
+  EXPECT_NE(mails[0].text.find("Ann Smith"), std::string::npos) << mails[0].text;
+  EXPECT_EQ(mails[0].text.find("Mary"), std::string::npos) << mails[0].text;
+}
+
+TEST_F(TellingTest, AnEmailThatFailsIsSentAgainUnderItsIdAndNotToAnAddressThatWasTakenAway) {
+  store::NotificationSettings settings;
+  settings.add_email_addresses("office@example.org");
+  settings.add_email_addresses("night@example.org");
+  PutSettings("", settings);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(engine_->mailer().mails().size(), 2u);
+  settings.mutable_email_addresses()->RemoveLast();
+  PutSettings("", settings);
+  for (const size_t index : {0, 1}) {
+    engine_->mailer().Answer(index, outbox::SendOutcome::kFailed, "the mail server answered 451");
+  }
+  engine_->Advance(absl::Seconds(2));
+  ASSERT_EQ(engine_->mailer().mails().size(), 3u);
+  EXPECT_EQ(engine_->mailer().mails()[2].to, "office@example.org");
+  EXPECT_EQ(engine_->mailer().mails()[2].id, engine_->mailer().mails()[0].id);
+  EXPECT_EQ(outbox::ReadOutbox(*engine_->Snapshot(), tenant_)->dead(), 1u);
+}
+
 TEST_F(TellingTest, AWebhookThatWasTakenAwayGetsNothingThatWaits) {
   SetWebhook("", kUrl);
   Put({VisitAt(1, At(9))});

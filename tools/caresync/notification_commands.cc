@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_join.h"
 #include "caresync/v1/tenants.grpc.pb.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/arguments.h"
@@ -27,6 +28,7 @@ struct Wish {
   // The file that holds it: on the command line everybody on the machine could read it.
   std::string webhook_secret;
   std::vector<std::string> hours;
+  std::vector<std::string> email;
 };
 
 // Far more than a secret has.
@@ -54,9 +56,11 @@ void PrintTable(const std::vector<v1::NotificationSettings>& all) {
   std::vector<std::vector<Cell>> rows;
   for (const v1::NotificationSettings& settings : all) {
     rows.push_back({settings.branch_id().empty() ? "default" : settings.branch_id(),
-                    settings.has_webhook() ? settings.webhook().url() : "none", HoursText(settings)});
+                    settings.has_webhook() ? settings.webhook().url() : "none",
+                    settings.email_addresses().empty() ? "none" : absl::StrJoin(settings.email_addresses(), ", "),
+                    HoursText(settings)});
   }
-  std::cout << FormatTable({"Branch ID", "Webhook", "Hours"}, rows, UsesColour(STDOUT_FILENO));
+  std::cout << FormatTable({"Branch ID", "Webhook", "E-mail", "Hours"}, rows, UsesColour(STDOUT_FILENO));
 }
 
 absl::StatusOr<ExitCode> List(const Options& options) {
@@ -91,6 +95,7 @@ absl::StatusOr<ExitCode> Set(const Options& options, const Wish& wish) {
     ASSIGN_OR_RETURN(const std::vector<v1::NotificationHours> hours, ParseHours(text));
     for (const v1::NotificationHours& of_day : hours) *settings.add_hours() = of_day;
   }
+  for (const std::string& address : wish.email) settings.add_email_addresses(address);
   ASSIGN_OR_RETURN(*settings.mutable_branch_id(), BranchOf(connection, wish.branch));
   ASSIGN_OR_RETURN(const v1::NotificationSettings set,
                    connection.Call(Caller(), &v1::TenantService::Stub::SetNotificationSettings, request));

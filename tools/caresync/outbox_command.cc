@@ -20,12 +20,13 @@ void PrintNotices(const std::vector<v1::OutboxNotice>& notices, absl::TimeZone z
   std::vector<std::vector<Cell>> rows;
   for (const v1::OutboxNotice& notice : notices) {
     rows.push_back({PeopleTime(ToTime(notice.create_time()), zone), notice.kind(), notice.subject(),
+                    notice.email_address().empty() ? "webhook" : notice.email_address(),
                     absl::StrCat(notice.failures()), notice.failure(),
                     notice.has_next_try_time() ? PeopleTime(ToTime(notice.next_try_time()), zone) : "given up",
                     notice.notice_id()});
   }
-  std::cout << FormatTable({"Since", "Notice", "About", "Failures", "Last failure", "Next try", "Notice ID"}, rows,
-                           UsesColour(STDOUT_FILENO));
+  std::cout << FormatTable({"Since", "Notice", "About", "To", "Failures", "Last failure", "Next try", "Notice ID"},
+                           rows, UsesColour(STDOUT_FILENO));
 }
 
 absl::StatusOr<ExitCode> ListOutbox(const Options& options, bool given_up) {
@@ -55,7 +56,8 @@ absl::StatusOr<ExitCode> ListOutbox(const Options& options, bool given_up) {
 }  // namespace
 
 void AddOutboxCommand(CLI::App& app, CommandLine& line) {
-  CLI::App* command = app.add_subcommand("outbox", "What waits to be sent to the tenant's webhook, and why");
+  CLI::App* command =
+      app.add_subcommand("outbox", "What waits to be sent to the tenant's webhooks and by e-mail, and why");
   command->footer("Example:\n  caresync outbox --given-up --tenant demo");
   const auto given_up = std::make_shared<bool>(false);
   command->add_flag("--given-up", *given_up, "What was tried too often, the last 1,000, and not what still waits");
