@@ -46,6 +46,8 @@
 #include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/visit_changes.h"
+#include "server/notifications/notices.h"
+#include "server/notifications/overdue.h"
 #include "server/notifications/raises.h"
 #include "server/notifications/telling.h"
 #include "server/outbox/dispatcher.h"
@@ -299,10 +301,10 @@ class Node {
     tasks_.Register(records::kReviewTask, records::ReviewStep);
     tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, opened_));
     tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
+    tasks_.Register(notifications::kOverdueTask, notifications::OverdueStep(random_, syncs_under_way_));
     tasks_.Register(notifications::kTellTask, notifications::TellStep(random_, syncs_under_way_));
     dispatcher_.Register(devices::kPushNotice, devices::PushNotices());
-    dispatcher_.Register(notifications::kMismatchNotice, notifications::MismatchNotices());
-    dispatcher_.Register(notifications::kMismatchesNotice, notifications::MismatchNotices());
+    notifications::RegisterNotices(dispatcher_);
     tasks_.Register(outbox::kOutboxTask, dispatcher_.Step());
     RETURN_IF_ERROR(tasks_.Start());
     RETURN_IF_ERROR(SweepMismatches());

@@ -61,6 +61,8 @@ enum class Table : uint8_t {
   kNotificationSettings = 'S',
   kRaisedMismatch = 'R',
   kNotifications = 'G',
+  kOverdueLook = 'P',
+  kOverdueBranch = 'Q',
   // Space::kFeeds.
   kFeedEntry = 'e',
   kFeedPlace = 'p',

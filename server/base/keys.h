@@ -219,6 +219,11 @@ storage::KeyRange RaisedMismatchesOf(const TenantId& tenant, std::string_view br
 storage::KeyRange RaisedMismatchesAfter(const TenantId& tenant, const std::string* branch);
 bool ParseRaisedMismatch(std::string_view key, std::string* branch, Uuid* carer, RecordKey* visit);
 std::string Notifications(const TenantId& tenant);  // 'G' -> Notifications
+std::string OverdueLook(const TenantId& tenant);    // 'P' -> OverdueLook
+// Branches that were told to have too many overdue devices: 'Q', branch -> empty.
+std::string OverdueBranch(const TenantId& tenant, std::string_view branch);
+storage::KeyRange AllOverdueBranches(const TenantId& tenant);
+bool ParseOverdueBranch(std::string_view key, std::string* branch);
 
 // ---- tenants/, in Space::kRecords
 

@@ -404,6 +404,11 @@ inline constexpr size_t kMismatchesToldAlone = 10;
 // Raised mismatches and branches that one step looks at.
 inline constexpr size_t kRaisedLookedAt = 1'024;
 inline constexpr size_t kBranchesLookedAt = 32;
+// How often it is looked how many devices are overdue, and devices that one step counts.
+inline constexpr absl::Duration kOverdueLookEvery = absl::Minutes(10);
+inline constexpr size_t kDevicesCounted = 256;
+// Branches that are counted at once, in one row; what lies beyond is not.
+inline constexpr int kBranchesCounted = 2'000;
 // Their task sleeps no longer, whatever was set of hours, or of the time zone, when it went to sleep.
 inline constexpr absl::Duration kNotificationsSleep = absl::Hours(1);
 

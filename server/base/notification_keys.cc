@@ -46,4 +46,17 @@ bool ParseRaisedMismatch(std::string_view key, std::string* branch, Uuid* carer,
 
 std::string Notifications(const TenantId& tenant) { return KeyIn(tenant, Table::kNotifications).Take(); }
 
+std::string OverdueLook(const TenantId& tenant) { return KeyIn(tenant, Table::kOverdueLook).Take(); }
+
+std::string OverdueBranch(const TenantId& tenant, std::string_view branch) {
+  return KeyIn(tenant, Table::kOverdueBranch).String(branch).Take();
+}
+
+KeyRange AllOverdueBranches(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kOverdueBranch)); }
+
+bool ParseOverdueBranch(std::string_view key, std::string* branch) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kOverdueBranch) && reader.String(branch) && reader.AtEnd();
+}
+
 }  // namespace caresync::base::keys

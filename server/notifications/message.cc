@@ -121,4 +121,25 @@ MailText MismatchesMail(const base::TenantId& tenant, const std::vector<Raised>&
   return mail;
 }
 
+std::string OverdueBody(const base::TenantId& tenant, const OverdueMessage& message) {
+  const ordered_json json = {{"what", "overdue"},         {"tenant_id", tenant.text()}, {"branch_id", message.branch},
+                             {"over", message.is_over},   {"devices", message.devices}, {"overdue", message.overdue},
+                             {"percent", message.percent}};
+  return Text(json);
+}
+
+MailText OverdueMail(const base::TenantId& tenant, const OverdueMessage& message) {
+  MailText mail;
+  mail.subject = message.is_over
+                     ? absl::StrCat("More than ", message.percent, " % of a branch's phones are overdue")
+                     : absl::StrCat("No more than ", message.percent, " % of a branch's phones are overdue any more");
+  mail.text = absl::StrCat(
+      message.overdue, " of the branch's ", message.devices, " phones have not synced for longer than they should.\n",
+      message.is_over ? "The report of devices says which. Where they are so many at once, look at "
+                        "the network and at the app before you ask each carer.\n"
+                      : "",
+      "\nBranch ID: ", message.branch.empty() ? "none" : message.branch, "\nAgency: ", tenant.text(), "\n");
+  return mail;
+}
+
 }  // namespace caresync::notifications

@@ -6,6 +6,7 @@
 #ifndef CARESYNC_SERVER_NOTIFICATIONS_MESSAGE_H_
 #define CARESYNC_SERVER_NOTIFICATIONS_MESSAGE_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,16 @@ struct Raised {
 // At least one.
 std::string MismatchesBody(const base::TenantId& tenant, const std::string& branch, const std::vector<Raised>& raised);
 
+// More of a branch's devices are overdue than `percent` in a hundred, or no more of them (`is_over`).
+struct OverdueMessage {
+  std::string branch;
+  uint64_t devices = 0;
+  uint64_t overdue = 0;
+  uint64_t percent = 0;
+  bool is_over = false;
+};
+std::string OverdueBody(const base::TenantId& tenant, const OverdueMessage& message);
+
 // ---- By e-mail, with times in `zone`
 
 struct MailText {
@@ -38,6 +49,7 @@ struct MailText {
 MailText MismatchMail(const base::TenantId& tenant, const v1::Mismatch& mismatch, absl::Time start,
                       absl::TimeZone zone);
 MailText MismatchesMail(const base::TenantId& tenant, const std::vector<Raised>& raised, absl::TimeZone zone);
+MailText OverdueMail(const base::TenantId& tenant, const OverdueMessage& message);
 
 }  // namespace caresync::notifications
 

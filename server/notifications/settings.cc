@@ -15,6 +15,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/base/uuid.h"
+#include "server/notifications/overdue.h"
 #include "server/notifications/raises.h"
 #include "server/outbox/email_address.h"
 #include "server/outbox/webhook_setting.h"
@@ -31,6 +32,7 @@ namespace limits = base::limits;
 using storage::Space;
 
 constexpr int kMinutesOfDay = 24 * 60;
+constexpr int kPercent = 100;
 
 absl::StatusOr<std::optional<store::NotificationSettings>> Own(const storage::Reader& reader,
                                                                const base::TenantId& tenant,
@@ -130,6 +132,12 @@ absl::StatusOr<store::NotificationSettings> ToStored(const v1::NotificationSetti
   }
   RETURN_IF_ERROR(SetHours(given, stored));
   RETURN_IF_ERROR(SetAddresses(given, ways, stored));
+  if (given.overdue_percent() < 0 || given.overdue_percent() >= kPercent) {
+    return errors::InvalidArgument(
+        "settings.overdue_percent",
+        absl::StrCat("is ", given.overdue_percent(), "; give 1 to ", kPercent - 1, ", or 0 for never"));
+  }
+  stored.set_overdue_percent(given.overdue_percent());
   return stored;
 }
 
@@ -144,6 +152,7 @@ v1::NotificationSettings ToProto(const std::string& branch, const store::Notific
     told.set_to_minute(hours.to_minute());
   }
   *proto.mutable_email_addresses() = stored.email_addresses();
+  proto.set_overdue_percent(stored.overdue_percent());
   return proto;
 }
 
@@ -182,6 +191,7 @@ absl::StatusOr<v1::NotificationSettings> SetSettings(commit::Transaction& transa
   if (!is_set || stored.SerializeAsString() != before.SerializeAsString()) {
     transaction.Put(Space::kRecords, keys::NotificationSettings(tenant, branch), stored.SerializeAsString());
     RETURN_IF_ERROR(LookAtRaised(transaction));
+    RETURN_IF_ERROR(LookAtOverdue(transaction));
   }
   return ToProto(branch, stored);
 }
@@ -198,6 +208,7 @@ absl::StatusOr<v1::RemoveNotificationSettingsResponse> RemoveSettings(
   if (!row.has_value()) return response;
   transaction.Delete(Space::kRecords, key);
   RETURN_IF_ERROR(LookAtRaised(transaction));
+  RETURN_IF_ERROR(LookAtOverdue(transaction));
   return response;
 }
 

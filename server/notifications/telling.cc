@@ -1,6 +1,5 @@
 #include "server/notifications/telling.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,26 +18,16 @@
 #include "server/mismatch/teller.h"
 #include "server/notifications/hours.h"
 #include "server/notifications/message.h"
+#include "server/notifications/notices.h"
 #include "server/notifications/raises.h"
 #include "server/notifications/settings.h"
 #include "server/outbox/outbox_rows.h"
-#include "server/tenants/tenants.h"
 
 namespace caresync::notifications {
 namespace {
 
 namespace limits = base::limits;
 using mismatch::CarerVisit;
-
-// The zone of hours; UTC where it is not known any more.
-absl::StatusOr<absl::TimeZone> ZoneOf(const storage::Reader& reader, const base::TenantId& tenant) {
-  absl::TimeZone zone = absl::UTCTimeZone();
-  const absl::StatusOr<store::Tenant> preferences = tenants::GetTenant(reader, tenant);
-  if (absl::IsNotFound(preferences.status()) || absl::IsDataLoss(preferences.status())) return zone;
-  RETURN_IF_ERROR(preferences.status());
-  absl::LoadTimeZone(preferences->time_zone(), &zone);
-  return zone;
-}
 
 // One that is still open.
 struct Open {
@@ -114,7 +103,7 @@ class Step {
                                         .subject = told->visit_id(),
                                         .body = MismatchBody(tenant_, *told, start),
                                         .branch_id = branch};
-      RETURN_IF_ERROR(PutForAll(settings, notice, MismatchMail(tenant_, *told, start, zone_)));
+      RETURN_IF_ERROR(PutForAll(transaction_, settings, notice, MismatchMail(tenant_, *told, start, zone_), random_));
     }
     return absl::OkStatus();
   }
@@ -128,19 +117,7 @@ class Step {
                                       .subject = branch,
                                       .body = MismatchesBody(tenant_, branch, raised),
                                       .branch_id = branch};
-    return PutForAll(settings, notice, MismatchesMail(tenant_, raised, zone_));
-  }
-
-  // One for each whom the settings name: `notice` as it is for the webhook, `mail` for those who get e-mail.
-  absl::Status PutForAll(const store::NotificationSettings& settings, outbox::NewNotice notice, MailText mail) {
-    if (settings.has_webhook()) RETURN_IF_ERROR(outbox::PutNotice(transaction_, notice, random_).status());
-    notice.body = std::move(mail.text);
-    notice.email_subject = std::move(mail.subject);
-    for (const std::string& address : settings.email_addresses()) {
-      notice.email_address = address;
-      RETURN_IF_ERROR(outbox::PutNotice(transaction_, notice, random_).status());
-    }
-    return absl::OkStatus();
+    return PutForAll(transaction_, settings, notice, MismatchesMail(tenant_, raised, zone_), random_);
   }
 
   void NoteNext(absl::Time next) {
@@ -168,26 +145,6 @@ class Step {
   size_t room_ = limits::kRaisedLookedAt;
 };
 
-// nullopt: the settings that hold of the branch now do not name it any more.
-absl::StatusOr<std::optional<outbox::Destination>> DestinationOf(const storage::Reader& reader,
-                                                                 const base::TenantId& tenant,
-                                                                 const store::OutboxNotice& notice) {
-  ASSIGN_OR_RETURN(const store::NotificationSettings settings, SettingsFor(reader, tenant, notice.branch_id()));
-  const std::string& address = notice.email_address();
-  if (address.empty()) {
-    if (!settings.has_webhook()) return std::optional<outbox::Destination>();
-    return std::optional<outbox::Destination>({settings.webhook().url(), settings.webhook().key()});
-  }
-  const auto& named = settings.email_addresses();
-  if (std::find(named.begin(), named.end(), address) == named.end()) return std::optional<outbox::Destination>();
-  return std::optional<outbox::Destination>({.url = "", .key = "", .email_address = address});
-}
-
-absl::Status NothingFollows(commit::Transaction& /*transaction*/, uint64_t /*number*/,
-                            const store::OutboxNotice& /*notice*/, outbox::NoticeEnd /*end*/) {
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 commit::TaskStep TellStep(base::RandomSource& random, const devices::SyncsUnderWay& syncs) {
@@ -200,7 +157,5 @@ commit::TaskStep TellStep(base::RandomSource& random, const devices::SyncsUnderW
     return Step(transaction, std::move(state), zone, as_of, random).Run();
   };
 }
-
-outbox::NoticeKind MismatchNotices() { return {.destination = DestinationOf, .ended = NothingFollows}; }
 
 }  // namespace caresync::notifications

@@ -5,13 +5,8 @@
 #include "server/base/random.h"
 #include "server/commit/tasks.h"
 #include "server/devices/syncs_under_way.h"
-#include "server/outbox/dispatcher.h"
 
 namespace caresync::notifications {
-
-// The kinds of these notices: they are stored.
-inline constexpr char kMismatchNotice[] = "mismatch";
-inline constexpr char kMismatchesNotice[] = "mismatches";
 
 // What the task kTellTask does, branch by branch: where its hours are now, each of its mismatches that is still open is
 // told to whoever its settings name; more than limits::kMismatchesToldAlone of them that one step looks at are told as
@@ -21,10 +16,6 @@ inline constexpr char kMismatchesNotice[] = "mismatches";
 //
 // Where the outbox is full nothing of the step is done, and it comes again. `random` and `syncs` must outlive it.
 commit::TaskStep TellStep(base::RandomSource& random, const devices::SyncsUnderWay& syncs);
-
-// Notices go where the webhook of the branch's settings points to when they are sent, or to the address that they are
-// for, as long as the settings name it.
-outbox::NoticeKind MismatchNotices();
 
 }  // namespace caresync::notifications
 

@@ -69,6 +69,8 @@ std::vector<std::string> RecordsKeys(const TenantId& tenant) {
           NotificationSettings(tenant, "branch"),
           RaisedMismatch(tenant, "branch", kDevice, kVisit),
           Notifications(tenant),
+          OverdueLook(tenant),
+          OverdueBranch(tenant, "branch"),
           Tenant(tenant)};
 }
 
@@ -116,6 +118,7 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           AllNotificationSettings(tenant, ""),
           RaisedMismatchesOf(tenant, "branch"),
           RaisedMismatchesAfter(tenant, nullptr),
+          AllOverdueBranches(tenant),
           AllWaitingFor(tenant, kOther)};
 }
 

@@ -12,6 +12,8 @@
 #include "server/mismatch/look_again.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/visit_changes.h"
+#include "server/notifications/notices.h"
+#include "server/notifications/overdue.h"
 #include "server/notifications/raises.h"
 #include "server/notifications/telling.h"
 #include "server/records/fan_out.h"
@@ -75,9 +77,9 @@ void Engine::StartTasks(Mismatches mismatches) {
       RETURN_IF_ERROR(mismatch::NoteVisitChanges(transaction));
       return notifications::NoteRaises(transaction);
     });
+    tasks_->Register(notifications::kOverdueTask, notifications::OverdueStep(random_, syncs_under_way_));
     tasks_->Register(notifications::kTellTask, notifications::TellStep(random_, syncs_under_way_));
-    dispatcher_->Register(notifications::kMismatchNotice, notifications::MismatchNotices());
-    dispatcher_->Register(notifications::kMismatchesNotice, notifications::MismatchNotices());
+    notifications::RegisterNotices(*dispatcher_);
     tasks_->Register(mismatch::kLookTask, mismatch::LookStep(clock_, clock_.Monotonic()));
     tasks_->Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
   }

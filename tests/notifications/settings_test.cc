@@ -164,6 +164,9 @@ TEST_F(SettingsTest, WhatIsWrongIsSaidByName) {
                    "settings.webhook.url"));
   EXPECT_TRUE(says(SetWith([](auto& settings) { settings.mutable_webhook()->set_secret("hunter2"); }),
                    "settings.webhook.secret"));
+  EXPECT_TRUE(says(SetWith([](auto& settings) { settings.set_overdue_percent(-1); }), "settings.overdue_percent"));
+  EXPECT_TRUE(says(SetWith([](auto& settings) { settings.set_overdue_percent(100); }), "settings.overdue_percent"));
+  EXPECT_EQ(SetWith([](auto& settings) { settings.set_overdue_percent(99); }), "");
   EXPECT_EQ(Set(Webhook(kNoBranch)).rfind("BRANCH_UNKNOWN", 0), 0u);
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "caresync/v1/tenants.grpc.pb.h"
 #include "server/base/status_macros.h"
@@ -29,6 +30,7 @@ struct Wish {
   std::string webhook_secret;
   std::vector<std::string> hours;
   std::vector<std::string> email;
+  int32_t overdue_percent = 0;
 };
 
 // Far more than a secret has.
@@ -58,9 +60,10 @@ void PrintTable(const std::vector<v1::NotificationSettings>& all) {
     rows.push_back({settings.branch_id().empty() ? "default" : settings.branch_id(),
                     settings.has_webhook() ? settings.webhook().url() : "none",
                     settings.email_addresses().empty() ? "none" : absl::StrJoin(settings.email_addresses(), ", "),
-                    HoursText(settings)});
+                    HoursText(settings),
+                    settings.overdue_percent() == 0 ? "off" : absl::StrCat(settings.overdue_percent(), " %")});
   }
-  std::cout << FormatTable({"Branch ID", "Webhook", "E-mail", "Hours"}, rows, UsesColour(STDOUT_FILENO));
+  std::cout << FormatTable({"Branch ID", "Webhook", "E-mail", "Hours", "Overdue"}, rows, UsesColour(STDOUT_FILENO));
 }
 
 absl::StatusOr<ExitCode> List(const Options& options) {
@@ -95,6 +98,7 @@ absl::StatusOr<ExitCode> Set(const Options& options, const Wish& wish) {
     ASSIGN_OR_RETURN(const std::vector<v1::NotificationHours> hours, ParseHours(text));
     for (const v1::NotificationHours& of_day : hours) *settings.add_hours() = of_day;
   }
+  settings.set_overdue_percent(wish.overdue_percent);
   for (const std::string& address : wish.email) settings.add_email_addresses(address);
   ASSIGN_OR_RETURN(*settings.mutable_branch_id(), BranchOf(connection, wish.branch));
   ASSIGN_OR_RETURN(const v1::NotificationSettings set,
@@ -144,6 +148,8 @@ void AddSet(CLI::App& group, CommandLine& line, const std::shared_ptr<Wish>& wis
          "When mismatches are told, in the tenant's time zone, such as \"mon-fri 08:00-18:00\"; without it, at "
          "any time. May be given several times")
       ->allow_extra_args(false);
+  set->add_option("--overdue-percent", wish->overdue_percent,
+                  "Told when more than so many in a hundred of the branch's devices are overdue: 1 to 99; 0: never");
   set->callback([&line, wish] { line.run = [&line, wish] { return Set(line.options, *wish); }; });
 }
 

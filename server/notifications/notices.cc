@@ -1,0 +1,66 @@
+#include "server/notifications/notices.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "caresync/store/outbox.pb.h"
+#include "server/base/status_macros.h"
+#include "server/notifications/settings.h"
+#include "server/tenants/tenants.h"
+
+namespace caresync::notifications {
+namespace {
+
+// nullopt: the settings that hold of the branch now do not name it any more.
+absl::StatusOr<std::optional<outbox::Destination>> DestinationOf(const storage::Reader& reader,
+                                                                 const base::TenantId& tenant,
+                                                                 const store::OutboxNotice& notice) {
+  ASSIGN_OR_RETURN(const store::NotificationSettings settings, SettingsFor(reader, tenant, notice.branch_id()));
+  const std::string& address = notice.email_address();
+  if (address.empty()) {
+    if (!settings.has_webhook()) return std::optional<outbox::Destination>();
+    return std::optional<outbox::Destination>({settings.webhook().url(), settings.webhook().key()});
+  }
+  const auto& named = settings.email_addresses();
+  if (std::find(named.begin(), named.end(), address) == named.end()) return std::optional<outbox::Destination>();
+  return std::optional<outbox::Destination>({.url = "", .key = "", .email_address = address});
+}
+
+absl::Status NothingFollows(commit::Transaction& /*transaction*/, uint64_t /*number*/,
+                            const store::OutboxNotice& /*notice*/, outbox::NoticeEnd /*end*/) {
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status PutForAll(commit::Transaction& transaction, const store::NotificationSettings& settings,
+                       outbox::NewNotice notice, MailText mail, base::RandomSource& random) {
+  if (settings.has_webhook()) RETURN_IF_ERROR(outbox::PutNotice(transaction, notice, random).status());
+  notice.body = std::move(mail.text);
+  notice.email_subject = std::move(mail.subject);
+  for (const std::string& address : settings.email_addresses()) {
+    notice.email_address = address;
+    RETURN_IF_ERROR(outbox::PutNotice(transaction, notice, random).status());
+  }
+  return absl::OkStatus();
+}
+
+void RegisterNotices(outbox::Dispatcher& dispatcher) {
+  for (const char* kind : {kMismatchNotice, kMismatchesNotice, kOverdueNotice}) {
+    dispatcher.Register(kind, {.destination = DestinationOf, .ended = NothingFollows});
+  }
+}
+
+absl::StatusOr<absl::TimeZone> ZoneOf(const storage::Reader& reader, const base::TenantId& tenant) {
+  absl::TimeZone zone = absl::UTCTimeZone();
+  const absl::StatusOr<store::Tenant> preferences = tenants::GetTenant(reader, tenant);
+  if (absl::IsNotFound(preferences.status()) || absl::IsDataLoss(preferences.status())) return zone;
+  RETURN_IF_ERROR(preferences.status());
+  absl::LoadTimeZone(preferences->time_zone(), &zone);
+  return zone;
+}
+
+}  // namespace caresync::notifications

@@ -1,0 +1,184 @@
+#include "server/notifications/overdue.h"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "caresync/store/stored.pb.h"
+#include "nlohmann/json.hpp"
+#include "server/base/clock.h"
+#include "server/base/keys.h"
+#include "server/base/limits.h"
+#include "server/base/uuid.h"
+#include "server/notifications/settings.h"
+#include "server/outbox/outbox_rows.h"
+#include "tests/fakes/commits.h"
+#include "tests/fakes/engine.h"
+#include "tests/records/sample_records.h"
+
+namespace caresync::notifications {
+namespace {
+
+namespace limits = base::limits;
+using base::keys::DevicePart;
+using storage::Space;
+
+constexpr char kUrl[] = "https://ops.example.org/caresync";
+constexpr char kSecret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+// Devices of carer 1, who syncs every 30 minutes: after an hour without a success they are overdue.
+class OverdueTest : public testing::Test {
+ protected:
+  OverdueTest() {
+    engine_.CreateTenant(tenant_);
+    records::PutAll(engine_, tenant_, {records::CarerRecord(1, "Ann Smith")});
+  }
+
+  void Set(int percent, const std::vector<v1::NotificationHours>& hours = {}) {
+    v1::SetNotificationSettingsRequest request;
+    request.set_tenant_id(tenant_.text());
+    v1::NotificationSettings& settings = *request.mutable_settings();
+    settings.mutable_webhook()->set_url(kUrl);
+    settings.mutable_webhook()->set_secret(kSecret);
+    settings.set_overdue_percent(percent);
+    for (const v1::NotificationHours& of_day : hours) *settings.add_hours() = of_day;
+    const auto set = engine_.Run(
+        tenant_, [&](commit::Transaction& transaction) { return SetSettings(transaction, request).status(); });
+    ASSERT_TRUE(set.ok()) << set.status();
+  }
+
+  void PutRow(int device, DevicePart part, const std::string& value) {
+    const base::Uuid uuid = *base::Uuid::Parse(absl::StrFormat("00000000-0000-4000-8000-%012d", device));
+    fakes::CommitAndWait(engine_.memory(),
+                         fakes::PutOf(Space::kDevices, base::keys::DeviceRow(tenant_, uuid, part), value));
+  }
+  // Its last sync succeeded just now.
+  void Sync(int device, const std::string& branch = "", bool blocked = false) {
+    const std::string carer = records::CarerName(1).id.ToString();
+    store::Device row;
+    row.set_branch_id(branch);
+    row.set_blocked(blocked);
+    row.add_carer_ids(carer);
+    row.set_enrolled_time_us(1);
+    PutRow(device, DevicePart::kDevice, row.SerializeAsString());
+    store::DeviceReport report;
+    store::DeviceCopy& copy = *report.add_copies();
+    copy.set_carer_id(carer);
+    copy.set_last_success_us(base::ToStoredTime(engine_.clock().Now()));
+    copy.set_last_manual_success_us(copy.last_success_us());
+    report.set_last_success_us(copy.last_success_us());
+    PutRow(device, DevicePart::kReport, report.SerializeAsString());
+  }
+
+  // All that was posted so far; each is taken.
+  std::vector<nlohmann::json> Told() {
+    const auto& requests = engine_.sender().requests();
+    while (answered_ < requests.size()) engine_.sender().Answer(answered_++, outbox::SendOutcome::kTaken);
+    engine_.executor().RunAll();
+    std::vector<nlohmann::json> told;
+    for (const outbox::SendRequest& request : requests) told.push_back(nlohmann::json::parse(request.body));
+    return told;
+  }
+
+  fakes::Engine engine_{1, fakes::Mismatches::kNoted};
+  const base::TenantId tenant_ = fakes::Tenant("acme");
+  size_t answered_ = 0;
+};
+
+TEST_F(OverdueTest, IsToldOnceWhenItBeginsAndOnceWhenItEnds) {
+  Sync(1);
+  Sync(2);
+  Set(50);
+  engine_.Advance(absl::Minutes(55));
+  EXPECT_EQ(Told().size(), 0u);
+  engine_.Advance(absl::Minutes(20));
+  ASSERT_EQ(Told().size(), 1u);
+  EXPECT_EQ(Told()[0], nlohmann::json({{"what", "overdue"},
+                                       {"tenant_id", "acme"},
+                                       {"branch_id", ""},
+                                       {"over", true},
+                                       {"devices", 2},
+                                       {"overdue", 2},
+                                       {"percent", 50}}));
+  engine_.Advance(absl::Hours(1));
+  EXPECT_EQ(Told().size(), 1u);
+  Sync(1);
+  engine_.Advance(limits::kOverdueLookEvery);
+  ASSERT_EQ(Told().size(), 2u) << "half of them are no more than half of them";
+  EXPECT_EQ(Told()[1]["over"], false);
+  EXPECT_EQ(Told()[1]["overdue"], 1);
+}
+
+TEST_F(OverdueTest, EachBranchIsJudgedByItself) {
+  Sync(1, "rome");
+  Sync(2, "oslo");
+  Set(50);
+  engine_.Advance(absl::Minutes(50));
+  Sync(2, "oslo");
+  engine_.Advance(absl::Minutes(25));
+  ASSERT_EQ(Told().size(), 1u);
+  EXPECT_EQ(Told()[0]["branch_id"], "rome");
+  EXPECT_EQ(Told()[0]["devices"], 1);
+}
+
+TEST_F(OverdueTest, BlockedDevicesDoNotCount) {
+  Sync(1);
+  Sync(2, "", true);
+  Set(50);
+  engine_.Advance(absl::Minutes(75));
+  ASSERT_EQ(Told().size(), 1u);
+  EXPECT_EQ(Told()[0]["devices"], 1);
+}
+
+TEST_F(OverdueTest, MoreDevicesThanAStepCountsAreCounted) {
+  const int devices = static_cast<int>(limits::kDevicesCounted) * 2 + 1;
+  for (int i = 1; i <= devices; ++i) Sync(i);
+  Set(99);
+  engine_.Advance(absl::Minutes(75));
+  ASSERT_EQ(Told().size(), 1u);
+  EXPECT_EQ(Told()[0]["devices"], devices);
+  EXPECT_EQ(Told()[0]["overdue"], devices);
+}
+
+TEST_F(OverdueTest, OutsideTheHoursItIsToldWhenTheyBegin) {
+  Sync(1);
+  v1::NotificationHours hours;
+  const absl::Time begin = engine_.clock().Now() + absl::Hours(3);
+  const absl::CivilMinute minute = absl::ToCivilMinute(begin, absl::UTCTimeZone());
+  hours.set_weekday(static_cast<v1::Weekday>(static_cast<int>(absl::GetWeekday(minute)) + v1::WEEKDAY_MONDAY));
+  hours.set_from_minute(minute.hour() * 60 + minute.minute());
+  hours.set_to_minute(24 * 60);
+  Set(50, {hours});
+  engine_.Advance(absl::Hours(2));
+  EXPECT_EQ(Told().size(), 0u);
+  engine_.Advance(absl::Hours(1) + limits::kOverdueLookEvery);
+  EXPECT_EQ(Told().size(), 1u);
+}
+
+TEST_F(OverdueTest, WithoutAThresholdNothingIsLookedAt) {
+  Sync(1);
+  Set(50);
+  engine_.Advance(absl::Minutes(75));
+  ASSERT_EQ(Told().size(), 1u);
+  Set(0);
+  EXPECT_FALSE(fakes::ValueOf(engine_.memory(), Space::kRecords, base::keys::OverdueLook(tenant_)).has_value());
+  Sync(1);
+  engine_.Advance(absl::Hours(3));
+  EXPECT_EQ(Told().size(), 1u);
+  EXPECT_TRUE(fakes::RowsOf(*engine_.Snapshot(), Space::kRecords, base::keys::AllOverdueBranches(tenant_)).empty());
+}
+
+TEST_F(OverdueTest, ADeviceThatCannotBeReadHoldsNothingUp) {
+  Sync(1);
+  PutRow(2, DevicePart::kDevice, "\xff");
+  Set(50);
+  engine_.Advance(absl::Minutes(75));
+  ASSERT_EQ(Told().size(), 1u);
+  EXPECT_EQ(Told()[0]["devices"], 1);
+}
+
+}  // namespace
+}  // namespace caresync::notifications
