@@ -50,9 +50,8 @@ TimerId ThreadExecutor::PostAfter(absl::Duration delay, Work work) {
   const TimerId id = next_timer_++;
   timers_.emplace(Due{time, id}, std::move(work));
   due_times_.emplace(id, time);
-  // Whoever waits, waits for the first. Most timers are far ahead and cancelled before; none of them is to wake a
-  // thread.
-  if (timers_.begin()->first.id == id) wake_.NotifyOne();
+  // Most timers are far ahead and cancelled before; none of them is to wake a thread.
+  WakeForFirstTimer();
   return id;
 }
 
@@ -108,18 +107,34 @@ void ThreadExecutor::MoveDueTimers(absl::Time now) {
   }
 }
 
+void ThreadExecutor::WakeForFirstTimer() {
+  if (timers_.empty() || waits_.empty() || *waits_.begin() <= timers_.begin()->first.time) return;
+  wake_.NotifyOne();
+}
+
+void ThreadExecutor::WaitForWork(absl::Time now) {
+  const bool any_timer = !timers_.empty();
+  const auto wait = waits_.insert(any_timer ? timers_.begin()->first.time : absl::InfiniteFuture());
+  if (any_timer) {
+    wake_.WaitFor(mutex_, absl::ToChronoNanoseconds(*wait - now));
+  } else {
+    wake_.Wait(mutex_);
+  }
+  waits_.erase(wait);
+}
+
 Work ThreadExecutor::Take() {
   storage::MutexLock lock(mutex_);
   while (true) {
     const absl::Time now = MonotonicNow();
     MoveDueTimers(now);
-    if (!ready_.empty()) return TakeReady(now);
-    if (stopping_) return nullptr;
-    if (timers_.empty()) {
-      wake_.Wait(mutex_);
-    } else {
-      wake_.WaitFor(mutex_, absl::ToChronoNanoseconds(timers_.begin()->first.time - now));
+    if (!ready_.empty()) {
+      // This may be the thread that waited for the first timer, and what it takes may be long.
+      WakeForFirstTimer();
+      return TakeReady(now);
     }
+    if (stopping_) return nullptr;
+    WaitForWork(now);
   }
 }
 

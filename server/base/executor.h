@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -69,6 +70,10 @@ class ThreadExecutor : public Executor {
   // Waits for the next work; an empty one says that the thread shall end.
   Work Take() ABSL_LOCKS_EXCLUDED(mutex_);
   void MoveDueTimers(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Wakes a thread that waits for nothing, or for a later time than the first timer's, where none waits for that one.
+  void WakeForFirstTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Until there may be work, or the first timer is due.
+  void WaitForWork(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Work TakeReady(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddReady(Work work, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -82,6 +87,8 @@ class ThreadExecutor : public Executor {
   absl::Duration pace_ ABSL_GUARDED_BY(mutex_);
   std::map<Due, Work> timers_ ABSL_GUARDED_BY(mutex_);
   std::map<TimerId, absl::Time> due_times_ ABSL_GUARDED_BY(mutex_);
+  // Until when each thread waits that has nothing to do.
+  std::multiset<absl::Time> waits_ ABSL_GUARDED_BY(mutex_);
   TimerId next_timer_ ABSL_GUARDED_BY(mutex_) = 1;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;

@@ -138,6 +138,21 @@ TEST(ThreadExecutor, ATimerFiresNoSoonerThanItsDelay) {
   EXPECT_GE(fired.get_future().get() - set, std::chrono::milliseconds(20));
 }
 
+TEST(ThreadExecutor, ATimerFiresWhileTheThreadThatWaitedForTheOneBeforeItIsAtWork) {
+  ThreadExecutor executor(2);
+  // Both threads wait when most rounds begin, one of them for no timer at all.
+  for (int round = 0; round < 20; ++round) {
+    // Of the work, which may end after the round.
+    const auto go_on = std::make_shared<std::promise<void>>();
+    const auto fired = std::make_shared<std::promise<void>>();
+    executor.PostAfter(absl::Milliseconds(5), [go_on] { go_on->get_future().wait(); });
+    executor.PostAfter(absl::Milliseconds(6), [fired] { fired->set_value(); });
+    const bool in_time = fired->get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+    go_on->set_value();
+    ASSERT_TRUE(in_time) << "round " << round;
+  }
+}
+
 TEST(ThreadExecutor, ACancelledTimerDoesNotFire) {
   std::atomic<bool> fired = false;
   ThreadExecutor executor(1);
