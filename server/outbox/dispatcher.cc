@@ -182,7 +182,10 @@ absl::Status Dispatcher::Note(commit::Transaction& transaction, uint64_t number,
     if (notice->due_us() != lease_us) return absl::OkStatus();
     RETURN_IF_ERROR(NoteFailure(transaction, number, *notice, result));
   }
-  return ArmTask(transaction, transaction.now());
+  // Where there was no room for one there is none for the next: a tenant of which thousands wait would try them all,
+  // one commit each, over and over.
+  const bool no_room = result.outcome == SendOutcome::kNotTried;
+  return ArmTask(transaction, transaction.now() + (no_room ? PauseAfter(1, random_) : absl::ZeroDuration()));
 }
 
 absl::Status Dispatcher::NoteFailure(commit::Transaction& transaction, uint64_t number, store::OutboxNotice notice,

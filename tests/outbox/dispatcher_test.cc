@@ -115,6 +115,19 @@ TEST_F(DispatcherTest, WhatThereWasNoRoomForIsTriedAgainAndNotCounted) {
   EXPECT_EQ(sent(), 2u);
 }
 
+TEST_F(DispatcherTest, WhereThereIsNoRoomForOneTheOthersAreNotTriedForAWhileEither) {
+  const size_t most = limits::kSendsOfTenant;
+  for (size_t phone = 1; phone <= 3 * most; ++phone) ASSERT_EQ(AskToWake(static_cast<int>(phone)), "");
+  ASSERT_EQ(sent(), most);
+  for (size_t i = 0; i < most; ++i) Answer(i, SendOutcome::kNotTried);
+  EXPECT_EQ(sent(), most);
+  engine_.Advance(limits::kNoticePause);
+  EXPECT_EQ(sent(), 2 * most);
+  // One that was taken makes room.
+  Answer(most, SendOutcome::kTaken);
+  EXPECT_EQ(sent(), 2 * most + 1);
+}
+
 TEST_F(DispatcherTest, NoMoreOfATenantAreSentAtOnceThanMayBe) {
   for (int phone = 1; phone <= 20; ++phone) ASSERT_EQ(AskToWake(phone), "");
   ASSERT_EQ(sent(), limits::kSendsOfTenant);
