@@ -14,6 +14,10 @@ constexpr absl::Duration kLongestDelay = absl::Hours(24 * 365);
 
 // The pace is that of about so many pieces of work: of more than the odd long one, and of none that is long ago.
 constexpr int64_t kPaceOf = 32;
+// However long the threads, or the disk, stood still between two pieces: after a stall that few had waited behind, the
+// pace would stay at seconds, and any two calls at once would be refused on an idle server. Work that is as slow in
+// earnest shows in how long the next has waited.
+constexpr absl::Duration kApartMost = absl::Milliseconds(20);
 
 // On the monotonic scale, so that a wall clock that is set does not fire or hold up timers.
 absl::Time MonotonicNow() {
@@ -83,7 +87,7 @@ Work ThreadExecutor::TakeReady(absl::Time now) {
   Work work = std::move(ready_.front().work);
   ready_.pop_front();
   if (taken_.has_value()) {
-    const absl::Duration apart = now - *taken_;
+    const absl::Duration apart = std::min(now - *taken_, kApartMost);
     pace_ = pace_ == absl::ZeroDuration() ? apart : pace_ + (apart - pace_) / kPaceOf;
   }
   // Nothing follows from how long the threads have nothing to do.

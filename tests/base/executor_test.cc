@@ -61,8 +61,13 @@ TEST(ThreadExecutor, ItsDelayIsHowLongTheNextWorkHasWaited) {
 
 TEST(ThreadExecutor, ItsDelayIsWhatAllThatWaitsWillTakeWhereThatIsMore) {
   ThreadExecutor executor(1);
-  std::promise<void> begin, busy, go_on;
-  executor.Post([&] { begin.get_future().wait(); });
+  std::promise<void> waits, begin, busy, go_on;
+  executor.Post([&] {
+    waits.set_value();
+    begin.get_future().wait();
+  });
+  // Nothing waits behind it yet: how long it takes says nothing.
+  waits.get_future().wait();
   for (int i = 0; i < 4; ++i) {
     executor.Post([] {
       const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(10);
@@ -83,6 +88,28 @@ TEST(ThreadExecutor, ItsDelayIsWhatAllThatWaitsWillTakeWhereThatIsMore) {
   EXPECT_GE(delay, absl::Seconds(9));
   EXPECT_GT(delay, absl::FromChrono(std::chrono::steady_clock::now() - posted));
   go_on.set_value();
+}
+
+TEST(ThreadExecutor, OfItsPaceNothingStaysOfOneThatHeldItUp) {
+  ThreadExecutor executor(1);
+  std::promise<void> busy, go_on, held_up, end_hold_up, last;
+  executor.Post([&] {
+    busy.set_value();
+    go_on.get_future().wait();
+  });
+  busy.get_future().wait();
+  executor.Post([&] {
+    held_up.set_value();
+    end_hold_up.get_future().wait();
+  });
+  executor.Post([&] { last.set_value(); });
+  go_on.set_value();
+  held_up.get_future().wait();
+  while (executor.Delay() < absl::Milliseconds(500)) std::this_thread::yield();
+  end_hold_up.set_value();
+  last.get_future().wait();
+  // Ten calls that come at once are let in by an idle server.
+  EXPECT_LE(executor.Delay(10), absl::Milliseconds(200));
 }
 
 TEST(ThreadExecutor, ItTellsForHowLongSomeWorkHasWaitedWithoutABreak) {
