@@ -404,6 +404,9 @@ inline constexpr size_t kMismatchesToldAlone = 10;
 // Raised mismatches and branches that one step looks at.
 inline constexpr size_t kRaisedLookedAt = 1'024;
 inline constexpr size_t kBranchesLookedAt = 32;
+// A step ends when it has put so many notices in the outbox, as that of many branches with many addresses each: it has
+// room for them even where it is nearly full.
+inline constexpr size_t kNoticesPutAtOnce = 256;
 // How often it is looked how many devices are overdue, and devices that one step counts.
 inline constexpr absl::Duration kOverdueLookEvery = absl::Minutes(10);
 inline constexpr size_t kDevicesCounted = 256;

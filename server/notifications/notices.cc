@@ -36,16 +36,21 @@ absl::Status NothingFollows(commit::Transaction& /*transaction*/, uint64_t /*num
 
 }  // namespace
 
-absl::Status PutForAll(commit::Transaction& transaction, const store::NotificationSettings& settings,
-                       outbox::NewNotice notice, MailText mail, base::RandomSource& random) {
-  if (settings.has_webhook()) RETURN_IF_ERROR(outbox::PutNotice(transaction, notice, random).status());
+absl::StatusOr<size_t> PutForAll(commit::Transaction& transaction, const store::NotificationSettings& settings,
+                                 outbox::NewNotice notice, MailText mail, base::RandomSource& random) {
+  size_t put = 0;
+  if (settings.has_webhook()) {
+    RETURN_IF_ERROR(outbox::PutNotice(transaction, notice, random).status());
+    ++put;
+  }
   notice.body = std::move(mail.text);
   notice.email_subject = std::move(mail.subject);
   for (const std::string& address : settings.email_addresses()) {
     notice.email_address = address;
     RETURN_IF_ERROR(outbox::PutNotice(transaction, notice, random).status());
+    ++put;
   }
-  return absl::OkStatus();
+  return put;
 }
 
 void RegisterNotices(outbox::Dispatcher& dispatcher) {

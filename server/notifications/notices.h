@@ -2,7 +2,8 @@
 #ifndef CARESYNC_SERVER_NOTIFICATIONS_NOTICES_H_
 #define CARESYNC_SERVER_NOTIFICATIONS_NOTICES_H_
 
-#include "absl/status/status.h"
+#include <cstddef>
+
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "caresync/store/notification.pb.h"
@@ -21,10 +22,10 @@ inline constexpr char kMismatchNotice[] = "mismatch";
 inline constexpr char kMismatchesNotice[] = "mismatches";
 inline constexpr char kOverdueNotice[] = "overdue";
 
-// Puts in one for each whom the settings name: `notice` as it is for the webhook, `mail` for each address. Errors:
-// OUTBOX_FULL, those of reading.
-absl::Status PutForAll(commit::Transaction& transaction, const store::NotificationSettings& settings,
-                       outbox::NewNotice notice, MailText mail, base::RandomSource& random);
+// Puts in one for each whom the settings name: `notice` as it is for the webhook, `mail` for each address. Returns how
+// many. Errors: OUTBOX_FULL, those of reading.
+absl::StatusOr<size_t> PutForAll(commit::Transaction& transaction, const store::NotificationSettings& settings,
+                                 outbox::NewNotice notice, MailText mail, base::RandomSource& random);
 
 // Notices of these kinds go where the webhook of the branch's settings points to when they are sent, or to the address
 // that they are for, as long as the settings name it.

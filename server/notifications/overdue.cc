@@ -22,6 +22,7 @@
 #include "server/notifications/hours.h"
 #include "server/notifications/message.h"
 #include "server/notifications/notices.h"
+#include "server/notifications/raises.h"
 #include "server/notifications/settings.h"
 
 namespace caresync::notifications {
@@ -33,15 +34,23 @@ using devices::OverdueCount;
 using storage::Space;
 
 constexpr size_t kAll = std::numeric_limits<size_t>::max();
+// Behind every device there can be: all are counted, and some branches are still to be judged.
+const std::string& BehindAll() {
+  static const std::string behind_all(16, '\xff');
+  return behind_all;
+}
 
-// All zero where there is none. One that cannot be read is logged, and is none: the settings can be set all the same.
+// All zero where there is none. One that cannot be read is logged, and has a task at kDueNotKnown: the settings can be
+// set all the same, and the task counts from the beginning.
 absl::StatusOr<store::OverdueLook> ReadLook(const storage::Reader& reader, const base::TenantId& tenant) {
   absl::StatusOr<std::optional<store::OverdueLook>> look =
       base::GetStored<store::OverdueLook>(reader, Space::kRecords, keys::OverdueLook(tenant));
   if (absl::IsDataLoss(look.status())) {
     observability::Log(observability::Level::kError, "overdue_look_not_readable",
                        {{"tenant", tenant.text()}, {"error", look.status().message()}});
-    return store::OverdueLook();
+    store::OverdueLook not_known;
+    not_known.set_task_due_us(kDueNotKnown);
+    return not_known;
   }
   RETURN_IF_ERROR(look.status());
   return (*std::move(look)).value_or(store::OverdueLook());
@@ -106,7 +115,12 @@ class Step {
       PutLook(transaction_, transaction_.now(), std::move(look_));
       return absl::OkStatus();
     }
-    RETURN_IF_ERROR(JudgeAll());
+    ASSIGN_OR_RETURN(const bool all_judged, JudgeAll());
+    if (!all_judged) {
+      look_.set_counted_device(BehindAll());
+      PutLook(transaction_, transaction_.now(), std::move(look_));
+      return absl::OkStatus();
+    }
     look_.clear_counted_device();
     look_.clear_branches();
     PutLook(transaction_, transaction_.now() + limits::kOverdueLookEvery, std::move(look_));
@@ -147,16 +161,23 @@ class Step {
     added.set_overdue(count.overdue);
   }
 
-  absl::Status JudgeAll() {
+  // False where as many notices were put in as one step may. Those that were told already are passed over the next
+  // time, since what was told of them is what is so.
+  absl::StatusOr<bool> JudgeAll() {
     ASSIGN_OR_RETURN(const std::set<std::string> told, ToldBranches(transaction_, tenant_));
     std::map<std::string, OverdueCount> counts;
-    // Some may have no devices any more.
-    for (const std::string& branch : told) counts[branch] = {};
+    // Some may have no devices any more; of those beyond what is counted nobody knows.
+    if (look_.branches_size() < limits::kBranchesCounted) {
+      for (const std::string& branch : told) counts[branch] = {};
+    }
     for (const store::BranchDevices& counted : look_.branches()) {
       counts[counted.branch_id()] = {counted.devices(), counted.overdue()};
     }
-    for (const auto& [branch, count] : counts) RETURN_IF_ERROR(Judge(branch, count, told.count(branch) > 0));
-    return absl::OkStatus();
+    for (const auto& [branch, count] : counts) {
+      if (put_ >= limits::kNoticesPutAtOnce) return false;
+      RETURN_IF_ERROR(Judge(branch, count, told.count(branch) > 0));
+    }
+    return true;
   }
 
   absl::Status Judge(const std::string& branch, const OverdueCount& count, bool was_over) {
@@ -178,7 +199,10 @@ class Step {
         .branch = branch, .devices = count.devices, .overdue = count.overdue, .percent = percent, .is_over = is_over};
     const outbox::NewNotice notice = {
         .kind = kOverdueNotice, .subject = branch, .body = OverdueBody(tenant_, message), .branch_id = branch};
-    return PutForAll(transaction_, settings, notice, OverdueMail(tenant_, message), random_);
+    ASSIGN_OR_RETURN(const size_t put,
+                     PutForAll(transaction_, settings, notice, OverdueMail(tenant_, message), random_));
+    put_ += put;
+    return absl::OkStatus();
   }
 
   void Forget(const std::string& branch) { transaction_.Delete(Space::kRecords, keys::OverdueBranch(tenant_, branch)); }
@@ -189,6 +213,8 @@ class Step {
   const absl::TimeZone zone_;
   const devices::AsOf& as_of_;
   base::RandomSource& random_;
+  // Notices that it has put in the outbox.
+  size_t put_ = 0;
 };
 
 }  // namespace
@@ -208,7 +234,8 @@ commit::TaskStep OverdueStep(base::RandomSource& random, const devices::SyncsUnd
   return [&random, &syncs](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
     ASSIGN_OR_RETURN(store::OverdueLook look, ReadLook(transaction, transaction.tenant()));
     // Another one took its place.
-    if (absl::StrCat(look.task_due_us()) != payload) return absl::OkStatus();
+    const bool known = look.task_due_us() != kDueNotKnown;
+    if (known && absl::StrCat(look.task_due_us()) != payload) return absl::OkStatus();
     ASSIGN_OR_RETURN(const absl::TimeZone zone, ZoneOf(transaction, transaction.tenant()));
     const devices::AsOf as_of{.syncs = syncs, .now = transaction.now()};
     return Step(transaction, std::move(look), zone, as_of, random).Run();

@@ -73,7 +73,13 @@ absl::Status Arm(commit::Transaction& transaction, absl::Time due) {
   // It may be on its way behind the branch of this one.
   const int64_t due_us = base::ToStoredTime(due);
   if (state.next_us() == 0 || due_us < state.next_us()) state.set_next_us(due_us);
-  PutNotifications(transaction, stands ? set : due, std::move(state));
+  if (!stands) {
+    PutNotifications(transaction, due, std::move(state));
+    return absl::OkStatus();
+  }
+  // The task is left as it is. While the outbox is full it rests, and is due later than it was written for: written
+  // anew by each raise it would be another one each time.
+  transaction.Put(Space::kRecords, keys::Notifications(transaction.tenant()), state.SerializeAsString());
   return absl::OkStatus();
 }
 
@@ -151,7 +157,9 @@ absl::StatusOr<store::Notifications> ReadNotifications(const storage::Reader& re
   if (absl::IsDataLoss(state.status())) {
     observability::Log(observability::Level::kError, "notifications_not_readable",
                        {{"tenant", tenant.text()}, {"error", state.status().message()}});
-    return store::Notifications();
+    store::Notifications not_known;
+    not_known.set_task_due_us(kDueNotKnown);
+    return not_known;
   }
   RETURN_IF_ERROR(state.status());
   return (*std::move(state)).value_or(store::Notifications());

@@ -49,7 +49,7 @@ class Step {
 
   absl::Status Run() {
     if (!state_.has_walked_branch()) state_.clear_next_us();
-    for (size_t looked = 0; looked < limits::kBranchesLookedAt && room_ > limits::kMismatchesToldAlone; ++looked) {
+    for (size_t looked = 0; looked < limits::kBranchesLookedAt && HasRoom(); ++looked) {
       const std::optional<std::string> walked =
           state_.has_walked_branch() ? std::optional<std::string>(state_.walked_branch()) : std::nullopt;
       ASSIGN_OR_RETURN(const std::optional<std::string> branch, FirstBranch(transaction_, tenant_, walked));
@@ -64,6 +64,8 @@ class Step {
   }
 
  private:
+  bool HasRoom() const { return room_ > limits::kMismatchesToldAlone && put_ < limits::kNoticesPutAtOnce; }
+
   // When the branch is to be looked at again: now, where it has more than there was room for; InfiniteFuture: not, as
   // far as is known.
   absl::StatusOr<absl::Time> TellOf(const std::string& branch) {
@@ -103,7 +105,9 @@ class Step {
                                         .subject = told->visit_id(),
                                         .body = MismatchBody(tenant_, *told, start),
                                         .branch_id = branch};
-      RETURN_IF_ERROR(PutForAll(transaction_, settings, notice, MismatchMail(tenant_, *told, start, zone_), random_));
+      ASSIGN_OR_RETURN(const size_t put,
+                       PutForAll(transaction_, settings, notice, MismatchMail(tenant_, *told, start, zone_), random_));
+      put_ += put;
     }
     return absl::OkStatus();
   }
@@ -117,7 +121,10 @@ class Step {
                                       .subject = branch,
                                       .body = MismatchesBody(tenant_, branch, raised),
                                       .branch_id = branch};
-    return PutForAll(transaction_, settings, notice, MismatchesMail(tenant_, raised, zone_), random_);
+    ASSIGN_OR_RETURN(const size_t put,
+                     PutForAll(transaction_, settings, notice, MismatchesMail(tenant_, raised, zone_), random_));
+    put_ += put;
+    return absl::OkStatus();
   }
 
   void NoteNext(absl::Time next) {
@@ -143,6 +150,8 @@ class Step {
   base::RandomSource& random_;
   // Raised mismatches that the step may still look at.
   size_t room_ = limits::kRaisedLookedAt;
+  // Notices that it has put in the outbox.
+  size_t put_ = 0;
 };
 
 }  // namespace
@@ -151,7 +160,8 @@ commit::TaskStep TellStep(base::RandomSource& random, const devices::SyncsUnderW
   return [&random, &syncs](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
     ASSIGN_OR_RETURN(store::Notifications state, ReadNotifications(transaction, transaction.tenant()));
     // Another one took its place.
-    if (absl::StrCat(state.task_due_us()) != payload) return absl::OkStatus();
+    const bool known = state.task_due_us() != kDueNotKnown;
+    if (known && absl::StrCat(state.task_due_us()) != payload) return absl::OkStatus();
     ASSIGN_OR_RETURN(const absl::TimeZone zone, ZoneOf(transaction, transaction.tenant()));
     const devices::AsOf as_of{.syncs = syncs, .now = transaction.now()};
     return Step(transaction, std::move(state), zone, as_of, random).Run();

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "caresync/store/outbox.pb.h"
 #include "caresync/store/stored.pb.h"
 #include "nlohmann/json.hpp"
 #include "server/base/clock.h"
@@ -76,8 +79,10 @@ class OverdueTest : public testing::Test {
   // All that was posted so far; each is taken.
   std::vector<nlohmann::json> Told() {
     const auto& requests = engine_.sender().requests();
-    while (answered_ < requests.size()) engine_.sender().Answer(answered_++, outbox::SendOutcome::kTaken);
-    engine_.executor().RunAll();
+    while (answered_ < requests.size()) {
+      engine_.sender().Answer(answered_++, outbox::SendOutcome::kTaken);
+      engine_.executor().RunAll();
+    }
     std::vector<nlohmann::json> told;
     for (const outbox::SendRequest& request : requests) told.push_back(nlohmann::json::parse(request.body));
     return told;
@@ -122,6 +127,34 @@ TEST_F(OverdueTest, EachBranchIsJudgedByItself) {
   ASSERT_EQ(Told().size(), 1u);
   EXPECT_EQ(Told()[0]["branch_id"], "rome");
   EXPECT_EQ(Told()[0]["devices"], 1);
+}
+
+TEST_F(OverdueTest, OfMoreBranchesThanTheOutboxHasRoomForTheOthersAreToldAfterwards) {
+  constexpr size_t kBranches = limits::kNoticesPutAtOnce + 100;
+  for (size_t i = 1; i <= kBranches; ++i) Sync(static_cast<int>(i), absl::StrCat("branch ", i));
+  Set(50);
+  store::Outbox nearly_full;
+  nearly_full.set_waiting(limits::kOutboxWaiting - limits::kNoticesPutAtOnce - 1);
+  fakes::CommitAndWait(engine_.memory(),
+                       fakes::PutOf(Space::kRecords, base::keys::Outbox(tenant_), nearly_full.SerializeAsString()));
+  engine_.Advance(absl::Minutes(75));
+  EXPECT_EQ(Told().size(), limits::kNoticesPutAtOnce);
+  engine_.Advance(limits::kOverdueLookEvery);
+  EXPECT_EQ(Told().size(), kBranches);
+  std::set<std::string> told;
+  for (const nlohmann::json& body : Told()) told.insert(body["branch_id"].get<std::string>());
+  EXPECT_EQ(told.size(), kBranches);
+}
+
+TEST_F(OverdueTest, OfABranchThatWasNotCountedNothingIsToldToHaveEnded) {
+  const int most = limits::kBranchesCounted;
+  Sync(most + 1, "rome");
+  Set(50);
+  engine_.Advance(absl::Minutes(75));
+  ASSERT_EQ(Told().size(), 1u);
+  for (int i = 1; i <= most; ++i) Sync(i, absl::StrCat("branch ", i));
+  engine_.Advance(2 * limits::kOverdueLookEvery);
+  EXPECT_EQ(Told().size(), 1u);
 }
 
 TEST_F(OverdueTest, BlockedDevicesDoNotCount) {
@@ -169,6 +202,14 @@ TEST_F(OverdueTest, WithoutAThresholdNothingIsLookedAt) {
   engine_.Advance(absl::Hours(3));
   EXPECT_EQ(Told().size(), 1u);
   EXPECT_TRUE(fakes::RowsOf(*engine_.Snapshot(), Space::kRecords, base::keys::AllOverdueBranches(tenant_)).empty());
+}
+
+TEST_F(OverdueTest, WhereHowFarItCameCannotBeReadItIsCountedFromTheBeginning) {
+  Sync(1);
+  Set(50);
+  fakes::CommitAndWait(engine_.memory(), fakes::PutOf(Space::kRecords, base::keys::OverdueLook(tenant_), "\xff"));
+  engine_.Advance(absl::Minutes(75));
+  EXPECT_EQ(Told().size(), 1u);
 }
 
 TEST_F(OverdueTest, ADeviceThatCannotBeReadHoldsNothingUp) {

@@ -8,9 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "caresync/store/notification.pb.h"
+#include "caresync/store/outbox.pb.h"
 #include "nlohmann/json.hpp"
+#include "server/base/clock.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/commit/tasks.h"
 #include "server/mismatch/transitions.h"
 #include "server/notifications/raises.h"
 #include "server/notifications/settings.h"
@@ -239,6 +244,67 @@ TEST_F(TellingTest, AsManyAsAreReadAreToldEach) {
   Put(visits);
   AdvanceTo(At(6, 21));
   EXPECT_EQ(outbox::ReadOutbox(*engine_->Snapshot(), tenant_)->waiting(), limits::kMismatchesToldAlone);
+}
+
+TEST_F(TellingTest, OfMoreThanTheOutboxHasRoomForAsManyAreToldAsThereIs) {
+  store::NotificationSettings settings;
+  for (int i = 0; i < limits::kNotificationAddresses; ++i) {
+    settings.add_email_addresses(absl::StrCat("office", i, "@example.org"));
+  }
+  PutSettings("", settings);
+  constexpr size_t kOfBranch = limits::kMismatchesToldAlone * limits::kNotificationAddresses;
+  static_assert(kOfBranch < limits::kNoticesPutAtOnce && limits::kNoticesPutAtOnce < 2 * kOfBranch);
+  Run([&](commit::Transaction& transaction) {
+    store::Outbox nearly_full;
+    nearly_full.set_waiting(limits::kOutboxWaiting - 2 * kOfBranch - 1);
+    transaction.Put(Space::kRecords, base::keys::Outbox(tenant_), nearly_full.SerializeAsString());
+    return absl::OkStatus();
+  });
+  std::vector<store::Record> visits;
+  for (int branch = 0; branch < 3; ++branch) {
+    const std::string id = absl::StrCat("00000000-0000-4000-8000-0000000000a", branch);
+    for (size_t i = 0; i < limits::kMismatchesToldAlone; ++i) {
+      visits.push_back(OfBranch(VisitAt(static_cast<int>(visits.size()) + 1, At(9)), id));
+    }
+  }
+  Put(visits);
+  AdvanceTo(At(6, 21));
+  EXPECT_EQ(outbox::ReadOutbox(*engine_->Snapshot(), tenant_)->waiting(), limits::kOutboxWaiting - 1);
+  EXPECT_EQ(Waiting(), limits::kMismatchesToldAlone);
+}
+
+TEST_F(TellingTest, AFurtherRaiseLeavesATaskThatRestsAsItIs) {
+  SetWebhook("", kUrl);
+  Run([&](commit::Transaction& transaction) {
+    // On its way through the branches it found the outbox full, and was put off.
+    store::Notifications state;
+    state.set_task_due_us(base::ToStoredTime(At(6, 10)));
+    state.set_walked_branch("zzz");
+    transaction.Put(Space::kRecords, base::keys::Notifications(tenant_), state.SerializeAsString());
+    commit::ScheduleTask(transaction, At(6, 40), kTellTask, kTellTask, absl::StrCat(state.task_due_us()));
+    return absl::OkStatus();
+  });
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 39));
+  EXPECT_EQ(Waiting(), 1u);
+  EXPECT_EQ(sent(), 0u);
+  AdvanceTo(At(6, 41));
+  EXPECT_EQ(Waiting(), 0u);
+  EXPECT_EQ(sent(), 1u);
+}
+
+TEST_F(TellingTest, WhereHowFarItCameCannotBeReadWhatWaitsIsToldAllTheSame) {
+  SetWebhook("", kUrl, 8, 18);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 30));
+  ASSERT_EQ(Waiting(), 1u);
+  Run([&](commit::Transaction& transaction) {
+    transaction.Put(Space::kRecords, base::keys::Notifications(tenant_), "\xff");
+    return absl::OkStatus();
+  });
+  AdvanceTo(At(8, 1));
+  EXPECT_EQ(sent(), 1u);
+  EXPECT_EQ(Waiting(), 0u);
 }
 
 TEST_F(TellingTest, EachAddressGetsAnEmailOfItsOwn) {
