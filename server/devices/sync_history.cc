@@ -182,6 +182,16 @@ absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, c
                                     : SyncsOfCarer(reader, tenant, request, syncs);
 }
 
+absl::StatusOr<std::optional<store::SyncRow>> ReadLastSync(const storage::Reader& reader, const base::TenantId& tenant,
+                                                           const base::Uuid& device) {
+  const std::string key = base::keys::DeviceRow(tenant, device, base::keys::DevicePart::kReport);
+  ASSIGN_OR_RETURN(const std::optional<store::DeviceReport> report,
+                   base::GetStored<store::DeviceReport>(reader, storage::Space::kDevices, key));
+  if (!report.has_value()) return std::optional<store::SyncRow>();
+  return base::GetStored<store::SyncRow>(reader, storage::Space::kDevices,
+                                         base::keys::Sync(tenant, device, report->syncs()));
+}
+
 absl::StatusOr<CarerSyncPlaces> ReadCarerSyncPlaces(const storage::Reader& reader, const base::TenantId& tenant,
                                                     const base::Uuid& carer, std::string_view after, size_t most) {
   CarerSyncPlaces read;

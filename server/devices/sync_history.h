@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "caresync/store/stored.pb.h"
 #include "caresync/v1/devices.pb.h"
 #include "server/base/ids.h"
 #include "server/base/uuid.h"
@@ -20,6 +22,10 @@ namespace caresync::devices {
 // CARER_UNKNOWN, PAGE_TOKEN_NOT_VALID, those of reading.
 absl::StatusOr<v1::ListSyncsResponse> ListSyncs(const storage::Reader& reader, const base::TenantId& tenant,
                                                 const v1::ListSyncsRequest& request, const SyncsUnderWay& syncs);
+
+// The device's last sync, however it ended; nullopt: it has none. Errors are those of reading.
+absl::StatusOr<std::optional<store::SyncRow>> ReadLastSync(const storage::Reader& reader, const base::TenantId& tenant,
+                                                           const base::Uuid& device);
 
 // Where a sync stands in its carer's history: when it began, and which one of the device's it is.
 struct CarerSyncPlace {

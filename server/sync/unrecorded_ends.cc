@@ -1,9 +1,11 @@
 #include "server/sync/unrecorded_ends.h"
 
 #include <memory>
+#include <optional>
 
 #include "server/base/status_macros.h"
 #include "server/devices/session_rows.h"
+#include "server/devices/sync_history.h"
 
 namespace caresync::sync {
 namespace {
@@ -25,10 +27,9 @@ absl::StatusOr<bool> EndedIdle(const SyncParts& parts, const base::TenantId& ten
   if (parts.live.rows_lost()) return false;
   // A round is written down as it begins. One may have begun and ended since the snapshot was taken.
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts.store.NewSnapshot());
-  ASSIGN_OR_RETURN(const devices::StartRows rows, devices::ReadStartRows(*snapshot, tenant, device));
-  return rows.last_sync.has_value() && rows.last_sync->session_id() == sync.session_id() &&
-         rows.last_sync->outcome() == v1::SYNC_OUTCOME_SUCCEEDED &&
-         rows.last_sync->confirmations() == sync.confirmations();
+  ASSIGN_OR_RETURN(const std::optional<store::SyncRow> last, devices::ReadLastSync(*snapshot, tenant, device));
+  return last.has_value() && last->session_id() == sync.session_id() && last->outcome() == v1::SYNC_OUTCOME_SUCCEEDED &&
+         last->confirmations() == sync.confirmations();
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/devices/report.h"
-#include "server/devices/session_rows.h"
 #include "server/devices/sync_history.h"
 #include "server/records/record_key.h"
 #include "tests/fakes/engine.h"
@@ -46,9 +45,9 @@ class UnrecordedEndsTest : public testing::Test {
     return peer;
   }
   store::SyncRow LastRow() {
-    const auto rows = devices::ReadStartRows(*engine_.Snapshot(), kTenant, kDevice);
-    EXPECT_TRUE(rows.ok() && rows->last_sync.has_value()) << rows.status();
-    return rows.ok() ? rows->last_sync.value_or(store::SyncRow()) : store::SyncRow();
+    const auto sync = devices::ReadLastSync(*engine_.Snapshot(), kTenant, kDevice);
+    EXPECT_TRUE(sync.ok() && sync->has_value()) << sync.status();
+    return sync.ok() ? sync->value_or(store::SyncRow()) : store::SyncRow();
   }
   bool EndedIdle(const store::SyncRow& sync) {
     const absl::StatusOr<bool> idle = SyncsOf(server_.parts()).ended_idle(kTenant, kDevice, sync);

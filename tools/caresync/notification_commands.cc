@@ -143,6 +143,10 @@ void AddSet(CLI::App& group, CommandLine& line, const std::shared_ptr<Wish>& wis
                   "A file that holds what signs them: whsec_ and base64 of 24 to 64 random bytes")
       ->needs(webhook)
       ->check(NotEmpty);
+  set->add_option("--email", wish->email,
+                  "An address that mismatches are told to by e-mail. May be given several times")
+      ->check(NotEmpty)
+      ->allow_extra_args(false);
   set->add_option(
          "--hours", wish->hours,
          "When mismatches are told, in the tenant's time zone, such as \"mon-fri 08:00-18:00\"; without it, at "
@@ -160,7 +164,8 @@ void AddNotificationCommands(CLI::App& app, CommandLine& line) {
   group->footer(
       "Examples:\n  caresync notifications set --webhook https://ops.example.org/caresync --webhook-secret FILE\n"
       "  caresync notifications set --branch Rome --webhook https://rome.example.org/ --webhook-secret FILE "
-      "--hours \"mon-fri 07:00-20:00\" --hours \"sat-sun 08:00-12:00\"");
+      "--hours \"mon-fri 07:00-20:00\" --hours \"sat-sun 08:00-12:00\"\n"
+      "  caresync notifications set --branch Rome --email rome@example.org --overdue-percent 20");
   const auto wish = std::make_shared<Wish>();
   CLI::App* list = group->add_subcommand("list", "List the default, and the branches that have settings of their own");
   list->callback([&line] { line.run = [&line] { return List(line.options); }; });
