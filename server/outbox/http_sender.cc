@@ -3,13 +3,13 @@
 #include <curl/curl.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
+#include "server/outbox/curl_handle.h"
 
 namespace caresync::outbox {
 namespace {
@@ -22,8 +22,7 @@ constexpr char kAgent[] = "caresync/0.1.0";
 bool IsTaken(long status) { return status >= 200 && status < 300; }
 
 CURLM* NewMulti() {
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  ABSL_RAW_CHECK(ready == CURLE_OK, "libcurl cannot be used");
+  UseCurl();
   CURLM* multi = curl_multi_init();
   ABSL_RAW_CHECK(multi != nullptr, "no memory for libcurl");
   return multi;
@@ -33,62 +32,39 @@ CURLM* NewMulti() {
 
 // One send. Everything in it stays where it is until it is done: libcurl points to it.
 struct HttpSender::Transfer {
-  Transfer(SendRequest request, SendDone done, const WebhookRules& rules, const HttpBounds& bounds)
-      : request(std::move(request)), done(std::move(done)), rules(rules), bounds(bounds) {}
-  ~Transfer() {
-    curl_easy_cleanup(easy);
-    curl_slist_free_all(headers);
+  Transfer(Waiting waiting, const WebhookRules& rules, const HttpBounds& bounds)
+      : request(std::move(waiting.request)),
+        done(std::move(waiting.done)),
+        rules(rules),
+        bounds(bounds),
+        handle(bounds.time, bounds.connect) {
+    SetUp();
   }
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
-  template <typename Value>
-  void Set(CURLoption option, Value value) {
-    ABSL_RAW_CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK, "libcurl lacks an option that it must have");
-  }
-
-  void AddHeader(const std::string& header) {
-    curl_slist* longer = curl_slist_append(headers, header.c_str());
-    ABSL_RAW_CHECK(longer != nullptr, "no memory for libcurl");
-    headers = longer;
-  }
-
   void SetUp() {
-    easy = curl_easy_init();
-    ABSL_RAW_CHECK(easy != nullptr, "no memory for libcurl");
-    AddHeader("Content-Type: application/json");
+    headers.Add("Content-Type: application/json");
     // Nothing that is sent is worth a wait for the leave to send it.
-    AddHeader("Expect:");
-    for (const std::string& header : request.headers) AddHeader(header);
-    Set(CURLOPT_URL, request.url.c_str());
-    Set(CURLOPT_PROTOCOLS_STR, rules.allow_http ? "http,https" : "https");
-    Set(CURLOPT_HTTPHEADER, headers);
-    Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    Set(CURLOPT_POSTFIELDS, request.body.c_str());
-    Set(CURLOPT_USERAGENT, kAgent);
-    Set(CURLOPT_FOLLOWLOCATION, 0L);
+    headers.Add("Expect:");
+    for (const std::string& header : request.headers) headers.Add(header);
+    handle.Set(CURLOPT_URL, request.url.c_str());
+    handle.Set(CURLOPT_PROTOCOLS_STR, rules.allow_http ? "http,https" : "https");
+    handle.Set(CURLOPT_HTTPHEADER, headers.get());
+    handle.Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    handle.Set(CURLOPT_POSTFIELDS, request.body.c_str());
+    handle.Set(CURLOPT_USERAGENT, kAgent);
+    handle.Set(CURLOPT_FOLLOWLOCATION, 0L);
     // One request on a connection has no use for more.
-    Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    // The trusted certificates come from the one file that holds them all: with a folder of them beside it libcurl
-    // reads that file for every send, ten times the work of the send itself, and not once a day.
-    Set(CURLOPT_CAPATH, nullptr);
-    // A proxy, of the environment even, would be what is connected to.
-    Set(CURLOPT_PROXY, "");
-    Set(CURLOPT_NOSIGNAL, 1L);
-    // A look-up of a name cannot be broken off: without this, the end of one send waits for its own and holds up all
-    // others. It goes on by itself, and cleans up after itself.
-    Set(CURLOPT_QUICK_EXIT, 1L);
-    Set(CURLOPT_FRESH_CONNECT, 1L);
-    Set(CURLOPT_FORBID_REUSE, 1L);
-    Set(CURLOPT_TIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(bounds.time)));
-    Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(bounds.connect)));
-    Set(CURLOPT_ERRORBUFFER, error.data());
-    Set(CURLOPT_OPENSOCKETFUNCTION, &OpenSocket);
-    Set(CURLOPT_OPENSOCKETDATA, this);
-    Set(CURLOPT_HEADERFUNCTION, &Count);
-    Set(CURLOPT_HEADERDATA, this);
-    Set(CURLOPT_WRITEFUNCTION, &Count);
-    Set(CURLOPT_WRITEDATA, this);
+    handle.Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    handle.Set(CURLOPT_FRESH_CONNECT, 1L);
+    handle.Set(CURLOPT_FORBID_REUSE, 1L);
+    handle.Set(CURLOPT_OPENSOCKETFUNCTION, &OpenSocket);
+    handle.Set(CURLOPT_OPENSOCKETDATA, this);
+    handle.Set(CURLOPT_HEADERFUNCTION, &Count);
+    handle.Set(CURLOPT_HEADERDATA, this);
+    handle.Set(CURLOPT_WRITEFUNCTION, &Count);
+    handle.Set(CURLOPT_WRITEDATA, this);
   }
 
   // libcurl has looked the name up by now, and this is the address that it takes.
@@ -110,8 +86,7 @@ struct HttpSender::Transfer {
   }
 
   SendResult ResultOf(CURLcode code) const {
-    long status = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    const long status = handle.Answer();
     // The receiver's word, whatever becomes of the rest of its answer.
     if (IsTaken(status)) return {SendOutcome::kTaken, ""};
     return {SendOutcome::kFailed, WhyNot(code, status)};
@@ -131,20 +106,20 @@ struct HttpSender::Transfer {
     if (code == CURLE_OPERATION_TIMEDOUT) {
       return absl::StrCat("no answer within ", absl::FormatDuration(bounds.time));
     }
-    return error[0] != '\0' ? std::string(error.data()) : std::string(curl_easy_strerror(code));
+    return handle.WhyNot(code);
   }
 
   const SendRequest request;
   const SendDone done;
   const WebhookRules& rules;
   const HttpBounds& bounds;
-  CURL* easy = nullptr;
-  curl_slist* headers = nullptr;
+  // libcurl reads the headers until the handle is gone.
+  CurlList headers;
+  CurlHandle handle;
   size_t answer_bytes = 0;
   // Some, of those that its name stands for.
   bool address_refused = false;
   bool address_allowed = false;
-  std::array<char, CURL_ERROR_SIZE> error{};
 };
 
 HttpSender::HttpSender(const WebhookRules& rules, const HttpBounds& bounds)
@@ -166,7 +141,7 @@ void HttpSender::Send(SendRequest request, SendDone done) {
   {
     storage::MutexLock lock(mutex_);
     if (queued_.size() < bounds_.queued) {
-      queued_.push_back(std::make_unique<Transfer>(std::move(request), std::move(done), rules_, bounds_));
+      queued_.push_back({std::move(request), std::move(done)});
       curl_multi_wakeup(multi_);
       return;
     }
@@ -175,8 +150,8 @@ void HttpSender::Send(SendRequest request, SendDone done) {
 }
 
 void HttpSender::RunThread() {
-  while (std::optional<Transfers> taken = TakeQueued()) {
-    for (std::unique_ptr<Transfer>& transfer : *taken) Begin(std::move(transfer));
+  while (std::optional<std::deque<Waiting>> taken = TakeQueued()) {
+    for (Waiting& waiting : *taken) Begin(std::move(waiting));
     int running = 0;
     curl_multi_perform(multi_, &running);
     if (EndDone()) continue;
@@ -184,10 +159,10 @@ void HttpSender::RunThread() {
   }
 }
 
-std::optional<HttpSender::Transfers> HttpSender::TakeQueued() {
+std::optional<std::deque<HttpSender::Waiting>> HttpSender::TakeQueued() {
   storage::MutexLock lock(mutex_);
   if (stopping_) return std::nullopt;
-  Transfers taken;
+  std::deque<Waiting> taken;
   while (!queued_.empty() && under_way_.size() + taken.size() < bounds_.at_once) {
     taken.push_back(std::move(queued_.front()));
     queued_.pop_front();
@@ -195,9 +170,9 @@ std::optional<HttpSender::Transfers> HttpSender::TakeQueued() {
   return taken;
 }
 
-void HttpSender::Begin(std::unique_ptr<Transfer> transfer) {
-  transfer->SetUp();
-  CURL* const easy = transfer->easy;
+void HttpSender::Begin(Waiting waiting) {
+  auto transfer = std::make_unique<Transfer>(std::move(waiting), rules_, bounds_);
+  CURL* const easy = transfer->handle.get();
   under_way_.emplace(easy, std::move(transfer));
   ABSL_RAW_CHECK(curl_multi_add_handle(multi_, easy) == CURLM_OK, "libcurl does not take a transfer");
 }

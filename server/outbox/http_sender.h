@@ -45,12 +45,15 @@ class HttpSender : public Sender {
 
  private:
   struct Transfer;
-  using Transfers = std::deque<std::unique_ptr<Transfer>>;
+  struct Waiting {
+    SendRequest request;
+    SendDone done;
+  };
 
   void RunThread() ABSL_LOCKS_EXCLUDED(mutex_);
   // Those that there is room for now. nullopt: the thread shall end.
-  std::optional<Transfers> TakeQueued() ABSL_LOCKS_EXCLUDED(mutex_);
-  void Begin(std::unique_ptr<Transfer> transfer);
+  std::optional<std::deque<Waiting>> TakeQueued() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Begin(Waiting waiting);
   // Ends those that are done. False where none was.
   bool EndDone();
 
@@ -62,7 +65,7 @@ class HttpSender : public Sender {
   std::map<void*, std::unique_ptr<Transfer>> under_way_;
 
   storage::Mutex mutex_;
-  Transfers queued_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Waiting> queued_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

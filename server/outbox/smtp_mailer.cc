@@ -2,7 +2,6 @@
 
 #include <curl/curl.h>
 
-#include <array>
 #include <utility>
 
 #include "absl/base/internal/raw_logging.h"
@@ -11,15 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "server/base/errors.h"
+#include "server/outbox/curl_handle.h"
 #include "server/outbox/email_address.h"
 
 namespace caresync::outbox {
 namespace {
-
-void Initialize() {
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  ABSL_RAW_CHECK(ready == CURLE_OK, "libcurl cannot be used");
-}
 
 std::string OneLine(std::string text) {
   for (char& c : text) {
@@ -41,75 +36,50 @@ std::string DomainOf(const std::string& address) { return address.substr(address
 class SmtpMailer::Transfer {
  public:
   Transfer(const SmtpServer& server, const SmtpBounds& bounds, const std::atomic<bool>& stopping)
-      : bounds_(bounds), stopping_(stopping), easy_(curl_easy_init()) {
-    ABSL_RAW_CHECK(easy_ != nullptr, "no memory for libcurl");
-    Set(CURLOPT_URL, server.url.c_str());
-    Set(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-    Set(CURLOPT_USE_SSL, static_cast<long>(server.user.empty() ? CURLUSESSL_TRY : CURLUSESSL_ALL));
+      : bounds_(bounds), stopping_(stopping), handle_(bounds.time, bounds.connect) {
+    handle_.Set(CURLOPT_URL, server.url.c_str());
+    handle_.Set(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    handle_.Set(CURLOPT_USE_SSL, static_cast<long>(server.user.empty() ? CURLUSESSL_TRY : CURLUSESSL_ALL));
     if (!server.user.empty()) {
-      Set(CURLOPT_USERNAME, server.user.c_str());
-      Set(CURLOPT_PASSWORD, server.password.c_str());
+      handle_.Set(CURLOPT_USERNAME, server.user.c_str());
+      handle_.Set(CURLOPT_PASSWORD, server.password.c_str());
     }
-    Set(CURLOPT_MAIL_FROM, absl::StrCat("<", server.from, ">").c_str());
-    // A proxy of the environment is for other things.
-    Set(CURLOPT_PROXY, "");
-    Set(CURLOPT_NOSIGNAL, 1L);
-    // A look-up of a name cannot be broken off: it goes on by itself, and cleans up after itself.
-    Set(CURLOPT_QUICK_EXIT, 1L);
-    Set(CURLOPT_TIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(bounds.time)));
-    Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(bounds.connect)));
-    Set(CURLOPT_ERRORBUFFER, error_.data());
-    Set(CURLOPT_NOPROGRESS, 0L);
-    Set(CURLOPT_XFERINFOFUNCTION, &IsToEnd);
-    Set(CURLOPT_XFERINFODATA, this);
-    Set(CURLOPT_WRITEFUNCTION, &PassOver);
+    handle_.Set(CURLOPT_MAIL_FROM, absl::StrCat("<", server.from, ">").c_str());
+    handle_.Set(CURLOPT_NOPROGRESS, 0L);
+    handle_.Set(CURLOPT_XFERINFOFUNCTION, &IsToEnd);
+    handle_.Set(CURLOPT_XFERINFODATA, this);
+    handle_.Set(CURLOPT_WRITEFUNCTION, &PassOver);
   }
-  ~Transfer() {
-    curl_easy_cleanup(easy_);
-    curl_mime_free(mime_);
-    curl_slist_free_all(headers_);
-    curl_slist_free_all(to_);
-  }
+  ~Transfer() { curl_mime_free(mime_); }
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
   SendResult Send(const Mail& mail, const std::string& from) {
     // Addresses were checked when they were set. One that was not must not end a line of the dialogue.
     if (!IsEmailAddress(mail.to)) return {SendOutcome::kFailed, "no e-mail address"};
-    Append(to_, absl::StrCat("<", mail.to, ">"));
-    Set(CURLOPT_MAIL_RCPT, to_);
+    to_.Add(absl::StrCat("<", mail.to, ">"));
+    handle_.Set(CURLOPT_MAIL_RCPT, to_.get());
     for (const std::string& header :
          {absl::StrCat("Date: ", DateText(mail.time)), absl::StrCat("From: <", from, ">"),
           absl::StrCat("To: <", mail.to, ">"), absl::StrCat("Subject: ", OneLine(mail.subject)),
           absl::StrCat("Message-ID: <", OneLine(mail.id), "@", DomainOf(from), ">"),
           std::string("Auto-Submitted: auto-generated")}) {
-      Append(headers_, header);
+      headers_.Add(header);
     }
-    Set(CURLOPT_HTTPHEADER, headers_);
+    handle_.Set(CURLOPT_HTTPHEADER, headers_.get());
     SetText(absl::StrReplaceAll(mail.text, {{"\n", "\r\n"}}));
-    return ResultOf(curl_easy_perform(easy_));
+    return ResultOf(curl_easy_perform(handle_.get()));
   }
 
  private:
-  template <typename Value>
-  void Set(CURLoption option, Value value) {
-    ABSL_RAW_CHECK(curl_easy_setopt(easy_, option, value) == CURLE_OK, "libcurl lacks an option that it must have");
-  }
-
-  static void Append(curl_slist*& list, const std::string& text) {
-    curl_slist* longer = curl_slist_append(list, text.c_str());
-    ABSL_RAW_CHECK(longer != nullptr, "no memory for libcurl");
-    list = longer;
-  }
-
   void SetText(const std::string& text) {
-    mime_ = curl_mime_init(easy_);
+    mime_ = curl_mime_init(handle_.get());
     curl_mimepart* part = curl_mime_addpart(mime_);
     const bool set = part != nullptr && curl_mime_data(part, text.data(), text.size()) == CURLE_OK &&
                      curl_mime_type(part, "text/plain; charset=utf-8") == CURLE_OK &&
                      curl_mime_encoder(part, "quoted-printable") == CURLE_OK;
     ABSL_RAW_CHECK(set, "no memory for libcurl");
-    Set(CURLOPT_MIMEPOST, mime_);
+    handle_.Set(CURLOPT_MIMEPOST, mime_);
   }
 
   static int IsToEnd(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -120,24 +90,22 @@ class SmtpMailer::Transfer {
 
   SendResult ResultOf(CURLcode code) const {
     if (code == CURLE_OK) return {SendOutcome::kTaken, ""};
-    long answer = 0;
-    curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &answer);
     if (code == CURLE_OPERATION_TIMEDOUT) {
       return {SendOutcome::kFailed,
               absl::StrCat("the mail server did not take it within ", absl::FormatDuration(bounds_.time))};
     }
+    const long answer = handle_.Answer();
     if (answer >= 400) return {SendOutcome::kFailed, absl::StrCat("the mail server answered ", answer)};
-    const std::string why = error_[0] != '\0' ? std::string(error_.data()) : std::string(curl_easy_strerror(code));
-    return {SendOutcome::kFailed, absl::StrCat("the mail server: ", why)};
+    return {SendOutcome::kFailed, absl::StrCat("the mail server: ", handle_.WhyNot(code))};
   }
 
   const SmtpBounds& bounds_;
   const std::atomic<bool>& stopping_;
-  CURL* const easy_;
-  curl_slist* to_ = nullptr;
-  curl_slist* headers_ = nullptr;
+  // libcurl reads the lists until the handle is gone.
+  CurlList to_;
+  CurlList headers_;
+  CurlHandle handle_;
   curl_mime* mime_ = nullptr;
-  std::array<char, CURL_ERROR_SIZE> error_{};
 };
 
 absl::Status CheckSmtpServer(const SmtpServer& server) {
@@ -154,7 +122,7 @@ absl::Status CheckSmtpServer(const SmtpServer& server) {
 }
 
 SmtpMailer::SmtpMailer(SmtpServer server, const SmtpBounds& bounds) : server_(std::move(server)), bounds_(bounds) {
-  Initialize();
+  UseCurl();
   thread_ = std::thread([this] { RunThread(); });
 }
 
