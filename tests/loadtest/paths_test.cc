@@ -1,6 +1,5 @@
 #include "loadtest/paths.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,13 +63,7 @@ class Peer {
 class PathsTest : public testing::Test {
  protected:
   void SetUp() override {
-    sockaddr_in address = fakes::LoopbackAddress(0);
-    socklen_t size = sizeof(address);
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    ASSERT_EQ(::bind(listener_, generic, size), 0);
-    ASSERT_EQ(::listen(listener_, 16), 0);
-    ASSERT_EQ(::getsockname(listener_, generic, &size), 0);
-    auto paths = Paths::Open(absl::StrCat("127.0.0.1:", ntohs(address.sin_port)), 2);
+    auto paths = Paths::Open(absl::StrCat("127.0.0.1:", fakes::PortOf(listener_)), 2);
     ASSERT_TRUE(paths.ok()) << paths.status();
     paths_ = *std::move(paths);
   }
@@ -103,7 +96,7 @@ class PathsTest : public testing::Test {
     return ends;
   }
 
-  const int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int listener_ = fakes::ListenOnLoopback(16);
   std::unique_ptr<Paths> paths_;
 };
 

@@ -2,7 +2,6 @@
 #ifndef CARESYNC_TESTS_OUTBOX_ANSWERING_SERVER_H_
 #define CARESYNC_TESTS_OUTBOX_ANSWERING_SERVER_H_
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
 #include "storage/mutex.h"
+#include "tests/fakes/loopback_address.h"
 
 namespace caresync::fakes {
 
@@ -25,7 +24,7 @@ class AnsweringServer {
   enum class End { kCloses, kHangs };
 
   explicit AnsweringServer(std::string answer, End end = End::kCloses)
-      : answer_(std::move(answer)), end_(end), listener_(Listen()) {
+      : answer_(std::move(answer)), end_(end), listener_(ListenOnLoopback(SOMAXCONN)) {
     thread_ = std::thread([this] { RunThread(); });
   }
   ~AnsweringServer() {
@@ -39,10 +38,7 @@ class AnsweringServer {
   AnsweringServer& operator=(const AnsweringServer&) = delete;
 
   std::string Url(const std::string& host = "127.0.0.1") const {
-    sockaddr_in address{};
-    socklen_t length = sizeof(address);
-    ABSL_RAW_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length) == 0, "no port");
-    return absl::StrCat("http://", host, ":", ntohs(address.sin_port), "/push");
+    return absl::StrCat("http://", host, ":", PortOf(listener_), "/push");
   }
 
   // Returns when so many connections have said something.
@@ -58,17 +54,6 @@ class AnsweringServer {
   }
 
  private:
-  static int Listen() {
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const bool listens = bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
-                         listen(listener, SOMAXCONN) == 0;
-    ABSL_RAW_CHECK(listens, "cannot listen on the loopback");
-    return listener;
-  }
-
   void RunThread() ABSL_LOCKS_EXCLUDED(mutex_) {
     while (true) {
       const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);

@@ -3,7 +3,6 @@
 #ifndef CARESYNC_TESTS_OUTBOX_MAIL_SERVER_H_
 #define CARESYNC_TESTS_OUTBOX_MAIL_SERVER_H_
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/base/internal/raw_logging.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/mutex.h"
+#include "tests/fakes/loopback_address.h"
 
 namespace caresync::fakes {
 
@@ -36,7 +35,7 @@ struct GivenMail {
 
 class MailServer {
  public:
-  explicit MailServer(MailAnswers answers = {}) : answers_(std::move(answers)), listener_(Listen()) {
+  explicit MailServer(MailAnswers answers = {}) : answers_(std::move(answers)), listener_(ListenOnLoopback(SOMAXCONN)) {
     thread_ = std::thread([this] { RunThread(); });
   }
   ~MailServer() {
@@ -49,12 +48,7 @@ class MailServer {
   MailServer(const MailServer&) = delete;
   MailServer& operator=(const MailServer&) = delete;
 
-  std::string Url() const {
-    sockaddr_in address{};
-    socklen_t length = sizeof(address);
-    ABSL_RAW_CHECK(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length) == 0, "no port");
-    return absl::StrCat("smtp://127.0.0.1:", ntohs(address.sin_port));
-  }
+  std::string Url() const { return absl::StrCat("smtp://127.0.0.1:", PortOf(listener_)); }
 
   std::vector<GivenMail> given() const ABSL_LOCKS_EXCLUDED(mutex_) {
     storage::MutexLock lock(mutex_);
@@ -62,17 +56,6 @@ class MailServer {
   }
 
  private:
-  static int Listen() {
-    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const bool listens = bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
-                         listen(listener, SOMAXCONN) == 0;
-    ABSL_RAW_CHECK(listens, "cannot listen on the loopback");
-    return listener;
-  }
-
   void RunThread() ABSL_LOCKS_EXCLUDED(mutex_) {
     while (true) {
       const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);

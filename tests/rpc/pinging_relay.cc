@@ -1,6 +1,5 @@
 #include "tests/rpc/pinging_relay.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,14 +24,6 @@ int NewSocket() {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ABSL_RAW_CHECK(socket >= 0, "no socket");
   return socket;
-}
-
-int Listen() {
-  const int listener = NewSocket();
-  const sockaddr_in address = fakes::LoopbackAddress(0);
-  ABSL_RAW_CHECK(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0, "no free port");
-  ABSL_RAW_CHECK(::listen(listener, 1) == 0, "cannot listen");
-  return listener;
 }
 
 int Connect(int port) {
@@ -68,7 +59,7 @@ void PingingRelay::Frames::Take(std::string_view bytes) {
   }
 }
 
-PingingRelay::PingingRelay(int server_port) : listener_(Listen()), server_(Connect(server_port)) {
+PingingRelay::PingingRelay(int server_port) : listener_(fakes::ListenOnLoopback(1)), server_(Connect(server_port)) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -80,12 +71,7 @@ PingingRelay::~PingingRelay() {
   ::close(server_);
 }
 
-std::string PingingRelay::address() const {
-  sockaddr_in address{};
-  socklen_t size = sizeof(address);
-  ABSL_RAW_CHECK(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0, "no address");
-  return absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
-}
+std::string PingingRelay::address() const { return absl::StrCat("127.0.0.1:", fakes::PortOf(listener_)); }
 
 bool PingingRelay::Ping() {
   const int before = answers_;
