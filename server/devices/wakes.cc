@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "observability/log.h"
 #include "server/base/clock.h"
 #include "server/base/keys.h"
@@ -24,7 +24,7 @@ void PutWake(commit::Transaction& transaction, const base::Uuid& device, const s
 }
 
 std::string BodyOf(const base::Uuid& device) {
-  return absl::StrCat("{\"device_uuid\":\"", device.ToString(), "\",\"what\":\"sync\"}");
+  return nlohmann::json{{"device_uuid", device.ToString()}, {"what", "sync"}}.dump();
 }
 
 absl::StatusOr<std::optional<outbox::Destination>> PushService(const storage::Reader& reader,

@@ -57,11 +57,8 @@ absl::Status CheckKnown(const storage::Reader& reader, const base::TenantId& ten
 }
 
 absl::Status CheckTenant(const commit::Transaction& transaction, const std::string& named) {
-  const base::TenantId& tenant = transaction.tenant();
-  if (named != tenant.text()) {
-    return errors::InvalidArgument("tenant_id", absl::StrCat("is not the tenant of this change, ", tenant.text()));
-  }
-  return tenants::GetTenant(transaction, tenant).status();
+  RETURN_IF_ERROR(tenants::CheckNamed(transaction, named));
+  return tenants::GetTenant(transaction, transaction.tenant()).status();
 }
 
 absl::Status CheckHours(const v1::NotificationHours& hours) {

@@ -117,12 +117,24 @@ void RemoveNotifications(Edge& edge, const access::Identity& caller,
       std::move(answer));
 }
 
-absl::StatusOr<v1::Tenant> Get(const Edge& edge, const access::Identity& caller, const v1::GetTenantRequest& request) {
-  ASSIGN_OR_RETURN(const base::TenantId tenant, base::TenantId::Parse(request.tenant_id()));
+// The tenant that a request names, and that the caller may read, as it is in one snapshot.
+struct TenantRead {
+  base::TenantId tenant;
+  std::unique_ptr<storage::Snapshot> snapshot;
+  store::Tenant stored;
+};
+
+absl::StatusOr<TenantRead> ReadNamed(const Edge& edge, const access::Identity& caller, const std::string& tenant_id) {
+  ASSIGN_OR_RETURN(base::TenantId tenant, base::TenantId::Parse(tenant_id));
   RETURN_IF_ERROR(CheckTenant(caller, tenant));
-  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
-  ASSIGN_OR_RETURN(const store::Tenant stored, tenants::GetTenant(*snapshot, tenant));
-  return tenants::ToProto(tenant, stored);
+  ASSIGN_OR_RETURN(std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
+  ASSIGN_OR_RETURN(store::Tenant stored, tenants::GetTenant(*snapshot, tenant));
+  return TenantRead{std::move(tenant), std::move(snapshot), std::move(stored)};
+}
+
+absl::StatusOr<v1::Tenant> Get(const Edge& edge, const access::Identity& caller, const v1::GetTenantRequest& request) {
+  ASSIGN_OR_RETURN(const TenantRead read, ReadNamed(edge, caller, request.tenant_id()));
+  return tenants::ToProto(read.tenant, read.stored);
 }
 
 absl::StatusOr<v1::ListTenantsResponse> List(const Edge& edge, const v1::ListTenantsRequest& request) {
@@ -132,20 +144,14 @@ absl::StatusOr<v1::ListTenantsResponse> List(const Edge& edge, const v1::ListTen
 
 absl::StatusOr<v1::ListOutboxResponse> ListOutboxOf(const Edge& edge, const access::Identity& caller,
                                                     const v1::ListOutboxRequest& request) {
-  ASSIGN_OR_RETURN(const base::TenantId tenant, base::TenantId::Parse(request.tenant_id()));
-  RETURN_IF_ERROR(CheckTenant(caller, tenant));
-  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
-  RETURN_IF_ERROR(tenants::GetTenant(*snapshot, tenant).status());
-  return outbox::ListOutbox(*snapshot, tenant, request);
+  ASSIGN_OR_RETURN(const TenantRead read, ReadNamed(edge, caller, request.tenant_id()));
+  return outbox::ListOutbox(*read.snapshot, read.tenant, request);
 }
 
 absl::StatusOr<v1::ListNotificationSettingsResponse> ListNotifications(
     const Edge& edge, const access::Identity& caller, const v1::ListNotificationSettingsRequest& request) {
-  ASSIGN_OR_RETURN(const base::TenantId tenant, base::TenantId::Parse(request.tenant_id()));
-  RETURN_IF_ERROR(CheckTenant(caller, tenant));
-  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, edge.store.NewSnapshot());
-  RETURN_IF_ERROR(tenants::GetTenant(*snapshot, tenant).status());
-  return notifications::ListSettings(*snapshot, tenant, request);
+  ASSIGN_OR_RETURN(const TenantRead read, ReadNamed(edge, caller, request.tenant_id()));
+  return notifications::ListSettings(*read.snapshot, read.tenant, request);
 }
 
 }  // namespace

@@ -214,6 +214,12 @@ absl::StatusOr<store::Tenant> GetTenant(const storage::Reader& reader, const bas
   return *std::move(stored);
 }
 
+absl::Status CheckNamed(const commit::Transaction& transaction, std::string_view tenant_id) {
+  const std::string& tenant = transaction.tenant().text();
+  if (tenant_id == tenant) return absl::OkStatus();
+  return errors::InvalidArgument("tenant_id", absl::StrCat("is not the tenant of this change, ", tenant));
+}
+
 v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored) {
   using google::protobuf::util::TimeUtil;
   v1::Tenant proto;
@@ -240,9 +246,7 @@ v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored) {
 absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, const v1::Tenant& tenant,
                                            const outbox::WebhookRules& webhooks) {
   const base::TenantId& id = transaction.tenant();
-  if (tenant.tenant_id() != id.text()) {
-    return errors::InvalidArgument("tenant_id", absl::StrCat("is not the tenant of this change, ", id.text()));
-  }
+  RETURN_IF_ERROR(CheckNamed(transaction, tenant.tenant_id()));
   ASSIGN_OR_RETURN(const std::optional<std::string> existing, transaction.Get(Space::kRecords, base::keys::Tenant(id)));
   if (existing.has_value()) return errors::TenantExists(id.text());
 
@@ -277,9 +281,7 @@ absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, con
 absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, const v1::UpdateTenantRequest& request,
                                            const outbox::WebhookRules& webhooks) {
   const base::TenantId& id = transaction.tenant();
-  if (request.tenant_id() != id.text()) {
-    return errors::InvalidArgument("tenant_id", absl::StrCat("is not the tenant of this change, ", id.text()));
-  }
+  RETURN_IF_ERROR(CheckNamed(transaction, request.tenant_id()));
   ASSIGN_OR_RETURN(const store::Tenant before, GetTenant(transaction, id));
   store::Tenant after = before;
   if (request.has_display_name()) {
@@ -340,9 +342,7 @@ absl::StatusOr<v1::ReleaseRebuildsResponse> ReleaseRebuilds(commit::Transaction&
                                                             const v1::ReleaseRebuildsRequest& request,
                                                             const restore::Opening& opening) {
   const base::TenantId& id = transaction.tenant();
-  if (request.tenant_id() != id.text()) {
-    return errors::InvalidArgument("tenant_id", absl::StrCat("is not the tenant of this change, ", id.text()));
-  }
+  RETURN_IF_ERROR(CheckNamed(transaction, request.tenant_id()));
   ASSIGN_OR_RETURN(const store::Tenant tenant, GetTenant(transaction, id));
   ASSIGN_OR_RETURN(const restore::Standing standing,
                    restore::StandingOf(transaction, id, opening, RestoreWait(tenant), transaction.now()));

@@ -21,6 +21,9 @@ namespace caresync::tenants {
 // Errors: TENANT_UNKNOWN; those of reading.
 absl::StatusOr<store::Tenant> GetTenant(const storage::Reader& reader, const base::TenantId& tenant);
 
+// That a request names the tenant in whose change it is carried out. Errors: INVALID_FIELD.
+absl::Status CheckNamed(const commit::Transaction& transaction, std::string_view tenant_id);
+
 // Its secrets are not in it.
 v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored);
 
