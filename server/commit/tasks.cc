@@ -159,6 +159,16 @@ void ScheduleTask(Transaction& transaction, absl::Time due, std::string_view tas
   PutTask(transaction, due, task_id, task.SerializeAsString());
 }
 
+int64_t MoveTask(Transaction& transaction, std::string_view kind, int64_t was_due_us, std::optional<absl::Time> due) {
+  if (was_due_us != 0) transaction.Delete(kSpace, base::keys::Task(transaction.tenant(), was_due_us, kind));
+  if (!due.has_value()) return 0;
+  const int64_t due_us = base::ToStoredTime(*due);
+  ScheduleTask(transaction, *due, kind, kind, absl::StrCat(due_us));
+  return due_us;
+}
+
+bool IsTaskAt(int64_t due_us, std::string_view payload) { return absl::StrCat(due_us) == payload; }
+
 TaskRunner::TaskRunner(storage::Store& store, Sequencer& sequencer, base::Clock& clock, base::Executor& executor)
     : store_(store), sequencer_(sequencer), clock_(clock), executor_(executor) {}
 

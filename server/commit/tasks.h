@@ -36,6 +36,14 @@ inline constexpr absl::Duration kTaskAheadMost = absl::Hours(2);
 void ScheduleTask(Transaction& transaction, absl::Time due, std::string_view task_id, std::string_view kind,
                   std::string_view payload);
 
+// For a task of which a tenant has one at a time: its ID is its kind, its payload its due time in microseconds, in
+// decimals, and a row of the kind's own says that time as well (0: there is no task). Lets the task fall due at `due`
+// in place of the time it had (nullopt: never), and returns what the row is to say.
+int64_t MoveTask(Transaction& transaction, std::string_view kind, int64_t was_due_us, std::optional<absl::Time> due);
+// Whether the task with this payload is the one that falls due at `due_us`, as the row says: else another took its
+// place. Pure.
+bool IsTaskAt(int64_t due_us, std::string_view payload);
+
 // What a kind of task does: one bounded step. The task's row is deleted in the same commit; a step that leaves work
 // schedules itself again. May run more than once. An error leaves the task, which is tried again later, with growing
 // pauses up to limits::kTaskPauseMost; it holds no other task up. One that offers coming back (base::RetryDelay: the

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "observability/log.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
@@ -158,7 +157,7 @@ commit::TaskStep LookStep(const base::Clock& clock, absl::Duration opened) {
   return [&clock, opened](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
     ASSIGN_OR_RETURN(store::MismatchLooks looks, ReadLooks(transaction, transaction.tenant()));
     // Another one took its place.
-    if (absl::StrCat(looks.next_due_us()) != payload) return absl::OkStatus();
+    if (!commit::IsTaskAt(looks.next_due_us(), payload)) return absl::OkStatus();
     const absl::Duration rest = std::max(limits::kMismatchesRest - (clock.Monotonic() - opened), absl::ZeroDuration());
     return Step(transaction, std::move(looks), rest).Run();
   };

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
@@ -169,11 +168,7 @@ absl::StatusOr<store::MismatchLooks> ReadLooks(const storage::Reader& reader, co
 }
 
 void ScheduleLook(commit::Transaction& transaction, absl::Time due, store::MismatchLooks& looks) {
-  if (looks.next_due_us() != 0) {
-    transaction.Delete(Space::kRecords, keys::Task(transaction.tenant(), looks.next_due_us(), kLookTask));
-  }
-  looks.set_next_due_us(base::ToStoredTime(due));
-  commit::ScheduleTask(transaction, due, kLookTask, kLookTask, absl::StrCat(looks.next_due_us()));
+  looks.set_next_due_us(commit::MoveTask(transaction, kLookTask, looks.next_due_us(), due));
 }
 
 void PutLooks(commit::Transaction& transaction, const store::MismatchLooks& looks) {

@@ -9,10 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "caresync/store/notification.pb.h"
-#include "observability/log.h"
-#include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
@@ -24,6 +21,7 @@
 #include "server/notifications/notices.h"
 #include "server/notifications/raises.h"
 #include "server/notifications/settings.h"
+#include "server/notifications/task_state.h"
 
 namespace caresync::notifications {
 namespace {
@@ -40,31 +38,15 @@ const std::string& BehindAll() {
   return behind_all;
 }
 
-// All zero where there is none. One that cannot be read is logged, and has a task at kDueNotKnown: the settings can be
-// set all the same, and the task counts from the beginning.
 absl::StatusOr<store::OverdueLook> ReadLook(const storage::Reader& reader, const base::TenantId& tenant) {
-  absl::StatusOr<std::optional<store::OverdueLook>> look =
-      base::GetStored<store::OverdueLook>(reader, Space::kRecords, keys::OverdueLook(tenant));
-  if (absl::IsDataLoss(look.status())) {
-    observability::Log(observability::Level::kError, "overdue_look_not_readable",
-                       {{"tenant", tenant.text()}, {"error", look.status().message()}});
-    store::OverdueLook not_known;
-    not_known.set_task_due_us(kDueNotKnown);
-    return not_known;
-  }
-  RETURN_IF_ERROR(look.status());
-  return (*std::move(look)).value_or(store::OverdueLook());
+  return ReadTaskState<store::OverdueLook>(reader, tenant, keys::OverdueLook(tenant), "overdue_look_not_readable");
 }
 
 // With the task falling due at `due` in place of the time it had; nullopt: there is none any more.
 void PutLook(commit::Transaction& transaction, std::optional<absl::Time> due, store::OverdueLook look) {
   const base::TenantId& tenant = transaction.tenant();
-  if (look.task_due_us() != 0) {
-    transaction.Delete(Space::kRecords, keys::Task(tenant, look.task_due_us(), kOverdueTask));
-  }
+  look.set_task_due_us(commit::MoveTask(transaction, kOverdueTask, look.task_due_us(), due));
   if (!due.has_value()) return transaction.Delete(Space::kRecords, keys::OverdueLook(tenant));
-  look.set_task_due_us(base::ToStoredTime(*due));
-  commit::ScheduleTask(transaction, *due, kOverdueTask, kOverdueTask, absl::StrCat(look.task_due_us()));
   transaction.Put(Space::kRecords, keys::OverdueLook(tenant), look.SerializeAsString());
 }
 
@@ -234,8 +216,7 @@ commit::TaskStep OverdueStep(base::RandomSource& random, const devices::SyncsUnd
   return [&random, &syncs](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
     ASSIGN_OR_RETURN(store::OverdueLook look, ReadLook(transaction, transaction.tenant()));
     // Another one took its place.
-    const bool known = look.task_due_us() != kDueNotKnown;
-    if (known && absl::StrCat(look.task_due_us()) != payload) return absl::OkStatus();
+    if (!IsTaskOf(look, payload)) return absl::OkStatus();
     ASSIGN_OR_RETURN(const absl::TimeZone zone, ZoneOf(transaction, transaction.tenant()));
     const devices::AsOf as_of{.syncs = syncs, .now = transaction.now()};
     return Step(transaction, std::move(look), zone, as_of, random).Run();

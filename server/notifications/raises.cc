@@ -6,16 +6,14 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "observability/log.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
-#include "server/base/stored.h"
 #include "server/commit/tasks.h"
 #include "server/notifications/settings.h"
+#include "server/notifications/task_state.h"
 
 namespace caresync::notifications {
 namespace {
@@ -152,30 +150,13 @@ absl::Status LookAtRaised(commit::Transaction& transaction) {
 }
 
 absl::StatusOr<store::Notifications> ReadNotifications(const storage::Reader& reader, const base::TenantId& tenant) {
-  absl::StatusOr<std::optional<store::Notifications>> state =
-      base::GetStored<store::Notifications>(reader, Space::kRecords, keys::Notifications(tenant));
-  if (absl::IsDataLoss(state.status())) {
-    observability::Log(observability::Level::kError, "notifications_not_readable",
-                       {{"tenant", tenant.text()}, {"error", state.status().message()}});
-    store::Notifications not_known;
-    not_known.set_task_due_us(kDueNotKnown);
-    return not_known;
-  }
-  RETURN_IF_ERROR(state.status());
-  return (*std::move(state)).value_or(store::Notifications());
+  return ReadTaskState<store::Notifications>(reader, tenant, keys::Notifications(tenant), "notifications_not_readable");
 }
 
 void PutNotifications(commit::Transaction& transaction, std::optional<absl::Time> due, store::Notifications state) {
   const base::TenantId& tenant = transaction.tenant();
-  if (state.task_due_us() != 0) {
-    transaction.Delete(Space::kRecords, keys::Task(tenant, state.task_due_us(), kTellTask));
-  }
-  state.clear_task_due_us();
-  if (due.has_value()) {
-    const absl::Time at = std::clamp(*due, transaction.now(), transaction.now() + limits::kNotificationsSleep);
-    state.set_task_due_us(base::ToStoredTime(at));
-    commit::ScheduleTask(transaction, at, kTellTask, kTellTask, absl::StrCat(state.task_due_us()));
-  }
+  if (due.has_value()) due = std::clamp(*due, transaction.now(), transaction.now() + limits::kNotificationsSleep);
+  state.set_task_due_us(commit::MoveTask(transaction, kTellTask, state.task_due_us(), due));
   transaction.Put(Space::kRecords, keys::Notifications(tenant), state.SerializeAsString());
 }
 

@@ -6,7 +6,6 @@
 #define CARESYNC_SERVER_NOTIFICATIONS_RAISES_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,11 +46,8 @@ void ForgetRaised(commit::Transaction& transaction, const std::string& branch, c
 // What waits is looked at anew, from the first branch on. Nothing is written where nothing waits.
 absl::Status LookAtRaised(commit::Transaction& transaction);
 
-// When a task falls due whose row cannot be read: no task is due then. Whichever runs takes its place.
-inline constexpr int64_t kDueNotKnown = 1;
-
-// All zero where there is none; one that cannot be read is logged, and has a task at kDueNotKnown: no rota waits for
-// its repair, and what waits is told all the same.
+// All zero where there is none; one that cannot be read is logged, and has a task at kDueNotKnown (task_state.h): no
+// rota waits for its repair, and what waits is told all the same.
 absl::StatusOr<store::Notifications> ReadNotifications(const storage::Reader& reader, const base::TenantId& tenant);
 // Writes them, with the task falling due at `due`, but within limits::kNotificationsSleep, in place of the time it had;
 // nullopt: there is none any more.

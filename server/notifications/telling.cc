@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
@@ -21,6 +20,7 @@
 #include "server/notifications/notices.h"
 #include "server/notifications/raises.h"
 #include "server/notifications/settings.h"
+#include "server/notifications/task_state.h"
 #include "server/outbox/outbox_rows.h"
 
 namespace caresync::notifications {
@@ -160,8 +160,7 @@ commit::TaskStep TellStep(base::RandomSource& random, const devices::SyncsUnderW
   return [&random, &syncs](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
     ASSIGN_OR_RETURN(store::Notifications state, ReadNotifications(transaction, transaction.tenant()));
     // Another one took its place.
-    const bool known = state.task_due_us() != kDueNotKnown;
-    if (known && absl::StrCat(state.task_due_us()) != payload) return absl::OkStatus();
+    if (!IsTaskOf(state, payload)) return absl::OkStatus();
     ASSIGN_OR_RETURN(const absl::TimeZone zone, ZoneOf(transaction, transaction.tenant()));
     const devices::AsOf as_of{.syncs = syncs, .now = transaction.now()};
     return Step(transaction, std::move(state), zone, as_of, random).Run();

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "observability/log.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
@@ -72,7 +71,7 @@ absl::Status Dispatcher::HandOverDue(commit::Transaction& transaction, const std
   const base::TenantId& tenant = transaction.tenant();
   ASSIGN_OR_RETURN(const store::Outbox outbox, ReadOutbox(transaction, tenant));
   // Another one took its place.
-  if (absl::StrCat(outbox.task_due_us()) != payload) return absl::OkStatus();
+  if (!commit::IsTaskAt(outbox.task_due_us(), payload)) return absl::OkStatus();
   const size_t room = RoomOf(tenant);
   std::vector<DueNotice> first;
   if (room > 0) {
@@ -96,7 +95,7 @@ absl::StatusOr<bool> Dispatcher::HandOver(commit::Transaction& transaction, cons
   if (!read.ok() && !damaged) return read.status();
   if (damaged) {
     Log(Level::kError, "notice_not_readable", {{"tenant", tenant.text()}, {"number", due.number}});
-    RETURN_IF_ERROR(RemoveDamaged(transaction, due));
+    RETURN_IF_ERROR(RemoveNotice(transaction, due));
     return false;
   }
   if (!read->has_value() || (*read)->due_us() != due.due_us) {
@@ -173,7 +172,7 @@ absl::Status Dispatcher::Note(commit::Transaction& transaction, uint64_t number,
                    ReadNotice(transaction, transaction.tenant(), number));
   if (!notice.has_value()) return absl::OkStatus();
   if (result.outcome == SendOutcome::kTaken) {
-    RETURN_IF_ERROR(RemoveNotice(transaction, number, *notice));
+    RETURN_IF_ERROR(RemoveNotice(transaction, {notice->due_us(), number}));
     if (const auto kind = kinds_.find(notice->kind()); kind != kinds_.end()) {
       RETURN_IF_ERROR(kind->second.ended(transaction, number, *notice, NoticeEnd::kTaken));
     }

@@ -4,7 +4,6 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
@@ -119,12 +118,7 @@ absl::StatusOr<bool> HurryNotice(commit::Transaction& transaction, uint64_t numb
   return true;
 }
 
-absl::Status RemoveNotice(commit::Transaction& transaction, uint64_t number, const store::OutboxNotice& notice) {
-  DeleteWaiting(transaction, {notice.due_us(), number});
-  return CountOneLess(transaction);
-}
-
-absl::Status RemoveDamaged(commit::Transaction& transaction, const DueNotice& due) {
+absl::Status RemoveNotice(commit::Transaction& transaction, const DueNotice& due) {
   DeleteWaiting(transaction, due);
   return CountOneLess(transaction);
 }
@@ -134,7 +128,7 @@ void ForgetDue(commit::Transaction& transaction, const DueNotice& due) {
 }
 
 absl::Status BuryNotice(commit::Transaction& transaction, uint64_t number, store::OutboxNotice notice) {
-  RETURN_IF_ERROR(RemoveNotice(transaction, number, notice));
+  RETURN_IF_ERROR(RemoveNotice(transaction, {notice.due_us(), number}));
   notice.clear_due_us();
   transaction.Put(Space::kRecords, keys::DeadNotice(transaction.tenant(), number), notice.SerializeAsString());
   ASSIGN_OR_RETURN(store::Outbox outbox, ReadOutbox(transaction, transaction.tenant()));
@@ -158,19 +152,14 @@ absl::Status ArmTask(commit::Transaction& transaction, absl::Time soonest) {
   const base::TenantId& tenant = transaction.tenant();
   ASSIGN_OR_RETURN(store::Outbox outbox, ReadOutbox(transaction, tenant));
   ASSIGN_OR_RETURN(const std::vector<DueNotice> first, ReadDue(transaction, tenant, 1));
-  int64_t due_us = 0;
+  std::optional<absl::Time> due;
   if (!first.empty()) {
     // One that is further away than any pause was put there by a clock that has been set back since.
     const absl::Time latest = std::max(soonest, transaction.now() + limits::kNoticePauseMost);
-    due_us = base::ToStoredTime(std::clamp(base::FromStoredTime(first[0].due_us), soonest, latest));
+    due = std::clamp(base::FromStoredTime(first[0].due_us), soonest, latest);
   }
-  if (outbox.task_due_us() != 0) {
-    transaction.Delete(Space::kRecords, keys::Task(tenant, outbox.task_due_us(), kOutboxTask));
-  }
-  outbox.set_task_due_us(due_us);
+  outbox.set_task_due_us(commit::MoveTask(transaction, kOutboxTask, outbox.task_due_us(), due));
   PutOutbox(transaction, outbox);
-  if (due_us == 0) return absl::OkStatus();
-  commit::ScheduleTask(transaction, base::FromStoredTime(due_us), kOutboxTask, kOutboxTask, absl::StrCat(due_us));
   return absl::OkStatus();
 }
 

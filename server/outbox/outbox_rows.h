@@ -60,10 +60,8 @@ void MoveNotice(commit::Transaction& transaction, uint64_t number, store::Outbox
 // Somebody asks again for what a notice tells: one that rests for longer than limits::kSendLease is tried at once. One
 // that is nearer may be on its way just now. False where none such waits that can be read. Errors are those of reading.
 absl::StatusOr<bool> HurryNotice(commit::Transaction& transaction, uint64_t number);
-// One that was taken, or was of no use: it goes.
-absl::Status RemoveNotice(commit::Transaction& transaction, uint64_t number, const store::OutboxNotice& notice);
-// One that cannot be read: it goes, and with it what said when to try it.
-absl::Status RemoveDamaged(commit::Transaction& transaction, const DueNotice& due);
+// One that was taken, was of no use, or cannot be read: it goes, and with it what said when to try it.
+absl::Status RemoveNotice(commit::Transaction& transaction, const DueNotice& due);
 // What says when to try a notice that is tried at another time, or never: it alone goes.
 void ForgetDue(commit::Transaction& transaction, const DueNotice& due);
 // One that was given up: it is kept for people, and the oldest of those go past limits::kDeadNotices.

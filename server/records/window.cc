@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
@@ -268,7 +267,7 @@ commit::TaskStep WindowStep(ClosingEdgeAllowance& allowance) {
   return [&allowance](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
     ASSIGN_OR_RETURN(store::WindowEdges edges, ReadEdges(transaction, transaction.tenant()));
     // Another one took its place.
-    if (absl::StrCat(edges.next_due_us()) != payload) return absl::OkStatus();
+    if (!commit::IsTaskAt(edges.next_due_us(), payload)) return absl::OkStatus();
     ASSIGN_OR_RETURN(const bool lagged, WindowLags(transaction, transaction.tenant(), transaction.now()));
     RETURN_IF_ERROR(Step(transaction, std::move(edges), allowance).Run());
     ASSIGN_OR_RETURN(const bool lags, WindowLags(transaction, transaction.tenant(), transaction.now()));

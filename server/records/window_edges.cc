@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/limits.h"
@@ -134,11 +133,7 @@ void PutEdges(commit::Transaction& transaction, const store::WindowEdges& edges)
 }
 
 void ScheduleEdges(commit::Transaction& transaction, int64_t due_us, store::WindowEdges& edges) {
-  if (edges.next_due_us() != 0) {
-    transaction.Delete(Space::kRecords, base::keys::Task(transaction.tenant(), edges.next_due_us(), kWindowTask));
-  }
-  edges.set_next_due_us(due_us);
-  commit::ScheduleTask(transaction, absl::FromUnixMicros(due_us), kWindowTask, kWindowTask, absl::StrCat(due_us));
+  edges.set_next_due_us(commit::MoveTask(transaction, kWindowTask, edges.next_due_us(), absl::FromUnixMicros(due_us)));
 }
 
 absl::StatusOr<bool> IsOutside(const store::WindowEdges& edges, const RecordKey& key, const store::Record& visit) {
