@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -63,12 +64,14 @@ struct Sequencer::Attempt {
   std::vector<Proposal> proposals;
 };
 
-// What a change left open that is done.
+// What changes left open that are done.
 struct Sequencer::LeftOpen {
   base::TenantId tenant;
-  // The head row that its proposals build on: while that stands none of them has taken effect.
+  // The head row that their proposals build on: while that stands none of them has taken effect, and any may yet.
   std::optional<std::string> head_row;
-  std::vector<base::ReceiverId> announced;
+  std::set<base::ReceiverId> announced;
+  std::optional<absl::Time> earliest_task;
+  int looks = 0;
 };
 
 Sequencer::Sequencer(storage::Store& store, base::Clock& clock, base::RandomSource& random, base::Executor& executor,
@@ -264,21 +267,40 @@ void Sequencer::TellOfTasksLeft(const Attempt& attempt) {
 }
 
 void Sequencer::TellIfItLands(const Attempt& attempt) {
-  auto left = std::make_shared<LeftOpen>(LeftOpen{attempt.tenant, attempt.head_row, {}});
+  LeftOpen left{attempt.tenant, attempt.head_row, {}, std::nullopt};
   for (const Proposal& proposal : attempt.proposals) {
-    left->announced.insert(left->announced.end(), proposal.announced.begin(), proposal.announced.end());
+    left.announced.insert(proposal.announced.begin(), proposal.announced.end());
+    if (!proposal.earliest_task.has_value()) continue;
+    left.earliest_task = std::min(left.earliest_task.value_or(absl::InfiniteFuture()), *proposal.earliest_task);
   }
-  if (left->announced.empty()) return;
+  if (left.announced.empty() && !left.earliest_task.has_value()) return;
+  std::shared_ptr<LeftOpen> added;
   {
     storage::MutexLock lock(mutex_);
     if (given_up_) return;
-    left_open_.push_back(left);
+    // Those that build on one head are looked for together: of a tenant there are never many.
+    const auto same = std::find_if(left_open_.begin(), left_open_.end(), [&](const std::shared_ptr<LeftOpen>& other) {
+      return other->tenant == left.tenant && other->head_row == left.head_row;
+    });
+    if (same != left_open_.end()) {
+      (*same)->announced.merge(left.announced);
+      if (left.earliest_task.has_value()) {
+        (*same)->earliest_task = std::min((*same)->earliest_task.value_or(absl::InfiniteFuture()), *left.earliest_task);
+      }
+      return;
+    }
+    added = left_open_.emplace_back(std::make_shared<LeftOpen>(std::move(left)));
   }
-  LookLater(left);
+  LookLater(added);
 }
 
 void Sequencer::LookLater(const std::shared_ptr<LeftOpen>& left) {
-  executor_.PostAfter(base::limits::kTaskSleep, [this, weak = std::weak_ptr<LeftOpen>(left)] {
+  absl::Duration pause;
+  {
+    storage::MutexLock lock(mutex_);
+    pause = std::min(base::limits::kTaskSleep * (1 + left->looks), base::limits::kTaskPauseMost);
+  }
+  executor_.PostAfter(pause, [this, weak = std::weak_ptr<LeftOpen>(left)] {
     if (const std::shared_ptr<LeftOpen> open = weak.lock()) LookWhetherItLanded(open);
   });
 }
@@ -289,17 +311,25 @@ void Sequencer::LookWhetherItLanded(const std::shared_ptr<LeftOpen>& left) {
     return snapshot->Get(storage::Space::kRecords, base::keys::TenantHead(left->tenant));
   };
   const absl::StatusOr<std::optional<std::string>> row = read_head();
-  // Who would be told could not read it either.
-  if (!row.ok() && !HasGivenUp()) return LookLater(left);
-  if (row.ok() && *row != left->head_row) {
-    // It is below this head, or never was: whoever has nothing new to read takes no harm.
-    const absl::StatusOr<store::TenantHead> head = base::ParseStored<store::TenantHead>(row->value_or(""));
-    for (const base::ReceiverId& receiver : left->announced) {
-      if (head.ok()) subscriptions_.Publish(left->tenant, receiver, head->revision());
+  const bool may_land = row.ok() && *row == left->head_row;
+  std::optional<LeftOpen> ended;
+  {
+    storage::MutexLock lock(mutex_);
+    if (may_land) ++left->looks;
+    // While nobody can read it, who would be told could not either.
+    if ((!may_land && row.ok()) || given_up_) {
+      ended = *left;
+      left_open_.erase(std::remove(left_open_.begin(), left_open_.end(), left), left_open_.end());
     }
   }
-  storage::MutexLock lock(mutex_);
-  left_open_.erase(std::remove(left_open_.begin(), left_open_.end(), left), left_open_.end());
+  if (!ended.has_value()) return LookLater(left);
+  if (may_land || !row.ok()) return;
+  // It is below this head, or never was: whoever has nothing new to read takes no harm.
+  const absl::StatusOr<store::TenantHead> head = base::ParseStored<store::TenantHead>(row->value_or(""));
+  for (const base::ReceiverId& receiver : ended->announced) {
+    if (head.ok()) subscriptions_.Publish(ended->tenant, receiver, head->revision());
+  }
+  if (ended->earliest_task.has_value() && on_task_) on_task_(ended->tenant, *ended->earliest_task);
 }
 
 void Sequencer::Finish(std::shared_ptr<Attempt> attempt, absl::StatusOr<Committed> outcome) {

@@ -45,7 +45,7 @@ struct Committed {
 using ChangeDone = std::function<void(absl::StatusOr<Committed>)>;
 
 // Hears, after each commit that announced a task, when its earliest falls due. Of a commit whose outcome stayed unknown
-// it hears limits::kTaskSleep later at the earliest: it may have taken effect, or may by then. Must not block.
+// it hears limits::kTaskSleep later at the earliest, and soon after it took effect, if ever it did. Must not block.
 using OnTask = std::function<void(const base::TenantId& tenant, absl::Time due)>;
 
 // Thread-safe. Everything given to the constructor must outlive it; destroy it only when every change is done, and not
@@ -100,7 +100,7 @@ class Sequencer {
   void FinishCommitted(std::shared_ptr<Attempt> attempt, const Proposal& proposal) ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets tasks be looked for that a commit of unknown outcome may have left.
   void TellOfTasksLeft(const Attempt& attempt);
-  // Lets those be told whom a commit of unknown outcome concerns, limits::kTaskSleep later: it may have landed by then.
+  // Lets those be told whom a commit of unknown outcome concerns, once it has landed: looked for while it still can.
   void TellIfItLands(const Attempt& attempt) ABSL_LOCKS_EXCLUDED(mutex_);
   void LookLater(const std::shared_ptr<LeftOpen>& left);
   void LookWhetherItLanded(const std::shared_ptr<LeftOpen>& left) ABSL_LOCKS_EXCLUDED(mutex_);

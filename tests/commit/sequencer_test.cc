@@ -438,12 +438,44 @@ TEST_F(SequencerTest, WhomACommitConcernsWhoseOutcomeIsGivenUpHearsOfItIfItTookE
     bench_.store.HoldBackDone(false);
     bench_.executor.Advance(base::limits::kTaskSleep);
     if (fault == fakes::Fault::kUnknownApplied) {
-      EXPECT_THAT(heard, ElementsAre(1));
+      EXPECT_THAT(heard, ElementsAre(2));
     } else {
       EXPECT_THAT(heard, ElementsAre());
     }
+    // Another commit has its place then: it cannot land any more.
+    bench_.sequencer.Submit(bench_.tenant, Increment("n"), [](const absl::StatusOr<Committed>&) {});
+    bench_.executor.Advance(base::limits::kTaskPauseMost);
     EXPECT_EQ(bench_.executor.timers(), 0u);
   }
+}
+
+// Its task would wait for the tenant's next one, and whoever follows the feed for the next change.
+TEST_F(SequencerTest, ACommitThatLandsLongAfterItWasGivenUpIsHeardOfThen) {
+  std::vector<absl::Time> told;
+  bench_.sequencer.SetOnTask([&](const base::TenantId&, absl::Time due) { told.push_back(due); });
+  std::vector<base::Revision> heard;
+  auto handle = bench_.subscriptions.Subscribe(bench_.tenant, {"carer"},
+                                               [&](base::Revision revision) { heard.push_back(revision); });
+  bench_.store.FailNext(fakes::Fault::kConflict, base::limits::kConflictTries - 1);
+  const absl::Time due = bench_.clock.Now() + absl::Hours(1);
+  int runs = 0;
+  const absl::StatusOr<Committed> given_up = bench_.Run([&](Transaction& transaction) {
+    if (++runs == base::limits::kConflictTries) bench_.store.LandLate(kRecords);
+    transaction.AnnounceTask(due);
+    return Increment("n")(transaction);
+  });
+  EXPECT_EQ(ReasonOf(given_up), base::Reason(base::errors::CommitConflict()));
+  bench_.executor.Advance(absl::Minutes(100));
+  EXPECT_THAT(heard, ElementsAre());
+  told.clear();
+  // Something else is about to be committed: what is late lands before it.
+  bench_.store.Apply({.preconditions = {}, .writes = {}, .durability = storage::Durability::kBuffered},
+                     [](const storage::CommitResult&) {});
+  EXPECT_THAT(bench_.Read("n"), Optional(Eq("1")));
+  bench_.executor.Advance(base::limits::kTaskPauseMost);
+  EXPECT_THAT(heard, ElementsAre(1));
+  EXPECT_THAT(told, ElementsAre(due));
+  EXPECT_EQ(bench_.executor.timers(), 0u);
 }
 
 TEST_F(SequencerTest, OfACommitThatWasNotWrittenNobodyIsToldLater) {
