@@ -7,6 +7,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
+
+# Seconds: longer than anything that a test waits for takes on a slow machine.
+PATIENCE = 180
 
 
 class CommandFailed(Exception):
@@ -105,3 +109,11 @@ def expect(condition, message):
     """Fails the test with `message`; unlike assert, also where Python optimizes."""
     if not condition:
         raise AssertionError(message)
+
+
+def wait_until(what, condition):
+    """Looks until it is so: what the server does by itself comes behind the test's back."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        expect(time.monotonic() < end, f"never so: {what}")
+        time.sleep(0.05)

@@ -2,22 +2,17 @@
 
 import argparse
 import base64
-import hashlib
-import hmac
 import json
 import os
 import tempfile
-import time
 
-from caresync_process import Server, expect
+from caresync_process import PATIENCE, Server, expect, wait_until
 from webhook_receiver import Receiver, hang, own_certificate, status, twice
 
 TENANT = "agency"
 ALLOWED = ("--webhooks-allow-http", "--webhooks-allow-private")
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
-# Longer than any of this takes on a slow machine.
-PATIENCE = 180
 
 
 def phone(number):
@@ -27,16 +22,8 @@ def phone(number):
 TAKES, FAILS, HANGS, TWICE, AFTER_RESTART, UNTRUSTED, NEVER_ASKED = (phone(number) for number in range(1, 8))
 
 
-def check_signature(post):
-    """As docs/webhooks.md says."""
-    signed = f"{post.headers['webhook-id']}.{post.headers['webhook-timestamp']}.".encode() + post.body
-    tag = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
-    expect(post.headers["webhook-signature"] == "v1," + tag, f"the signature is wrong: {post.headers}")
-    expect(abs(time.time() - int(post.headers["webhook-timestamp"])) < PATIENCE, f"the time is wrong: {post.headers}")
-
-
 def check_post(post):
-    check_signature(post)
+    post.check_signature(KEY)
     expect(post.path == "/push" and post.headers["Content-Type"] == "application/json", post.headers)
     expect(json.loads(post.body) == {"device_uuid": post.device, "what": "sync"}, post.body)
 
@@ -55,14 +42,6 @@ def receive(receiver, counts):
         ids = {post.headers["webhook-id"] for post in posts[device]}
         expect(len(ids) == 1, f"one notice has several IDs: {ids}")
     return posts, order
-
-
-def wait_until(what, condition):
-    """Answers come to the server behind the test's back."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        expect(time.monotonic() < end, f"never so: {what}")
-        time.sleep(0.05)
 
 
 def woken(cli, device):

@@ -1,5 +1,8 @@
-"""A push service on the loopback for tests: it answers each device's notices as that device's script says."""
+"""A receiver of webhooks on the loopback for tests: it answers each device's notices as that device's script says."""
 
+import base64
+import hashlib
+import hmac
 import http.server
 import json
 import queue
@@ -8,6 +11,12 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
+
+from caresync_process import expect
+
+# By which a receiver takes a notice for one of now.
+FRESH_SECONDS = 300
 
 
 class Post:
@@ -17,7 +26,16 @@ class Post:
         self.path = path
         self.headers = headers
         self.body = body
-        self.device = json.loads(body)["device_uuid"]
+        # None of what is told of many at once: no script is that one's, and it has no answer.
+        self.device = json.loads(body).get("device_uuid")
+
+    def check_signature(self, key):
+        """As docs/webhooks.md says."""
+        signed = f"{self.headers['webhook-id']}.{self.headers['webhook-timestamp']}.".encode() + self.body
+        tag = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+        expect(self.headers["webhook-signature"] == "v1," + tag, f"the signature is wrong: {self.headers}")
+        age = abs(time.time() - int(self.headers["webhook-timestamp"]))
+        expect(age < FRESH_SECONDS, f"the time is wrong: {self.headers}")
 
 
 def status(code):
