@@ -38,6 +38,9 @@
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
 #include "server/commit/timeline.h"
+#include "server/deliveries/entries.h"
+#include "server/deliveries/keeping.h"
+#include "server/deliveries/mark_teller.h"
 #include "server/devices/device_registry.h"
 #include "server/devices/wakes.h"
 #include "server/feed/feed_compaction.h"
@@ -283,15 +286,17 @@ class Node {
                        .lag = lag_,
                        .opening = opening_,
                        .batch_bytes = options.batch_bytes,
-                       .opened = opened_},
+                       .opened = opened_,
+                       .teller = &teller_},
               .webhooks = options.webhooks,
               .sends_email = mailer_ != nullptr},
         syncs_under_way_(sync::SyncsOf(edge_.sync)) {}
 
   absl::Status Begin(const Options& options) {
-    // What is noted of visits may open a mismatch, which is to be told.
+    // What is noted of visits may open a mismatch, which is to be told; what moved of them in feeds is kept.
     sequencer_.SetRider([note = mismatch::NotingVisitChanges(lag_)](commit::Transaction& transaction) -> absl::Status {
       RETURN_IF_ERROR(note(transaction));
+      RETURN_IF_ERROR(deliveries::NoteVisitEntries(transaction));
       return notifications::NoteRaises(transaction);
     });
     records::RegisterFanOuts(tasks_);
@@ -301,20 +306,23 @@ class Node {
     tasks_.Register(records::kReviewTask, records::ReviewStep);
     tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, opened_));
     tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
+    tasks_.Register(deliveries::kKeepTask, deliveries::KeepStep);
     tasks_.Register(notifications::kOverdueTask, notifications::OverdueStep(random_, syncs_under_way_));
     tasks_.Register(notifications::kTellTask, notifications::TellStep(random_, syncs_under_way_));
     dispatcher_.Register(devices::kPushNotice, devices::PushNotices());
     notifications::RegisterNotices(dispatcher_);
     tasks_.Register(outbox::kOutboxTask, dispatcher_.Step());
     RETURN_IF_ERROR(tasks_.Start());
-    RETURN_IF_ERROR(SweepMismatches());
+    RETURN_IF_ERROR(TakeUpWhatIsLeft());
     ASSIGN_OR_RETURN(server_, rpc::Server::Start(options.grpc_listen, edge_));
     return absl::OkStatus();
   }
 
-  absl::Status SweepMismatches() {
+  // What was acknowledged, and the server ended before it could do what follows of that.
+  absl::Status TakeUpWhatIsLeft() {
     ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, store_->NewSnapshot());
-    return mismatch::SweepAtStart(*snapshot, sequencer_);
+    RETURN_IF_ERROR(mismatch::SweepAtStart(*snapshot, sequencer_));
+    return teller_.TellAtStart(*snapshot);
   }
 
   // A session that was taken over ends while a commit of its own may still be under way: it must be told before the
@@ -337,6 +345,7 @@ class Node {
   commit::Subscriptions subscriptions_;
   mismatch::IntegrationLag lag_{clock_};
   commit::Sequencer sequencer_;
+  deliveries::MarkTeller teller_{sequencer_, *executor_};
   records::ClosingEdgeAllowance closing_edge_;
   commit::TaskRunner tasks_;
   std::unique_ptr<outbox::HttpSender> sender_;

@@ -1,5 +1,5 @@
-// What key layouts are made of. For keys.cc, device_keys.cc, mismatch_keys.cc, notification_keys.cc and
-// outbox_keys.cc alone.
+// What key layouts are made of. For keys.cc, delivery_keys.cc, device_keys.cc, mismatch_keys.cc, notification_keys.cc
+// and outbox_keys.cc alone.
 #ifndef CARESYNC_SERVER_BASE_KEY_PARTS_H_
 #define CARESYNC_SERVER_BASE_KEY_PARTS_H_
 
@@ -63,6 +63,11 @@ enum class Table : uint8_t {
   kNotifications = 'G',
   kOverdueLook = 'P',
   kOverdueBranch = 'Q',
+  kVisitEntry = 'H',
+  kVisitEntryByVisit = 'V',
+  kVisitEntryByRevision = 'K',
+  kToldMark = 'U',
+  kKeeping = 'Y',
   // Space::kFeeds.
   kFeedEntry = 'e',
   kFeedPlace = 'p',
@@ -73,6 +78,8 @@ enum class Table : uint8_t {
   kSyncOfCarer = 'c',
   kDeviceInUse = 'u',
   kDeviceWake = 'w',
+  kCopyMark = 'm',
+  kUntoldMark = 'n',
 };
 
 inline constexpr size_t kUuidBytes = 16;

@@ -102,10 +102,16 @@ KeyRange FeedEntriesAfter(const TenantId& tenant, const ReceiverId& receiver, Re
   return range;
 }
 
+KeyRange AllFeedEntries(const TenantId& tenant) { return RangeOf(KeyIn(tenant, Table::kFeedEntry)); }
+
 bool ParseFeedEntry(std::string_view key, Revision* revision, RecordKey* record) {
+  ReceiverId receiver;
+  return ParseFeedEntry(key, &receiver, revision, record);
+}
+
+bool ParseFeedEntry(std::string_view key, ReceiverId* receiver, Revision* revision, RecordKey* record) {
   TupleReader reader(key);
-  std::string receiver;
-  return OpenKey(reader, Table::kFeedEntry) && reader.String(&receiver) && reader.Uint64(revision) &&
+  return OpenKey(reader, Table::kFeedEntry) && reader.String(&receiver->bytes) && reader.Uint64(revision) &&
          reader.String(&record->bytes) && reader.AtEnd();
 }
 

@@ -41,7 +41,10 @@ std::string FeedEntry(const TenantId& tenant, const ReceiverId& receiver, Revisi
 // Entries strictly after (revision, record); an empty record means before all records of the revision.
 storage::KeyRange FeedEntriesAfter(const TenantId& tenant, const ReceiverId& receiver, Revision revision,
                                    const RecordKey& record);
+// Of all receivers.
+storage::KeyRange AllFeedEntries(const TenantId& tenant);
 bool ParseFeedEntry(std::string_view key, Revision* revision, RecordKey* record);
+bool ParseFeedEntry(std::string_view key, ReceiverId* receiver, Revision* revision, RecordKey* record);
 std::string FeedPlace(const TenantId& tenant, const ReceiverId& receiver, const RecordKey& record);  // 'p' -> FeedPlace
 std::string FeedHead(const TenantId& tenant, const ReceiverId& receiver);  // 'f', receiver -> FeedHead
 
@@ -224,6 +227,43 @@ std::string OverdueLook(const TenantId& tenant);    // 'P' -> OverdueLook
 std::string OverdueBranch(const TenantId& tenant, std::string_view branch);
 storage::KeyRange AllOverdueBranches(const TenantId& tenant);
 bool ParseOverdueBranch(std::string_view key, std::string* branch);
+
+// ---- deliveries/; in Space::kRecords, but the marks, which the devices' own commits write in Space::kDevices
+
+// What the carer's feed shows of a visit from a revision on: 'H', carer, revision, visit -> VisitEntry.
+std::string VisitEntry(const TenantId& tenant, const Uuid& carer, Revision revision, const RecordKey& visit);
+// The carer's, behind (revision, visit).
+storage::KeyRange VisitEntriesOf(const TenantId& tenant, const Uuid& carer, Revision revision, const RecordKey& visit);
+bool ParseVisitEntry(std::string_view key, Uuid* carer, Revision* revision, RecordKey* visit);
+// The same by visit: 'V', visit, carer, revision -> empty.
+std::string VisitEntryByVisit(const TenantId& tenant, const RecordKey& visit, const Uuid& carer, Revision revision);
+storage::KeyRange VisitEntriesOfVisit(const TenantId& tenant, const RecordKey& visit);
+// What comes after `after` (a key; empty: all).
+storage::KeyRange AllVisitEntriesByVisit(const TenantId& tenant, std::string_view after);
+bool ParseVisitEntryByVisit(std::string_view key, RecordKey* visit, Uuid* carer, Revision* revision);
+// The same in the order of commits: 'K', revision, carer, visit -> empty.
+std::string VisitEntryByRevision(const TenantId& tenant, Revision revision, const Uuid& carer, const RecordKey& visit);
+// What comes after `after` (a key; empty: all).
+storage::KeyRange AllVisitEntriesByRevision(const TenantId& tenant, std::string_view after);
+bool ParseVisitEntryByRevision(std::string_view key, Revision* revision, Uuid* carer, RecordKey* visit);
+// What devices said that they hold: 'm', device, carer, number -> CopyMark. Numbers count the device's marks from 1.
+std::string CopyMark(const TenantId& tenant, const Uuid& device, const Uuid& carer, uint64_t number);
+// Those with greater numbers than `after`, in the order of their numbers.
+storage::KeyRange CopyMarksAfter(const TenantId& tenant, const Uuid& device, const Uuid& carer, uint64_t after);
+// Of all carers and devices; what comes after `after` (a key; empty: all).
+storage::KeyRange AllCopyMarks(const TenantId& tenant, std::string_view after);
+bool ParseCopyMark(std::string_view key, Uuid* device, Uuid* carer, uint64_t* number);
+// Marks that are still to be told: 'n', device, carer, number -> empty.
+std::string UntoldMark(const TenantId& tenant, const Uuid& device, const Uuid& carer, uint64_t number);
+storage::KeyRange AllUntoldMarks(const TenantId& tenant);
+bool ParseUntoldMark(std::string_view key, Uuid* device, Uuid* carer, uint64_t* number);
+// Those that were told, in the order of the commits that told them: 'U', revision, its running number there ->
+// ToldMark.
+std::string ToldMark(const TenantId& tenant, Revision revision, uint64_t number);
+// What comes after `after` (a key; empty: all).
+storage::KeyRange ToldMarks(const TenantId& tenant, std::string_view after);
+bool ParseToldMark(std::string_view key, Revision* revision, uint64_t* number);
+std::string Keeping(const TenantId& tenant);  // 'Y' -> Keeping
 
 // ---- tenants/, in Space::kRecords
 

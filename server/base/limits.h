@@ -348,8 +348,25 @@ inline constexpr absl::Duration kMismatchKept = absl::Hours(30 * 24);
 // Mismatches in one message to who watches them. Of long ones fewer, about kBatchBytes: people write to them.
 inline constexpr size_t kWatchedMismatches = 100;
 // Rows that noting the visits of a commit adds to it at most: for each carer of each visit before and after, of
-// kRosterChanges changes, eight.
-inline constexpr size_t kRiderRows = kRosterChanges * 2 * kVisitAssignments * 8 + 100;
+// kRosterChanges changes, eight of its mismatch and three of its entry.
+inline constexpr size_t kRiderRows = kRosterChanges * 2 * kVisitAssignments * (8 + 3) + 100;
+
+// ---- Proof of delivery
+
+// How long it is kept of what devices showed, unless the tenant says otherwise: an invoice is questioned within a
+// quarter. No shorter than a rostering system may be away and still be told; no longer than a year and its close.
+inline constexpr absl::Duration kDeliveriesKept = absl::Hours(90 * 24);
+inline constexpr absl::Duration kDeliveriesKeptLeast = absl::Hours(7 * 24);
+inline constexpr absl::Duration kDeliveriesKeptMost = absl::Hours(400 * 24);
+// Rows that one step of letting go looks at.
+inline constexpr size_t kDeliveriesLetGo = 500;
+// Steps follow each other so closely while a walk is under way; then the task rests for kDeliveriesWalked, asleep for
+// no longer than kDeliveriesSleep at a time: a task may not lie further ahead.
+inline constexpr absl::Duration kDeliveriesStepPause = absl::Seconds(1);
+inline constexpr absl::Duration kDeliveriesWalked = absl::Hours(24);
+inline constexpr absl::Duration kDeliveriesSleep = absl::Hours(1);
+// Marks that one commit tells the rostering system.
+inline constexpr size_t kMarksTold = 500;
 
 // How soon a change of the rota is to be seen, where its visit is so near, and where it is further ahead.
 inline constexpr absl::Duration kNearVisit = absl::Hours(72);

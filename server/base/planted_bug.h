@@ -47,6 +47,8 @@ enum class PlantedBug {
   kAnyDevicesAckSettles,
   // What a visit was changed back to settles its mismatch, though the device may show what was in between.
   kMovedBackSettles,
+  // A device that has acknowledged part of a delta is taken to show all that its carer's feed showed then.
+  kPartOfDeltaIsWhole,
 };
 
 #ifdef CARESYNC_PLANTED_BUGS

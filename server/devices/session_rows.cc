@@ -164,6 +164,17 @@ void SessionRows::EndLastSync(const v1::Start& start, absl::Time now, bool displ
   if (under_way || told) ended_last_sync_ = std::move(last);
 }
 
+uint64_t SessionRows::TakeMarkNumber() {
+  report_.set_marks(report_.marks() + 1);
+  return report_.marks();
+}
+
+bool SessionRows::Holds(const std::string& carer_id) const {
+  return std::any_of(report_.copies().begin(), report_.copies().end(), [&](const store::DeviceCopy& copy) {
+    return copy.carer_id() == carer_id && (!copy.timeline().empty() || copy.not_known());
+  });
+}
+
 bool SessionRows::FallsBack() const {
   if (!loaded_.rows.report.has_value()) return false;
   const store::DeviceCopy* const before = FindCopy(*loaded_.rows.report, owner_.carer);

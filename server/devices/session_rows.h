@@ -71,6 +71,16 @@ class SessionRows {
   // that is set there is ever written.
   store::DeviceCopy& copy();
 
+  // The number of the next mark of what the device holds (deliveries/marks.h), to be written with the commit that is
+  // made next.
+  uint64_t TakeMarkNumber();
+  // The sync's, in the device's history.
+  uint64_t number() const { return report_.syncs(); }
+  // What is recorded of the carer's copy as something that the device holds, be it not known what.
+  bool Holds(const std::string& carer_id) const;
+  // The device dropped the carer's own copy: what is set in `copy` is never written.
+  bool dropped_own() const { return dropped_copy_.has_value(); }
+
   // The carer signs in by this sync, on another device than before: it is in use once the sync begins, also where that
   // is refused.
   void SignIn() { signs_in_ = true; }

@@ -146,17 +146,19 @@ void Session::WriteRows(Durability durability) {
   rows_changed_ = false;
   writing_news_of_ = std::exchange(news_of_, {});
   writing_applied_ = std::exchange(applied_, {});
-  actions_.push_back(WriteRowsAction{rows_->Update(durability)});
+  actions_.push_back(WriteRowsAction{CommitOf(&devices::SessionRows::Update, durability)});
 }
 
 void Session::On(RowsWrittenEvent event) {
   LookAtMismatchesAction news{std::exchange(writing_news_of_, {}), std::exchange(writing_applied_, {})};
+  const bool marks = std::exchange(writing_marks_, false);
   // An unknown one may have taken effect.
   const bool written = event.not_begun.ok() && (event.result.outcome == CommitOutcome::kCommitted ||
                                                 event.result.outcome == CommitOutcome::kUnknown);
   OnRowsWritten(event);
   // Behind all that the device waits for.
   if (written && (!news.carers.empty() || !news.applied.empty())) actions_.push_back(std::move(news));
+  if (written && marks) actions_.push_back(TellMarksAction{});
 }
 
 void Session::OnRowsWritten(const RowsWrittenEvent& event) {

@@ -35,6 +35,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "caresync/store/delivery.pb.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "caresync/v1/devices.pb.h"
 #include "server/base/limits.h"
@@ -183,6 +184,8 @@ struct LookAtMismatchesAction {
   std::set<std::string> carers;
   std::vector<mismatch::RotaChange> applied = {};
 };
+// What was written has marks of what the device holds: they are to be told (deliveries/mark_teller.h).
+struct TellMarksAction {};
 // nullopt: forget the timer. The end of the session forgets all.
 struct SetTimerAction {
   SessionTimer timer;
@@ -198,7 +201,7 @@ struct EndAction {
 using SessionAction =
     std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction, UnsubscribeAction,
                  ReadBatchAction, ReadTenantAction, WriteRowsAction, TakeEventsAction, RecordDropsAction,
-                 LookAtMismatchesAction, SetTimerAction, EndAction>;
+                 LookAtMismatchesAction, TellMarksAction, SetTimerAction, EndAction>;
 
 class Session {
  public:
@@ -236,6 +239,12 @@ class Session {
     std::optional<v1::CopySum> caught_up;
     // As of DownloadBatch.
     std::vector<mismatch::RotaChange> rota_changes = {};
+    absl::Time sent = absl::InfinitePast();
+  };
+  // A mark of what the device holds, to be written.
+  struct NewMark {
+    base::Uuid carer;
+    store::CopyMark row;
   };
 
   void On(OpenedEvent event);
@@ -307,11 +316,27 @@ class Session {
   void AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response);
   // The token at `position` in the copy that is being read now.
   ResumeToken TokenAt(const base::CommitPoint& head, const feed::Position& position) const;
-  void SetCursor(const ResumeToken& token);
+  // `sent`: when what the device holds by it was sent; InfinitePast: in an earlier sync.
+  void SetCursor(const ResumeToken& token, absl::Time sent = absl::InfinitePast());
   void OnRowsWritten(const RowsWrittenEvent& event);
   void OnAck(const v1::Ack& ack);
-  // The ack of a `caught_up`. False where the copy is not what the feed holds, which ends the stream.
-  bool ConfirmCopy(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack);
+  // The ack of a `caught_up`; `sent` as of SetCursor. False where the copy is not what the feed holds, which ends the
+  // stream.
+  bool ConfirmCopy(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack, absl::Time sent);
+
+  // What the device says that it holds (session_marks.cc).
+  // The device holds the copy up to `token`, by an ack or by its start. Before that is recorded. Where nothing lies
+  // between that and what was recorded there is nothing to mark.
+  void MarkHeld(const ResumeToken& token, absl::Time sent);
+  // What that is: nullopt where it is nothing new.
+  std::optional<store::CopyMark::Kind> KindOfHeld(const ResumeToken& token);
+  // The start tells nothing of the copy in use, which is still recorded: the device holds none, or nobody knows what.
+  void MarkNotHeld();
+  void MarkNotKnown();
+  void AddMark(const base::Uuid& carer, store::CopyMark::Kind kind, const ResumeToken& token, absl::Time sent);
+  // The commit that rows_->Begin or rows_->Update makes, with the marks.
+  storage::Commit CommitOf(storage::Commit (devices::SessionRows::*make)(storage::Durability),
+                           storage::Durability durability);
 
   // After a restore (session_restore.cc).
   // Nothing is downloaded, but the events that the device was asked for may still come.
@@ -491,6 +516,10 @@ class Session {
   // Changes of the rota that the device acknowledged: by what is written next, or now.
   std::vector<mismatch::RotaChange> applied_;
   std::vector<mismatch::RotaChange> writing_applied_;
+
+  // Marks of what the device holds: to be written next; and whether what is written now has some.
+  std::vector<NewMark> marks_;
+  bool writing_marks_ = false;
 
   // Success, of the last round: the device confirmed, it is being recorded, it is recorded.
   enum class Success { kNotYet, kConfirmed, kBeingRecorded, kRecorded } success_ = Success::kNotYet;

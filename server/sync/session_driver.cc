@@ -196,6 +196,10 @@ void SessionDriver::Perform(LookAtMismatchesAction action) {
   if (const absl::Status status = look(); !status.ok()) LogTrouble("mismatches_not_looked_at", status);
 }
 
+void SessionDriver::Perform(TellMarksAction action) {
+  if (parts_.teller != nullptr) parts_.teller->Tell(session_.identity().tenant);
+}
+
 absl::Status SessionDriver::CountApplied(const storage::Reader& reader,
                                          const std::vector<mismatch::RotaChange>& changes) const {
   if (changes.empty()) return absl::OkStatus();

@@ -23,6 +23,7 @@
 #include "server/commit/head_memo.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
+#include "server/deliveries/mark_teller.h"
 #include "server/mismatch/integration_lag.h"
 #include "server/restore/standing.h"
 #include "server/sync/admission.h"
@@ -73,6 +74,8 @@ struct SyncParts {
   absl::Duration opened;
   // Take-overs of a device within an hour past which two phones must be using its UUID.
   size_t most_take_overs = base::limits::kTakeOversInAnHour;
+  // nullptr: of what devices hold nobody is told.
+  deliveries::MarkTeller* teller = nullptr;
 };
 
 // The opening, its time by the wall clock as it goes now: what is counted from it takes as long as it should, however
@@ -157,6 +160,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void TakeFrom(int first, std::shared_ptr<Taking> taking);
   void Perform(RecordDropsAction action);
   void Perform(LookAtMismatchesAction action);
+  void Perform(TellMarksAction action);
   // Counts them where the device is the one that its carer uses: what a tablet at home holds is promised to nobody.
   absl::Status CountApplied(const storage::Reader& reader, const std::vector<mismatch::RotaChange>& changes) const;
   void Perform(SetTimerAction action);

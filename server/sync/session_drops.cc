@@ -40,6 +40,7 @@ void Session::OnDropped(const v1::Ack& ack) {
   }
   if (dropped.empty()) return;
   for (const std::string& carer : dropped) {
+    if (rows_->Holds(carer)) AddMark(*base::Uuid::Parse(carer), store::CopyMark::EMPTY, {}, absl::InfinitePast());
     rows_->ForgetCopy(carer);
     news_of_.insert(carer);
   }

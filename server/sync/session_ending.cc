@@ -57,7 +57,8 @@ void Session::RecordUnbegunEnd() {
     rows_->MarkEnd(outcome_, base::Reason(*failure_), now_);
     writing_rows_ = true;
     writing_news_of_ = std::exchange(news_of_, {});
-    actions_.push_back(WriteRowsAction{rows_->Begin(Durability::kBuffered), FallsBack()});
+    storage::Commit commit = CommitOf(&devices::SessionRows::Begin, Durability::kBuffered);
+    actions_.push_back(WriteRowsAction{std::move(commit), FallsBack()});
     return;
   }
   if (!device_known) return End(*failure_);

@@ -160,6 +160,7 @@ void Session::MakeRows(const v1::Start& start) {
   rows_->sync().set_start_revision(facts_->head.revision);
   cursor_lags_ = CursorLags(start_, *facts_);
   news_of_.clear();
+  marks_.clear();
   if (facts_->changes_device) {
     rows_->SignIn();
     news_of_.insert(identity_.carer.ToString());
@@ -183,6 +184,7 @@ void Session::PrepareRows() {
       SetCursor(*start_token_);
       break;
     case CursorAfter::kNone:
+      MarkNotHeld();
       SetCursor({});
       break;
     case CursorAfter::kUnchanged:
@@ -201,6 +203,9 @@ void Session::NoteHeld() {
   // A copy that is to be dropped may be dropped by now, as a later stream of the device has said.
   if (!WhyNotHeld(facts_->rows.rows.device, identity_.carer, facts_->carer_left).ok()) return;
   if (CursorAfterStart(start_, start_token_, *facts_) == CursorAfter::kOfToken) SetCursor(*start_token_);
+  // What it holds came after the backup that the store was put back to.
+  const bool is_foreign = facts_->token_standing == commit::CursorStanding::kForeign;
+  if (is_foreign && rows_->Holds(identity_.carer.ToString())) MarkNotKnown();
 }
 
 void Session::WriteBegin(Durability durability) {
@@ -209,12 +214,14 @@ void Session::WriteBegin(Durability durability) {
   writing_rows_ = true;
   rows_changed_ = false;
   writing_news_of_ = std::exchange(news_of_, {});
-  actions_.push_back(WriteRowsAction{rows_->Begin(durability), FallsBack()});
+  storage::Commit commit = CommitOf(&devices::SessionRows::Begin, durability);
+  actions_.push_back(WriteRowsAction{std::move(commit), FallsBack()});
 }
 
 void Session::FinishAtOnce(const DownloadBatch& batch) {
   v1::SyncResponse response = StartedResponse(&batch);
   AddCaughtUp(batch, response);
+  success_ = Success::kConfirmed;
   SetCursor(issued_.back().token);
   cursor_lags_ = false;
   // `start` was the ack.

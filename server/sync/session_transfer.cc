@@ -165,7 +165,7 @@ void Session::Issue(const base::CommitPoint& head, v1::Changes& changes) {
   const ResumeToken token = TokenAt(head, from_.after);
   changes.set_resume_token(SealToken(sealer_, identity_.tenant, token));
   if (from_.rebuild_began.has_value()) changes.set_rebuild_number(rebuild_number_);
-  issued_.push_back({token, std::nullopt});
+  issued_.push_back({.token = token, .caught_up = std::nullopt, .sent = now_});
   store::SyncRow& sync = rows_->sync();
   sync.set_stage(v1::SYNC_STAGE_DOWNLOADING);
   sync.set_bytes_sent(sync.bytes_sent() + changes.ByteSizeLong());
@@ -210,7 +210,7 @@ void Session::AddCaughtUp(const DownloadBatch& batch, v1::SyncResponse& response
   caught_up->set_resume_token(SealToken(sealer_, identity_.tenant, token));
   caught_up->mutable_holds()->set_count(batch.feed.summary.count);
   caught_up->mutable_holds()->set_sum(batch.feed.summary.sum);
-  issued_.push_back({token, caught_up->holds()});
+  issued_.push_back({.token = token, .caught_up = caught_up->holds(), .sent = now_});
   caught_up_sent_ = true;
   holds_nothing_ = false;
   rows_->sync().set_stage(v1::SYNC_STAGE_CONFIRMING);
@@ -225,7 +225,8 @@ ResumeToken Session::TokenAt(const base::CommitPoint& head, const feed::Position
   return token;
 }
 
-void Session::SetCursor(const ResumeToken& token) {
+void Session::SetCursor(const ResumeToken& token, absl::Time sent) {
+  if (!token.cursor.timeline.empty()) MarkHeld(token, sent);
   store::DeviceCopy& copy = rows_->copy();
   copy.set_timeline(token.cursor.timeline);
   copy.set_revision(token.cursor.revision);
@@ -257,24 +258,26 @@ void Session::OnAck(const v1::Ack& ack) {
   for (auto batch = issued_.begin(); batch != issued + 1; ++batch) {
     applied.insert(applied.end(), batch->rota_changes.begin(), batch->rota_changes.end());
   }
+  const absl::Time sent = issued_.front().sent;
   issued_.erase(issued_.begin(), issued + 1);
   // What made a wrong copy is not applied.
-  if (caught_up.has_value() && !ConfirmCopy(*token, *caught_up, ack)) return;
+  if (caught_up.has_value() && !ConfirmCopy(*token, *caught_up, ack, sent)) return;
   applied_.insert(applied_.end(), applied.begin(), applied.end());
   if (caught_up.has_value()) return;
   acknowledged_ = PlaceOf(*token);
   // While a copy is made, nothing of it counts as delivered.
   const bool counts = !token->rebuild_began.has_value() || base::HasPlantedBug(base::PlantedBug::kRebuildAckCounts);
-  if (counts) SetCursor(*token);
+  if (counts) SetCursor(*token, sent);
 }
 
-bool Session::ConfirmCopy(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack) {
+bool Session::ConfirmCopy(const ResumeToken& token, const v1::CopySum& caught_up, const v1::Ack& ack, absl::Time sent) {
   if (!ack.has_holds()) {
     Fail(errors::InvalidArgument("ack.holds", "is missing; the ack of `caught_up` carries the copy's count and sum"),
          v1::SYNC_OUTCOME_BROKEN_PROTOCOL);
     return false;
   }
   if (ack.holds().count() != caught_up.count() || ack.holds().sum() != caught_up.sum()) {
+    MarkNotKnown();
     // The rebuild that made it, if it was one, is finished all the same: the device shows this copy.
     rows_->copy().set_in_use_number(token.rebuild_number);
     rows_->copy().set_diverged(true);
@@ -282,9 +285,9 @@ bool Session::ConfirmCopy(const ResumeToken& token, const v1::CopySum& caught_up
     return false;
   }
   acknowledged_ = PlaceOf(token);
-  SetCursor(token);
-  cursor_lags_ = false;
   success_ = Success::kConfirmed;
+  SetCursor(token, sent);
+  cursor_lags_ = false;
   return true;
 }
 

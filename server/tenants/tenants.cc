@@ -85,6 +85,7 @@ constexpr Bounds kRetention = {limits::kRetentionLeast, limits::kWindowMost};
 constexpr Bounds kRestoreWait = {absl::ZeroDuration(), limits::kRestoreWaitMost};
 constexpr Bounds kMismatchGrace = {limits::kMismatchGraceLeast, limits::kMismatchGraceMost};
 constexpr Bounds kMismatchLead = {limits::kMismatchLeadLeast, limits::kMismatchLeadMost};
+constexpr Bounds kDeliveriesKept = {limits::kDeliveriesKeptLeast, limits::kDeliveriesKeptMost};
 
 // `also`: what else may be given, for people.
 absl::StatusOr<int64_t> Bounded(std::string_view field, const google::protobuf::Duration& length, const Bounds& bounds,
@@ -134,6 +135,15 @@ absl::Status SetMismatchTimes(const Message& given, store::Tenant& stored) {
     ASSIGN_OR_RETURN(const int64_t lead_s, Bounded("mismatch_lead", given.mismatch_lead(), kMismatchLead));
     stored.set_mismatch_lead_s(lead_s);
   }
+  return absl::OkStatus();
+}
+
+// Where it is given, in a tenant or in an update of one.
+template <typename Message>
+absl::Status SetDeliveriesKept(const Message& given, store::Tenant& stored) {
+  if (!given.has_deliveries_kept()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const int64_t kept_s, Bounded("deliveries_kept", given.deliveries_kept(), kDeliveriesKept));
+  stored.set_deliveries_kept_s(kept_s);
   return absl::OkStatus();
 }
 
@@ -233,6 +243,7 @@ v1::Tenant ToProto(const base::TenantId& tenant, const store::Tenant& stored) {
   *proto.mutable_restore_wait() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(RestoreWait(stored)));
   *proto.mutable_mismatch_grace() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(MismatchGrace(stored)));
   *proto.mutable_mismatch_lead() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(MismatchLead(stored)));
+  *proto.mutable_deliveries_kept() = TimeUtil::SecondsToDuration(absl::ToInt64Seconds(DeliveriesKept(stored)));
   for (const store::BranchAutoSync& one : stored.branch_auto_syncs()) {
     v1::BranchAutoSync& branch = *proto.add_branch_auto_syncs();
     branch.set_branch_id(one.branch_id());
@@ -269,6 +280,7 @@ absl::StatusOr<store::Tenant> CreateTenant(commit::Transaction& transaction, con
     stored.set_restore_wait_s_plus_1(restore_wait);
   }
   RETURN_IF_ERROR(SetMismatchTimes(tenant, stored));
+  RETURN_IF_ERROR(SetDeliveriesKept(tenant, stored));
   RETURN_IF_ERROR(SetBranchAutoSyncs(transaction, tenant.branch_auto_syncs(), stored));
   RETURN_IF_ERROR(SetPushWebhook(tenant, webhooks, stored));
   stored.set_create_time_us(base::ToStoredTime(transaction.now()));
@@ -311,6 +323,7 @@ absl::StatusOr<store::Tenant> UpdateTenant(commit::Transaction& transaction, con
     after.set_restore_wait_s_plus_1(restore_wait);
   }
   RETURN_IF_ERROR(SetMismatchTimes(request, after));
+  RETURN_IF_ERROR(SetDeliveriesKept(request, after));
   RETURN_IF_ERROR(SetBranchAutoSyncs(transaction, request.branch_auto_syncs(), after));
   RETURN_IF_ERROR(SetPushWebhook(request, webhooks, after));
   if (after.SerializeAsString() != before.SerializeAsString()) Put(transaction, after);
@@ -336,6 +349,10 @@ absl::Duration MismatchGrace(const store::Tenant& tenant) {
 
 absl::Duration MismatchLead(const store::Tenant& tenant) {
   return tenant.mismatch_lead_s() == 0 ? limits::kMismatchLead : absl::Seconds(tenant.mismatch_lead_s());
+}
+
+absl::Duration DeliveriesKept(const store::Tenant& tenant) {
+  return tenant.deliveries_kept_s() == 0 ? limits::kDeliveriesKept : absl::Seconds(tenant.deliveries_kept_s());
 }
 
 absl::StatusOr<v1::ReleaseRebuildsResponse> ReleaseRebuilds(commit::Transaction& transaction,

@@ -46,6 +46,9 @@ absl::Duration RestoreWait(const store::Tenant& tenant);
 absl::Duration MismatchGrace(const store::Tenant& tenant);
 absl::Duration MismatchLead(const store::Tenant& tenant);
 
+// How long it is kept what devices showed.
+absl::Duration DeliveriesKept(const store::Tenant& tenant);
+
 // After a restore: devices wait no longer for the rostering systems. Writes nothing where they do not wait. Inside a
 // change of the tenant itself. Errors: TENANT_UNKNOWN, INVALID_FIELD, those of reading.
 absl::StatusOr<v1::ReleaseRebuildsResponse> ReleaseRebuilds(commit::Transaction& transaction,

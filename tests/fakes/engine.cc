@@ -6,6 +6,8 @@
 #include "caresync/v1/tenants.pb.h"
 #include "server/base/status_macros.h"
 #include "server/commit/timeline.h"
+#include "server/deliveries/entries.h"
+#include "server/deliveries/keeping.h"
 #include "server/devices/wakes.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
@@ -49,6 +51,7 @@ Engine::Engine(std::unique_ptr<storage::MemoryStore> memory, uint64_t seed, std:
       store_(*memory_),
       executor_(Set(clock_, now)),
       random_(seed),
+      keeps_deliveries_(mismatches == Mismatches::kNotedWithDeliveries),
       opening_{commit::NewTimeline(random_), clock_.Now()},
       syncs_under_way_{.opening = opening_.timeline},
       sequencer_(
@@ -72,9 +75,11 @@ void Engine::StartTasks(Mismatches mismatches) {
   roster::RegisterTasks(*tasks_);
   dispatcher_->Register(devices::kPushNotice, devices::PushNotices());
   tasks_->Register(outbox::kOutboxTask, dispatcher_->Step());
-  if (mismatches == Mismatches::kNoted) {
-    sequencer_->SetRider([](commit::Transaction& transaction) -> absl::Status {
+  if (keeps_deliveries_) tasks_->Register(deliveries::kKeepTask, deliveries::KeepStep);
+  if (mismatches != Mismatches::kNone) {
+    sequencer_->SetRider([this](commit::Transaction& transaction) -> absl::Status {
       RETURN_IF_ERROR(mismatch::NoteVisitChanges(transaction));
+      if (keeps_deliveries_) RETURN_IF_ERROR(deliveries::NoteVisitEntries(transaction));
       return notifications::NoteRaises(transaction);
     });
     tasks_->Register(notifications::kOverdueTask, notifications::OverdueStep(random_, syncs_under_way_));

@@ -33,8 +33,9 @@ namespace caresync::fakes {
 base::TenantId Tenant(std::string_view text);
 
 // Whether an engine notes what changes of visits, looks whether devices have it, and tells who is to be told. Rows and
-// tasks come with that, and a revision whenever it looks: tests of what lies below do without.
-enum class Mismatches { kNone, kNoted };
+// tasks come with that, and a revision whenever it looks: tests of what lies below do without. Whether it keeps what
+// feeds showed as well, and lets what devices hold be told.
+enum class Mismatches { kNone, kNoted, kNotedWithDeliveries };
 
 // Used by one thread. Due tasks run whenever work does; later ones when Advance lets their time come.
 class Engine {
@@ -72,6 +73,7 @@ class Engine {
   std::unique_ptr<storage::Snapshot> Snapshot() const;
   base::Revision Head(const base::TenantId& tenant) const;
 
+  bool keeps_deliveries() const { return keeps_deliveries_; }
   const restore::Opening& opening() const { return opening_; }
   storage::MemoryStore& memory() { return *memory_; }
   // What the engine itself uses: the store in memory, with the faults that a test asks for.
@@ -93,6 +95,7 @@ class Engine {
   ManualClock clock_;
   ManualExecutor executor_;
   SeededRandom random_;
+  const bool keeps_deliveries_;
   const restore::Opening opening_;
   const devices::SyncsUnderWay syncs_under_way_;
   commit::Subscriptions subscriptions_;

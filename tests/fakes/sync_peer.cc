@@ -22,6 +22,7 @@ SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
       sealer_(TokenKeyOf(engine)),
       admission_(engine.executor(), engine.random(), engine.clock()),
       lag_(engine.clock()),
+      teller_(engine.sequencer(), engine.executor()),
       parts_{.store = engine.store(),
              .sequencer = engine.sequencer(),
              .subscriptions = engine.subscriptions(),
@@ -35,7 +36,8 @@ SyncServer::SyncServer(Engine& engine, size_t batch_bytes)
              .lag = lag_,
              .opening = engine.opening().timeline,
              .batch_bytes = batch_bytes,
-             .opened = engine.clock().Monotonic() - (engine.clock().Now() - engine.opening().time)} {}
+             .opened = engine.clock().Monotonic() - (engine.clock().Now() - engine.opening().time),
+             .teller = engine.keeps_deliveries() ? &teller_ : nullptr} {}
 
 ScriptedPeer::ScriptedPeer(SyncServer& server, sync::SessionIdentity identity)
     : executor_(server.engine().executor()),

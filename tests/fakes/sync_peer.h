@@ -12,6 +12,7 @@
 #include "server/base/limits.h"
 #include "server/base/sealed_token.h"
 #include "server/commit/head_memo.h"
+#include "server/deliveries/mark_teller.h"
 #include "server/mismatch/integration_lag.h"
 #include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
@@ -33,6 +34,7 @@ class SyncServer {
   const base::TokenSealer& sealer() const { return sealer_; }
   sync::LiveSessions& live() { return live_; }
   sync::Admission& admission() { return admission_; }
+  deliveries::MarkTeller& teller() { return teller_; }
   // Of what phones applied; commits are the engine's, which counts none.
   const mismatch::IntegrationLag& lag() const { return lag_; }
 
@@ -43,6 +45,7 @@ class SyncServer {
   sync::Admission admission_;
   commit::HeadMemo memo_{base::limits::kHeadMemoBytes};
   mismatch::IntegrationLag lag_;
+  deliveries::MarkTeller teller_;
   sync::SyncParts parts_;
 };
 

@@ -5,7 +5,10 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "server/base/limits.h"
+#include "server/base/status_macros.h"
 #include "server/commit/timeline.h"
+#include "server/deliveries/entries.h"
+#include "server/deliveries/keeping.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_writer.h"
 #include "server/mismatch/look_again.h"
@@ -48,14 +51,19 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       admission_(executor_, random_, clock),
       // Of some servers it holds all that is read, of others it begins anew again and again.
       memo_(random_.Bytes(1)[0] % 2 == 0 ? base::limits::kHeadMemoBytes : kSmallMemo),
-      parts_{of_callers_, sequencer_, subscriptions_, clock,    executor_,   random_,           sealer_,       live_,
-             admission_,  memo_,      lag_,           opening_, batch_bytes, clock.Monotonic(), kMostTakeOvers} {
-  sequencer_.SetRider(mismatch::NotingVisitChanges(lag_));
+      parts_{of_callers_,    sequencer_, subscriptions_, clock, executor_, random_,     sealer_,
+             live_,          admission_, memo_,          lag_,  opening_,  batch_bytes, clock.Monotonic(),
+             kMostTakeOvers, &teller_} {
+  sequencer_.SetRider([note = mismatch::NotingVisitChanges(lag_)](commit::Transaction& transaction) -> absl::Status {
+    RETURN_IF_ERROR(note(transaction));
+    return deliveries::NoteVisitEntries(transaction);
+  });
   RegisterTasks(clock);
   ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
   const absl::StatusOr<std::unique_ptr<storage::Snapshot>> snapshot = memory_->NewSnapshot();
   ABSL_RAW_CHECK(snapshot.ok() && mismatch::SweepAtStart(**snapshot, sequencer_).ok(),
                  "the open mismatches of the store cannot be read");
+  ABSL_RAW_CHECK(teller_.TellAtStart(**snapshot).ok(), "the marks of the store cannot be read");
 }
 
 void SimulatedServer::RegisterTasks(const base::Clock& clock) {
@@ -64,6 +72,7 @@ void SimulatedServer::RegisterTasks(const base::Clock& clock) {
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
   tasks_.Register(records::kReviewTask, records::ReviewStep);
   tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
+  tasks_.Register(deliveries::kKeepTask, deliveries::KeepStep);
   roster::RegisterTasks(tasks_);
   tasks_.Register(mismatch::kLookTask, [this, look = mismatch::LookStep(clock, parts_.opened)](
                                            commit::Transaction& transaction, const std::string& payload) {

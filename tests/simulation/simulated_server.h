@@ -18,6 +18,7 @@
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
+#include "server/deliveries/mark_teller.h"
 #include "server/devices/device_registry.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/restore/standing.h"
@@ -99,6 +100,7 @@ class SimulatedServer {
   commit::Subscriptions subscriptions_;
   mismatch::IntegrationLag lag_;
   commit::Sequencer sequencer_;
+  deliveries::MarkTeller teller_{sequencer_, executor_};
   records::ClosingEdgeAllowance closing_edge_;
   commit::TaskRunner tasks_;
   devices::DeviceRegistry registry_;

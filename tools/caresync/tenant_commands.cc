@@ -37,6 +37,7 @@ struct TenantSettings {
   std::optional<std::string> restore_wait;
   std::optional<std::string> mismatch_grace;
   std::optional<std::string> mismatch_lead;
+  std::optional<std::string> deliveries_kept;
   // A URL, or "off".
   std::optional<std::string> push_webhook;
   // The file that holds it: on the command line everybody on the machine could read it.
@@ -87,6 +88,9 @@ absl::Status FillLengths(const TenantSettings& settings, Message& message) {
   }
   if (settings.mismatch_lead) {
     ASSIGN_OR_RETURN(*message.mutable_mismatch_lead(), ParseLength("--mismatch-lead", *settings.mismatch_lead));
+  }
+  if (settings.deliveries_kept) {
+    ASSIGN_OR_RETURN(*message.mutable_deliveries_kept(), ParseLength("--deliveries-kept", *settings.deliveries_kept));
   }
   return absl::OkStatus();
 }
@@ -141,15 +145,16 @@ void PrintTenants(const std::vector<v1::Tenant>& tenants) {
   std::vector<std::vector<Cell>> rows;
   rows.reserve(tenants.size());
   for (const v1::Tenant& tenant : tenants) {
-    rows.push_back({tenant.tenant_id(), tenant.display_name(), tenant.time_zone(),
-                    LengthText(tenant.auto_sync_interval()), LengthText(tenant.download_window()),
-                    LengthText(tenant.retention()), LengthText(tenant.restore_wait()),
-                    LengthText(tenant.mismatch_grace()), LengthText(tenant.mismatch_lead()), tenant.least_app_version(),
-                    PeopleTime(ToTime(tenant.create_time()), ZoneOrUtc(tenant.time_zone()))});
+    rows.push_back(
+        {tenant.tenant_id(), tenant.display_name(), tenant.time_zone(), LengthText(tenant.auto_sync_interval()),
+         LengthText(tenant.download_window()), LengthText(tenant.retention()), LengthText(tenant.restore_wait()),
+         LengthText(tenant.mismatch_grace()), LengthText(tenant.mismatch_lead()), LengthText(tenant.deliveries_kept()),
+         tenant.least_app_version(), PeopleTime(ToTime(tenant.create_time()), ZoneOrUtc(tenant.time_zone()))});
   }
-  std::cout << FormatTable({"Tenant", "Name", "Time zone", "Auto sync", "Download window", "Retention",
-                            "Wait after a restore", "Mismatch grace", "Mismatch lead", "Least app version", "Created"},
-                           rows, UsesColour(STDOUT_FILENO));
+  std::cout << FormatTable(
+      {"Tenant", "Name", "Time zone", "Auto sync", "Download window", "Retention", "Wait after a restore",
+       "Mismatch grace", "Mismatch lead", "Deliveries kept", "Least app version", "Created"},
+      rows, UsesColour(STDOUT_FILENO));
 }
 
 // Nothing where no branch has an interval of its own.
@@ -270,6 +275,8 @@ void AddSettings(CLI::App& command, TenantSettings& settings) {
                      "How long phones have to take a change of a visit before the office is told: 5m to 24h");
   command.add_option("--mismatch-lead", settings.mismatch_lead,
                      "How long before a visit the office is told of a change that came long before: 30m to 7d");
+  command.add_option("--deliveries-kept", settings.deliveries_kept,
+                     "How long it is kept what carers' devices showed, and when they got it: 7d to 400d");
   CLI::Option* webhook = command.add_option(
       "--push-webhook", settings.push_webhook,
       "URL of the agency's push service, which is told which device to wake, or off; a new one needs the secret");

@@ -32,7 +32,7 @@ BELOW["server/notifications"] = ENGINE + ["server/tenants", "server/devices", "s
 # It asks of a visit what mismatches ask of it, and when its last change was.
 BELOW["server/deliveries"] = ENGINE + ["server/tenants", "server/devices", "server/mismatch"]
 BELOW["server/care_events"] = ENGINE
-BELOW["server/sync"] = ENGINE + ["server/restore", "server/tenants", "server/devices", "server/mismatch"]
+BELOW["server/sync"] = ENGINE + ["server/restore", "server/tenants", "server/devices", "server/mismatch", "server/deliveries"]
 BELOW["server/rpc"] = ENGINE + ["server/restore", "server/tenants", "server/access", "server/roster", "server/service_users",
                                 "server/devices", "server/mismatch", "server/deliveries", "server/notifications", "server/care_events", "server/sync",
                                 "server/outbox"]
