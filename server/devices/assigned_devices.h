@@ -3,6 +3,8 @@
 #define CARESYNC_SERVER_DEVICES_ASSIGNED_DEVICES_H_
 
 #include <cstddef>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,6 +30,11 @@ struct AssignedDevices {
 // what happens often. Errors are those of reading.
 absl::StatusOr<AssignedDevices> ReadAssignedDevices(const storage::Reader& reader, const base::TenantId& tenant,
                                                     const base::Uuid& carer, size_t most);
+
+// Of each carer the devices of which the carer is a user. A device's row that cannot be read is left out, which the log
+// says. It reads all devices of the tenant. Errors are those of reading.
+absl::StatusOr<std::map<base::Uuid, std::set<base::Uuid>>> ReadDevicesByUser(const storage::Reader& reader,
+                                                                             const base::TenantId& tenant);
 
 }  // namespace caresync::devices
 

@@ -1,6 +1,8 @@
 #include "server/rpc/delivery_service.h"
 
+#include "server/deliveries/delivery_list.h"
 #include "server/deliveries/explain_visit.h"
+#include "server/deliveries/view_told.h"
 #include "server/rpc/unary.h"
 #include "server/sync/unrecorded_ends.h"
 
@@ -22,6 +24,28 @@ grpc::ServerUnaryReactor* DeliveryService::ExplainVisit(grpc::CallbackServerCont
           [this](const storage::Reader& reader, const base::TenantId& tenant, const v1::ExplainVisitRequest& visit) {
             const devices::AsOf as_of{.syncs = sync::SyncsOf(edge_.sync), .now = edge_.clock.Now()};
             return deliveries::ExplainVisit(reader, tenant, visit, as_of);
+          }));
+}
+
+grpc::ServerUnaryReactor* DeliveryService::ListDeliveries(grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ServeUnary<v1::ListDeliveriesRequest, v1::ListDeliveriesResponse>(
+      edge_, context, request, response, "DeliveryService.ListDeliveries", kReaders,
+      Reading<v1::ListDeliveriesRequest, v1::ListDeliveriesResponse>(
+          edge_,
+          [this](const storage::Reader& reader, const base::TenantId& tenant, const v1::ListDeliveriesRequest& list) {
+            return deliveries::ListDeliveries(reader, tenant, list, sync::SyncsOf(edge_.sync));
+          }));
+}
+
+grpc::ServerUnaryReactor* DeliveryService::GetDeviceView(grpc::CallbackServerContext* context,
+                                                         const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return ServeUnary<v1::GetDeviceViewRequest, v1::GetDeviceViewResponse>(
+      edge_, context, request, response, "DeliveryService.GetDeviceView", kReaders,
+      Reading<v1::GetDeviceViewRequest, v1::GetDeviceViewResponse>(
+          edge_,
+          [this](const storage::Reader& reader, const base::TenantId& tenant, const v1::GetDeviceViewRequest& view) {
+            return deliveries::TellDeviceView(reader, tenant, view, edge_.clock.Now());
           }));
 }
 

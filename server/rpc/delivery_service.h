@@ -7,7 +7,9 @@
 
 namespace caresync::rpc {
 
-using DeliveryServiceBase = v1::DeliveryService::WithRawCallbackMethod_ExplainVisit<v1::DeliveryService::Service>;
+using DeliveryServiceBase =
+    v1::DeliveryService::WithRawCallbackMethod_ExplainVisit<v1::DeliveryService::WithRawCallbackMethod_ListDeliveries<
+        v1::DeliveryService::WithRawCallbackMethod_GetDeviceView<v1::DeliveryService::Service>>>;
 
 // Thread-safe. `edge` must outlive it.
 class DeliveryService : public DeliveryServiceBase {
@@ -16,6 +18,10 @@ class DeliveryService : public DeliveryServiceBase {
 
   grpc::ServerUnaryReactor* ExplainVisit(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                          grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListDeliveries(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetDeviceView(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override;
 
  private:
   Edge& edge_;

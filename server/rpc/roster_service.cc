@@ -1,6 +1,8 @@
 #include "server/rpc/roster_service.h"
 
 #include "server/base/status_macros.h"
+#include "server/deliveries/delivery_stream.h"
+#include "server/deliveries/marks.h"
 #include "server/records/record_key.h"
 #include "server/roster/care_event_stream.h"
 #include "server/roster/carers.h"
@@ -35,6 +37,25 @@ constexpr ResumableKind kCareEvents = {.method = "RosterService.StreamCareEvents
                                        .topic = CareEventTopic,
                                        .read = ReadCareEvents};
 
+// One for all sources: what a device says that it holds may concern any of them.
+absl::StatusOr<base::ReceiverId> DeliveryTopic(const access::Identity& caller) {
+  RETURN_IF_ERROR(roster::ValidateSource(caller.subject));
+  return deliveries::DeliveryTopic();
+}
+
+absl::StatusOr<ResumableMessage> ReadDeliveries(const Edge& edge, const storage::Reader& reader,
+                                                const access::Identity& caller, const std::string& resume_token) {
+  ASSIGN_OR_RETURN(const v1::StreamDeliveriesResponse response,
+                   deliveries::ReadDeliveries(reader, caller.tenant, caller.subject, resume_token, edge.sealer));
+  return ToResumable(response, response.deliveries_size());
+}
+
+constexpr ResumableKind kDeliveries = {.method = "RosterService.StreamDeliveries",
+                                       .roles = {Role::kRostering},
+                                       .parse = ParseResumable<v1::StreamDeliveriesRequest>,
+                                       .topic = DeliveryTopic,
+                                       .read = ReadDeliveries};
+
 }  // namespace
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* RosterService::ApplyChanges(
@@ -45,6 +66,11 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* RosterService::Appl
 grpc::ServerWriteReactor<grpc::ByteBuffer>* RosterService::StreamCareEvents(grpc::CallbackServerContext* context,
                                                                             const grpc::ByteBuffer* request) {
   return ResumableStream::Serve(kCareEvents, edge_, context, request);
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* RosterService::StreamDeliveries(grpc::CallbackServerContext* context,
+                                                                            const grpc::ByteBuffer* request) {
+  return ResumableStream::Serve(kDeliveries, edge_, context, request);
 }
 
 grpc::ServerUnaryReactor* RosterService::ListCarers(grpc::CallbackServerContext* context,

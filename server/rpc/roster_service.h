@@ -7,9 +7,9 @@
 
 namespace caresync::rpc {
 
-using RosterServiceBase =
-    v1::RosterService::WithRawCallbackMethod_ApplyChanges<v1::RosterService::WithRawCallbackMethod_StreamCareEvents<
-        v1::RosterService::WithRawCallbackMethod_ListCarers<v1::RosterService::Service>>>;
+using RosterServiceBase = v1::RosterService::WithRawCallbackMethod_ApplyChanges<
+    v1::RosterService::WithRawCallbackMethod_StreamCareEvents<v1::RosterService::WithRawCallbackMethod_StreamDeliveries<
+        v1::RosterService::WithRawCallbackMethod_ListCarers<v1::RosterService::Service>>>>;
 
 // Thread-safe. `edge` must outlive it.
 class RosterService : public RosterServiceBase {
@@ -19,6 +19,8 @@ class RosterService : public RosterServiceBase {
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ApplyChanges(
       grpc::CallbackServerContext* context) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamCareEvents(grpc::CallbackServerContext* context,
+                                                               const grpc::ByteBuffer* request) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamDeliveries(grpc::CallbackServerContext* context,
                                                                const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* ListCarers(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                        grpc::ByteBuffer* response) override;

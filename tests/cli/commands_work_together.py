@@ -84,7 +84,8 @@ def check_the_wait_after_a_restore(cli):
 def check_the_times_of_mismatches(cli):
     for option, field, heading, length, seconds, default, wrong in (
             ("--mismatch-grace", "mismatch_grace", "Mismatch grace", "45m", "2700s", "20m", ("4m", "25h", "off")),
-            ("--mismatch-lead", "mismatch_lead", "Mismatch lead", "2d", "172800s", "1d", ("29m", "8d", "0"))):
+            ("--mismatch-lead", "mismatch_lead", "Mismatch lead", "2d", "172800s", "1d", ("29m", "8d", "0")),
+            ("--deliveries-kept", "deliveries_kept", "Deliveries kept", "120d", "10368000s", "90d", ("6d", "401d", "off"))):
         tenant = cli.json("tenant", "set", TENANT, option, length)
         expect(tenant[field] == seconds, f"{option} {length}: {tenant}")
         cli.run("tenant", "set", TENANT, option, default)
@@ -361,6 +362,37 @@ def check_explained_visits(cli, visit):
     expect(refused["error"]["reason"] == "ROLE_NOT_ALLOWED", refused)
 
 
+def check_the_delivery_record(cli, visit):
+    """The phone of c1 holds the visit by the change that made it."""
+    carer = cli.json("explain-visit", "--carer", "c1", "--visit", visit)["carer_id"]
+    for wish in (["--visit", visit], ["--carer", "c1", "--visit", visit],
+                 ["--device", DEVICE, "--visit", visit, "--from", "2020-01-01T00:00:00Z"]):
+        told = [change for change in cli.json("deliveries", *wish)["deliveries"] if change["carer_id"] == carer]
+        expect(len(told) == 1 and told[0]["visit_id"] == visit and told[0]["source"] == "rota-import", f"{wish}: {told}")
+        device = [device for device in told[0]["devices"] if device["device_uuid"] == DEVICE][0]
+        expect(device["state"] == "DELIVERY_STATE_APPLIED" and device["applied_time"], device)
+    expect(cli.json("deliveries", "--visit", visit, "--to", "2020-01-01T00:00:00Z") == {"deliveries": []}, "committed later")
+    lines = cli.run("deliveries", "--visit", visit, "--carer", "c1")[0].splitlines()
+    expect(lines[0].startswith("Committed ") and " applied " in lines[1] and lines[-1] == "1 change", lines)
+    for wrong in ([], ["--from", "yesterday"]):
+        refused = cli.json("deliveries", *wrong, status=2)
+        expect(refused["error"]["reason"] == "USAGE", refused)
+    missing = cli.json("deliveries", "--carer", "nobody", status=1)
+    expect(missing["error"]["reason"] == "CARER_NOT_FOUND", missing)
+
+    held = {of["visit_id"] for of in cli.json("device", "visits", "--uuid", DEVICE, "--carer", "c1")["visits"]}
+    for wish in (["--carer", "c1"], []):
+        [view] = [view for view in cli.json("device-view", DEVICE, *wish)["views"] if view["carer_id"] == carer]
+        expect(view["known"] == "DEVICE_VIEW_KNOWN_ALL", view)
+        expect({of["visit_id"] for of in view["visits"]} == held, f"{wish}: not what the device itself shows")
+    [view] = cli.json("device-view", DEVICE, "--carer", "c1", "--at", "2020-01-01T00:00:00Z")["views"]
+    expect(view["visits"] == [] and view["known"] != "DEVICE_VIEW_KNOWN_ALL", view)
+    output = cli.run("device-view", DEVICE)[0]
+    expect(f"the device showed {len(held)} visit" in output and visit in output, output)
+    missing = cli.json("device-view", DEVICE[:-1] + "0", status=1)
+    expect(missing["error"]["reason"] == "DEVICE_UNKNOWN", missing)
+
+
 def check_integration_lag(cli):
     """What counts as what is looked at in integration_lag_test.cc and applied_lag_test.cc."""
     told = cli.json("integration-lag")
@@ -505,6 +537,7 @@ def main():
         check_a_carers_history(cli)
         check_mismatches(cli)
         check_explained_visits(cli, visit)
+        check_the_delivery_record(cli, visit)
         check_integration_lag(cli)
         check_progress(cli)
         check_blocking(cli)

@@ -57,6 +57,7 @@ def check_empty_arguments(cli):
                       ["devices", "--csv", ""], ["syncs", "--carer", ""], ["syncs", ""], ["devices", "--token", ""],
                       ["mismatches", "--carer", ""], ["mismatches", "--branch", ""],
                       ["explain-visit", "--carer", "", "--visit", DEVICE], ["explain-visit", "--carer", "c1", "--visit", ""],
+                      ["deliveries", "--visit", ""], ["deliveries", "--carer", ""], ["device-view", ""], ["device-view", DEVICE, "--at", ""],
                       ["mismatches", "--changed-from", ""], ["mismatches", "--changed-until", ""],
                       ["devices", "--tenant", ""], ["device", "finish-visit", *as_device, ""],
                       ["device", "visits", *as_device, "--state-dir", ""], ["care-events", "--source", ""],
@@ -131,7 +132,8 @@ def check_outputs(cli):
     visit = cli.json("device", "visits", *device)["visits"][0]["visit_id"]
     cli.run("device", "note", *device, visit, "Had breakfast")
     cli.run("device", "sync", *device)
-    commands = (["devices"], ["mismatches"], ["explain-visit", "--carer", "c1", "--visit", visit], ["devices", "--csv", "-"], ["devices", "--json"], ["carers"], ["tenant", "list"], ["--help"],
+    commands = (["devices"], ["mismatches"], ["explain-visit", "--carer", "c1", "--visit", visit],
+                ["deliveries", "--visit", visit], ["device-view", DEVICE], ["devices", "--csv", "-"], ["devices", "--json"], ["carers"], ["tenant", "list"], ["--help"],
                 ["device", "visits", *device], ["device", "sync", *device], ["token", "--role", "administrator"],
                 ["care-events"], ["check-client", "--list"])
     with open("/dev/full", "w") as full:

@@ -14,9 +14,13 @@
 
 #include "caresync/v1/tenants.pb.h"
 #include "server/base/keys.h"
+#include "server/base/proto_time.h"
 #include "server/care_events/event_lists.h"
 #include "server/care_events/resolving.h"
+#include "server/deliveries/delivery_list.h"
+#include "server/deliveries/delivery_stream.h"
 #include "server/deliveries/explain_visit.h"
+#include "server/deliveries/view_told.h"
 #include "server/devices/device_registry.h"
 #include "server/devices/export_csv.h"
 #include "server/devices/report.h"
@@ -211,6 +215,20 @@ void ReadOffice(RunningAgency& running, const storage::Reader& reader) {
   visit.set_carer_id(agency.carer.ToString());
   visit.set_visit_id(agency.visit.ToString());
   Take(deliveries::ExplainVisit(reader, agency.tenant, visit, as_of));
+  v1::ListDeliveriesRequest of_visit;
+  of_visit.set_visit_id(agency.visit.ToString());
+  v1::ListDeliveriesRequest of_device;
+  of_device.set_device_uuid(agency.device.uuid().ToString());
+  v1::ListDeliveriesRequest of_time;
+  *of_time.mutable_committed_from_time() = base::ToTimestamp(as_of.now - absl::Hours(24));
+  for (const v1::ListDeliveriesRequest& list : {of_visit, of_device, of_time}) {
+    Take(deliveries::ListDeliveries(reader, agency.tenant, list, as_of.syncs));
+  }
+  v1::GetDeviceViewRequest view;
+  view.set_device_uuid(agency.device.uuid().ToString());
+  view.set_carer_id(agency.carer.ToString());
+  Take(deliveries::TellDeviceView(reader, agency.tenant, view, as_of.now));
+  Take(deliveries::ReadDeliveries(reader, agency.tenant, kSource, "", running.server().sealer()));
   v1::ListOutboxRequest outbox;
   for (const bool given_up : {false, true}) {
     outbox.set_given_up(given_up);

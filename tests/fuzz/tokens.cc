@@ -23,6 +23,8 @@
 #include "server/base/limits.h"
 #include "server/base/page.h"
 #include "server/care_events/event_lists.h"
+#include "server/deliveries/delivery_list.h"
+#include "server/deliveries/delivery_stream.h"
 #include "server/devices/report.h"
 #include "server/devices/sync_history.h"
 #include "server/mismatch/mismatch_watch.h"
@@ -130,6 +132,14 @@ std::vector<std::string> ReadPages(RunningAgency& running, const std::vector<std
   v1::ListCareEventsRequest events;
   events.set_visit_id(agency.visit.ToString());
   ask(events, [&](const auto& request) { return care_events::ListCareEvents(*reader, agency.tenant, request); });
+  v1::ListDeliveriesRequest of_visit;
+  of_visit.set_visit_id(agency.visit.ToString());
+  ask(of_visit,
+      [&](const auto& request) { return deliveries::ListDeliveries(*reader, agency.tenant, request, as_of.syncs); });
+  v1::ListDeliveriesRequest of_times;
+  of_times.mutable_committed_from_time()->set_seconds(1);
+  ask(of_times,
+      [&](const auto& request) { return deliveries::ListDeliveries(*reader, agency.tenant, request, as_of.syncs); });
   ask(v1::ListEventsForReviewRequest(),
       [&](const auto& request) { return care_events::ListEventsForReview(*reader, agency.tenant, request); });
   return next;
@@ -164,12 +174,14 @@ void ReadPlace(const std::string& place) {
 
 // A device, a rostering system and the office come with these.
 void UseTokens(RunningAgency& running, const std::string& copy, const std::string& uploads, const std::string& events,
-               const std::string& mismatches) {
+               const std::string& mismatches, const std::string& deliveries) {
   const SmallAgency& agency = running.agency();
   RequireNamed(sync::OpenToken(running.server().sealer(), agency.tenant, copy).status());
   (void)sync::OpenUploadsToken(running.server().sealer(), agency.tenant, uploads);
   const std::unique_ptr<storage::Snapshot> reader = running.engine().Snapshot();
   RequireNamed(roster::ReadCareEvents(*reader, agency.tenant, kSource, events, running.server().sealer()).status());
+  RequireNamed(
+      deliveries::ReadDeliveries(*reader, agency.tenant, kSource, deliveries, running.server().sealer()).status());
   const devices::AsOf as_of{.syncs = sync::SyncsOf(running.server().parts()), .now = running.engine().clock().Now()};
   RequireNamed(
       mismatch::WatchMismatches(*reader, agency.tenant, mismatches, running.server().sealer(), as_of).status());
@@ -183,7 +195,7 @@ void UseTokens(RunningAgency& running, const std::string& copy, const std::strin
 
 void UseTokensAsTheyAre(const std::string& token) {
   RunningAgency running;
-  UseTokens(running, token, token, token, token);
+  UseTokens(running, token, token, token, token, token);
 }
 
 void UseContents(const std::string& content) {
@@ -197,7 +209,8 @@ void UseContents(const std::string& content) {
               sealer.Open("uploads", scope, device.of(agency.carer).uploads_token).has_value(),
           "a real token cannot be opened");
   UseTokens(running, sealer.Seal("resume", scope, content), sealer.Seal("uploads", scope, content),
-            sealer.Seal("care-events", scope, content), sealer.Seal("mismatches", scope, content));
+            sealer.Seal("care-events", scope, content), sealer.Seal("mismatches", scope, content),
+            sealer.Seal("deliveries", scope, content));
 }
 
 }  // namespace

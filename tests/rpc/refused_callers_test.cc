@@ -114,6 +114,8 @@ std::vector<Callable> EveryCall() {
       Unary("SnoozeMismatch", kWriters, &v1::MismatchService::Stub::SnoozeMismatch),
       Unary("ReopenMismatch", kWriters, &v1::MismatchService::Stub::ReopenMismatch),
       Unary("ExplainVisit", kPeople, &v1::DeliveryService::Stub::ExplainVisit),
+      Unary("ListDeliveries", kPeople, &v1::DeliveryService::Stub::ListDeliveries),
+      Unary("GetDeviceView", kPeople, &v1::DeliveryService::Stub::GetDeviceView),
       Unary("GetIntegrationLag", kPeople, &v1::MismatchService::Stub::GetIntegrationLag),
       Unary("ListCarers", {Role::kRostering, Role::kAdministrator, Role::kCoordinator, Role::kSupport},
             &v1::RosterService::Stub::ListCarers),
@@ -128,6 +130,11 @@ std::vector<Callable> EveryCall() {
        {Role::kRostering},
        [](const Client& client, grpc::ClientContext* context) {
          return EndOf(client.roster().StreamCareEvents(context, {}));
+       }},
+      {"StreamDeliveries",
+       {Role::kRostering},
+       [](const Client& client, grpc::ClientContext* context) {
+         return EndOf(client.roster().StreamDeliveries(context, {}));
        }},
       {"Sync",
        {Role::kCarer},

@@ -245,6 +245,8 @@ std::vector<std::pair<std::string, std::function<void(Request&)>>> WrongPreferen
       {"mismatch_grace", [](Request& r) { *r.mutable_mismatch_grace() = TimeUtil::HoursToDuration(25); }},
       {"mismatch_lead", [](Request& r) { *r.mutable_mismatch_lead() = TimeUtil::HoursToDuration(-1); }},
       {"mismatch_lead", [](Request& r) { *r.mutable_mismatch_lead() = TimeUtil::HoursToDuration(7 * 24 + 1); }},
+      {"deliveries_kept", [](Request& r) { *r.mutable_deliveries_kept() = TimeUtil::HoursToDuration(6 * 24); }},
+      {"deliveries_kept", [](Request& r) { *r.mutable_deliveries_kept() = TimeUtil::HoursToDuration(401 * 24); }},
       {"push_webhook.url", [](Request& r) { r.mutable_push_webhook()->set_url("https://127.0.0.1/push"); }},
       {"push_webhook.url", [](Request& r) { r.mutable_push_webhook()->set_url("https://[fe80::1]/push"); }},
       {"push_webhook.url", [](Request& r) { r.mutable_push_webhook()->set_url("http://push.example.org/"); }},
@@ -617,6 +619,40 @@ TEST_F(RefusedRequestTest, ExplainVisit) {
   EXPECT_EQ(reason([](Request& r) { r.set_visit_id(""); }), "INVALID_FIELD visit_id");
 }
 
+TEST_F(RefusedRequestTest, ListDeliveries) {
+  using Request = v1::ListDeliveriesRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change) {
+    Request right;
+    right.set_visit_id(kNobody);
+    return ReasonOf(&v1::DeliveryService::Stub::ListDeliveries, change, As(Role::kSupport, "acme"), right);
+  };
+  EXPECT_EQ(reason([](Request&) {}), "");
+  EXPECT_EQ(reason([](Request& r) { r.clear_visit_id(); }), "INVALID_FIELD visit_id");
+  EXPECT_EQ(reason([](Request& r) { r.set_carer_id("ann"); }), "INVALID_FIELD carer_id");
+  EXPECT_EQ(reason([](Request& r) { r.set_device_uuid("phone"); }), "INVALID_FIELD device_uuid");
+  EXPECT_EQ(reason([](Request& r) { r.mutable_committed_from_time()->set_nanos(-1); }),
+            "INVALID_FIELD committed_from_time");
+  EXPECT_EQ(reason([](Request& r) { r.mutable_committed_until_time()->set_nanos(-1); }),
+            "INVALID_FIELD committed_until_time");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_size(-1); }), "INVALID_FIELD page_size");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_token("nonsense"); }), "PAGE_TOKEN_NOT_VALID");
+}
+
+TEST_F(RefusedRequestTest, GetDeviceView) {
+  using Request = v1::GetDeviceViewRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change) {
+    Request right;
+    right.set_device_uuid(kNobody);
+    right.set_carer_id(kNobody);
+    return ReasonOf(&v1::DeliveryService::Stub::GetDeviceView, change, As(Role::kSupport, "acme"), right);
+  };
+  EXPECT_EQ(reason([](Request&) {}), "DEVICE_UNKNOWN");
+  EXPECT_EQ(reason([](Request& r) { r.set_device_uuid("phone"); }), "INVALID_FIELD device_uuid");
+  EXPECT_EQ(reason([](Request& r) { r.set_carer_id(""); }), "INVALID_FIELD carer_id");
+  EXPECT_EQ(reason([](Request& r) { r.mutable_view_time()->set_nanos(-1); }), "INVALID_FIELD view_time");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_size(limits::kPageSizeMost + 1); }), "INVALID_FIELD page_size");
+}
+
 // ---- RosterService; what ApplyChanges refuses of single changes is in tests/roster/.
 
 TEST_F(RefusedRequestTest, ListCarers) {
@@ -642,6 +678,18 @@ TEST_F(RefusedRequestTest, StreamCareEvents) {
     v1::StreamCareEventsRequest request;
     request.set_resume_token(token);
     return EndOf<v1::StreamCareEventsResponse>(*client_.roster().StreamCareEvents(context.get(), request));
+  };
+  EXPECT_EQ(reason("rota", ""), "");
+  EXPECT_EQ(reason("A Source", ""), "INVALID_FIELD source");
+  EXPECT_EQ(reason("rota", TokenOfCarers()), "TOKEN_NOT_VALID");
+}
+
+TEST_F(RefusedRequestTest, StreamDeliveries) {
+  const auto reason = [&](const std::string& subject, const std::string& token) {
+    const auto context = client_.Context(As(Role::kRostering, "acme", subject));
+    v1::StreamDeliveriesRequest request;
+    request.set_resume_token(token);
+    return EndOf<v1::StreamDeliveriesResponse>(*client_.roster().StreamDeliveries(context.get(), request));
   };
   EXPECT_EQ(reason("rota", ""), "");
   EXPECT_EQ(reason("A Source", ""), "INVALID_FIELD source");

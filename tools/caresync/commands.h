@@ -37,6 +37,8 @@ void AddNotificationCommands(CLI::App& app, CommandLine& line);
 // The group `mismatch`.
 void AddMismatchGroup(CLI::App& app, CommandLine& line);
 void AddExplainVisitCommand(CLI::App& app, CommandLine& line);
+void AddDeliveriesCommand(CLI::App& app, CommandLine& line);
+void AddDeviceViewCommand(CLI::App& app, CommandLine& line);
 // The group `device`, to which the two below add.
 CLI::App& AddDeviceGroup(CLI::App& app);
 void AddReportCommands(CLI::App& app, CLI::App& group, CommandLine& line);

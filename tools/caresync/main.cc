@@ -90,6 +90,8 @@ int Main(int argc, char** argv) {
   AddMismatchesCommand(app, line);
   AddMismatchGroup(app, line);
   AddExplainVisitCommand(app, line);
+  AddDeliveriesCommand(app, line);
+  AddDeviceViewCommand(app, line);
   AddLagCommand(app, line);
   AddOutboxCommand(app, line);
   AddNotificationCommands(app, line);

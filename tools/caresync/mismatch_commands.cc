@@ -16,6 +16,7 @@
 #include "tools/caresync/carer_lookup.h"
 #include "tools/caresync/commands.h"
 #include "tools/caresync/errors.h"
+#include "tools/caresync/instant.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/mismatch_table.h"
 #include "tools/caresync/output.h"
@@ -37,13 +38,6 @@ struct MismatchesWish {
   std::string changed_until;
   StreamWish stream;
 };
-
-absl::StatusOr<google::protobuf::Timestamp> ParseInstant(const std::string& option, const std::string& text) {
-  absl::Time time;
-  std::string wrong;
-  if (absl::ParseTime(absl::RFC3339_full, text, &time, &wrong)) return base::ToTimestamp(time);
-  return errors::Usage(absl::StrCat(option, " ", text, ": give a time such as 2026-11-21T07:02:00Z"));
-}
 
 absl::StatusOr<v1::ListMismatchesRequest> ListRequest(const Connection& connection, const MismatchesWish& wish) {
   v1::ListMismatchesRequest request;
