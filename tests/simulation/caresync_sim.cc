@@ -145,8 +145,10 @@ int RunSeeds(const Options& options) {
   for (const auto& [what, count] : run.counts) std::printf("%10" PRIu64 "  %s\n", count, what.c_str());
   const std::vector<std::string> missing = NeverHappened(run.counts, options.seeds.count);
   for (const std::string& what : missing) std::printf("never happened: %s\n", what.c_str());
+  const std::vector<std::string> too_often = TooOften(run.counts, options.seeds.count);
+  for (const std::string& what : too_often) std::printf("happened too often: %s\n", what.c_str());
   std::printf("%" PRIu64 " seeds, %" PRIu64 " failed\n", options.seeds.count, run.failed);
-  return run.failed == 0 && missing.empty() ? 0 : kWrong;
+  return run.failed == 0 && missing.empty() && too_often.empty() ? 0 : kWrong;
 }
 
 // ---- Planted bugs

@@ -49,6 +49,10 @@ void Oracle::GoBackTo(const Truth& truth) {
   looked_at_ = absl::InfinitePast();
 }
 
+void Oracle::NoteLoss() {
+  for (auto& [of, held] : truth_.held) held.Break();
+}
+
 void Oracle::Propose(const base::TenantId& tenant, State state) {
   proposed_[tenant] = {std::move(state), std::nullopt, 0};
 }
@@ -103,6 +107,7 @@ void Oracle::OnTenantCommit(NaiveModel& model, const store::TenantHead& head, co
   TakeEdges(model, rows, state);
   TakeHorizons(model, rows, state);
   feeds_.Take(model.tenant(), model.head(), rows, state);
+  CheckEntries(model.tenant(), state, rows);
   truth_.mismatches.at(model.tenant())
       .OnCommit(model, state, absl::FromUnixMicros(head.commit_time_us()), is_late, CopiesInUse(model.tenant()));
   model.Commit(std::move(state), head.timeline());

@@ -18,6 +18,7 @@
 #include "caresync/v1/mismatches.pb.h"
 #include "server/base/sealed_token.h"
 #include "storage/store.h"
+#include "tests/simulation/held_copies.h"
 #include "tests/simulation/naive_mismatches.h"
 #include "tests/simulation/naive_model.h"
 #include "tests/simulation/naive_reports.h"
@@ -44,6 +45,8 @@ struct Truth {
   // By carer: the device on which the carer signed in last.
   std::map<std::pair<base::TenantId, std::string>, base::Uuid> in_use;
   std::map<base::TenantId, NaiveMismatches> mismatches;
+  // What devices have held of their carers, by their own word.
+  std::map<Copy, HeldCopies> held;
 };
 
 // The office's two lists of a tenant's mismatches, whole, and when they were read.
@@ -99,6 +102,8 @@ class Oracle {
   NaiveModel& model(const base::TenantId& tenant) { return truth_.models.at(tenant); }
   const Truth& truth() const { return truth_; }
   void GoBackTo(const Truth& truth);
+  // What devices have said since is lost.
+  void NoteLoss();
 
   // A change of the tenant has run: the commit that is handed over next makes `state`, whenever it takes effect.
   void Propose(const base::TenantId& tenant, State state);
@@ -203,6 +208,19 @@ class Oracle {
   void TakeOutcome(StreamFacts& facts, const store::DeviceReport& report, bool begins, const store::SyncRow& row,
                    NaiveDevice& known);
   void CheckRecordedEnd(const StreamFacts& facts, const absl::Status& end);
+
+  // The proof of delivery (oracle_deliveries.cc): an entry for each visit that the commit moves in a carer's feed, and
+  // none beside.
+  void CheckEntries(const base::TenantId& tenant, const State& state, const Rows& rows);
+  void CheckEntry(const State& state, const Name& visit, const FeedItem& item, const std::optional<std::string>& row);
+  // What a device says that it holds: after TakeCopies.
+  void TakeHeld(const StreamFacts& facts, const store::DeviceReport& report, bool begins, const store::SyncRow& row,
+                const Rows& rows);
+  void TakeMarks(const StreamFacts& facts, const Rows& rows);
+  HeardCopy HeardOf(const StreamFacts& facts, const store::DeviceCopy& copy, bool begins,
+                    const store::SyncRow& row) const;
+  HeardCopy::What TakeStart(const StreamFacts& facts, const store::SyncRow& row, HeardCopy& heard) const;
+  static HeardCopy::What TakeAck(const StreamFacts& facts, HeardCopy& heard);
 
   NaiveMismatches::CopyInUse CopiesInUse(const base::TenantId& tenant) const;
   // Before a commit takes effect: what has come with time since the last.

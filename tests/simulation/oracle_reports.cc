@@ -90,6 +90,7 @@ void Oracle::TakeReport(const base::TenantId& tenant, const base::Uuid& device, 
   }
   TakeCopies(*facts, report, session.has_value(), *row, known);
   if (session.has_value()) CheckStartIsAck(*facts, *row, known);
+  TakeHeld(*facts, report, session.has_value(), *row, rows);
   TakeOutcome(*facts, report, session.has_value(), *row, known);
 }
 

@@ -25,6 +25,7 @@ const std::vector<NamedBug>& PlantedBugs() {
       {PlantedBug::kMismatchByGraceAlone, "grace-alone", "a mismatch is due after its grace, however far its visit"},
       {PlantedBug::kAnyDevicesAckSettles, "any-device", "the ack of the device that synced last settles a change"},
       {PlantedBug::kMovedBackSettles, "moved-back", "a visit that is moved back to where it was is no mismatch"},
+      {PlantedBug::kPartOfDeltaIsWhole, "part-is-whole", "a device with part of a delta is taken to show all of it"},
   };
   return bugs;
 }

@@ -190,6 +190,11 @@ const char* const kRequired[] = {
     "report: DEVICE_STATE_NO_USER",
     "report: DEVICE_STATE_BLOCKED",
     "shown as current",
+    "device view compared",
+    "device view of part of a delta compared",
+    "device view of no copy",
+    "device view that is not known",
+    "delivery listed",
     "acks recorded",
     "carer uses another device",
     "device in use by what was recorded",
@@ -262,7 +267,11 @@ const char* const kRarest[] = {
     "shown: MISMATCH_STATE_CHANGED",
     "mismatch opened after clocks went forwards",
     "mismatch opened after clocks went back",
+    "visit that is not certain in a device view",
 };
+
+// Of so many of the visits that a device showed it must be certain how it showed them.
+constexpr uint64_t kOneUncertainIn = 100;
 
 // What no schedule of correct devices may lead to.
 const char* const kForbidden[] = {
@@ -305,6 +314,17 @@ std::vector<std::string> NeverHappened(const Counts& counts, uint64_t seeds) {
   if (seeds >= kSeedsForAllFaults) std::for_each(std::begin(kRequired), std::end(kRequired), require);
   if (seeds >= kSeedsForTheRarest) std::for_each(std::begin(kRarest), std::end(kRarest), require);
   return missing;
+}
+
+std::vector<std::string> TooOften(const Counts& counts, uint64_t seeds) {
+  if (seeds < kSeedsForAllFaults) return {};
+  const auto of = [&counts](const char* what) {
+    const auto count = counts.find(what);
+    return count == counts.end() ? 0 : count->second;
+  };
+  const char* const uncertain = "visit that is not certain in a device view";
+  if (of(uncertain) * kOneUncertainIn <= of("visit in a device view")) return {};
+  return {absl::StrCat(uncertain, ", more than one in ", kOneUncertainIn)};
 }
 
 void AddTo(Counts& sums, const Counts& counts) {

@@ -38,6 +38,9 @@ bool IsInSample(uint64_t seed, uint64_t first);
 // none.
 std::vector<std::string> NeverHappened(const Counts& counts, uint64_t seeds);
 
+// What may happen, and in a run of so many seeds has happened more often than it may.
+std::vector<std::string> TooOften(const Counts& counts, uint64_t seeds);
+
 void AddTo(Counts& sums, const Counts& counts);
 
 }  // namespace caresync::simulation

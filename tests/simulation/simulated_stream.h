@@ -18,6 +18,7 @@
 #include "server/sync/resume_token.h"
 #include "server/sync/session_driver.h"
 #include "tests/fakes/test_device.h"
+#include "tests/simulation/held_copies.h"
 #include "tests/simulation/naive_model.h"
 
 namespace caresync::simulation {
@@ -26,6 +27,14 @@ namespace caresync::simulation {
 struct Moment {
   absl::Time time;
   size_t jumps = 0;
+};
+
+// The copy in use as the device had it when it had applied what came with the token.
+struct AppliedCopy {
+  sync::ResumeToken token;
+  std::shared_ptr<const HeldVisits> visits;
+  // It is another than what was sent: spoiled on the phone.
+  bool spoiled = false;
 };
 
 // What the oracle knows of a sync, from what went over the stream.
@@ -41,6 +50,13 @@ struct StreamFacts {
   std::optional<sync::ResumeToken> start_token;
   // The copy in use on the device when it said `start`.
   fakes::HeldRecords held_at_start;
+  // That one is spoiled; the phone was put back from a backup, and was not caught up since; it is one of two with one
+  // UUID.
+  bool spoiled_at_start = false;
+  bool put_back = false;
+  bool of_pair = false;
+  // What it has become since, in the order in which the device applied it.
+  std::vector<AppliedCopy> applied;
   // The head when the server got `start`; nullopt before.
   std::optional<base::Revision> head_at_start;
   // How many commits had taken effect then.

@@ -19,6 +19,8 @@ namespace {
 
 // So many steps are between two looks at the report, beside those when the server has nothing left to do.
 constexpr uint64_t kReportsEvery = 25;
+// Likewise at what devices showed.
+constexpr uint64_t kViewsEvery = 40;
 
 // Half of the seeds have a carer with a device who is not there at the beginning.
 bool HasLateCarer(uint64_t seed) { return seed / 2 % 2 == 0; }
@@ -213,6 +215,7 @@ std::string SimulatedWorld::Run(int steps) {
   for (int i = 0; i < steps && fault_.empty(); ++i) {
     Step();
     if (fault_.empty() && step_ % kReportsEvery == 0) CompareReports();
+    if (fault_.empty() && step_ % kViewsEvery == 0) CompareViews(false);
   }
   Quieten();
   if (fault_.empty()) HealCopies();
@@ -230,7 +233,10 @@ std::string SimulatedWorld::Run(int steps) {
   if (fault_.empty()) CompareEvents();
   if (fault_.empty()) CompareReaders();
   if (fault_.empty()) CompareLastReports();
+  if (fault_.empty()) CompareLastViews();
+  if (fault_.empty()) CompareLastDeliveries();
   if (fault_.empty()) EndMismatches();
+  if (fault_.empty()) CompareViews(true);
   return fault_;
 }
 

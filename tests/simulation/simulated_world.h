@@ -366,6 +366,13 @@ class SimulatedWorld {
   // nullopt where none is wanted of a source that has nothing else to send.
   std::optional<TakenVisit> SendMove(const base::TenantId& tenant, const RotaMaker::IsWanted& is_wanted,
                                      absl::Duration by);
+  // What devices showed, by what they held themselves (world_deliveries.cc); of all that is kept, or of a part.
+  void NoteApplied(SimulatedStream& stream, const v1::SyncResponse& response);
+  void CompareViews(bool all);
+  void CompareView(const storage::Reader& reader, const Truth::Copy& of, const KeptCopy& kept, absl::Time time);
+  void CompareLastViews();
+  void CompareLastDeliveries();
+  void CompareDeliveries(const storage::Reader& reader, const Device& device, const base::Uuid& carer);
   // What the oracle asks: see Oracle::World.
   StreamFacts* SessionOf(const std::string& session_id);
   bool MayHaveShown(absl::Time time, const Moment& since) const;

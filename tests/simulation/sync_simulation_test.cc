@@ -55,6 +55,7 @@ TEST(SyncSimulation, EveryScheduleEndsWithWhatTheNaiveModelSays) {
   }
   for (const auto& [what, count] : counts) std::printf("%10" PRIu64 "  %s\n", count, what.c_str());
   EXPECT_THAT(NeverHappened(counts, seeds), testing::IsEmpty());
+  EXPECT_THAT(TooOften(counts, seeds), testing::IsEmpty());
 }
 
 }  // namespace

@@ -168,6 +168,9 @@ SimulatedStream& SimulatedWorld::OpenStream(size_t device_index, const base::Uui
   facts.start = start.start();
   facts.level = std::min(start.start().data_level(), kHighestLevel);
   facts.held_at_start = device.app.of(carer).in_use;
+  facts.spoiled_at_start = device.spoiled.contains(carer);
+  facts.put_back = device.put_back.contains(carer);
+  facts.of_pair = IsOfPair(device);
   facts.at_opening = NowMoment();
   if (!start.start().resume_token().empty()) {
     absl::StatusOr<sync::ResumeToken> token =
@@ -317,6 +320,7 @@ void SimulatedWorld::ReceiveAtDevice(SimulatedStream& stream, bool faults) {
   const fakes::HeldRecords& held = device.app.of(carer).in_use;
   for (const std::string& fault : device.app.faults()) Fail(fault);
   JudgeCaughtUp(device, stream.facts(), delivery);
+  NoteApplied(stream, response);
   const bool of_new_copy = response.has_changes() && response.changes().rebuild_number() != 0;
   if (of_new_copy && !response.has_caught_up() && held != before) Fail("a rebuild touches the copy in use");
   if (faults && OneIn(40)) {

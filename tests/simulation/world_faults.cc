@@ -242,6 +242,7 @@ void SimulatedWorld::CutPower() {
   JudgePowerCut(left.truth);
   RetireServer();
   oracle_.GoBackTo(left.truth);
+  oracle_.NoteLoss();
   OpenServer(std::move(left.memory));
   for (auto& [of, source] : sources_) source.begins_stream = true;
 }
@@ -277,6 +278,7 @@ void SimulatedWorld::Restore() {
   const Backup& backup = backups_[Below(backups_.size())];
   RetireServer();
   oracle_.GoBackTo(backup.truth);
+  oracle_.NoteLoss();
   OpenServer(backup.memory->Copy());
   // It may be of a time that a clock showed which was ahead.
   last_jump_ = clock_.Monotonic();
