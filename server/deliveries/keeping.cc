@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "caresync/store/delivery.pb.h"
+#include "observability/log.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
@@ -33,6 +34,11 @@ absl::StatusOr<Keeping> ReadKeeping(const storage::Reader& reader, const base::T
   ASSIGN_OR_RETURN(std::optional<Keeping> keeping,
                    base::GetStored<Keeping>(reader, Space::kRecords, keys::Keeping(tenant)));
   return std::move(keeping).value_or(Keeping());
+}
+
+void LogDamage(const base::TenantId& tenant, const absl::Status& status) {
+  observability::Log(observability::Level::kError, "delivery_not_readable",
+                     {{"tenant", tenant.text()}, {"error", status.message()}});
 }
 
 // Lets the task fall due then, in place of the time it had.
@@ -245,11 +251,18 @@ void BeginWalk(absl::Time now, Keeping& keeping) {
 }  // namespace
 
 absl::Status KeepForAWhile(commit::Transaction& transaction) {
-  ASSIGN_OR_RETURN(const Keeping keeping, ReadKeeping(transaction, transaction.tenant()));
-  const absl::Duration ahead = base::FromStoredTime(keeping.next_due_us()) - transaction.now();
+  absl::StatusOr<Keeping> keeping = ReadKeeping(transaction, transaction.tenant());
+  if (absl::IsDataLoss(keeping.status())) {
+    LogDamage(transaction.tenant(), keeping.status());
+    // No change of the rota waits for the repair of this row. It said how far back all is kept: that is not known now.
+    keeping = Keeping();
+    keeping->set_horizon_revision(transaction.revision());
+  }
+  RETURN_IF_ERROR(keeping.status());
+  const absl::Duration ahead = base::FromStoredTime(keeping->next_due_us()) - transaction.now();
   // One that is late for so long was parked; one that is so far ahead was put there by a clock that has been set back.
   if (ahead >= -limits::kDeliveriesWalked && ahead <= limits::kDeliveriesSleep) return absl::OkStatus();
-  Schedule(transaction, transaction.now() + limits::kDeliveriesSleep, keeping);
+  Schedule(transaction, transaction.now() + limits::kDeliveriesSleep, *keeping);
   return absl::OkStatus();
 }
 

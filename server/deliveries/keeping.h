@@ -20,7 +20,8 @@ namespace caresync::deliveries {
 // in microseconds, in decimals.
 inline constexpr char kKeepTask[] = "deliveries/keep";
 
-// Sees to it that the task runs. One row read. Errors are those of reading.
+// Sees to it that the task runs. One row read; one that cannot be read is put anew, and of what was before nothing is
+// claimed to be kept. Errors are those of reading.
 absl::Status KeepForAWhile(commit::Transaction& transaction);
 
 // What the task does: once a day it walks over all that is kept, limits::kDeliveriesLetGo rows a step, and deletes what

@@ -196,5 +196,16 @@ TEST_F(KeepingTest, ATaskThatIsLostIsPutAgainByTheNextEntry) {
   EXPECT_EQ(Entries().size(), 2u) << "the first one has gone";
 }
 
+TEST_F(KeepingTest, ADamagedRowOfTheTaskHoldsNoRotaUpAndOfWhatWasBeforeNothingIsClaimed) {
+  Change("first");
+  const storage::Commit damage = fakes::PutOf(Space::kRecords, keys::Keeping(kTenant), "\xff");
+  ASSERT_EQ(fakes::CommitAndWait(engine_.memory(), damage).outcome, storage::CommitOutcome::kCommitted);
+  Change("second");
+  ASSERT_EQ(Entries().size(), 2u);
+  EXPECT_EQ(Horizon(), Entries()[1].revision);
+  Pass(9 * kDay);
+  EXPECT_EQ(Entries().size(), 1u) << "the task runs";
+}
+
 }  // namespace
 }  // namespace caresync::deliveries
