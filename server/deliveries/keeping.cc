@@ -114,6 +114,9 @@ class Step {
   }
 
   bool IsOver(int64_t time_us) const { return base::FromStoredTime(time_us) < cut_off_; }
+  bool IsOver(const std::optional<store::VisitEntry>& row) const {
+    return row.has_value() && IsOver(row->committed_us());
+  }
 
   Walked WalkEntries() {
     std::vector<Indexed> all;
@@ -131,14 +134,31 @@ class Step {
     const bool is_last = all.size() < limits::kDeliveriesLetGo;
     // What supersedes the last one of a full step is seen by the next.
     const size_t judged = is_last ? all.size() : all.size() - 1;
+    const std::vector<bool> superseded = Superseded(all, rows);
     for (size_t i = 0; i < judged; ++i) {
-      const bool has_next = i + 1 < all.size() && all[i].IsOfSamePair(all[i + 1]);
-      JudgeEntry(all[i], rows[i], has_next ? &all[i + 1] : nullptr, has_next ? rows[i + 1] : std::nullopt);
+      if (superseded[i]) {
+        LetGo(all[i], rows[i], all[i + 1].revision);
+      } else if (IsOver(rows[i]) && !rows[i]->has_payload()) {
+        RETURN_IF_ERROR(LetGoOfRemoval(all[i]));
+      }
     }
     if (is_last) return std::optional<std::string>();
     return std::optional<std::string>(all[judged - 1].key);
   }
 
+  // Of each whether one of the same visit took its place long enough ago: the next one, or one behind that, where a
+  // clock that was ahead says that the next one is new.
+  std::vector<bool> Superseded(const std::vector<Indexed>& all,
+                               const std::vector<std::optional<store::VisitEntry>>& rows) const {
+    std::vector<bool> superseded(all.size());
+    for (size_t i = all.size(); i-- > 0;) {
+      const bool has_next = i + 1 < all.size() && all[i].IsOfSamePair(all[i + 1]);
+      superseded[i] = has_next && (superseded[i + 1] || IsOver(rows[i + 1]));
+    }
+    return superseded;
+  }
+
+  // nullopt: it cannot be read, which holds nothing else up.
   absl::StatusOr<std::vector<std::optional<store::VisitEntry>>> ReadRows(const std::vector<Indexed>& all) const {
     std::vector<std::string> row_keys;
     row_keys.reserve(all.size());
@@ -149,22 +169,37 @@ class Step {
                      transaction_.MultiGet(Space::kRecords, row_keys));
     std::vector<std::optional<store::VisitEntry>> rows(all.size());
     for (size_t i = 0; i < all.size(); ++i) {
-      if (!bytes[i].has_value()) return base::errors::DamagedRow("an index row of no visit's entry");
-      ASSIGN_OR_RETURN(rows[i], base::ParseStored<store::VisitEntry>(*bytes[i]));
+      absl::StatusOr<store::VisitEntry> row =
+          bytes[i].has_value()
+              ? base::ParseStored<store::VisitEntry>(*bytes[i])
+              : absl::StatusOr<store::VisitEntry>(base::errors::DamagedRow("an index row of no visit's entry"));
+      if (row.ok()) {
+        rows[i] = *std::move(row);
+      } else {
+        LogDamage(tenant_, row.status());
+      }
     }
     return rows;
   }
 
-  void JudgeEntry(const Indexed& entry, const std::optional<store::VisitEntry>& row, const Indexed* next,
-                  const std::optional<store::VisitEntry>& next_row) {
-    const bool superseded = next != nullptr && IsOver(next_row->committed_us());
-    // That there is none says the same; all before it were let go first.
-    const bool is_removal = !row->has_payload() && IsOver(row->committed_us());
-    if (!superseded && !is_removal) return;
+  // `row`: nullopt where it cannot be read; `next`: where that lies which took its place.
+  void LetGo(const Indexed& entry, const std::optional<store::VisitEntry>& row, base::Revision next) {
     DeleteEntry(transaction_, entry.carer, entry.visit, entry.revision);
-    if (superseded && row->has_payload()) {
-      keeping_.set_horizon_revision(std::max(keeping_.horizon_revision(), next->revision));
-    }
+    if (row.has_value() && !row->has_payload()) return;
+    keeping_.set_horizon_revision(std::max(keeping_.horizon_revision(), next));
+  }
+
+  // That there is none says the same, once all before it were let go: else the visit would seem to be held again.
+  absl::Status LetGoOfRemoval(const Indexed& removal) {
+    bool stands_before = false;
+    const std::string first = keys::VisitEntryByVisit(tenant_, removal.visit, removal.carer, 0);
+    RETURN_IF_ERROR(
+        transaction_.Scan(Space::kRecords, {first, removal.key}, 1, [&](std::string_view, std::string_view) {
+          stands_before = true;
+          return false;
+        }));
+    if (!stands_before) DeleteEntry(transaction_, removal.carer, removal.visit, removal.revision);
+    return absl::OkStatus();
   }
 
   Walked WalkMarks() {
@@ -201,30 +236,35 @@ class Step {
     return all.back().key;
   }
 
-  static absl::StatusOr<Kept> ParseMark(std::string_view key, std::string_view value) {
+  // One whose row cannot be read goes with those before the next one that stands alone.
+  absl::StatusOr<Kept> ParseMark(std::string_view key, std::string_view value) const {
     Kept mark;
     uint64_t number = 0;
     if (!keys::ParseCopyMark(key, &mark.device, &mark.carer, &number)) {
       return base::errors::DamagedRow("the key of a copy's mark");
     }
     mark.key = std::string(key);
-    ASSIGN_OR_RETURN(mark.row, base::ParseStored<store::CopyMark>(value));
+    absl::StatusOr<store::CopyMark> row = base::ParseStored<store::CopyMark>(value);
+    if (row.ok()) {
+      mark.row = *std::move(row);
+    } else {
+      LogDamage(tenant_, row.status());
+    }
     return mark;
   }
 
   Walked WalkTold() {
     std::vector<std::string> over;
-    absl::Status status;
     RETURN_IF_ERROR(transaction_.Scan(Space::kRecords, keys::ToldMarks(tenant_, ""), limits::kDeliveriesLetGo,
                                       [&](std::string_view key, std::string_view value) {
                                         const absl::StatusOr<store::ToldMark> told =
                                             base::ParseStored<store::ToldMark>(value);
-                                        status = told.status();
-                                        if (!told.ok() || !IsOver(told->told_us())) return false;
+                                        // One that cannot be read tells nobody anything.
+                                        if (!told.ok()) LogDamage(tenant_, told.status());
+                                        if (told.ok() && !IsOver(told->told_us())) return false;
                                         over.emplace_back(key);
                                         return true;
                                       }));
-    RETURN_IF_ERROR(status);
     const bool more = over.size() == limits::kDeliveriesLetGo;
     // They go from the front: the next step begins there again.
     std::optional<std::string> walked = more ? std::optional<std::string>(over.back()) : std::nullopt;
@@ -246,6 +286,11 @@ void BeginWalk(absl::Time now, Keeping& keeping) {
   keeping.set_walk(Keeping::ENTRIES);
   keeping.clear_walked();
   keeping.set_next_walk_us(base::ToStoredTime(now + limits::kDeliveriesWalked));
+}
+
+// All steps of a walk let go of what is over at its beginning: no mark goes before the entries of which it tells.
+absl::Time WalkBegan(absl::Time now, const Keeping& keeping) {
+  return std::min(now, base::FromStoredTime(keeping.next_walk_us()) - limits::kDeliveriesWalked);
 }
 
 }  // namespace
@@ -274,7 +319,8 @@ absl::Status KeepStep(commit::Transaction& transaction, const std::string& paylo
   BeginWalk(now, keeping);
   if (keeping.walk() != Keeping::NONE) {
     ASSIGN_OR_RETURN(const store::Tenant preferences, tenants::GetTenant(transaction, transaction.tenant()));
-    RETURN_IF_ERROR(Step(transaction, keeping, now - tenants::DeliveriesKept(preferences)).Run());
+    const absl::Time cut_off = WalkBegan(now, keeping) - tenants::DeliveriesKept(preferences);
+    RETURN_IF_ERROR(Step(transaction, keeping, cut_off).Run());
   }
   const bool walks = keeping.walk() != Keeping::NONE;
   Schedule(transaction, now + (walks ? limits::kDeliveriesStepPause : limits::kDeliveriesSleep), keeping);

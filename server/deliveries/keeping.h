@@ -25,7 +25,7 @@ inline constexpr char kKeepTask[] = "deliveries/keep";
 absl::Status KeepForAWhile(commit::Transaction& transaction);
 
 // What the task does: once a day it walks over all that is kept, limits::kDeliveriesLetGo rows a step, and deletes what
-// is no longer.
+// is no longer. A row that cannot be read holds no other up, which the log says.
 absl::Status KeepStep(commit::Transaction& transaction, const std::string& payload);
 
 // What feeds showed at this revision and later is kept in full; of what they showed before, some entries were let go: a

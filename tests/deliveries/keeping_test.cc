@@ -90,6 +90,11 @@ class KeepingTest : public testing::Test {
                     .ok());
     return rows;
   }
+  // What the row holds can no longer be read.
+  void Damage(Space space, const std::string& key) {
+    EXPECT_EQ(fakes::CommitAndWait(engine_.memory(), fakes::PutOf(space, key, "\xff")).outcome,
+              storage::CommitOutcome::kCommitted);
+  }
   base::Revision Horizon() const { return *ReadHorizon(*engine_.Snapshot(), kTenant); }
 
   fakes::Engine engine_{1, fakes::Mismatches::kNotedWithDeliveries};
@@ -198,13 +203,45 @@ TEST_F(KeepingTest, ATaskThatIsLostIsPutAgainByTheNextEntry) {
 
 TEST_F(KeepingTest, ADamagedRowOfTheTaskHoldsNoRotaUpAndOfWhatWasBeforeNothingIsClaimed) {
   Change("first");
-  const storage::Commit damage = fakes::PutOf(Space::kRecords, keys::Keeping(kTenant), "\xff");
-  ASSERT_EQ(fakes::CommitAndWait(engine_.memory(), damage).outcome, storage::CommitOutcome::kCommitted);
+  Damage(Space::kRecords, keys::Keeping(kTenant));
   Change("second");
   ASSERT_EQ(Entries().size(), 2u);
   EXPECT_EQ(Horizon(), Entries()[1].revision);
   Pass(9 * kDay);
   EXPECT_EQ(Entries().size(), 1u) << "the task runs";
+}
+
+TEST_F(KeepingTest, AClockThatWasAheadBringsNoVisitBackThatIsGone) {
+  Change("first");
+  const absl::Time right = engine_.clock().Now();
+  engine_.clock().SetNow(right + 3 * kDay);
+  Change("second");
+  engine_.clock().SetNow(right + absl::Hours(1));
+  Change("second", true);
+  const base::Revision gone = Entries().back().revision;
+  Pass(8 * kDay);
+  EXPECT_TRUE(Entries().empty());
+  EXPECT_EQ(Horizon(), gone);
+}
+
+TEST_F(KeepingTest, ARowThatCannotBeReadHoldsNoOtherUp) {
+  Change("first");
+  const Entry first = Entries().front();
+  Put(CopyMark::APPLIED, 1, 5, true);
+  Put(CopyMark::APPLIED, 2, 6, true);
+  Put(CopyMark::APPLIED, 3, 7, true);
+  const auto tell = [](commit::Transaction& transaction) { return TellMarks(transaction).status(); };
+  const absl::StatusOr<commit::Committed> told = engine_.Run(kTenant, tell);
+  ASSERT_TRUE(told.ok());
+  Change("second");
+  Damage(Space::kRecords, keys::VisitEntry(kTenant, carer_, first.revision, first.visit));
+  Damage(Space::kDevices, keys::CopyMark(kTenant, kDevice, carer_, 2));
+  Damage(Space::kRecords, keys::ToldMark(kTenant, told->head.revision, 1));
+  Pass(8 * kDay);
+  EXPECT_EQ(Count(keys::AllVisitEntriesByVisit(kTenant, "")), 1u);
+  EXPECT_EQ(Horizon(), Entries().front().revision);
+  EXPECT_EQ(Marks(), (std::vector<uint64_t>{3}));
+  EXPECT_EQ(Count(keys::ToldMarks(kTenant, "")), 0u);
 }
 
 }  // namespace
