@@ -43,21 +43,17 @@ constexpr uint64_t kMarksBefore = 16;
 // A mark in the order in which marks are told.
 struct Told {
   std::string key;
-  store::ToldMark row;
+  // DAMAGED_ROW where it cannot be read.
+  absl::StatusOr<store::ToldMark> row;
 };
 
 // Those behind the place; the one at the place before them where it was told in part.
 absl::StatusOr<std::vector<Told>> ReadTold(const storage::Reader& reader, const base::TenantId& tenant,
                                            commit::StreamPlace& place) {
   std::vector<Told> told;
-  bool damaged = false;
-  const auto add = [&](std::string_view key, std::string_view value) {
-    Told& next = told.emplace_back();
-    next.key = std::string(key);
-    absl::StatusOr<store::ToldMark> row = base::ParseStored<store::ToldMark>(value);
-    damaged = !row.ok();
-    if (row.ok()) next.row = *std::move(row);
-    return !damaged;
+  const auto add = [&told](std::string_view key, std::string_view value) {
+    told.push_back({.key = std::string(key), .row = base::ParseStored<store::ToldMark>(value)});
+    return true;
   };
   if (place.revision != 0) {
     ASSIGN_OR_RETURN(const std::optional<std::string> in_part, reader.Get(Space::kRecords, place.record));
@@ -66,7 +62,6 @@ absl::StatusOr<std::vector<Told>> ReadTold(const storage::Reader& reader, const 
     if (!in_part.has_value()) place.revision = 0;
   }
   RETURN_IF_ERROR(reader.Scan(Space::kRecords, keys::ToldMarks(tenant, place.record), kMarksAMessage, add));
-  if (damaged) return errors::DamagedRow("a mark that was told");
   return told;
 }
 
@@ -93,8 +88,9 @@ class Teller {
 
   // Tells of what the mark shows of entries behind `revision`. Returns the revision up to which it told where the
   // message is full before its end; nullopt: all is told.
-  absl::StatusOr<std::optional<base::Revision>> Tell(const store::ToldMark& told, base::Revision revision) {
-    ASSIGN_OR_RETURN(const std::optional<CarerMark> of, Read(told));
+  absl::StatusOr<std::optional<base::Revision>> Tell(const Told& told, base::Revision revision) {
+    RETURN_IF_ERROR(told.row.status());
+    ASSIGN_OR_RETURN(const std::optional<CarerMark> of, Read(*told.row));
     if (!of.has_value()) return std::optional<base::Revision>();
     const std::optional<feed::Position> reach = ReachOf(of->mark);
     if (!reach.has_value()) return std::optional<base::Revision>();
@@ -211,7 +207,7 @@ absl::StatusOr<v1::StreamDeliveriesResponse> ReadDeliveries(const storage::Reade
       nothing_left = false;
       break;
     }
-    absl::StatusOr<std::optional<base::Revision>> told_until = teller.Tell(told.row, place.revision);
+    absl::StatusOr<std::optional<base::Revision>> told_until = teller.Tell(told, place.revision);
     if (absl::IsDataLoss(told_until.status())) {
       observability::Log(observability::Level::kError, "delivery_not_told",
                          {{"tenant", tenant.text()}, {"error", told_until.status().message()}});

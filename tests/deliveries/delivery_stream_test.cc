@@ -203,6 +203,19 @@ TEST_F(DeliveryStreamTest, OneThatCannotBeReadHoldsNothingUp) {
   EXPECT_THAT(Words(ReadOn()), ElementsAre("b applied"));
 }
 
+TEST_F(DeliveryStreamTest, ARowOfWhatWasToldThatCannotBeReadHoldsNothingUp) {
+  bench_.Put("a", {"c1"});
+  bench_.Whole(bench_.Head(), CopyMark::SWAPPED);
+  bench_.Put("b", {"c2"});
+  bench_.Whole(bench_.Head(), CopyMark::SWAPPED, "c2", 2);
+  bench_.Tell();
+  const storage::CommitResult done = fakes::CommitAndWait(
+      bench_.engine().memory(),
+      fakes::PutOf(storage::Space::kRecords, base::keys::ToldMark(bench_.tenant(), bench_.Head(), 1), "\xFF\xFF"));
+  ASSERT_EQ(done.outcome, storage::CommitOutcome::kCommitted);
+  EXPECT_THAT(Words(ReadOn()), ElementsAre("b applied"));
+}
+
 // ---- In messages of bounded size
 
 TEST_F(DeliveryStreamTest, ManyComeInMessagesOnceEach) {
