@@ -72,6 +72,10 @@ inline constexpr size_t kFanOutEntries = 4'096;
 // Rows and bytes of one commit: a group of kGroupMembers that is replaced by as many others has four rows for each.
 inline constexpr size_t kCommitRows = 50'000;
 inline constexpr size_t kCommitBytes = 64 * 1024 * 1024;
+// What a step that goes over visits writes of them before it ends, one visit more included: the rider writes each again
+// for each of its carers (deliveries/entries.h), and a step that does not fit would be tried for ever.
+inline constexpr size_t kVisitStepBytes = kCommitBytes / (2 * kVisitAssignments);
+static_assert((kVisitStepBytes + kRecordBytes) * (1 + kVisitAssignments) < kCommitBytes);
 // Changes of one tenant that wait for their turn.
 inline constexpr size_t kQueuedChanges = 10'000;
 // Memory that the changes of all tenants may hold while they wait: a few hundred full messages.

@@ -119,11 +119,10 @@ class Step {
   }
 
  private:
-  // What a step may still do is the bound of one commit, with room for one more visit, and for what is noted of each of
-  // them for each of its carers (deliveries/entries.h).
+  // What a step may still do is the bound of one commit, with room for one more visit.
   bool IsFull() const {
     return judged_ >= transaction_.room().looked || records_.SetMark().moved > transaction_.room().moved / 2 ||
-           transaction_.rows() > limits::kCommitRows / 2 || transaction_.bytes() > limits::kCommitBytes / 8;
+           transaction_.rows() > limits::kCommitRows / 2 || transaction_.bytes() > limits::kVisitStepBytes;
   }
 
   // Judges the visits from `from` on, before `to`, as far as one commit goes; `pass` hears of each place that is done

@@ -244,7 +244,7 @@ absl::Status ReleaseStep(commit::Transaction& transaction, const std::string& pa
     if (!released.ok()) break;
     // Each is looked up: one large group is enough for a step.
     references += *released;
-    if (references >= limits::kGroupMembers) break;
+    if (references >= limits::kGroupMembers || transaction.bytes() > limits::kVisitStepBytes) break;
   }
   return ScheduleRelease(transaction, record);
 }

@@ -192,6 +192,28 @@ TEST_F(WaitingTest, MoreWaitersThanOneCommitTakesAreAllReleased) {
   EXPECT_EQ(engine_.Head(tenant_), before + 4);
 }
 
+TEST_F(WaitingTest, LargeVisitsAreReleasedInStepsWhichLeaveRoomForWhatIsNotedOfThem) {
+  Apply({CarerChange("c1")});
+  v1::RosterChange change = VisitChange("", "u1", {"c1"});
+  for (size_t i = 0; i < base::limits::kVisitActivities; ++i) {
+    v1::RosterPlannedActivity& activity = *change.mutable_visit()->add_planned_activities();
+    activity.set_activity_id("a" + std::to_string(i));
+    activity.set_activity_kind("kind");
+    activity.set_description(std::string(base::limits::kActivityDescriptionCharacters, 'x'));
+  }
+  const size_t bytes = base::limits::kVisitActivities * base::limits::kActivityDescriptionCharacters;
+  const size_t count = 2 * base::limits::kVisitStepBytes / bytes;
+  for (size_t i = 0; i < count; ++i) {
+    change.set_external_id("v" + std::to_string(i));
+    Apply({change});
+  }
+  EXPECT_EQ(WaitingCount(), count);
+  const base::Revision before = engine_.Head(tenant_);
+  Apply({ServiceUserChange("u1")});
+  EXPECT_EQ(WaitingCount(), 0u);
+  EXPECT_GT(engine_.Head(tenant_), before + 2);
+}
+
 TEST_F(WaitingTest, ReleasesGoOnAfterARestart) {
   Apply({CarerChange("c1"), VisitChange("v1", "u1", {"c1"})});
   // The service user's commit is durable, but the server is gone before the task runs.
