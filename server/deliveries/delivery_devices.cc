@@ -132,9 +132,14 @@ absl::StatusOr<const std::vector<CarerOnDevice>*> DeliveryDevices::Of(const base
   const auto known = read_.find(carer);
   if (known != read_.end()) return &known->second;
   ASSIGN_OR_RETURN(const std::set<base::Uuid> uuids, UuidsOf(carer));
+  if (marks_ >= most_marks_) {
+    read_.clear();
+    marks_ = 0;
+  }
   std::vector<CarerOnDevice> all;
   for (const base::Uuid& device : uuids) {
     ASSIGN_OR_RETURN(CarerOnDevice read, Read(device, carer));
+    marks_ += read.marks.size();
     all.push_back(std::move(read));
   }
   return &(read_[carer] = std::move(all));

@@ -1,5 +1,7 @@
 #include "server/deliveries/delivery_list.h"
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +10,7 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/proto_time.h"
+#include "server/deliveries/delivery_devices.h"
 #include "tests/deliveries/delivery_bench.h"
 #include "tests/fakes/commits.h"
 #include "tests/fakes/rota.h"
@@ -355,6 +358,21 @@ TEST_F(DeliveryListTest, OneThatCannotBeReadHoldsNothingUp) {
                                              "\xFF\xFF"));
   ASSERT_EQ(done.outcome, storage::CommitOutcome::kCommitted);
   EXPECT_THAT(Revisions(OfCarer("c1")), ElementsAre(next));
+}
+
+TEST_F(DeliveryListTest, WhatIsNoLongerAtHandIsReadAgain) {
+  bench_.Whole(bench_.Head(), CopyMark::SWAPPED, "c1", 1);
+  bench_.Whole(bench_.Head(), CopyMark::SWAPPED, "c2", 2);
+  const std::unique_ptr<storage::Snapshot> snapshot = bench_.Snapshot();
+  const devices::SyncsUnderWay under_way{.opening = bench_.engine().opening().timeline};
+  DeliveryDevices devices(*snapshot, bench_.tenant(), std::nullopt, under_way, /*most_marks=*/1);
+  for (const int device : {1, 2, 1}) {
+    const auto all = devices.Of(DeliveryBench::Carer(device == 1 ? "c1" : "c2"));
+    ASSERT_TRUE(all.ok()) << all.status();
+    ASSERT_EQ((*all)->size(), 1u);
+    EXPECT_EQ((*all)->front().uuid, DeliveryBench::Device(device));
+    EXPECT_EQ((*all)->front().marks.size(), 1u);
+  }
 }
 
 }  // namespace
