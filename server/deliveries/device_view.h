@@ -31,7 +31,8 @@ struct DeviceView {
   enum class Known {
     // All that the device showed.
     kAll,
-    // It held no copy of the carer's records.
+    // It held no whole copy of the carer's records. While its first one was on its way it may have shown the next
+    // visits, of which no mark is made.
     kNoCopy,
     // What is kept does not reach back that far, or the device held what this store does not know.
     kNotKnown,

@@ -85,7 +85,7 @@ TEST(DeviceViewText, TellsWhatIsNotKnown) {
   v1::GetDeviceViewResponse view = View();
   EXPECT_THAT(Text(view), HasSubstr("the device showed 0 visits\n"));
   view.set_known(v1::DEVICE_VIEW_KNOWN_NO_COPY);
-  EXPECT_THAT(Text(view), HasSubstr("the device held nothing of this carer\n"));
+  EXPECT_THAT(Text(view), HasSubstr("the device held no whole copy of this carer's records\n"));
   view.set_known(v1::DEVICE_VIEW_KNOWN_NOT_KNOWN);
   EXPECT_THAT(Text(view), HasSubstr("showed what is not known"));
 }

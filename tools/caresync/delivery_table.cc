@@ -40,7 +40,7 @@ std::string KnownText(v1::DeviceViewKnown known) {
     case v1::DEVICE_VIEW_KNOWN_ALL:
       return "showed";
     case v1::DEVICE_VIEW_KNOWN_NO_COPY:
-      return "held nothing of this carer";
+      return "held no whole copy of this carer's records";
     default:
       return "showed what is not known: it is too long ago, or the phone held what this server does not know";
   }
