@@ -35,6 +35,9 @@ constexpr char kStream[] = "deliveries";
 constexpr size_t kMarksAMessage = 100;
 // Deliveries of a message: it goes on to the end of the revision in which it has so many.
 constexpr int kDeliveriesAMessage = 100;
+// Entries that a message looks at, likewise: of a first copy there are all that are kept, and they may be other
+// sources'.
+constexpr size_t kEntriesAMessage = 2'000;
 // Entries that are read at once.
 constexpr size_t kEntriesAtOnce = 200;
 // Numbers that are looked through first for the mark before one; most devices are one carer's.
@@ -84,7 +87,7 @@ class Teller {
          v1::StreamDeliveriesResponse& response)
       : reader_(reader), tenant_(tenant), source_(source), response_(response) {}
 
-  bool is_full() const { return response_.deliveries_size() >= kDeliveriesAMessage; }
+  bool is_full() const { return response_.deliveries_size() >= kDeliveriesAMessage || looked_at_ >= kEntriesAMessage; }
 
   // Tells of what the mark shows of entries behind `revision`. Returns the revision up to which it told where the
   // message is full before its end; nullopt: all is told.
@@ -107,6 +110,7 @@ class Teller {
         const bool behind_whole_revision = entries[i].revision != after.revision;
         if (is_full() && behind_whole_revision) return std::optional<base::Revision>(after.revision);
         after = entries[i].position();
+        ++looked_at_;
         if (external_ids[i].empty() || !entries[i].row.rota_change()) continue;
         RETURN_IF_ERROR(Add(*of, entries[i], external_ids[i], !before.has_value()));
       }
@@ -187,6 +191,7 @@ class Teller {
   const std::string& source_;
   v1::StreamDeliveriesResponse& response_;
   std::string carer_external_id_;
+  size_t looked_at_ = 0;
 };
 
 }  // namespace

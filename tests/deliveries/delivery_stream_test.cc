@@ -9,6 +9,7 @@
 #include "server/base/errors.h"
 #include "server/base/keys.h"
 #include "server/base/proto_time.h"
+#include "server/deliveries/delivery_rows.h"
 #include "tests/deliveries/delivery_bench.h"
 #include "tests/fakes/commits.h"
 
@@ -243,6 +244,25 @@ TEST_F(DeliveryStreamTest, ManyComeInMessagesOnceEach) {
   }
   EXPECT_EQ(messages, 3);
   EXPECT_EQ(told, expected);
+}
+
+TEST_F(DeliveryStreamTest, AMessageLooksAtABoundedNumberOfEntriesThatAreNotTheSources) {
+  for (int i = 0; i < 6; ++i) {
+    const auto put = [&](commit::Transaction& transaction) {
+      for (int visit = 0; visit < 500; ++visit) {
+        PutEntry(transaction, DeliveryBench::Carer("c1"), {absl::StrCat("other", visit)}, store::VisitEntry());
+      }
+      return absl::OkStatus();
+    };
+    ASSERT_TRUE(bench_.engine().Run(bench_.tenant(), put).ok());
+  }
+  bench_.Put("a", {"c1"});
+  bench_.Whole(bench_.Head(), CopyMark::SWAPPED);
+  bench_.Tell();
+  const v1::StreamDeliveriesResponse first = Read("");
+  EXPECT_THAT(first.deliveries(), IsEmpty());
+  EXPECT_FALSE(first.caught_up());
+  EXPECT_THAT(Words(ReadOn()), ElementsAre("a applied"));
 }
 
 TEST_F(DeliveryStreamTest, AMarkThatIsLetGoWhileItIsToldHidesNothingBehindIt) {
