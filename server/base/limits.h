@@ -195,10 +195,10 @@ inline constexpr absl::Duration kCopyDelay = absl::Milliseconds(500);
 // quarter of that. What waits at an overloaded server serves nobody the sooner, and a sync takes a second on its way
 // instead of five.
 inline constexpr absl::Duration kStandingWork = absl::Seconds(1);
-// They stay so until nobody was refused for so long.
-inline constexpr absl::Duration kCalm = absl::Seconds(10);
 inline constexpr absl::Duration kStandingCallDelay = absl::Milliseconds(250);
 inline constexpr absl::Duration kStandingCopyDelay = absl::Milliseconds(125);
+// They stay so until nobody was refused for so long.
+inline constexpr absl::Duration kCalm = absl::Seconds(10);
 // Copies that are being made at once: each has a batch or two in memory, however slowly its device reads.
 inline constexpr size_t kCopiesBeingMade = 1'024;
 // When a caller that the server had no room for comes back, at the soonest, and over how long all of them spread: of

@@ -176,13 +176,11 @@ class Notes {
   }
 
   // The rota is another than what the carer's feed showed: by this commit, or by an earlier one, of which this is a
-  // step of the fan-out.
+  // step of the fan-out, or which was made while the visit was too far ahead for the feed.
   bool IsRotaChange(const CarerVisit& of, const Visit& visit) const {
     if (!visit.record.has_value()) return false;
     const base::Revision changed = visit.record->changed_revision();
     if (changed == transaction_.revision()) return true;
-    // It was written only to take it over a window edge.
-    if (visit.is_own) return false;
     const auto left = moves_.left.find(of);
     return changed > (left == moves_.left.end() ? 0 : left->second);
   }
@@ -200,7 +198,7 @@ class Notes {
     return change;
   }
 
-  // What had waited for another record came before this commit. 0: not known, of a step of a fan-out.
+  // What had waited for another record came before this commit. 0: not known, of a change that an earlier commit made.
   absl::StatusOr<int64_t> ReceivedAt(const base::RecordKey& key, const store::Origin& origin) {
     const std::string waiting = keys::Waiting(transaction_.tenant(), key);
     bool ends_waiting = false;
@@ -209,7 +207,8 @@ class Notes {
                             ends_waiting = !value.has_value();
                             return false;
                           });
-    const int64_t now_us = visits_[key].is_own ? base::ToStoredTime(transaction_.now()) : 0;
+    const bool is_new = visits_[key].record->changed_revision() == transaction_.revision();
+    const int64_t now_us = is_new ? base::ToStoredTime(transaction_.now()) : 0;
     if (!ends_waiting) return now_us;
     ASSIGN_OR_RETURN(const std::optional<store::WaitingChange> change,
                      base::GetStored<store::WaitingChange>(transaction_.base(), Space::kRecords, waiting));

@@ -163,6 +163,20 @@ TEST_F(EntriesTest, AVisitThatEntersOrLeavesTheWindowIsNotedAndIsNoChangeOfTheRo
   EXPECT_EQ(entries[2].row.source(), "");
 }
 
+// It is what the carer's devices hear of the change, be it made weeks before.
+TEST_F(EntriesTest, AVisitThatWasMadeBeyondTheWindowIsAChangeOfTheRotaWhenItEnters) {
+  SetWindow(3600);
+  Send({Visit({"c1"})});
+  engine_.Advance(absl::Minutes(2));
+  EXPECT_TRUE(EntriesOf("c1").empty());
+  engine_.Advance(absl::Hours(2) + absl::Minutes(30));
+  const std::vector<Entry> entries = EntriesOf("c1");
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_TRUE(entries[0].row.rota_change());
+  EXPECT_EQ(entries[0].row.source(), "rota");
+  EXPECT_EQ(entries[0].row.received_us(), 0) << "not when the window came there";
+}
+
 // One message gives so many carers so much that most of it is carried out by steps of a fan-out.
 TEST_F(EntriesTest, AVisitThatComesByAStepOfAFanOutIsNotedOnceAndByThatStep) {
   constexpr int kVisits = 40;
