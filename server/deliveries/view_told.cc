@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/errors.h"
@@ -37,15 +38,16 @@ v1::DeviceViewKnown ToProto(DeviceView::Known known) {
 }
 
 // One whose record cannot be read is a carer all the same.
-absl::Status CheckKnown(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& device,
-                        const base::Uuid& carer) {
-  ASSIGN_OR_RETURN(const std::optional<store::Device> row, devices::ReadDevice(reader, tenant, device));
+absl::StatusOr<store::Device> ReadKnown(const storage::Reader& reader, const base::TenantId& tenant,
+                                        const base::Uuid& device, const base::Uuid& carer) {
+  ASSIGN_OR_RETURN(std::optional<store::Device> row, devices::ReadDevice(reader, tenant, device));
   if (!row.has_value()) return errors::DeviceUnknown(device.ToString());
   const absl::StatusOr<std::optional<store::Record>> record =
       records::GetRecord(reader, tenant, records::KeyOf({v1::RECORD_KIND_CARER, carer}));
-  if (absl::IsDataLoss(record.status())) return absl::OkStatus();
+  if (absl::IsDataLoss(record.status())) return *std::move(row);
   RETURN_IF_ERROR(record.status());
-  return record->has_value() ? absl::OkStatus() : errors::CarerUnknown(carer.ToString());
+  if (!record->has_value()) return errors::CarerUnknown(carer.ToString());
+  return *std::move(row);
 }
 
 absl::StatusOr<v1::ViewedVisit> TellVisit(const base::RecordKey& key, const HeldVisit& held, const base::Uuid& carer,
@@ -80,7 +82,7 @@ absl::StatusOr<v1::GetDeviceViewResponse> TellDeviceView(const storage::Reader& 
   const std::optional<absl::Time> time = request.has_view_time() ? base::FromTimestamp(request.view_time()) : now;
   if (!time.has_value()) return errors::InvalidArgument("view_time", "is no time");
   ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
-  RETURN_IF_ERROR(CheckKnown(reader, tenant, *device, *carer));
+  ASSIGN_OR_RETURN(const store::Device known, ReadKnown(reader, tenant, *device, *carer));
   ASSIGN_OR_RETURN(const DeviceView view, ReadDeviceView(reader, tenant, *device, *carer, *time));
   const std::string query = QueryOf(request, view);
   ASSIGN_OR_RETURN(const std::string after, base::DecodePageToken(query, request.page_token()));
@@ -90,6 +92,7 @@ absl::StatusOr<v1::GetDeviceViewResponse> TellDeviceView(const storage::Reader& 
   response.set_carer_id(carer->ToString());
   *response.mutable_view_time() = base::ToTimestamp(*time);
   response.set_known(ToProto(view.known));
+  response.set_cloned(known.cloned());
   if (view.mark.has_value()) {
     base::SetTime(view.mark->row.time_us(), [&] { return response.mutable_heard_time(); });
     response.set_sync_number(view.mark->row.sync_number());

@@ -90,5 +90,12 @@ TEST(DeviceViewText, TellsWhatIsNotKnown) {
   EXPECT_THAT(Text(view), HasSubstr("showed what is not known"));
 }
 
+TEST(DeviceViewText, SaysThatTwoPhonesUseTheUuid) {
+  v1::GetDeviceViewResponse view = View();
+  EXPECT_THAT(Text(view), Not(HasSubstr("Two phones")));
+  view.set_cloned(true);
+  EXPECT_THAT(Text(view), HasSubstr("\nTwo phones use this UUID: one of them said so,"));
+}
+
 }  // namespace
 }  // namespace caresync::cli

@@ -137,8 +137,9 @@ void DeliveryBench::Write(Space space, const std::string& key, const std::string
   ABSL_RAW_CHECK(done.outcome == storage::CommitOutcome::kCommitted, "no commit");
 }
 
-void DeliveryBench::Assign(int device, const std::vector<std::string>& carers) {
+void DeliveryBench::Assign(int device, const std::vector<std::string>& carers, bool cloned) {
   store::Device row;
+  row.set_cloned(cloned);
   for (const std::string& carer : carers) row.add_carer_ids(Carer(carer).ToString());
   Write(Space::kDevices, keys::DeviceRow(tenant_, Device(device), keys::DevicePart::kDevice), row.SerializeAsString());
 }

@@ -57,7 +57,7 @@ class DeliveryBench {
   }
   // EMPTY or NOT_KNOWN.
   absl::Time Nothing(store::CopyMark::Kind kind, const std::string& carer = "c1", int device = 1);
-  void Assign(int device, const std::vector<std::string>& carers);
+  void Assign(int device, const std::vector<std::string>& carers, bool cloned = false);
   void PutReport(int device, const std::function<void(store::DeviceReport&)>& write);
   void DeleteMark(int device, const std::string& carer, uint64_t number);
   void PutKeeping(const store::Keeping& keeping);

@@ -81,6 +81,13 @@ TEST_F(ViewToldTest, WhatIsNotKnownIsSaid) {
   EXPECT_TRUE(told.has_heard_time());
 }
 
+TEST_F(ViewToldTest, OfAClonedDeviceItIsSaidThatTheOtherPhoneMayHaveShownSomethingElse) {
+  bench_.Whole(bench_.Head(), CopyMark::SWAPPED);
+  EXPECT_FALSE(Told().cloned());
+  bench_.Assign(1, {"c1"}, /*cloned=*/true);
+  EXPECT_TRUE(Told().cloned());
+}
+
 TEST_F(ViewToldTest, PagesHoldAllOnceUntilTheDeviceSaysSomethingNew) {
   for (int i = 0; i < 5; ++i) bench_.Put(absl::StrCat("v", i), {"c1"});
   bench_.Whole(bench_.Head(), CopyMark::SWAPPED);

@@ -81,6 +81,8 @@ std::string DeviceViewText(const v1::GetDeviceViewResponse& view, const std::str
     absl::StrAppend(&text, " (it last said so at ", PeopleTime(ToTime(view.heard_time()), zone), ")");
   }
   absl::StrAppend(&text, "\n");
+  if (view.cloned())
+    absl::StrAppend(&text, "Two phones use this UUID: one of them said so, the other may have shown something else.\n");
   if (view.visits().empty()) return text;
   std::vector<std::vector<Cell>> rows;
   rows.reserve(static_cast<size_t>(view.visits_size()));
