@@ -1,6 +1,7 @@
 #include "tools/caresync/delivery_table.h"
 
 #include <string>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -79,6 +80,19 @@ TEST(DeviceViewText, ListsWhatTheDeviceShowed) {
   EXPECT_THAT(text, ContainsRegex("\n2026-11-21 09:00:00 UTC +- +Mary +6f9b1c1e +- +yes\n"));
   EXPECT_THAT(text, ContainsRegex("\n- +- +- +7f9b1c1e +- +no\n"));
   EXPECT_THAT(text, Not(HasSubstr("\x1B")));
+}
+
+TEST(DeviceViewText, ListsVisitsInTheOrderOfTheDay) {
+  v1::GetDeviceViewResponse view = View();
+  view.add_visits()->set_visit_id("5f-no-time");
+  for (const auto& [id, start] : {std::pair("6f-late", kNine + 3600), std::pair("7f-early", kNine)}) {
+    v1::ViewedVisit& visit = *view.add_visits();
+    visit.set_visit_id(id);
+    visit.mutable_shown()->mutable_start_time()->set_seconds(start);
+  }
+  const std::string text = Text(view);
+  EXPECT_LT(text.find("7f-early"), text.find("6f-late"));
+  EXPECT_LT(text.find("6f-late"), text.find("5f-no-time"));
 }
 
 TEST(DeviceViewText, TellsWhatIsNotKnown) {

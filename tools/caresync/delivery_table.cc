@@ -1,5 +1,7 @@
 #include "tools/caresync/delivery_table.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
@@ -19,6 +21,19 @@ Cell StateCell(v1::DeliveryState state) {
     default:
       return {text, Colour::kYellow};
   }
+}
+
+// As the day goes; those of which no time is known come last.
+std::vector<const v1::ViewedVisit*> InOrderOfStart(const v1::GetDeviceViewResponse& view) {
+  std::vector<const v1::ViewedVisit*> visits;
+  for (const v1::ViewedVisit& visit : view.visits()) visits.push_back(&visit);
+  const auto start = [](const v1::ViewedVisit& visit) {
+    return visit.shown().has_start_time() ? ToTime(visit.shown().start_time()) : absl::InfiniteFuture();
+  };
+  std::stable_sort(visits.begin(), visits.end(), [&](const v1::ViewedVisit* one, const v1::ViewedVisit* other) {
+    return start(*one) < start(*other);
+  });
+  return visits;
 }
 
 // Records that are gone have no name.
@@ -86,7 +101,8 @@ std::string DeviceViewText(const v1::GetDeviceViewResponse& view, const std::str
   if (view.visits().empty()) return text;
   std::vector<std::vector<Cell>> rows;
   rows.reserve(static_cast<size_t>(view.visits_size()));
-  for (const v1::ViewedVisit& visit : view.visits()) {
+  for (const v1::ViewedVisit* const listed : InOrderOfStart(view)) {
+    const v1::ViewedVisit& visit = *listed;
     const v1::VisitShown& shown = visit.shown();
     rows.push_back({TimeText(shown.has_start_time(), shown.start_time(), zone),
                     TimeText(shown.has_end_time(), shown.end_time(), zone),
