@@ -188,7 +188,7 @@ TEST_F(DeliveryListTest, WhatALaterChangeTookThePlaceOfIsSuperseded) {
       << "no history of it is there";
   const absl::Time later = bench_.Whole(bench_.Head());
   EXPECT_THAT(States("a"), ElementsAre(v1::DELIVERY_STATE_SUPERSEDED, v1::DELIVERY_STATE_APPLIED));
-  const v1::DeviceDelivery& superseded = List(OfVisit("a")).deliveries(0).devices(0);
+  const v1::DeviceDelivery superseded = List(OfVisit("a")).deliveries(0).devices(0);
   EXPECT_FALSE(superseded.has_sent_time());
   EXPECT_EQ(base::FromTimestamp(superseded.applied_time()), later);
 }

@@ -72,7 +72,7 @@ TEST_F(DeviceViewTest, AWholeMarkShowsTheFeedAsItWas) {
   bench_.Put("a", {"c1"}, "second");
   bench_.Cancel("b", {"c1"});
   EXPECT_THAT(Shown(), ElementsAre(Pair("a", "first"), Pair("b", "b"))) << "it does not know of the changes";
-  const HeldVisit& held = Now().visits.at(DeliveryBench::Visit("a"));
+  const HeldVisit held = Now().visits.at(DeliveryBench::Visit("a"));
   EXPECT_EQ(held.revision, first);
   EXPECT_LT(held.committed, at_first);
 
