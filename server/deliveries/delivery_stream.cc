@@ -20,6 +20,7 @@
 #include "server/deliveries/delivery_rows.h"
 #include "server/deliveries/outcome.h"
 #include "server/feed/feed_entry.h"
+#include "server/records/origin.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
 
@@ -66,11 +67,6 @@ absl::StatusOr<std::vector<Told>> ReadTold(const storage::Reader& reader, const 
   }
   RETURN_IF_ERROR(reader.Scan(Space::kRecords, keys::ToldMarks(tenant, place.record), kMarksAMessage, add));
   return told;
-}
-
-// The ID that `source` itself gave the record; empty where it gave none.
-std::string ExternalIdIn(const std::string& source, const std::optional<store::Record>& record) {
-  return record.has_value() && record->origin().source() == source ? record->origin().external_id() : "";
 }
 
 // Whose device said what.
@@ -152,7 +148,7 @@ class Teller {
         records::GetRecord(reader_, tenant_, records::KeyOf({v1::RECORD_KIND_CARER, carer}));
     if (absl::IsDataLoss(record.status())) return std::string();
     RETURN_IF_ERROR(record.status());
-    return ExternalIdIn(source_, *record);
+    return records::ExternalIdIn(source_, *record);
   }
 
   // Of each entry's visit; empty of one of another source.
@@ -162,7 +158,7 @@ class Teller {
     ASSIGN_OR_RETURN(const std::vector<std::optional<store::Record>> records,
                      records::GetRecords(reader_, tenant_, visits));
     std::vector<std::string> ids;
-    for (const std::optional<store::Record>& record : records) ids.push_back(ExternalIdIn(source_, record));
+    for (const std::optional<store::Record>& record : records) ids.push_back(records::ExternalIdIn(source_, record));
     return ids;
   }
 

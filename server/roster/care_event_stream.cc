@@ -11,6 +11,7 @@
 #include "server/commit/stream_token.h"
 #include "server/commit/timeline.h"
 #include "server/feed/feed_reader.h"
+#include "server/records/origin.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
 
@@ -33,11 +34,6 @@ void LogGone(const base::TenantId& tenant, const std::string& source, const Reco
       {{"tenant", tenant.text()}, {"source", source}, {"event", name.has_value() ? name->id.ToString() : ""}});
 }
 
-// The ID that `source` itself gave the record; empty where it gave none.
-std::string ExternalIdIn(const std::string& source, const std::optional<store::Record>& record) {
-  return record.has_value() && record->origin().source() == source ? record->origin().external_id() : "";
-}
-
 absl::StatusOr<v1::CareEventDelivery> Deliver(const storage::Reader& reader, const base::TenantId& tenant,
                                               const std::string& source, const store::Record& record) {
   ASSIGN_OR_RETURN(const v1::CareEvent event, base::ParseStored<v1::CareEvent>(record.payload()));
@@ -51,9 +47,9 @@ absl::StatusOr<v1::CareEventDelivery> Deliver(const storage::Reader& reader, con
   delivery.set_event_id(record.record_id());
   delivery.set_event(record.payload());
   delivery.set_parent_kind(parent->kind);
-  delivery.set_parent_external_id(ExternalIdIn(source, of[0]));
+  delivery.set_parent_external_id(records::ExternalIdIn(source, of[0]));
   // A person may have applied an event that names a carer who is not known here.
-  delivery.set_carer_external_id(ExternalIdIn(source, of[1]));
+  delivery.set_carer_external_id(records::ExternalIdIn(source, of[1]));
   delivery.set_device_uuid(record.device_uuid());
   delivery.set_sequence(record.event_sequence());
   return delivery;
