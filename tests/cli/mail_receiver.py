@@ -4,7 +4,8 @@ import email
 import email.policy
 import queue
 import socketserver
-import threading
+
+from served import Served
 
 
 class Mail:
@@ -51,24 +52,12 @@ class Handler(socketserver.StreamRequestHandler):
         raise ConnectionError("the message has no end")
 
 
-class MailReceiver(socketserver.ThreadingTCPServer):
+class MailReceiver(Served, socketserver.ThreadingTCPServer):
     """From `with` to its end. `mails` is a queue of what came."""
-
-    daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.mails = queue.Queue()
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self.serve_forever)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *arguments):
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
 
     @property
     def url(self):

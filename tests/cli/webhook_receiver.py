@@ -14,6 +14,7 @@ import threading
 import time
 
 from caresync_process import expect
+from served import Served
 
 # By which a receiver takes a notice for one of now.
 FRESH_SECONDS = 300
@@ -91,10 +92,9 @@ def own_certificate(folder):
     return path
 
 
-class Receiver(http.server.ThreadingHTTPServer):
+class Receiver(Served, http.server.ThreadingHTTPServer):
     """From `with` to its end. `posts` is a queue of what came."""
 
-    daemon_threads = True
     address_family = socket.AF_INET
 
     def __init__(self, certificate=None):
@@ -108,16 +108,6 @@ class Receiver(http.server.ThreadingHTTPServer):
         self.posts = queue.Queue()
         self.scripts = {}
         self.lock = threading.Lock()
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self.serve_forever)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *arguments):
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
 
     def handle_error(self, request, client_address):
         # Who waited for a late answer has gone.
