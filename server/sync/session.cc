@@ -1,5 +1,8 @@
 #include "server/sync/session.h"
 
+#include <utility>
+#include <variant>
+
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"

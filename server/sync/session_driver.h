@@ -29,6 +29,7 @@
 #include "server/sync/admission.h"
 #include "server/sync/live_sessions.h"
 #include "server/sync/session.h"
+#include "server/sync/session_events.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
 

@@ -1,11 +1,13 @@
 // How a session goes on after its first success, what it waits for, and what it tells the device of its own accord.
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "google/protobuf/util/time_util.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
+#include "server/sync/notice.h"
 #include "server/sync/policy.h"
 #include "server/sync/session.h"
 #include "server/sync/start_check.h"
