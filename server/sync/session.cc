@@ -147,21 +147,19 @@ void Session::TakeReading(const DownloadBatch& batch) {
 void Session::WriteRows(Durability durability) {
   writing_rows_ = true;
   rows_changed_ = false;
-  writing_news_of_ = std::exchange(news_of_, {});
-  writing_applied_ = std::exchange(applied_, {});
   actions_.push_back(WriteRowsAction{CommitOf(&devices::SessionRows::Update, durability)});
 }
 
 void Session::On(RowsWrittenEvent event) {
-  LookAtMismatchesAction news{std::exchange(writing_news_of_, {}), std::exchange(writing_applied_, {})};
-  const bool marks = std::exchange(writing_marks_, false);
+  // Before what the event leads to, which may write again.
+  std::vector<SessionAction> follow_ups = news_.TakeFollowUps();
   // An unknown one may have taken effect.
   const bool written = event.not_begun.ok() && (event.result.outcome == CommitOutcome::kCommitted ||
                                                 event.result.outcome == CommitOutcome::kUnknown);
   OnRowsWritten(event);
+  if (!written) return;
   // Behind all that the device waits for.
-  if (written && (!news.carers.empty() || !news.applied.empty())) actions_.push_back(std::move(news));
-  if (written && marks) actions_.push_back(TellMarksAction{});
+  for (SessionAction& action : follow_ups) actions_.push_back(std::move(action));
 }
 
 void Session::OnRowsWritten(const RowsWrittenEvent& event) {

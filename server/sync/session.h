@@ -41,6 +41,8 @@
 #include "server/base/sealed_token.h"
 #include "server/devices/session_rows.h"
 #include "server/feed/feed_reader.h"
+#include "server/mismatch/integration_lag.h"
+#include "server/sync/copy_news.h"
 #include "server/sync/download.h"
 #include "server/sync/resume_token.h"
 #include "server/sync/session_events.h"
@@ -86,11 +88,6 @@ class Session {
     // As of DownloadBatch.
     std::vector<mismatch::RotaChange> rota_changes = {};
     absl::Time sent = absl::InfinitePast();
-  };
-  // A mark of what the device holds, to be written.
-  struct NewMark {
-    base::Uuid carer;
-    store::CopyMark row;
   };
 
   void On(OpenedEvent event);
@@ -180,7 +177,7 @@ class Session {
   void MarkNotHeld();
   void MarkNotKnown();
   void AddMark(const base::Uuid& carer, store::CopyMark::Kind kind, const ResumeToken& token, absl::Time sent);
-  // The commit that rows_->Begin or rows_->Update makes, with the marks.
+  // The commit that rows_->Begin or rows_->Update makes. It takes along what was learnt so far.
   storage::Commit CommitOf(storage::Commit (devices::SessionRows::*make)(storage::Durability),
                            storage::Durability durability);
 
@@ -356,16 +353,7 @@ class Session {
   bool rows_changed_ = false;
   // The recorded cursor stands before something that the feed has had: the next one may settle changes of the rota.
   bool cursor_lags_ = false;
-  // Carers of whom there is something to look at in their mismatches, once what is written next, or now, is committed.
-  std::set<std::string> news_of_;
-  std::set<std::string> writing_news_of_;
-  // Changes of the rota that the device acknowledged: by what is written next, or now.
-  std::vector<mismatch::RotaChange> applied_;
-  std::vector<mismatch::RotaChange> writing_applied_;
-
-  // Marks of what the device holds: to be written next; and whether what is written now has some.
-  std::vector<NewMark> marks_;
-  bool writing_marks_ = false;
+  CopyNews news_;
 
   // Success, of the last round: the device confirmed, it is being recorded, it is recorded.
   enum class Success { kNotYet, kConfirmed, kBeingRecorded, kRecorded } success_ = Success::kNotYet;

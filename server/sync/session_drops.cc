@@ -39,10 +39,11 @@ void Session::OnDropped(const v1::Ack& ack) {
     if (drops_told_.erase(carer->ToString()) > 0) dropped.push_back(carer->ToString());
   }
   if (dropped.empty()) return;
-  for (const std::string& carer : dropped) {
-    if (rows_->Holds(carer)) AddMark(*base::Uuid::Parse(carer), store::CopyMark::EMPTY, {}, absl::InfinitePast());
-    rows_->ForgetCopy(carer);
-    news_of_.insert(carer);
+  for (const std::string& id : dropped) {
+    const base::Uuid carer = *base::Uuid::Parse(id);
+    if (rows_->Holds(id)) AddMark(carer, store::CopyMark::EMPTY, {}, absl::InfinitePast());
+    rows_->ForgetCopy(id);
+    news_.AddCarer(carer);
   }
   rows_changed_ = true;
   ++recording_drops_;

@@ -56,7 +56,6 @@ void Session::RecordUnbegunEnd() {
     NoteHeld();
     rows_->MarkEnd(outcome_, base::Reason(*failure_), now_);
     writing_rows_ = true;
-    writing_news_of_ = std::exchange(news_of_, {});
     storage::Commit commit = CommitOf(&devices::SessionRows::Begin, Durability::kBuffered);
     actions_.push_back(WriteRowsAction{std::move(commit), FallsBack()});
     return;

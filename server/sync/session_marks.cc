@@ -68,25 +68,17 @@ void Session::AddMark(const base::Uuid& carer, CopyMark::Kind kind, const Resume
   row.set_position_revision(token.position.revision);
   row.set_position_record(token.position.record.bytes);
   row.set_sent_us(sent == absl::InfinitePast() ? 0 : base::ToStoredTime(sent));
-  // Where all of it is held by now the steps on the way say nothing more.
-  const bool takes_in = !marks_.empty() && marks_.back().carer == carer && kind == CopyMark::APPLIED &&
-                        marks_.back().row.kind() == CopyMark::APPLIED && IsWhole(token);
-  if (takes_in) {
-    row.set_sent_us(marks_.back().row.sent_us());
-    marks_.pop_back();
-  }
-  marks_.push_back({carer, std::move(row)});
+  news_.AddMark({carer, std::move(row)});
 }
 
 storage::Commit Session::CommitOf(storage::Commit (devices::SessionRows::*make)(storage::Durability),
                                   storage::Durability durability) {
   std::vector<std::pair<base::Uuid, deliveries::Mark>> numbered;
-  for (NewMark& mark : std::exchange(marks_, {})) {
+  for (NewMark& mark : news_.TakeAlong()) {
     mark.row.set_sync_number(rows_->number());
     mark.row.set_session_id(session_id_);
     numbered.push_back({mark.carer, {rows_->TakeMarkNumber(), std::move(mark.row)}});
   }
-  writing_marks_ = !numbered.empty();
   storage::Commit commit = ((*rows_).*make)(durability);
   for (const auto& [carer, mark] : numbered) {
     deliveries::AddMark(commit, identity_.tenant, identity_.device, carer, mark);

@@ -159,11 +159,10 @@ void Session::MakeRows(const v1::Start& start) {
                 facts_->rows, start, now_, another_open_ && entered_, facts_->branch_id, most_take_overs_);
   rows_->sync().set_start_revision(facts_->head.revision);
   cursor_lags_ = CursorLags(start_, *facts_);
-  news_of_.clear();
-  marks_.clear();
+  news_.Forget();
   if (facts_->changes_device) {
     rows_->SignIn();
-    news_of_.insert(identity_.carer.ToString());
+    news_.AddCarer(identity_.carer);
   }
   NoteLostEvents();
 }
@@ -213,7 +212,6 @@ void Session::WriteBegin(Durability durability) {
   if (start_.unsent_events() > 0) rows_->sync().set_stage(v1::SYNC_STAGE_UPLOADING);
   writing_rows_ = true;
   rows_changed_ = false;
-  writing_news_of_ = std::exchange(news_of_, {});
   storage::Commit commit = CommitOf(&devices::SessionRows::Begin, durability);
   actions_.push_back(WriteRowsAction{std::move(commit), FallsBack()});
 }

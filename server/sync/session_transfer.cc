@@ -234,7 +234,7 @@ void Session::SetCursor(const ResumeToken& token, absl::Time sent) {
   copy.set_position_record(token.position.record.bytes);
   copy.set_in_use_number(token.rebuild_number);
   rows_changed_ = true;
-  if (cursor_lags_ && !token.cursor.timeline.empty()) news_of_.insert(identity_.carer.ToString());
+  if (cursor_lags_ && !token.cursor.timeline.empty()) news_.AddCarer(identity_.carer);
 }
 
 // ---- Acks
@@ -262,7 +262,7 @@ void Session::OnAck(const v1::Ack& ack) {
   issued_.erase(issued_.begin(), issued + 1);
   // What made a wrong copy is not applied.
   if (caught_up.has_value() && !ConfirmCopy(*token, *caught_up, ack, sent)) return;
-  applied_.insert(applied_.end(), applied.begin(), applied.end());
+  news_.AddApplied(applied);
   if (caught_up.has_value()) return;
   acknowledged_ = PlaceOf(*token);
   // While a copy is made, nothing of it counts as delivered.
