@@ -1,5 +1,6 @@
 #include "server/devices/wakes.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -35,6 +36,16 @@ absl::StatusOr<std::optional<outbox::Destination>> PushService(const storage::Re
   return std::optional<outbox::Destination>({stored.push_webhook().url(), stored.push_webhook().key()});
 }
 
+absl::Status PutOrHurryNotice(commit::Transaction& transaction, const base::Uuid& device, base::RandomSource& random,
+                              store::DeviceWake& wake) {
+  ASSIGN_OR_RETURN(const bool waits, outbox::HurryNotice(transaction, wake.notice()));
+  if (waits) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const uint64_t notice,
+                   outbox::PutNotice(transaction, {kPushNotice, device.ToString(), BodyOf(device)}, random));
+  wake.set_notice(notice);
+  return absl::OkStatus();
+}
+
 absl::Status NoteEnd(commit::Transaction& transaction, uint64_t number, const store::OutboxNotice& notice,
                      outbox::NoticeEnd end) {
   const std::optional<base::Uuid> device = base::Uuid::Parse(notice.subject());
@@ -60,20 +71,26 @@ absl::StatusOr<store::DeviceWake> ReadWake(const storage::Reader& reader, const 
   return (*std::move(wake)).value_or(store::DeviceWake());
 }
 
-absl::StatusOr<std::optional<store::DeviceWake>> AskToWake(commit::Transaction& transaction, const base::Uuid& device,
-                                                           base::RandomSource& random) {
+absl::StatusOr<Asked> AskToSync(commit::Transaction& transaction, const base::Uuid& device,
+                                base::RandomSource& random) {
   ASSIGN_OR_RETURN(const store::Tenant tenant, tenants::GetTenant(transaction, transaction.tenant()));
-  if (!tenant.has_push_webhook()) return std::optional<store::DeviceWake>();
   ASSIGN_OR_RETURN(store::DeviceWake wake, ReadWake(transaction, transaction.tenant(), device));
   wake.set_asked_us(base::ToStoredTime(transaction.now()));
-  ASSIGN_OR_RETURN(const bool waits, outbox::HurryNotice(transaction, wake.notice()));
-  if (!waits) {
-    ASSIGN_OR_RETURN(const uint64_t notice,
-                     outbox::PutNotice(transaction, {kPushNotice, device.ToString(), BodyOf(device)}, random));
-    wake.set_notice(notice);
-  }
+  ASSIGN_OR_RETURN(const auto report,
+                   base::GetStored<store::DeviceReport>(
+                       transaction, Space::kDevices,
+                       base::keys::DeviceRow(transaction.tenant(), device, base::keys::DevicePart::kReport)));
+  // By number: a clock that was put back would have it told in one sync after the other.
+  wake.set_asked_after_syncs(report.has_value() ? report->syncs() : 0);
+  if (tenant.has_push_webhook()) RETURN_IF_ERROR(PutOrHurryNotice(transaction, device, random, wake));
   PutWake(transaction, device, wake);
-  return std::optional<store::DeviceWake>(std::move(wake));
+  return Asked{.by_push_service = tenant.has_push_webhook(), .wake = std::move(wake)};
+}
+
+absl::StatusOr<bool> IsToBeTold(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& device,
+                                uint64_t syncs) {
+  ASSIGN_OR_RETURN(const store::DeviceWake wake, ReadWake(reader, tenant, device));
+  return wake.asked_us() != 0 && wake.asked_after_syncs() == syncs;
 }
 
 outbox::NoticeKind PushNotices() { return {.destination = PushService, .ended = NoteEnd}; }

@@ -1,9 +1,10 @@
-// Devices that are not connected are woken by the agency's own push service, which the tenant's push webhook tells
-// which one: a notice in the outbox, with the device's UUID and no word of anybody.
+// Devices that are to sync now and are not connected. The asking is kept with the device, which is told it in its next
+// sync. Where the tenant has a push webhook, the agency's own push service is to wake it before that: a notice in the
+// outbox, with the device's UUID and no word of anybody.
 #ifndef CARESYNC_SERVER_DEVICES_WAKES_H_
 #define CARESYNC_SERVER_DEVICES_WAKES_H_
 
-#include <optional>
+#include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "caresync/store/stored.pb.h"
@@ -19,16 +20,27 @@ namespace caresync::devices {
 // The kind of these notices: it is stored.
 inline constexpr char kPushNotice[] = "push";
 
-// How the device was woken so far; nothing is set where it never was. A row that cannot be read is logged and counts as
-// none: it must not be in the way of the report, or of the next time. Errors: those of reading.
+// How the device was asked and woken so far; nothing is set where it never was. A row that cannot be read is logged and
+// counts as none: it must not be in the way of the report, or of the next time. Errors: those of reading.
 absl::StatusOr<store::DeviceWake> ReadWake(const storage::Reader& reader, const base::TenantId& tenant,
                                            const base::Uuid& device);
 
-// Puts a notice in the outbox that the device, a known one, is to sync, and notes that it was asked for; where such a
-// notice waits already, that one is tried soon. Returns how it was woken so far; nullopt, and nothing is written, where
-// the tenant has no push webhook. Inside a change. Errors: OUTBOX_FULL, TENANT_UNKNOWN, those of reading.
-absl::StatusOr<std::optional<store::DeviceWake>> AskToWake(commit::Transaction& transaction, const base::Uuid& device,
-                                                           base::RandomSource& random);
+// What came of asking.
+struct Asked {
+  // The push service is to wake the device.
+  bool by_push_service = false;
+  store::DeviceWake wake;
+};
+
+// Notes that the device, a known one, is asked to sync; with a push webhook a notice of it is put in the outbox, or,
+// where one waits already, that one is tried soon. Inside a change. Errors: OUTBOX_FULL, TENANT_UNKNOWN, those of
+// reading.
+absl::StatusOr<Asked> AskToSync(commit::Transaction& transaction, const base::Uuid& device, base::RandomSource& random);
+
+// Whether the device is to be told in the sync that begins now: it was asked after its last one began. `syncs`: how
+// many of it are recorded before this one. Errors are those of reading.
+absl::StatusOr<bool> IsToBeTold(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& device,
+                                uint64_t syncs);
 
 // Notices go where the tenant's push webhook points to when they are sent; what was taken is noted with the device.
 outbox::NoticeKind PushNotices();

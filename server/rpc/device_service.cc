@@ -50,18 +50,17 @@ UnaryHandler<Request, Response> ReadingReport(Edge& edge,
 }
 
 // Of a device that is not connected.
-void AskToWake(Edge& edge, const base::TenantId& tenant, const base::Uuid& device,
-               const Answer<v1::RequestSyncResponse>& answer) {
+void KeepAsking(Edge& edge, const base::TenantId& tenant, const base::Uuid& device,
+                const Answer<v1::RequestSyncResponse>& answer) {
   auto response = std::make_shared<v1::RequestSyncResponse>();
   edge.sequencer.Submit(
       tenant,
       [&edge, device, response](commit::Transaction& transaction) -> absl::Status {
         response->Clear();
-        ASSIGN_OR_RETURN(const std::optional<store::DeviceWake> wake,
-                         devices::AskToWake(transaction, device, edge.sync.random));
-        if (!wake.has_value()) return absl::OkStatus();
+        ASSIGN_OR_RETURN(const devices::Asked asked, devices::AskToSync(transaction, device, edge.sync.random));
+        if (!asked.by_push_service) return absl::OkStatus();
         response->set_wake_asked(true);
-        base::SetTime(wake->woken_us(), [&] { return response->mutable_last_woken_time(); });
+        base::SetTime(asked.wake.woken_us(), [&] { return response->mutable_last_woken_time(); });
         return absl::OkStatus();
       },
       [response, answer](const absl::StatusOr<commit::Committed>& asked) {
@@ -76,7 +75,7 @@ void RequestSyncOf(Edge& edge, const base::TenantId& tenant, const v1::RequestSy
   if (!device.has_value()) return answer(base::errors::InvalidArgument("device_uuid", "is no UUID"));
   const absl::StatusOr<v1::Device> known = ReadDevice(edge, tenant, request.device_uuid());
   if (!known.ok()) return answer(known.status());
-  if (!edge.sync.live.Tell(tenant, *device, sync::SyncAsked{})) return AskToWake(edge, tenant, *device, answer);
+  if (!edge.sync.live.Tell(tenant, *device, sync::SyncAsked{})) return KeepAsking(edge, tenant, *device, answer);
   v1::RequestSyncResponse response;
   response.set_told(true);
   answer(std::move(response));

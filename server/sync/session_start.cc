@@ -82,6 +82,8 @@ void Session::On(LoadedEvent event) {
     // Who was not listed yet was not told of other preferences than those that were read.
     if (follows()) actions_.push_back(ReadTenantAction{});
   }
+  // Who was not connected was not told.
+  if (facts_->sync_asked) notices_.sync_now = true;
   MakeRows(start_);
   // The start is an ack, of a sync that is refused too.
   acknowledged_ = HasOwnToken() ? PlaceOf(*start_token_) : Place{};
@@ -143,9 +145,9 @@ void Session::OnFirstBatch(DownloadBatch batch) {
   const bool copy_is_right = !plan_.rebuild_began.has_value() && start_.has_holds() &&
                              start_.holds().count() == batch.feed.summary.count &&
                              start_.holds().sum() == batch.feed.summary.sum;
-  // A device that is to send its events again cannot do so once the stream has ended.
-  if (copy_is_right && facts_->pending_drops.empty() && !rows_->resend_wanted() && batch.feed.entries.empty() &&
-      batch.feed.nothing_left)
+  // A device that is to send its events again, or to be told something, is not done with its first message.
+  if (copy_is_right && facts_->pending_drops.empty() && !rows_->resend_wanted() && !notices_.any() &&
+      batch.feed.entries.empty() && batch.feed.nothing_left)
     return FinishAtOnce(batch);
   // Made before its rows are written, so that these say that it is on its way; sent after.
   v1::SyncResponse response = StartedResponse(&batch);

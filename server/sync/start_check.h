@@ -57,6 +57,8 @@ struct StartFacts {
   RestoreFacts restore;
   // Carers whose copies the device must drop (devices::ReadPendingDrops).
   std::vector<std::string> pending_drops;
+  // The office asked the device for a sync, and it was not told yet.
+  bool sync_asked = false;
   // The carer works there no more.
   bool carer_left = false;
   // The carer signs in by this start, and may, on another device than the one that was in use.

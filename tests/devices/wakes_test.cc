@@ -35,6 +35,20 @@ class WakesTest : public outbox::OutboxBench {
     EXPECT_TRUE(device.ok()) << device.status();
     return device.value_or(v1::Device());
   }
+
+  void PutReport(int phone, uint64_t syncs) {
+    store::DeviceReport report;
+    report.set_syncs(syncs);
+    const std::string key = base::keys::DeviceRow(tenant_, Phone(phone), base::keys::DevicePart::kReport);
+    const auto put = fakes::PutOf(storage::Space::kDevices, key, report.SerializeAsString());
+    EXPECT_EQ(fakes::CommitAndWait(engine_.store(), put).outcome, storage::CommitOutcome::kCommitted);
+  }
+
+  bool ToBeTold(int phone, uint64_t syncs) {
+    const absl::StatusOr<bool> told = IsToBeTold(*engine_.Snapshot(), tenant_, Phone(phone), syncs);
+    EXPECT_TRUE(told.ok()) << told.status();
+    return told.value_or(false);
+  }
 };
 
 TEST_F(WakesTest, TheReportSaysWhenItWasAskedForAndWhenItWasWoken) {
@@ -107,18 +121,41 @@ TEST_F(WakesTest, ADamagedRowIsInNobodysWay) {
   EXPECT_TRUE(Report(1).has_wake_asked_time());
 }
 
-TEST_F(WakesTest, WithoutAWebhookNothingIsWritten) {
+TEST_F(WakesTest, WithoutAWebhookTheAskingIsKeptAndNothingIsSent) {
   SetWebhook("", "");
-  const base::Revision before = engine_.Head(tenant_);
-  bool asked = true;
+  bool by_push_service = true;
   const auto done = engine_.Run(tenant_, [&](commit::Transaction& transaction) -> absl::Status {
-    ASSIGN_OR_RETURN(const auto wake, devices::AskToWake(transaction, Phone(1), engine_.random()));
-    asked = wake.has_value();
+    ASSIGN_OR_RETURN(const Asked asked, AskToSync(transaction, Phone(1), engine_.random()));
+    by_push_service = asked.by_push_service;
     return absl::OkStatus();
   });
   EXPECT_TRUE(done.ok()) << done.status();
-  EXPECT_FALSE(asked);
-  EXPECT_EQ(engine_.Head(tenant_), before);
+  EXPECT_FALSE(by_push_service);
+  EXPECT_EQ(Report(1).wake_asked_time().seconds(), absl::ToUnixSeconds(engine_.clock().Now()));
+  EXPECT_EQ(Outbox().waiting(), 0u);
+  EXPECT_EQ(sent(), 0u);
+}
+
+TEST_F(WakesTest, TheSyncBehindTheAskingIsToBeTold) {
+  PutReport(1, 7);
+  EXPECT_FALSE(ToBeTold(1, 7));
+  AskToWake(1);
+  EXPECT_TRUE(ToBeTold(1, 7));
+  EXPECT_FALSE(ToBeTold(1, 8)) << "the one behind that was told";
+  EXPECT_FALSE(ToBeTold(2, 7)) << "another device was not asked";
+}
+
+TEST_F(WakesTest, TheFirstSyncOfADeviceIsToBeToldToo) {
+  AskToWake(1);
+  EXPECT_TRUE(ToBeTold(1, 0));
+  EXPECT_FALSE(ToBeTold(1, 1));
+}
+
+TEST_F(WakesTest, AClockThatIsPutBackHasTheDeviceToldOnce) {
+  AskToWake(1);
+  engine_.clock().Advance(-absl::Hours(24));
+  EXPECT_TRUE(ToBeTold(1, 0));
+  EXPECT_FALSE(ToBeTold(1, 1));
 }
 
 }  // namespace

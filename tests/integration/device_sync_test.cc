@@ -265,8 +265,6 @@ TEST_F(DeviceSyncTest, TellsAConnectedDeviceThatTheOfficeAsksForASync) {
   auto ask = [&](const access::Identity& caller) {
     return client_.Call(client_.devices(), &v1::DeviceService::Stub::RequestSync, caller, request, &asked);
   };
-  ASSERT_TRUE(ask(As(Role::kCoordinator, "acme")).ok());
-  EXPECT_FALSE(asked.told());
   const Following following = Follow();
   ASSERT_TRUE(ask(As(Role::kCoordinator, "acme")).ok());
   EXPECT_TRUE(asked.told());
@@ -278,6 +276,30 @@ TEST_F(DeviceSyncTest, TellsAConnectedDeviceThatTheOfficeAsksForASync) {
   EXPECT_EQ(ReasonOf(ask(As(Role::kAdministrator, "acme"))), "DEVICE_UNKNOWN");
   request.set_device_uuid("a phone");
   EXPECT_EQ(ReasonOf(ask(As(Role::kAdministrator, "acme"))), "INVALID_FIELD");
+}
+
+TEST_F(DeviceSyncTest, TellsADeviceThatWasNotConnectedInItsNextSyncThatTheOfficeAskedForIt) {
+  Device device(client_, "acme", carer_, kDevice);
+  ASSERT_TRUE(device.Sync().ok());
+  v1::RequestSyncRequest request;
+  request.set_device_uuid(kDevice);
+  v1::RequestSyncResponse asked;
+  ASSERT_TRUE(client_
+                  .Call(client_.devices(), &v1::DeviceService::Stub::RequestSync, As(Role::kCoordinator, "acme"),
+                        request, &asked)
+                  .ok());
+  EXPECT_FALSE(asked.told());
+  EXPECT_FALSE(asked.wake_asked()) << "there is no push service";
+  EXPECT_TRUE(Report().has_wake_asked_time());
+
+  const auto context = client_.Context(AsDevice("acme", carer_, kDevice));
+  const auto stream = client_.sync().Sync(context.get());
+  stream->Write(StartMessage());
+  v1::SyncResponse response;
+  while (!response.notice().has_sync_now()) ASSERT_TRUE(stream->Read(&response));
+  context->TryCancel();
+  while (stream->Read(&response)) continue;
+  stream->Finish();
 }
 
 // Requirement: S12, A3

@@ -64,7 +64,7 @@ class OutboxBench : public testing::Test {
     return base::Reason(engine_
                             .Run(tenant,
                                  [&](commit::Transaction& transaction) {
-                                   return devices::AskToWake(transaction, Phone(phone), engine_.random()).status();
+                                   return devices::AskToSync(transaction, Phone(phone), engine_.random()).status();
                                  })
                             .status());
   }

@@ -39,6 +39,7 @@ const char* const kRequired[] = {
     "another auto sync interval told while connected",
     "credential's end told",
     "waited for a credential's end",
+    "asked a device to sync that was not connected",
     "credential ended after that was told",
     "follower that owes nothing ended CREDENTIAL_EXPIRED",
     "follower that owes nothing ended SHUTTING_DOWN",

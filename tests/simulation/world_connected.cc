@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/limits.h"
+#include "server/devices/wakes.h"
 #include "tests/simulation/simulated_world.h"
 
 namespace caresync::simulation {
@@ -26,7 +27,15 @@ constexpr absl::Duration kCredentialAheadMost = absl::Minutes(20);
 void SimulatedWorld::TellNotice() {
   const Device& device = devices_[Below(devices_.size())];
   if (OneIn(2)) return server_->live().TellTenant(device.tenant, sync::PreferencesChanged{});
-  server_->live().Tell(device.tenant, device.app.uuid(), sync::SyncAsked{});
+  const base::Uuid uuid = device.app.uuid();
+  if (server_->live().Tell(device.tenant, uuid, sync::SyncAsked{})) return;
+  SubmitOfOffice(
+      device.tenant, "asked a device to sync that was not connected",
+      [uuid, seed = random_()](commit::Transaction& transaction) {
+        fakes::SeededRandom random(seed);
+        return devices::AskToSync(transaction, uuid, random).status();
+      },
+      [](State&) {});
 }
 
 void SimulatedWorld::LetCredentialEnd() {

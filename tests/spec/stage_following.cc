@@ -3,6 +3,7 @@
 #include "absl/strings/str_split.h"
 #include "server/base/keys.h"
 #include "server/commit/transaction.h"
+#include "server/devices/wakes.h"
 #include "server/records/record_key.h"
 #include "server/tenants/tenants.h"
 #include "tests/spec/stage.h"
@@ -15,9 +16,16 @@ constexpr char kFanOutTask[] = "a task";
 }  // namespace
 
 absl::Status Stage::AskForSync(const Words& words) {
-  const bool told = server_->live().Tell(tenant_, ActorOf(words[0]).device.uuid(), sync::SyncAsked{});
-  if (told == (words[1] == "it is told")) return absl::OkStatus();
-  return absl::InternalError(told ? "it is told" : "it is not connected");
+  const base::Uuid device = ActorOf(words[0]).device.uuid();
+  const bool told = server_->live().Tell(tenant_, device, sync::SyncAsked{});
+  if (told != (words[1] == "it is told")) return absl::InternalError(told ? "it is told" : "it is not connected");
+  if (told) return absl::OkStatus();
+  return engine_
+      ->Run(tenant_,
+            [&](commit::Transaction& transaction) {
+              return devices::AskToSync(transaction, device, engine_->random()).status();
+            })
+      .status();
 }
 
 absl::Status Stage::AskForDrop(const Words& words) {

@@ -132,7 +132,7 @@ void PrintDevice(const v1::Device& device, absl::TimeZone zone) {
         TimeOrNever(device.has_last_successful_sync_time(), device.last_successful_sync_time(), zone));
   field("Manual sync due since", ManualDueCell(device, zone).text);
   if (device.has_wake_asked_time()) {
-    field("Asked to wake it", PeopleTime(ToTime(device.wake_asked_time()), zone));
+    field("Asked to sync", PeopleTime(ToTime(device.wake_asked_time()), zone));
     field("Push service took it", TimeOrNever(device.has_last_woken_time(), device.last_woken_time(), zone));
   }
   field("Syncs in 7 days", absl::StrCat(device.successful_syncs_7_days()));

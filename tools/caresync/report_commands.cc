@@ -226,13 +226,16 @@ absl::StatusOr<ExitCode> UpdateDevice(const Options& options, const UpdateWish& 
 std::string WhoWasAsked(const v1::RequestSyncResponse& asked, absl::TimeZone zone) {
   if (asked.told()) return "the device is connected and was told to sync";
   if (!asked.wake_asked()) {
-    return "the device is not connected, and nobody was told: the tenant has no push service that could wake it "
+    return "the device is not connected, and is told in its next sync: the tenant has no push service that could wake "
+           "it "
            "(caresync tenant set --push-webhook)";
   }
   const std::string last = asked.has_last_woken_time() ? absl::StrCat("it last took such a notice at ",
                                                                       PeopleTime(ToTime(asked.last_woken_time()), zone))
                                                        : "it has taken no such notice yet";
-  return absl::StrCat("the device is not connected; the push service is asked to wake it (", last, ")");
+  return absl::StrCat(
+      "the device is not connected, and is told in its next sync; the push service is asked to wake it for that (",
+      last, ")");
 }
 
 absl::StatusOr<ExitCode> RequestSync(const Options& options, const std::string& uuid) {
