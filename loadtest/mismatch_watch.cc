@@ -86,7 +86,7 @@ absl::Status MismatchWatch::End() {
   reader_.join();
   const grpc::Status end = stream_->Finish();
   if (!was_over) return absl::OkStatus();
-  const absl::Status status = cli::errors::FromCall(end, server_);
+  absl::Status status = cli::errors::FromCall(end, server_);
   if (!status.ok()) return status;
   return cli::errors::ServerBrokeProtocol("the stream of mismatches ended though it was to go on");
 }

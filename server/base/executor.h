@@ -37,7 +37,7 @@ class Executor {
   // How long work waits; zero where none does. It is as long as that which is to begin next has waited, or as all that
   // waits will take at the pace of late, whichever is more: the first grows only while the second has long been too
   // much. `announced`: so much more is about to be posted, and counts as if it waited.
-  virtual absl::Duration Delay(size_t announced = 0) const = 0;
+  virtual absl::Duration Delay(size_t announced) const = 0;
   // For how long some work has waited without a break; zero where none waits. A burst that is worked off soon leaves it
   // short; where as much comes as can be done, or more, it grows for as long as that lasts.
   virtual absl::Duration Standing() const = 0;
@@ -53,7 +53,7 @@ class ThreadExecutor : public Executor {
   void Post(Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   TimerId PostAfter(absl::Duration delay, Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   bool Cancel(TimerId timer) override ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Duration Delay(size_t announced = 0) const override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration Delay(size_t announced) const override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Duration Standing() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

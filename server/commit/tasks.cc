@@ -385,7 +385,7 @@ void TaskRunner::RestAndRunFrom(absl::Duration step, int rested, const base::Ten
       if (stopped_) return;
       tenants_[tenant].rest = 0;
     }
-    const bool others_wait = executor_.Delay() > absl::ZeroDuration();
+    const bool others_wait = executor_.Delay(0) > absl::ZeroDuration();
     if (others_wait && rested < kMoreRests) return RestAndRunFrom(step, rested + 1, tenant, keys, place);
     RunFrom(tenant, keys, place);
   });

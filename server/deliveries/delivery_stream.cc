@@ -154,10 +154,12 @@ class Teller {
   // Of each entry's visit; empty of one of another source.
   absl::StatusOr<std::vector<std::string>> VisitExternalIds(const std::vector<Entry>& entries) const {
     std::vector<base::RecordKey> visits;
+    visits.reserve(entries.size());
     for (const Entry& entry : entries) visits.push_back(entry.visit);
     ASSIGN_OR_RETURN(const std::vector<std::optional<store::Record>> records,
                      records::GetRecords(reader_, tenant_, visits));
     std::vector<std::string> ids;
+    ids.reserve(records.size());
     for (const std::optional<store::Record>& record : records) ids.push_back(records::ExternalIdIn(source_, record));
     return ids;
   }

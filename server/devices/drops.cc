@@ -103,7 +103,7 @@ absl::StatusOr<bool> HasLeft(const storage::Reader& reader, const base::TenantId
 
 absl::StatusOr<bool> IsKnownToHaveLeft(const storage::Reader& reader, const base::TenantId& tenant,
                                        const base::Uuid& carer) {
-  const absl::StatusOr<bool> left = HasLeft(reader, tenant, carer);
+  absl::StatusOr<bool> left = HasLeft(reader, tenant, carer);
   if (!absl::IsDataLoss(left.status())) return left;
   observability::Log(observability::Level::kError, "carer_not_readable",
                      {{"tenant", tenant.text()}, {"carer", carer.ToString()}, {"error", left.status().message()}});

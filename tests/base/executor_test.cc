@@ -40,7 +40,7 @@ TEST(ThreadExecutor, ItsThreadsRunWorkAtTheSameTime) {
 
 TEST(ThreadExecutor, ItsDelayIsHowLongTheNextWorkHasWaited) {
   ThreadExecutor executor(1);
-  EXPECT_EQ(executor.Delay(), absl::ZeroDuration());
+  EXPECT_EQ(executor.Delay(0), absl::ZeroDuration());
   std::promise<void> busy, go_on, empty;
   executor.Post([&] {
     busy.set_value();
@@ -48,15 +48,15 @@ TEST(ThreadExecutor, ItsDelayIsHowLongTheNextWorkHasWaited) {
   });
   busy.get_future().wait();
   // At work is not waiting.
-  EXPECT_EQ(executor.Delay(), absl::ZeroDuration());
+  EXPECT_EQ(executor.Delay(0), absl::ZeroDuration());
   const auto posted = std::chrono::steady_clock::now();
   executor.Post([] {});
   executor.Post([&] { empty.set_value(); });
-  while (executor.Delay() < absl::Milliseconds(20)) std::this_thread::yield();
+  while (executor.Delay(0) < absl::Milliseconds(20)) std::this_thread::yield();
   EXPECT_GE(std::chrono::steady_clock::now() - posted, std::chrono::milliseconds(20));
   go_on.set_value();
   empty.get_future().wait();
-  EXPECT_EQ(executor.Delay(), absl::ZeroDuration());
+  EXPECT_EQ(executor.Delay(0), absl::ZeroDuration());
 }
 
 TEST(ThreadExecutor, ItsDelayIsWhatAllThatWaitsWillTakeWhereThatIsMore) {
@@ -83,7 +83,7 @@ TEST(ThreadExecutor, ItsDelayIsWhatAllThatWaitsWillTakeWhereThatIsMore) {
   const auto posted = std::chrono::steady_clock::now();
   begin.set_value();
   busy.get_future().wait();
-  const absl::Duration delay = executor.Delay();
+  const absl::Duration delay = executor.Delay(0);
   // A thousand, 10 ms apart.
   EXPECT_GE(delay, absl::Seconds(9));
   EXPECT_GT(delay, absl::FromChrono(std::chrono::steady_clock::now() - posted));
@@ -105,7 +105,7 @@ TEST(ThreadExecutor, OfItsPaceNothingStaysOfOneThatHeldItUp) {
   executor.Post([&] { last.set_value(); });
   go_on.set_value();
   held_up.get_future().wait();
-  while (executor.Delay() < absl::Milliseconds(500)) std::this_thread::yield();
+  while (executor.Delay(0) < absl::Milliseconds(500)) std::this_thread::yield();
   end_hold_up.set_value();
   last.get_future().wait();
   // Ten calls that come at once are let in by an idle server.
@@ -131,7 +131,7 @@ TEST(ThreadExecutor, ItTellsForHowLongSomeWorkHasWaitedWithoutABreak) {
   go_on.set_value();
   second.get_future().wait();
   // What waits now came later than what waited first, and meanwhile there was always some.
-  EXPECT_LT(executor.Delay(), executor.Standing());
+  EXPECT_LT(executor.Delay(0), executor.Standing());
   EXPECT_GE(executor.Standing(), absl::Milliseconds(20));
   go_on_again.set_value();
   empty.get_future().wait();

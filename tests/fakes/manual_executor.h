@@ -29,7 +29,7 @@ class ManualExecutor : public base::Executor {
   base::TimerId PostAfter(absl::Duration delay, base::Work work) override ABSL_LOCKS_EXCLUDED(mutex_);
   bool Cancel(base::TimerId timer) override ABSL_LOCKS_EXCLUDED(mutex_);
   // As SetDelay said, and `announced` times what SetPace said; zero before.
-  absl::Duration Delay(size_t announced = 0) const override ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration Delay(size_t announced) const override ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Duration Standing() const override ABSL_LOCKS_EXCLUDED(mutex_);
   // As of an executor that has too much to do, and has had for `standing`.
   void SetDelay(absl::Duration delay, absl::Duration standing = absl::ZeroDuration()) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -30,7 +30,7 @@ class TimedThreads : public base::Executor {
   }
   bool Cancel(base::TimerId timer) override { return timers_.Cancel(timer); }
   // As SetDelay said, zero before: however slow the machine is that runs the test.
-  absl::Duration Delay(size_t announced = 0) const override { return timers_.Delay(announced); }
+  absl::Duration Delay(size_t announced) const override { return timers_.Delay(announced); }
   absl::Duration Standing() const override { return timers_.Standing(); }
   void SetDelay(absl::Duration delay) { timers_.SetDelay(delay); }
 
