@@ -307,7 +307,7 @@ class Node {
     tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, opened_));
     tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
     tasks_.Register(deliveries::kKeepTask, deliveries::KeepStep);
-    tasks_.Register(notifications::kOverdueTask, notifications::OverdueStep(random_, syncs_under_way_));
+    tasks_.Register(notifications::kOverdueTask, notifications::OverdueStep(random_));
     tasks_.Register(notifications::kTellTask, notifications::TellStep(random_, syncs_under_way_));
     dispatcher_.Register(devices::kPushNotice, devices::PushNotices());
     notifications::RegisterNotices(dispatcher_);

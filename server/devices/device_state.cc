@@ -98,8 +98,10 @@ const char* WhatHelps(const DeviceRows& rows) {
   return credential ? kAskToSignIn : kAskToStay;
 }
 
+bool HasSynced(const View& view) { return view.copy != nullptr && view.copy->last_success_us() != 0; }
+
 std::optional<Standing> NeverSynced(const View& view) {
-  if (view.copy != nullptr && view.copy->last_success_us() != 0) return std::nullopt;
+  if (HasSynced(view)) return std::nullopt;
   if (LastCallFailed(view.rows)) {
     return Standing{v1::DEVICE_STATE_NEVER_SYNCED,
                     StrCat("This carer never completed a sync on it, and the last call failed", FailureText(view.rows),
@@ -124,7 +126,7 @@ std::optional<Standing> Failing(const View& view) {
 
 std::optional<Standing> Overdue(const View& view) {
   const absl::Duration interval = tenants::AutoSyncInterval(view.tenant, view.rows.device->branch_id());
-  if (interval <= absl::ZeroDuration() || view.copy == nullptr) return std::nullopt;
+  if (interval <= absl::ZeroDuration() || !HasSynced(view)) return std::nullopt;
   if (IsMisdated(view.copy->last_success_us(), view)) {
     return Standing{v1::DEVICE_STATE_OVERDUE, StrCat("It last synced when the server's clock was ahead (",
                                                      TimeText(view.copy->last_success_us(), view.tenant),
@@ -159,6 +161,10 @@ std::optional<Standing> Behind(const View& view) {
   return Standing{v1::DEVICE_STATE_BEHIND, StrCat(changes, " for it; its next sync brings them.")};
 }
 
+const store::DeviceCopy* CopyOf(const DeviceRows& rows, const base::Uuid& carer) {
+  return rows.report.has_value() ? FindCopy(*rows.report, carer) : nullptr;
+}
+
 uint64_t DaysSince1970(absl::Time now) {
   return static_cast<uint64_t>(absl::ToUnixSeconds(now) / absl::ToInt64Seconds(absl::Hours(24)));
 }
@@ -177,11 +183,16 @@ uint64_t SumOfDays(const store::DeviceReport& report, absl::Time now, int64_t da
 
 Standing StandingOfUser(const DeviceRows& rows, const base::Uuid& carer, const CopyFacts& facts,
                         const store::Tenant& tenant, absl::Time now) {
-  const View view{rows, rows.report.has_value() ? FindCopy(*rows.report, carer) : nullptr, facts, tenant, now};
+  const View view{rows, CopyOf(rows, carer), facts, tenant, now};
   for (const auto check : {Blocked, Left, TooOld, NeverSynced, Diverged, Failing, Overdue, ManualSyncDue, Behind}) {
     if (std::optional<Standing> standing = check(view); standing.has_value()) return *std::move(standing);
   }
   return {v1::DEVICE_STATE_CURRENT, "It holds all that the carer may see."};
+}
+
+bool IsOverdue(const DeviceRows& rows, const base::Uuid& carer, const store::Tenant& tenant, absl::Time now) {
+  const CopyFacts none;
+  return Overdue({rows, CopyOf(rows, carer), none, tenant, now}).has_value();
 }
 
 Standing StandingOfDevice(const DeviceRows& rows, const std::vector<UserStanding>& users) {

@@ -45,6 +45,11 @@ struct Standing {
 Standing StandingOfUser(const DeviceRows& rows, const base::Uuid& carer, const CopyFacts& facts,
                         const store::Tenant& tenant, absl::Time now);
 
+// Whether the user's copy is overdue by the time alone, as the row above says it, whatever is worse with the device:
+// what keeps it from syncing makes it no less overdue. Not of one that never completed a sync: there is no success that
+// the next one could be late after. `rows.device` is set.
+bool IsOverdue(const DeviceRows& rows, const base::Uuid& carer, const store::Tenant& tenant, absl::Time now);
+
 // A user's standing, and whose it is.
 struct UserStanding {
   std::string carer_name;

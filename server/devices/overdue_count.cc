@@ -11,6 +11,8 @@
 #include "server/base/keys.h"
 #include "server/base/status_macros.h"
 #include "server/devices/device_rows.h"
+#include "server/devices/device_state.h"
+#include "server/devices/drops.h"
 #include "server/tenants/tenants.h"
 
 namespace caresync::devices {
@@ -37,29 +39,47 @@ absl::StatusOr<std::vector<base::Uuid>> NextDevices(const storage::Reader& reade
   return found;
 }
 
+struct InUse {
+  bool has_user = false;
+  bool is_overdue = false;
+};
+
+// Of the device's users who have not left. `rows.device` is set.
+absl::StatusOr<InUse> UseOf(const storage::Reader& reader, const base::TenantId& tenant, const DeviceRows& rows,
+                            const store::Tenant& preferences, absl::Time now) {
+  InUse use;
+  for (const std::string& id : rows.device->carer_ids()) {
+    const std::optional<base::Uuid> carer = base::Uuid::Parse(id);
+    if (!carer.has_value()) return base::errors::DamagedRow("a device's carer");
+    ASSIGN_OR_RETURN(const bool left, IsKnownToHaveLeft(reader, tenant, *carer));
+    if (left) continue;
+    use.has_user = true;
+    if (IsOverdue(rows, *carer, preferences, now)) use.is_overdue = true;
+  }
+  return use;
+}
+
 absl::Status CountOne(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& uuid,
-                      const AsOf& as_of, ReportRows& report, OverdueCounts& counts) {
-  ASSIGN_OR_RETURN(DeviceRows rows, ReadDeviceRows(reader, tenant, uuid));
-  if (!rows.device.has_value()) return absl::OkStatus();
-  RETURN_IF_ERROR(FailCallThatIsOver(as_of.syncs, tenant, uuid, rows));
-  ASSIGN_OR_RETURN(const v1::DeviceState state, report.StateOf(rows));
-  if (state == v1::DEVICE_STATE_BLOCKED || state == v1::DEVICE_STATE_NO_USER) return absl::OkStatus();
+                      const store::Tenant& preferences, absl::Time now, OverdueCounts& counts) {
+  ASSIGN_OR_RETURN(const DeviceRows rows, ReadDeviceRows(reader, tenant, uuid));
+  if (!rows.device.has_value() || rows.device->blocked() || rows.device->cloned()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const InUse use, UseOf(reader, tenant, rows, preferences, now));
+  if (!use.has_user) return absl::OkStatus();
   OverdueCount& count = counts.branches[rows.device->branch_id()];
   ++count.devices;
-  if (state == v1::DEVICE_STATE_OVERDUE) ++count.overdue;
+  if (use.is_overdue) ++count.overdue;
   return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<OverdueCounts> CountOverdue(const storage::Reader& reader, const base::TenantId& tenant,
-                                           const std::optional<base::Uuid>& after, size_t most, const AsOf& as_of) {
+                                           const std::optional<base::Uuid>& after, size_t most, absl::Time now) {
   ASSIGN_OR_RETURN(const store::Tenant preferences, tenants::GetTenant(reader, tenant));
   ASSIGN_OR_RETURN(const std::vector<base::Uuid> found, NextDevices(reader, tenant, after, most));
-  ReportRows report(reader, tenant, preferences, as_of);
   OverdueCounts counts;
   for (const base::Uuid& uuid : found) {
-    const absl::Status counted = CountOne(reader, tenant, uuid, as_of, report, counts);
+    const absl::Status counted = CountOne(reader, tenant, uuid, preferences, now, counts);
     if (!absl::IsDataLoss(counted)) {
       RETURN_IF_ERROR(counted);
       continue;

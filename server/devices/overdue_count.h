@@ -1,4 +1,8 @@
-// How many of each branch's devices are overdue, as the report says it (device_state.h), counted a stretch at a time.
+// How many of each branch's devices are overdue, counted a stretch at a time.
+//
+// By the time alone (IsOverdue in device_state.h), of any user who has not left, and not by the state that the report
+// shows, which is the worst of several: an outage makes all devices failing, and they are no less overdue for that. A
+// user who never completed a sync on the device makes it neither overdue nor, where another user is, less so.
 #ifndef CARESYNC_SERVER_DEVICES_OVERDUE_COUNT_H_
 #define CARESYNC_SERVER_DEVICES_OVERDUE_COUNT_H_
 
@@ -9,15 +13,15 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/base/ids.h"
 #include "server/base/uuid.h"
-#include "server/devices/report_row.h"
 #include "storage/store.h"
 
 namespace caresync::devices {
 
 struct OverdueCount {
-  // Those that are in use: neither blocked nor without a user.
+  // Those that are in use: neither blocked nor without a user. Among them those that never synced.
   uint64_t devices = 0;
   uint64_t overdue = 0;
 };
@@ -32,7 +36,7 @@ struct OverdueCounts {
 // Of the first `most` devices (at least 1) behind `after`, in the order of their UUIDs. A device that cannot be read is
 // logged and not counted. Errors: TENANT_UNKNOWN, those of reading.
 absl::StatusOr<OverdueCounts> CountOverdue(const storage::Reader& reader, const base::TenantId& tenant,
-                                           const std::optional<base::Uuid>& after, size_t most, const AsOf& as_of);
+                                           const std::optional<base::Uuid>& after, size_t most, absl::Time now);
 
 }  // namespace caresync::devices
 

@@ -80,13 +80,11 @@ absl::StatusOr<std::set<std::string>> ToldBranches(const storage::Reader& reader
 // One step of the task.
 class Step {
  public:
-  Step(commit::Transaction& transaction, store::OverdueLook look, absl::TimeZone zone, const devices::AsOf& as_of,
-       base::RandomSource& random)
+  Step(commit::Transaction& transaction, store::OverdueLook look, absl::TimeZone zone, base::RandomSource& random)
       : transaction_(transaction),
         tenant_(transaction.tenant()),
         look_(std::move(look)),
         zone_(zone),
-        as_of_(as_of),
         random_(random) {}
 
   absl::Status Run() {
@@ -122,7 +120,7 @@ class Step {
   absl::StatusOr<bool> Count() {
     ASSIGN_OR_RETURN(const devices::OverdueCounts counts,
                      devices::CountOverdue(transaction_, tenant_, base::Uuid::FromBytes(look_.counted_device()),
-                                           limits::kDevicesCounted, as_of_));
+                                           limits::kDevicesCounted, transaction_.now()));
     for (const auto& [branch, count] : counts.branches) Add(branch, count);
     if (!counts.last.has_value()) return true;
     look_.set_counted_device(std::string(counts.last->bytes()));
@@ -193,7 +191,6 @@ class Step {
   const base::TenantId& tenant_;
   store::OverdueLook look_;
   const absl::TimeZone zone_;
-  const devices::AsOf& as_of_;
   base::RandomSource& random_;
   // Notices that it has put in the outbox.
   size_t put_ = 0;
@@ -212,14 +209,13 @@ absl::Status LookAtOverdue(commit::Transaction& transaction) {
   return absl::OkStatus();
 }
 
-commit::TaskStep OverdueStep(base::RandomSource& random, const devices::SyncsUnderWay& syncs) {
-  return [&random, &syncs](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
+commit::TaskStep OverdueStep(base::RandomSource& random) {
+  return [&random](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
     ASSIGN_OR_RETURN(store::OverdueLook look, ReadLook(transaction, transaction.tenant()));
     // Another one took its place.
     if (!IsTaskOf(look, payload)) return absl::OkStatus();
     ASSIGN_OR_RETURN(const absl::TimeZone zone, ZoneOf(transaction, transaction.tenant()));
-    const devices::AsOf as_of{.syncs = syncs, .now = transaction.now()};
-    return Step(transaction, std::move(look), zone, as_of, random).Run();
+    return Step(transaction, std::move(look), zone, random).Run();
   };
 }
 

@@ -8,7 +8,6 @@
 #include "server/base/random.h"
 #include "server/commit/tasks.h"
 #include "server/commit/transaction.h"
-#include "server/devices/syncs_under_way.h"
 
 namespace caresync::notifications {
 
@@ -22,11 +21,11 @@ absl::Status LookAtOverdue(commit::Transaction& transaction);
 
 // What the task does every limits::kOverdueLookEvery: counts the tenant's devices by branch, limits::kDevicesCounted a
 // step, and then judges each branch by the settings that hold of it. Whoever they name is told once when more than the
-// threshold of its devices are overdue, and once when they no longer are. A branch outside its hours is judged when
-// they have begun; of one without a threshold any more nothing is told.
+// threshold of its devices are overdue (devices/overdue_count.h says which those are), and once when they no longer
+// are. A branch outside its hours is judged when they have begun; of one without a threshold any more nothing is told.
 //
-// Where the outbox is full nothing of the step is done, and it comes again. `random` and `syncs` must outlive it.
-commit::TaskStep OverdueStep(base::RandomSource& random, const devices::SyncsUnderWay& syncs);
+// Where the outbox is full nothing of the step is done, and it comes again. `random` must outlive it.
+commit::TaskStep OverdueStep(base::RandomSource& random);
 
 }  // namespace caresync::notifications
 

@@ -126,6 +126,32 @@ TEST_F(DeviceStateTest, IsNeverOverdueWithoutAutoSyncs) {
   EXPECT_EQ(State(), v1::DEVICE_STATE_CURRENT);
 }
 
+TEST_F(DeviceStateTest, IsOverdueByTheTimeAloneWhateverIsWorse) {
+  copy().set_last_success_us(Us(kNow - absl::Hours(1)));
+  rows_.call->set_state(v1::CALL_STATE_FAILED);
+  EXPECT_FALSE(IsOverdue(rows_, kAnn, tenant_, kNow));
+  copy().set_last_success_us(Us(kNow - absl::Hours(1) - absl::Microseconds(1)));
+  EXPECT_TRUE(IsOverdue(rows_, kAnn, tenant_, kNow));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_FAILING);
+  copy().set_diverged(true);
+  EXPECT_TRUE(IsOverdue(rows_, kAnn, tenant_, kNow));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_DIVERGED);
+  tenant_.set_least_app_version("5");
+  EXPECT_TRUE(IsOverdue(rows_, kAnn, tenant_, kNow));
+  EXPECT_EQ(State(), v1::DEVICE_STATE_TOO_OLD);
+  rows_.report->set_earliest_next_sync_us(Us(kNow));
+  EXPECT_FALSE(IsOverdue(rows_, kAnn, tenant_, kNow));
+}
+
+TEST_F(DeviceStateTest, OneThatNeverSyncedIsNotOverdue) {
+  copy().set_last_success_us(0);
+  EXPECT_FALSE(IsOverdue(rows_, kAnn, tenant_, kNow));
+  rows_.report->clear_copies();
+  EXPECT_FALSE(IsOverdue(rows_, kAnn, tenant_, kNow));
+  rows_.report.reset();
+  EXPECT_FALSE(IsOverdue(rows_, kAnn, tenant_, kNow));
+}
+
 TEST_F(DeviceStateTest, IsFailingWhereTheLastCallFailedOrSyncsFailedSinceTheLastSuccess) {
   rows_.call->set_state(v1::CALL_STATE_FAILED);
   rows_.call->set_reason("CREDENTIAL_EXPIRED");

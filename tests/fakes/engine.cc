@@ -82,7 +82,7 @@ void Engine::StartTasks(Mismatches mismatches) {
       if (keeps_deliveries_) RETURN_IF_ERROR(deliveries::NoteVisitEntries(transaction));
       return notifications::NoteRaises(transaction);
     });
-    tasks_->Register(notifications::kOverdueTask, notifications::OverdueStep(random_, syncs_under_way_));
+    tasks_->Register(notifications::kOverdueTask, notifications::OverdueStep(random_));
     tasks_->Register(notifications::kTellTask, notifications::TellStep(random_, syncs_under_way_));
     notifications::RegisterNotices(*dispatcher_);
     tasks_->Register(mismatch::kLookTask, mismatch::LookStep(clock_, clock_.Monotonic()));

@@ -77,6 +77,33 @@ class OverdueTest : public testing::Test {
     PutRow(device, DevicePart::kReport, report.SerializeAsString());
   }
 
+  // Carer 1's last sync on it succeeded just now; carer `other` uses it too, and never synced.
+  void SyncShared(int device, int other) {
+    Sync(device);
+    store::Device row;
+    row.add_carer_ids(records::CarerName(other).id.ToString());
+    row.add_carer_ids(records::CarerName(1).id.ToString());
+    row.set_enrolled_time_us(1);
+    PutRow(device, DevicePart::kDevice, row.SerializeAsString());
+  }
+  // Its last call; one under way with another `opening` than the store's was cut off with the server before.
+  void Call(int device, v1::CallState state, const std::string& reason, const std::string& opening = "") {
+    store::DeviceCall call;
+    call.set_time_us(base::ToStoredTime(engine_.clock().Now()));
+    call.set_state(state);
+    call.set_reason(reason);
+    call.set_opening(opening);
+    PutRow(device, DevicePart::kCall, call.SerializeAsString());
+  }
+  void Diverge(int device) {
+    store::DeviceReport report;
+    store::DeviceCopy& copy = *report.add_copies();
+    copy.set_carer_id(records::CarerName(1).id.ToString());
+    copy.set_last_success_us(base::ToStoredTime(engine_.clock().Now()));
+    copy.set_diverged(true);
+    PutRow(device, DevicePart::kReport, report.SerializeAsString());
+  }
+
   // The header of a request that tells its notice from others.
   static std::string NoticeOf(const outbox::SendRequest& request) {
     for (const std::string& header : request.headers) {
@@ -169,6 +196,63 @@ TEST_F(OverdueTest, OfABranchThatWasNotCountedNothingIsToldToHaveEnded) {
   for (int i = 1; i <= most; ++i) Sync(i, absl::StrCat("branch ", i));
   engine_.Advance(2 * limits::kOverdueLookEvery);
   EXPECT_EQ(Told().size(), 1u);
+}
+
+TEST_F(OverdueTest, DevicesThatFailMeanwhileAreNoLessOverdue) {
+  Sync(1);
+  Sync(2);
+  Set(50);
+  engine_.Advance(absl::Minutes(75));
+  ASSERT_EQ(Told().size(), 1u);
+  EXPECT_EQ(Told()[0]["overdue"], 2);
+  // An outage: they call again, and nothing comes of it.
+  Call(1, v1::CALL_STATE_FAILED, "SERVER_OVERLOADED");
+  Call(2, v1::CALL_STATE_FAILED, "STREAM_CUT");
+  engine_.Advance(absl::Hours(2));
+  EXPECT_EQ(Told().size(), 1u) << "that it is over was told in the midst of it";
+  Sync(1);
+  Sync(2);
+  engine_.Advance(limits::kOverdueLookEvery);
+  ASSERT_EQ(Told().size(), 2u);
+  EXPECT_EQ(Told()[1]["over"], false);
+}
+
+TEST_F(OverdueTest, CountsWhatIsOverdueUnderAWorseState) {
+  for (int device = 1; device <= 4; ++device) Sync(device);
+  Call(1, v1::CALL_STATE_FAILED, "CREDENTIAL_EXPIRED");
+  Call(2, v1::CALL_STATE_UNDER_WAY, "", "a store that was open before");
+  Diverge(3);
+  Set(50);
+  engine_.Advance(absl::Minutes(55));
+  EXPECT_EQ(Told().size(), 0u);
+  engine_.Advance(absl::Minutes(20));
+  ASSERT_EQ(Told().size(), 1u);
+  EXPECT_EQ(Told()[0]["devices"], 4);
+  EXPECT_EQ(Told()[0]["overdue"], 4);
+}
+
+TEST_F(OverdueTest, AUserWhoNeverSyncedHidesNoOtherAndCountsAsNone) {
+  records::PutAll(engine_, tenant_, {records::CarerRecord(2, "Bob Hill")});
+  SyncShared(1, 2);
+  Sync(2);
+  PutRow(2, DevicePart::kReport, store::DeviceReport().SerializeAsString());
+  Set(40);
+  engine_.Advance(absl::Minutes(75));
+  ASSERT_EQ(Told().size(), 1u);
+  EXPECT_EQ(Told()[0]["devices"], 2);
+  EXPECT_EQ(Told()[0]["overdue"], 1);
+}
+
+TEST_F(OverdueTest, OfAUserWhoLeftNothingIsOverdue) {
+  records::PutAll(engine_, tenant_, {records::CarerRecord(2, "Bob Hill")});
+  SyncShared(1, 2);
+  Sync(2);
+  store::Record left = records::CarerRecord(1, "Ann Smith");
+  left.set_left(true);
+  records::PutAll(engine_, tenant_, {left});
+  Set(1);
+  engine_.Advance(absl::Minutes(75));
+  EXPECT_EQ(Told().size(), 0u);
 }
 
 TEST_F(OverdueTest, BlockedDevicesDoNotCount) {
