@@ -283,6 +283,9 @@ inline constexpr size_t kTimeZoneBytes = 64;
 inline constexpr absl::Duration kAutoSyncIntervalLeast = absl::Minutes(5);
 inline constexpr absl::Duration kAutoSyncIntervalMost = absl::Hours(24);
 inline constexpr absl::Duration kAutoSyncIntervalDefault = absl::Minutes(30);
+// A next auto sync that is brought forward, since changes wait, is no nearer: a phone whose clock is ahead by less, as
+// one that is set by the network is, does not come again at once.
+inline constexpr absl::Duration kBroughtForwardLeast = absl::Minutes(1);
 // Branches with an interval of their own: they stand in the tenant's row, which every start reads.
 inline constexpr size_t kBranchAutoSyncs = 100;
 inline constexpr size_t kAppVersionNumbers = 4;

@@ -20,7 +20,9 @@ bool SyncsInTime(const v1::Started& started) {
   if (!policy.has_next_auto_sync_time()) return true;
   const std::optional<absl::Time> now = base::FromTimestamp(started.server_time());
   const std::optional<absl::Time> next = base::FromTimestamp(policy.next_auto_sync_time());
-  return now.has_value() && next > now && *next <= *now + absl::Seconds(policy.auto_sync_interval().seconds());
+  const absl::Duration interval = absl::Seconds(policy.auto_sync_interval().seconds());
+  return now.has_value() && next.has_value() && *next > *now + limits::kBroughtForwardLeast &&
+         *next <= *now + interval + interval / 2;
 }
 
 void Oracle::CheckTold(StreamFacts& facts, const v1::SyncResponse& response) {
@@ -28,7 +30,7 @@ void Oracle::CheckTold(StreamFacts& facts, const v1::SyncResponse& response) {
   const v1::Notice& notice = response.notice();
   if (response.has_started()) {
     CheckPolicy(facts, response.started().policy());
-    Expect(SyncsInTime(response.started()), "a device's next auto sync is not within its interval");
+    Expect(SyncsInTime(response.started()), "a device's next auto sync is too soon, or too late for its interval");
   }
   if (notice.has_preferences()) {
     const bool is_other = facts.policy.has_value() && facts.policy->auto_sync_interval().seconds() !=

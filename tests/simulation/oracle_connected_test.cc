@@ -53,7 +53,10 @@ class OracleOfConnectedTest : public ::testing::Test {
     v1::Policy policy;
     policy.set_time_zone("UTC");
     policy.mutable_auto_sync_interval()->set_seconds(absl::ToInt64Seconds(interval));
-    if (interval > absl::ZeroDuration()) policy.mutable_next_auto_sync_time()->set_seconds(1);
+    // Of a start that says no time, by the epoch.
+    if (interval > absl::ZeroDuration()) {
+      *policy.mutable_next_auto_sync_time() = base::ToTimestamp(absl::UnixEpoch() + interval);
+    }
     return policy;
   }
 
@@ -117,13 +120,16 @@ TEST_F(OracleOfConnectedTest, ATimeOutsideTheIntervalIsAFault) {
   *started.mutable_policy() = PolicyOf(base::limits::kAutoSyncIntervalDefault);
   *started.mutable_server_time() = base::ToTimestamp(now_);
   google::protobuf::Timestamp& next = *started.mutable_policy()->mutable_next_auto_sync_time();
-  next = base::ToTimestamp(now_ + base::limits::kAutoSyncIntervalDefault);
+  const absl::Duration latest = base::limits::kAutoSyncIntervalDefault * 3 / 2;
+  next = base::ToTimestamp(now_ + latest);
   EXPECT_TRUE(SyncsInTime(started));
-  next = base::ToTimestamp(now_ + base::limits::kAutoSyncIntervalDefault + absl::Seconds(1));
+  next = base::ToTimestamp(now_ + latest + absl::Seconds(1));
   EXPECT_FALSE(SyncsInTime(started));
-  next = base::ToTimestamp(now_);
+  next = base::ToTimestamp(now_ + base::limits::kBroughtForwardLeast + absl::Seconds(1));
+  EXPECT_TRUE(SyncsInTime(started));
+  next = base::ToTimestamp(now_ + base::limits::kBroughtForwardLeast);
   Send(response);
-  EXPECT_THAT(faults_, Contains("a device's next auto sync is not within its interval"));
+  EXPECT_THAT(faults_, Contains("a device's next auto sync is too soon, or too late for its interval"));
 }
 
 TEST_F(OracleOfConnectedTest, ACredentialThatHasEndedSendsAFollowerAway) {

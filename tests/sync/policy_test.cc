@@ -63,12 +63,12 @@ TEST(Policy, HasNoNextTimeWhereAutoSyncIsOff) {
   EXPECT_FALSE(policy.has_next_auto_sync_time());
 }
 
-TEST(Policy, NextTimeIsAfterNowAndWithinOneInterval) {
+TEST(Policy, NextTimeIsHalfAnIntervalAheadToOneAndAHalf) {
   fakes::SeededRandom random(1);
   for (int i = 0; i < 1'000; ++i) {
     const int64_t next = NextOf(base::Uuid::Random(random), 1'800, kNow + i);
-    EXPECT_GT(next, kNow + i);
-    EXPECT_LE(next, kNow + i + 1'800);
+    EXPECT_GT(next, kNow + i + 900);
+    EXPECT_LE(next, kNow + i + 2'700);
   }
 }
 
@@ -76,9 +76,28 @@ TEST(Policy, ADeviceKeepsItsPlaceInTheInterval) {
   fakes::SeededRandom random(2);
   const base::Uuid device = base::Uuid::Random(random);
   const int64_t next = NextOf(device, 1'800, kNow);
-  EXPECT_EQ(NextOf(device, 1'800, next - 1), next);
+  EXPECT_EQ(NextOf(device, 1'800, next - 901), next);
+  // Who comes a little before its place, as by a clock that is ahead, has been there.
+  EXPECT_EQ(NextOf(device, 1'800, next - 900), next + 1'800);
+  EXPECT_EQ(NextOf(device, 1'800, next - 1), next + 1'800);
   EXPECT_EQ(NextOf(device, 1'800, next), next + 1'800);
-  EXPECT_EQ(NextOf(device, 1'800, next + 900), next + 1'800);
+  EXPECT_EQ(NextOf(device, 1'800, next + 899), next + 1'800);
+}
+
+TEST(Policy, APhoneWhoseClockIsOffSyncsOnceAnInterval) {
+  fakes::SeededRandom random(5);
+  for (const int64_t ahead : {120, -120}) {
+    const base::Uuid device = base::Uuid::Random(random);
+    int64_t now = kNow;
+    int syncs = 0;
+    while (now < kNow + 24 * 3'600) {
+      // What is past by the phone's clock it does at once: a sync takes a second.
+      now = std::max(now + 1, NextOf(device, 1'800, now) - ahead);
+      ++syncs;
+    }
+    EXPECT_GE(syncs, 47) << ahead;
+    EXPECT_LE(syncs, 49) << ahead;
+  }
 }
 
 // Requirement: S7
@@ -91,11 +110,22 @@ TEST(Policy, IsBroughtForwardToTheDevicesPlaceInTheLeastInterval) {
     const int64_t regular = policy.next_auto_sync_time().seconds();
     BringForward(policy, device, absl::FromUnixSeconds(kNow));
     const int64_t soon = policy.next_auto_sync_time().seconds();
-    EXPECT_GT(soon, kNow);
-    EXPECT_LE(soon, std::min(regular, kNow + 300));
+    EXPECT_GT(soon, kNow + 60);
+    EXPECT_LE(soon, std::min(regular, kNow + 360));
     seconds.insert(soon);
   }
   EXPECT_GT(seconds.size(), 200u) << "a fleet comes at once";
+}
+
+TEST(Policy, IsNotPutOffByBeingBroughtForward) {
+  fakes::SeededRandom random(6);
+  for (int i = 0; i < 1'000; ++i) {
+    const base::Uuid device = base::Uuid::Random(random);
+    v1::Policy policy = PolicyFor(TenantWith(300), "", device, absl::FromUnixSeconds(kNow));
+    const int64_t regular = policy.next_auto_sync_time().seconds();
+    BringForward(policy, device, absl::FromUnixSeconds(kNow));
+    EXPECT_LE(policy.next_auto_sync_time().seconds(), regular);
+  }
 }
 
 TEST(Policy, IsNotBroughtForwardWhereAutoSyncIsOff) {
