@@ -18,9 +18,16 @@ absl::StatusOr<std::optional<absl::Time>> ManualSyncDueSince(const storage::Read
   const store::DeviceCopy* copy = rows.report.has_value() ? FindCopy(*rows.report, carer) : nullptr;
   if (copy == nullptr) return std::nullopt;
   const int64_t enrolled_us = rows.device.has_value() ? rows.device->enrolled_time_us() : 0;
-  ASSIGN_OR_RETURN(const std::optional<int64_t> end_us,
-                   records::FirstVisitEnd(reader, tenant, carer, std::max(copy->last_manual_success_us(), enrolled_us),
-                                          base::ToStoredTime(now)));
+  const int64_t from_us = std::max(copy->last_manual_success_us(), enrolled_us);
+  return FirstVisitEnded(reader, tenant, carer, base::FromStoredTime(from_us), now);
+}
+
+absl::StatusOr<std::optional<absl::Time>> FirstVisitEnded(const storage::Reader& reader, const base::TenantId& tenant,
+                                                          const base::Uuid& carer, absl::Time counts_from,
+                                                          absl::Time now) {
+  ASSIGN_OR_RETURN(
+      const std::optional<int64_t> end_us,
+      records::FirstVisitEnd(reader, tenant, carer, base::ToStoredTime(counts_from), base::ToStoredTime(now)));
   if (!end_us.has_value()) return std::nullopt;
   return base::FromStoredTime(*end_us);
 }

@@ -27,6 +27,11 @@ absl::StatusOr<std::optional<absl::Time>> ManualSyncDueSince(const storage::Read
                                                              const base::TenantId& tenant, const DeviceRows& rows,
                                                              const base::Uuid& carer, absl::Time now);
 
+// When the first visit of the carer ended after `counts_from`; nullopt: none has. The same one row read.
+absl::StatusOr<std::optional<absl::Time>> FirstVisitEnded(const storage::Reader& reader, const base::TenantId& tenant,
+                                                          const base::Uuid& carer, absl::Time counts_from,
+                                                          absl::Time now);
+
 struct CopyFacts {
   // Changes that wait for the copy: counted up to a bound that the caller gives.
   uint64_t behind_by = 0;

@@ -184,6 +184,12 @@ bool SessionRows::FallsBack() const {
   return PositionOf(*after) < PositionOf(*before);
 }
 
+absl::Time SessionRows::ManualSyncCountsFrom() {
+  const std::optional<store::Device>& known = loaded_.rows.device;
+  const int64_t enrolled_us = known.has_value() ? known->enrolled_time_us() : base::ToStoredTime(start_time_);
+  return base::FromStoredTime(std::max(copy().last_manual_success_us(), enrolled_us));
+}
+
 void SessionRows::ForgetCopy(const std::string& carer_id) {
   if (carer_id == owner_.carer.ToString()) dropped_copy_.emplace();
   auto& copies = *report_.mutable_copies();

@@ -104,6 +104,10 @@ class SessionRows {
   void ResendComplete();
   bool resend_wanted() const;
 
+  // Ends of the carer's visits after it, and none before, ask for a manual sync, as the rows stand by now: as
+  // ManualSyncDueSince (copy_facts.h) has it of those that are stored.
+  absl::Time ManualSyncCountsFrom();
+
   // Two phones use the device's UUID, as was known before or as this session's take-over shows (IsCloned).
   bool cloned() const { return cloned_; }
 

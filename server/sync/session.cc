@@ -67,6 +67,7 @@ void Session::Continue() {
   if (phase_ != Phase::kRunning) return;
   if (success_ == Success::kConfirmed && uploads_.empty() && !writing_rows_) {
     MarkSuccess();
+    actions_.push_back(ReadManualDueAction{rows_->ManualSyncCountsFrom()});
     WriteRows(Durability::kDurable);
   } else if (rows_changed_ && !writing_rows_ && (success_ == Success::kNotYet || IsIdle())) {
     WriteRows(Durability::kBuffered);

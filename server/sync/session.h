@@ -106,6 +106,7 @@ class Session {
   void On(NoticeEvent event);
   void On(TenantReadEvent event);
   void On(DropsRecordedEvent event);
+  void On(ManualDueReadEvent event);
   void On(TimerEvent event);
 
   // The start, up to what begins (session_start.cc).
@@ -354,6 +355,9 @@ class Session {
   // The recorded cursor stands before something that the feed has had: the next one may settle changes of the rota.
   bool cursor_lags_ = false;
   CopyNews news_;
+
+  // Since when a manual sync is due once the last round is recorded; nullopt: none is.
+  std::optional<absl::Time> manual_due_since_;
 
   // Success, of the last round: the device confirmed, it is being recorded, it is recorded.
   enum class Success { kNotYet, kConfirmed, kBeingRecorded, kRecorded } success_ = Success::kNotYet;

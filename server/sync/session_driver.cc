@@ -10,10 +10,12 @@
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
 #include "server/commit/timeline.h"
+#include "server/devices/copy_facts.h"
 #include "server/devices/device_in_use.h"
 #include "server/devices/device_rows.h"
 #include "server/devices/drops.h"
 #include "server/feed/feed_reader.h"
+#include "server/mismatch/damage.h"
 #include "server/mismatch/look_again.h"
 #include "server/mismatch/resolving.h"
 #include "server/records/care_events.h"
@@ -311,6 +313,18 @@ void SessionDriver::Perform(ReadTenantAction action) {
   TenantReadEvent read{tenants::GetTenant(**snapshot, identity.tenant)};
   if (device->has_value()) read.branch_id = (*device)->branch_id();
   Enqueue(std::move(read));
+}
+
+absl::StatusOr<std::optional<absl::Time>> SessionDriver::ReadManualDue(absl::Time counts_from) const {
+  ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
+  const SessionIdentity& identity = session_.identity();
+  ASSIGN_OR_RETURN(const commit::HeadReader reader, commit::HeadReader::Open(*snapshot, identity.tenant, parts_.memo));
+  const auto since = devices::FirstVisitEnded(reader, identity.tenant, identity.carer, counts_from, parts_.clock.Now());
+  return mismatch::UnlessDamaged(since, "manual_sync_due_not_known", identity.tenant, identity.carer);
+}
+
+void SessionDriver::Perform(ReadManualDueAction action) {
+  Enqueue(ManualDueReadEvent{ReadManualDue(action.counts_from)});
 }
 
 void SessionDriver::Perform(WriteRowsAction action) {

@@ -131,6 +131,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   // Lets the tenant know that commits of `timeline` are lost; then loads anew.
   void NoteLoss(LoadAction action, const std::string& timeline);
   void LogTrouble(std::string_view event, const absl::Status& status) const;
+  absl::StatusOr<std::optional<absl::Time>> ReadManualDue(absl::Time counts_from) const;
   absl::StatusOr<DownloadBatch> ReadFeed(const ReadBatchAction& action) const;
   // A copy counts among those of all sessions while batches of it are read and sent, and no longer: not while the
   // session waits for fan-outs, nor before the device's events are taken. Refuses the batch that begins one, or goes on
@@ -148,6 +149,7 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void Perform(UnsubscribeAction action);
   void Perform(ReadBatchAction action);
   void Perform(ReadTenantAction action);
+  void Perform(ReadManualDueAction action);
   void Perform(WriteRowsAction action);
   void WriteRows(storage::Commit commit);
   // What the device had acknowledged is waited for again as it is.

@@ -92,6 +92,10 @@ struct TenantReadEvent {
   // The device's branch; nullopt where the device is not known yet.
   std::optional<std::string> branch_id = std::nullopt;
 };
+// Answers ReadManualDueAction: the end of the first such visit, as of now; nullopt: none has ended.
+struct ManualDueReadEvent {
+  absl::StatusOr<std::optional<absl::Time>> since;
+};
 struct TimerEvent {
   SessionTimer timer;
   // Which setting of the timer fired, by the driver's count.
@@ -104,7 +108,7 @@ struct DropsRecordedEvent {
 using SessionEvent =
     std::variant<OpenedEvent, MessageEvent, HalfClosedEvent, SentEvent, CancelledEvent, BadMessageEvent, StopEvent,
                  LoadedEvent, BatchReadEvent, RowsWrittenEvent, EventsTakenEvent, MovedEvent, FanOutsMovedEvent,
-                 NoticeEvent, TenantReadEvent, DropsRecordedEvent, TimerEvent>;
+                 NoticeEvent, TenantReadEvent, DropsRecordedEvent, ManualDueReadEvent, TimerEvent>;
 
 // ---- Actions out
 
@@ -140,6 +144,11 @@ struct ReadBatchAction {
 };
 // Read the tenant's preferences as they are now, and the device's branch, of which some of them are.
 struct ReadTenantAction {};
+// Read whether a visit of the carer has ended after `counts_from`: it asks for a manual sync. Answered before a
+// WriteRowsAction that comes later.
+struct ReadManualDueAction {
+  absl::Time counts_from;
+};
 struct WriteRowsAction {
   storage::Commit commit;
   // By it the carer's device may hold less than was known: before it, that much is waited for again
@@ -175,8 +184,8 @@ struct EndAction {
 };
 using SessionAction =
     std::variant<SendAction, ReadNextAction, LoadAction, EnterAction, SubscribeAction, UnsubscribeAction,
-                 ReadBatchAction, ReadTenantAction, WriteRowsAction, TakeEventsAction, RecordDropsAction,
-                 LookAtMismatchesAction, TellMarksAction, SetTimerAction, EndAction>;
+                 ReadBatchAction, ReadTenantAction, ReadManualDueAction, WriteRowsAction, TakeEventsAction,
+                 RecordDropsAction, LookAtMismatchesAction, TellMarksAction, SetTimerAction, EndAction>;
 
 }  // namespace caresync::sync
 

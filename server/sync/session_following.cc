@@ -51,10 +51,19 @@ void Session::OnRecorded() {
 v1::SyncRecorded Session::RecordedNow() {
   v1::SyncRecorded recorded;
   *recorded.mutable_recorded_time() = base::ToTimestamp(now_);
+  if (manual_due_since_.has_value()) {
+    *recorded.mutable_manual_sync_due_since_time() = base::ToTimestamp(*manual_due_since_);
+  }
   if (!std::exchange(changes_wait_, false)) return recorded;
   const v1::Policy policy = PolicyNow();
   if (policy.has_next_auto_sync_time()) *recorded.mutable_next_auto_sync_time() = policy.next_auto_sync_time();
   return recorded;
+}
+
+void Session::On(ManualDueReadEvent event) {
+  if (phase_ != Phase::kRunning) return;
+  if (!event.since.ok()) return Fail(base::Named(event.since.status()), v1::SYNC_OUTCOME_SERVER_FAILED);
+  manual_due_since_ = *event.since;
 }
 
 void Session::SetConfirmTimer() {

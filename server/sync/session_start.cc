@@ -228,6 +228,9 @@ void Session::FinishAtOnce(const DownloadBatch& batch) {
   acknowledged_ = PlaceOf(issued_.back().token);
   issued_.clear();
   MarkSuccess();
+  // As it was read for the start, which is now: no visit has ended since a sync that began now.
+  const bool by_carer = start_.sync_type() != v1::SYNC_TYPE_AUTO;
+  manual_due_since_ = by_carer ? std::nullopt : facts_->manual_due_since;
   *response.mutable_sync_recorded() = RecordedNow();
   outbox_.push_back(std::move(response));
   WriteBegin(Durability::kDurable);

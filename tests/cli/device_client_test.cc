@@ -159,7 +159,7 @@ TEST(DeviceClient, ShowsThatAManualSyncIsDueUntilOneIsRecorded) {
   v1::SyncResponse response;
   *response.mutable_started()->mutable_manual_sync_due_since_time() = base::ToTimestamp(kNow);
   *response.mutable_caught_up() = CaughtUpAt(0, "t5", 9);
-  response.mutable_sync_recorded();
+  *response.mutable_sync_recorded()->mutable_manual_sync_due_since_time() = base::ToTimestamp(kNow);
   SyncPlan plan = Plan();
   plan.type = v1::SYNC_TYPE_AUTO;
   DeviceClient in_background(store, plan);
@@ -177,6 +177,10 @@ TEST(DeviceClient, ShowsThatAManualSyncIsDueUntilOneIsRecorded) {
   recorded.mutable_sync_recorded();
   ASSERT_TRUE(by_carer.Handle(recorded, kNow).ok());
   EXPECT_EQ(*store.ManualSyncDueSince(kCarer), std::nullopt);
+  // A follower, when a visit has ended.
+  *recorded.mutable_sync_recorded()->mutable_manual_sync_due_since_time() = base::ToTimestamp(kNow + absl::Hours(1));
+  ASSERT_TRUE(by_carer.Handle(recorded, kNow).ok());
+  EXPECT_EQ(*store.ManualSyncDueSince(kCarer), kNow + absl::Hours(1));
 }
 
 TEST(DeviceClient, ADroppedCopyAsksForNoManualSync) {

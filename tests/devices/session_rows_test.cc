@@ -205,6 +205,25 @@ TEST_F(SessionRowsTest, OnlyASyncThatTheCarerStartedIsAManualOneAndFromItsStart)
   EXPECT_EQ(Report().copies(0).last_manual_success_us(), base::ToStoredTime(now_));
 }
 
+TEST_F(SessionRowsTest, VisitsAskForAManualSyncFromTheLastOnesStartOrTheDevicesFirstSync) {
+  const absl::Time enrolled = now_;
+  SessionRows first = Load(v1::SYNC_TYPE_AUTO);
+  first.MarkSuccess(now_ + absl::Minutes(5));
+  EXPECT_EQ(first.ManualSyncCountsFrom(), enrolled);
+  Commit(first.Begin(Durability::kDurable));
+  now_ += absl::Hours(1);
+  SessionRows by_carer = Load(v1::SYNC_TYPE_STANDARD);
+  EXPECT_EQ(by_carer.ManualSyncCountsFrom(), enrolled) << "it has not succeeded";
+  const absl::Time began = now_;
+  by_carer.MarkSuccess(now_ + absl::Minutes(5));
+  EXPECT_EQ(by_carer.ManualSyncCountsFrom(), began);
+  Commit(by_carer.Begin(Durability::kDurable));
+  now_ += absl::Hours(1);
+  SessionRows in_background = Load(v1::SYNC_TYPE_AUTO);
+  in_background.MarkSuccess(now_);
+  EXPECT_EQ(in_background.ManualSyncCountsFrom(), began);
+}
+
 TEST_F(SessionRowsTest, ASuccessSaysTheDataLevelOfTheCopyInUse) {
   Sync(v1::SYNC_TYPE_AUTO);
   EXPECT_EQ(Report().copies(0).data_level(), base::limits::kDataLevel);

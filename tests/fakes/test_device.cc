@@ -28,6 +28,14 @@ uint64_t FingerprintOf(v1::RecordKind kind, const std::string& record_id, const 
   return fingerprint;
 }
 
+// As `started` and `sync_recorded` say it.
+template <typename Told>
+void TakeManualDue(TestDevice::CarerData& data, const Told& told) {
+  data.manual_sync_due_since.reset();
+  if (!told.has_manual_sync_due_since_time()) return;
+  data.manual_sync_due_since = base::FromTimestamp(told.manual_sync_due_since_time());
+}
+
 template <typename Events>
 std::vector<v1::SyncRequest> InMessages(const Events& events, size_t most) {
   std::vector<v1::SyncRequest> uploads;
@@ -69,7 +77,6 @@ v1::SyncRequest TestDevice::Start(const base::Uuid& carer, v1::SyncType type) {
   CarerData& data = of(carer);
   data.declared.clear();
   dropped_.clear();
-  by_carer_ = type != v1::SYNC_TYPE_AUTO;
   for (const v1::UploadedEvent& event : data.unsent) data.declared.insert(event.event_id());
   v1::SyncRequest request;
   v1::Start& start = *request.mutable_start();
@@ -103,10 +110,7 @@ std::optional<v1::SyncRequest> TestDevice::Apply(const base::Uuid& carer, const 
   v1::SyncRequest request;
   if (response.has_started()) {
     TakePolicy(response.started().policy());
-    data.manual_sync_due_since.reset();
-    if (response.started().has_manual_sync_due_since_time()) {
-      data.manual_sync_due_since = base::FromTimestamp(response.started().manual_sync_due_since_time());
-    }
+    TakeManualDue(data, response.started());
   }
   Drop(response.started().drop_now_carer_ids());
   if (response.has_upload_result()) ApplyResults(data, response.upload_result());
@@ -125,7 +129,7 @@ std::optional<v1::SyncRequest> TestDevice::Apply(const base::Uuid& carer, const 
     if (response.sync_recorded().has_next_auto_sync_time()) {
       next_auto_sync_ = base::FromTimestamp(response.sync_recorded().next_auto_sync_time());
     }
-    if (by_carer_) data.manual_sync_due_since.reset();
+    TakeManualDue(data, response.sync_recorded());
     Expect(data.declared.empty(), "a sync was recorded before every declared event had its result");
   }
   Drop(response.notice().drop_now().carer_ids());

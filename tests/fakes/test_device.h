@@ -110,8 +110,6 @@ class TestDevice {
   std::map<base::Uuid, CarerData> carers_;
   // As the server said last.
   std::optional<absl::Time> next_auto_sync_;
-  // The carer started the last sync.
-  bool by_carer_ = false;
   // Carers whose copies it dropped since its last start.
   std::set<std::string> dropped_;
   std::vector<std::string> faults_;

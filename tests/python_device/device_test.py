@@ -421,12 +421,20 @@ class Dialogue(WithState):
     def test_a_manual_sync_is_due_until_one_is_recorded(self):
         self.hold(CARER, "a")
         answer = self.caught_up(b"1")
-        answer.sync_recorded.SetInParent()
         answer.started.manual_sync_due_since_time.FromSeconds(1_800_000_000)
+        answer.sync_recorded.manual_sync_due_since_time.FromSeconds(1_800_000_000)
         self.sync(answer, sync_type=pb.SYNC_TYPE_AUTO)
         self.assertEqual(self.state.manual_sync_due_since(CARER), "2027-01-15T08:00:00Z")
+        answer.sync_recorded.ClearField("manual_sync_due_since_time")
         self.sync(answer)
         self.assertIsNone(self.state.manual_sync_due_since(CARER))
+
+    def test_a_visit_that_ends_meanwhile_is_told_when_the_sync_is_recorded(self):
+        self.hold(CARER, "a")
+        answer = self.caught_up(b"1")
+        answer.sync_recorded.manual_sync_due_since_time.FromSeconds(1_800_000_000)
+        self.sync(answer)
+        self.assertEqual(self.state.manual_sync_due_since(CARER), "2027-01-15T08:00:00Z")
 
     def test_the_next_sync_is_near_until_this_one_is_recorded(self):
         self.hold(CARER, "a")

@@ -158,9 +158,7 @@ class Sync:
     def _on_started(self, started):
         self._started = self._outstanding = True
         self._state.set_policy(started.policy.SerializeToString())
-        due = started.HasField("manual_sync_due_since_time")
-        self._state.set_manual_sync_due_since(
-            self._wish.carer_id, started.manual_sync_due_since_time.ToJsonString() if due else None)
+        self._take_manual_sync_due(started)
         self._server_ahead = started.server_time.ToNanoseconds() / 1e9 - time.monotonic()
         self._say("started",
                   session_id=started.session_id,
@@ -217,9 +215,13 @@ class Sync:
             self._state.set_policy(policy.SerializeToString())
         self._outstanding = False
         self._confirmations += 1
-        if self._wish.sync_type != pb.SYNC_TYPE_AUTO:
-            self._state.set_manual_sync_due_since(self._wish.carer_id, None)
+        self._take_manual_sync_due(recorded)
         self._say("sync_recorded")
+
+    def _take_manual_sync_due(self, told):
+        due = told.HasField("manual_sync_due_since_time")
+        self._state.set_manual_sync_due_since(
+            self._wish.carer_id, told.manual_sync_due_since_time.ToJsonString() if due else None)
 
     def _on_notice(self, notice):
         what = notice.WhichOneof("what")

@@ -29,6 +29,13 @@ void AppendUploads(const std::vector<v1::UploadedEvent>& events, std::vector<v1:
   }
 }
 
+// As `started` and `sync_recorded` say it; nullopt: none is due.
+template <typename Told>
+std::optional<absl::Time> ManualDueIn(const Told& told) {
+  if (!told.has_manual_sync_due_since_time()) return std::nullopt;
+  return base::FromTimestamp(told.manual_sync_due_since_time());
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Start> DeviceClient::MakeStart(absl::Time now, size_t unsent_events) {
@@ -85,9 +92,7 @@ absl::StatusOr<std::vector<v1::SyncRequest>> DeviceClient::Resend(const v1::Sync
 absl::Status DeviceClient::HandleStarted(const v1::Started& started) {
   RETURN_IF_ERROR(store_.Bind());
   RETURN_IF_ERROR(store_.InterruptionTold());
-  const bool due = started.has_manual_sync_due_since_time();
-  RETURN_IF_ERROR(store_.SetManualSyncDueSince(
-      plan_.carer_id, due ? base::FromTimestamp(started.manual_sync_due_since_time()) : std::nullopt));
+  RETURN_IF_ERROR(store_.SetManualSyncDueSince(plan_.carer_id, ManualDueIn(started)));
   RETURN_IF_ERROR(DropCopies(started.drop_now_carer_ids()));
   return store_.SetSetting("time_zone", started.policy().time_zone());
 }
@@ -136,7 +141,7 @@ absl::StatusOr<std::optional<v1::SyncRequest>> DeviceClient::Handle(const v1::Sy
     recorded_ = true;
     // Whatever comes after interrupts nothing: a follower may be killed between two rounds.
     RETURN_IF_ERROR(store_.EndSync(v1::INTERRUPTION_CAUSE_UNSPECIFIED));
-    if (plan_.type != v1::SYNC_TYPE_AUTO) RETURN_IF_ERROR(store_.SetManualSyncDueSince(carer, std::nullopt));
+    RETURN_IF_ERROR(store_.SetManualSyncDueSince(carer, ManualDueIn(response.sync_recorded())));
   }
   return ack;
 }
