@@ -175,6 +175,7 @@ class Explainer {
     response_.set_acknowledged(facts_.acknowledged);
     if (!all->in_use.has_value()) return TellOfAssigned();
     *response_.mutable_device() = *all->in_use;
+    RETURN_IF_ERROR(TellOfUsable());
     facts_.credential_refused = CredentialRefused(*all->in_use);
     facts_.failing = mismatch::IsFailing(*all->in_use);
     RETURN_IF_ERROR(TellOfCopy(all->rows));
@@ -198,6 +199,18 @@ class Explainer {
     }
     // It may be one that the carer can use.
     if (assigned.damaged && !facts_.has_usable_device) facts_.cause = v1::MISMATCH_CAUSE_UNSPECIFIED;
+    return absl::OkStatus();
+  }
+
+  // Where the carer may sign in when the device in use is blocked.
+  absl::Status TellOfUsable() {
+    // All devices of the tenant are read for it.
+    if (facts_.cause != v1::MISMATCH_CAUSE_DEVICE_BLOCKED || !IsToBeHeld(facts_)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const devices::AssignedDevices assigned,
+                     devices::ReadAssignedDevices(reader_, tenant_, of_.carer, base::limits::kMismatchDevices));
+    for (const devices::AssignedDevice& device : assigned.devices) {
+      if (!device.blocked) response_.add_assigned_device_uuids(device.uuid.ToString());
+    }
     return absl::OkStatus();
   }
 

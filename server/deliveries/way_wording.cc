@@ -211,6 +211,14 @@ std::string TellByPhone(const Words& words, const std::string& rest) {
   return StrCat("Tell ", words.carer, " of the visit by phone", rest);
 }
 
+std::string AdviceOnBlocked(const Words& words) {
+  if (!words.response.has_device()) return TellByPhone(words, ", and see that another device is signed in.");
+  const bool has_another = words.response.assigned_device_uuids_size() > 0;
+  return TellByPhone(words, has_another
+                                ? StrCat(", and ask ", words.carer, " to sign in on a device that is not blocked.")
+                                : StrCat(". Unblock ", words.device, " when it is in the right hands again."));
+}
+
 std::string Advice(const Words& words) {
   const v1::ExplainVisitResponse& response = words.response;
   if (IsNotToBeHeld(response.failed_step())) return AdviceOnRota(words);
@@ -221,9 +229,7 @@ std::string Advice(const Words& words) {
     case v1::DELIVERY_FAULT_NEVER_SIGNED_IN:
       return TellByPhone(words, ", and see that a device is signed in.");
     case v1::DELIVERY_FAULT_DEVICE_BLOCKED:
-      return TellByPhone(words, response.has_device()
-                                    ? StrCat(". Unblock ", words.device, " when it is in the right hands again.")
-                                    : ", and see that another device is signed in.");
+      return AdviceOnBlocked(words);
     case v1::DELIVERY_FAULT_DEVICE_CLONED:
       return TellByPhone(words, ". Have the app installed anew on one of the two phones, then clear the mark.");
     case v1::DELIVERY_FAULT_NOT_A_USER:

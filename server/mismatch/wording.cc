@@ -105,7 +105,8 @@ std::string Advice(const v1::Mismatch& mismatch) {
     case v1::MISMATCH_CAUSE_NO_DEVICE:
       return TellByPhone(words, ", and see that a device is signed in.");
     case v1::MISMATCH_CAUSE_DEVICE_BLOCKED:
-      return TellByPhone(words, StrCat(". Unblock ", words.device, " when it is in the right hands again."));
+      return TellByPhone(words, StrCat(", and see that another device is signed in, or unblock ", words.device,
+                                       " when it is in the right hands again."));
     case v1::MISMATCH_CAUSE_DEVICE_CLONED:
       return TellByPhone(words, ". Have the app installed anew on one of the two phones, then clear the mark.");
     case v1::MISMATCH_CAUSE_NOT_A_USER:

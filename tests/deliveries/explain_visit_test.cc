@@ -311,6 +311,23 @@ TEST_F(ExplainVisitTest, ADeviceThatMaySyncNoMoreFailsThere) {
   EXPECT_EQ(FailureOf(), "DEVICE CARER_LEFT");
 }
 
+TEST_F(ExplainVisitTest, WhoHasAnotherDeviceThanTheBlockedOneIsToSignInThere) {
+  bench_.PutDevice(1, [](store::Device& device) { device.set_blocked(true); });
+  v1::ExplainVisitResponse told = Explain();
+  EXPECT_EQ(Failure(told), "DEVICE DEVICE_BLOCKED");
+  EXPECT_THAT(told.assigned_device_uuids(), testing::IsEmpty());
+  EXPECT_THAT(told.advice(), HasSubstr("Unblock Pixel 6"));
+  bench_.PutDevice(8, [](store::Device& known) {
+    known.set_enrolled_time_us(1);
+    known.add_carer_ids(MismatchBench::Carer(1).ToString());
+  });
+  told = Explain();
+  EXPECT_EQ(Failure(told), "DEVICE DEVICE_BLOCKED");
+  EXPECT_THAT(told.assigned_device_uuids(), ElementsAre(MismatchBench::DeviceUuid(8).ToString()));
+  EXPECT_EQ(told.advice(),
+            "Tell Ann Smith of the visit by phone, and ask Ann Smith to sign in on a device that is not blocked.");
+}
+
 TEST_F(ExplainVisitTest, ADeviceWhoseCredentialIsNotTakenIsNotSignedIn) {
   Call(v1::CALL_STATE_FAILED, "CREDENTIAL_EXPIRED");
   const v1::ExplainVisitResponse told = Explain();

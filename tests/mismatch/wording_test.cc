@@ -65,7 +65,9 @@ TEST(WordingTest, WhereASyncWouldBringNothingItSaysWhyAndToTellTheCarerByPhone) 
   }
   EXPECT_EQ(Headline(AnnsMismatch(v1::MISMATCH_CAUSE_DEVICE_BLOCKED)),
             "The rota changed and Ann Smith cannot sync Pixel 6: it is blocked.");
-  EXPECT_THAT(Advice(AnnsMismatch(v1::MISMATCH_CAUSE_DEVICE_BLOCKED)), HasSubstr("Unblock Pixel 6"));
+  EXPECT_EQ(Advice(AnnsMismatch(v1::MISMATCH_CAUSE_DEVICE_BLOCKED)),
+            "Tell Ann Smith by phone, and see that another device is signed in, or unblock Pixel 6 when it is in the "
+            "right hands again.");
 }
 
 TEST(WordingTest, NamesTheVersionOfAnAppThatIsTooOld) {
