@@ -178,7 +178,8 @@ storage::KeyRange OpenMismatchesOf(const TenantId& tenant, const Uuid& carer);
 // What comes after `after` (a key; empty: all).
 storage::KeyRange AllOpenMismatches(const TenantId& tenant, std::string_view after);
 bool ParseOpenMismatch(std::string_view key, Uuid* carer, RecordKey* visit);
-// Those that are listed: 'L', group, rank, carer, visit -> empty.
+// Those that are listed: 'L', group, rank, carer, visit -> empty. Of those that are open the rank of one whose visit is
+// over lies behind all starts.
 enum class MismatchGroup : uint8_t { kOpen = 0, kSnoozed = 1, kEnded = 2 };
 std::string ListedMismatch(const TenantId& tenant, MismatchGroup group, int64_t rank, const Uuid& carer,
                            const RecordKey& visit);

@@ -87,6 +87,9 @@ class Step {
     const bool is_due = old->due_us() != 0 && old->due_us() <= now_us;
     const bool wakes = old->state() == store::Mismatch::SNOOZED && old->snoozed_until_us() <= now_us;
     if (!is_due && !wakes) {
+      // Its visit is over: it is open as before, in another place.
+      const bool stays = old->state() == store::Mismatch::OPEN && EndOf(*old) > transaction_.now();
+      if (stays) return PutMismatch(transaction_, look.of, old, *old);
       DeleteMismatch(transaction_, look.of, *old);
       return absl::OkStatus();
     }

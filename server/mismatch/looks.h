@@ -1,6 +1,7 @@
 // The task of a tenant's mismatches: opens those that are due and not settled, unless the carer was at the visit by
-// then (records/carer_signs.h), and lets go of those whose visit is over. It sleeps until the next one is to be looked
-// at; a deadline days ahead cannot be a task of its own (commit/tasks.h).
+// then (records/carer_signs.h), puts open ones behind the others once their visit is over, and lets go of those of
+// which nothing is said any more. It sleeps until the next one is to be looked at; a deadline days ahead cannot be a
+// task of its own (commit/tasks.h).
 #ifndef CARESYNC_SERVER_MISMATCH_LOOKS_H_
 #define CARESYNC_SERVER_MISMATCH_LOOKS_H_
 
@@ -20,8 +21,8 @@ namespace caresync::mismatch {
 commit::TaskStep LookStep(const base::Clock& clock, absl::Duration opened);
 
 // Once, when the server starts: lets the task of each tenant that has open mismatches look at all of them, for acks
-// that were recorded and the server ended before it could look; and lets a task that is late run, whatever became of
-// it. Errors are those of reading.
+// that were recorded and the server ended before it could look, and for what an earlier server put elsewhere; and lets
+// a task that is late run, whatever became of it. Errors are those of reading.
 absl::Status SweepAtStart(const storage::Reader& reader, commit::Sequencer& sequencer);
 
 }  // namespace caresync::mismatch

@@ -19,6 +19,7 @@
 #include "server/base/uuid.h"
 #include "server/mismatch/mismatch_groups.h"
 #include "server/mismatch/mismatch_rows.h"
+#include "server/mismatch/due.h"
 #include "server/mismatch/teller.h"
 #include "server/mismatch/wording.h"
 
@@ -110,7 +111,7 @@ absl::StatusOr<v1::MismatchGroup> TellGroup(const GroupLine& line, const CarerVi
   ASSIGN_OR_RETURN(*group.mutable_most_urgent(), teller.Tell(most_urgent, row));
   group.set_count(static_cast<uint32_t>(line.count));
   group.set_carer_count(static_cast<uint32_t>(line.carers.size()));
-  base::SetTime(row.rank(), [&] { return group.mutable_soonest_start_time(); });
+  *group.mutable_soonest_start_time() = base::ToTimestamp(StartThatCounts(row));
   base::SetTime(base::ToStoredTime(line.earliest_change), [&] { return group.mutable_changed_from_time(); });
   base::SetTime(base::ToStoredTime(line.latest_change), [&] { return group.mutable_changed_until_time(); });
   group.set_headline(Headline(group));

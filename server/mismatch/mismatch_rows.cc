@@ -31,16 +31,34 @@ keys::MismatchGroup GroupOf(const store::Mismatch& row) {
   return IsLive(row) ? keys::MismatchGroup::kOpen : keys::MismatchGroup::kEnded;
 }
 
-// By the start that counts, those that have ended the last first.
+// By the start that counts; behind all of those, the last first, where the visit is over; those that have ended the
+// last first.
 int64_t RankOf(const store::Mismatch& row) {
-  return IsLive(row) ? base::ToStoredTime(StartThatCounts(row)) : -row.ended_us();
+  if (!IsLive(row)) return -row.ended_us();
+  const int64_t start_us = base::ToStoredTime(StartThatCounts(row));
+  // No start is later than the last instant.
+  return row.over() ? 2 * base::kLastInstantUs + 1 - start_us : start_us;
 }
 
 absl::Time LookAt(const store::Mismatch& row) {
   absl::Time look = EndOf(row);
   if (row.due_us() != 0) look = base::FromStoredTime(row.due_us());
   if (row.state() == store::Mismatch::SNOOZED) look = std::min(look, base::FromStoredTime(row.snoozed_until_us()));
+  // Then it goes behind those whose visits are to come.
+  if (row.state() == store::Mismatch::OPEN && !row.over()) look = std::min(look, VisitEnd(row));
   return look;
+}
+
+bool IsOver(const store::Mismatch& row, absl::Time now) {
+  return row.state() == store::Mismatch::OPEN && VisitEnd(row) <= now;
+}
+
+// As it is to be stored now: with its place in the list, and when it is to be looked at.
+store::Mismatch Placed(store::Mismatch row, absl::Time now) {
+  row.set_over(IsOver(row, now));
+  row.set_rank(IsListed(row) ? RankOf(row) : 0);
+  row.set_look_us(base::ToStoredTime(LookAt(row)));
+  return row;
 }
 
 // The keys of its index rows, which are empty.
@@ -60,6 +78,7 @@ std::string WhatIsTold(store::Mismatch row) {
   row.clear_again_us();
   row.clear_look_us();
   row.clear_rank();
+  row.clear_over();
   row.clear_told_revision();
   return row.SerializeAsString();
 }
@@ -103,9 +122,7 @@ base::ReceiverId MismatchTopic() { return {"mismatches"}; }
 absl::Status PutMismatch(commit::Transaction& transaction, const CarerVisit& of,
                          const std::optional<store::Mismatch>& old, store::Mismatch row) {
   const base::TenantId& tenant = transaction.tenant();
-  const absl::Time look = LookAt(row);
-  row.set_look_us(base::ToStoredTime(look));
-  row.set_rank(IsListed(row) ? RankOf(row) : 0);
+  row = Placed(std::move(row), transaction.now());
   row.set_told_revision(old.has_value() ? old->told_revision() : 0);
   const bool was_told = row.told_revision() != 0 && WhatIsTold(*old) == WhatIsTold(row);
   if (IsListed(row) && !was_told) {
@@ -121,7 +138,12 @@ absl::Status PutMismatch(commit::Transaction& transaction, const CarerVisit& of,
     if (!Holds(before, key)) transaction.Put(Space::kRecords, key, std::string());
   }
   transaction.Put(Space::kRecords, keys::Mismatch(tenant, of.carer, of.visit), row.SerializeAsString());
-  return Alarm(transaction, look);
+  return Alarm(transaction, base::FromStoredTime(row.look_us()));
+}
+
+bool IsInItsPlace(const store::Mismatch& row, absl::Time now) {
+  const store::Mismatch placed = Placed(row, now);
+  return placed.over() == row.over() && placed.rank() == row.rank() && placed.look_us() == row.look_us();
 }
 
 void DeleteMismatch(commit::Transaction& transaction, const CarerVisit& of, const store::Mismatch& old) {

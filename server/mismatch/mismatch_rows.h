@@ -49,10 +49,14 @@ absl::StatusOr<std::optional<store::Mismatch>> GetUndamaged(const storage::Reade
 // No feed: its subscribers hear that there is more to be told of mismatches.
 base::ReceiverId MismatchTopic();
 
-// Writes `row` in place of `old`, with its index rows (`look_us`, `rank` and `told_revision` are set here), and sees to
-// it that the task runs when it is to be looked at. Announces MismatchTopic() where people are to be told.
+// Writes `row` in place of `old`, with its index rows (`look_us`, `rank`, `over` and `told_revision` are set here), and
+// sees to it that the task runs when it is to be looked at. Announces MismatchTopic() where people are to be told;
+// of one whose visit is over by now, and that is as before, they are not.
 absl::Status PutMismatch(commit::Transaction& transaction, const CarerVisit& of,
                          const std::optional<store::Mismatch>& old, store::Mismatch row);
+// Whether a row lies where PutMismatch would put it now, and is looked at when that says; else it is to be put there as
+// it is. One that an earlier server wrote may not.
+bool IsInItsPlace(const store::Mismatch& row, absl::Time now);
 void DeleteMismatch(commit::Transaction& transaction, const CarerVisit& of, const store::Mismatch& old);
 
 // When one is to be looked at, as the index has it.
@@ -65,7 +69,8 @@ struct Look {
 absl::StatusOr<std::vector<Look>> ReadLookTimes(const storage::Reader& reader, const base::TenantId& tenant,
                                                 std::string_view after, size_t most);
 
-// Where the row lies in the list. It was opened.
+// Where the row lies in the list: the most urgent first, behind them the open ones whose visit was over when they were
+// written, the last first, and behind these those that are snoozed. It was opened.
 std::string ListedKey(const base::TenantId& tenant, const CarerVisit& of, const store::Mismatch& row);
 
 // The latest end that the visit has in the row.

@@ -86,8 +86,9 @@ absl::Status ResolveIfSettled(commit::Transaction& transaction, const CarerVisit
     return absl::OkStatus();
   }
   ASSIGN_OR_RETURN(const bool settled, delivery.IsSettled(of));
-  // One that a server opened which knew of nobody who watches is told now.
-  if (!settled && old->told_revision() != 0) return absl::OkStatus();
+  // One that a server opened which knew of nobody who watches is told now; one that lies where an earlier server put it
+  // gets its place.
+  if (!settled && old->told_revision() != 0 && IsInItsPlace(*old, transaction.now())) return absl::OkStatus();
   store::Mismatch row = *old;
   if (settled) Resolve(transaction.now(), row);
   return PutMismatch(transaction, of, old, std::move(row));

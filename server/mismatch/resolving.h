@@ -35,8 +35,8 @@ absl::StatusOr<std::vector<CarerVisit>> ReadOpen(const storage::Reader& reader, 
                                                  size_t most);
 
 // Resolves one that the table of open ones names, where it is settled. One of which nobody was told yet, as an earlier
-// server opened it, is told. One that is not live, or cannot be read, is taken out of the table. `delivery` reads the
-// transaction. Errors are those of reading.
+// server opened it, is told, and one that an earlier server put elsewhere gets its place. One that is not live, or
+// cannot be read, is taken out of the table. `delivery` reads the transaction. Errors are those of reading.
 absl::Status ResolveIfSettled(commit::Transaction& transaction, const CarerVisit& of, Delivery& delivery);
 
 // Resolves the carer's open mismatches that are settled, in a change of the tenant; where there are more than

@@ -322,6 +322,25 @@ TEST_F(LooksTest, OnesThatWereOpenGoThirtyDaysLater) {
   EXPECT_EQ(bench_.CountListed(true), 0u);
 }
 
+TEST_F(LooksTest, AnOpenOneIsPutBehindTheOthersAtItsVisitsEndAndNobodyIsToldAnew) {
+  bench_.Put({VisitAt(1, At(9))});
+  bench_.AdvanceTo(At(6, 20));
+  const base::Revision told = bench_.Get(1, 1).told_revision();
+  bench_.AdvanceTo(At(10) - kMoment);
+  EXPECT_FALSE(bench_.Get(1, 1).over());
+  bench_.Advance(kMoment);
+  EXPECT_TRUE(bench_.Get(1, 1).over());
+  EXPECT_EQ(bench_.StateOf(1, 1), store::Mismatch::OPEN);
+  EXPECT_EQ(bench_.Get(1, 1).told_revision(), told);
+  EXPECT_EQ(bench_.Get(1, 1).look_us(), Us(At(10) + limits::kMismatchKept));
+  EXPECT_EQ(bench_.CountListed(false), 1u);
+  EXPECT_EQ(bench_.CountLooks(), 1u);
+  bench_.Put({VisitAt(1, At(15))});
+  EXPECT_FALSE(bench_.Get(1, 1).over());
+  bench_.AdvanceTo(At(16));
+  EXPECT_TRUE(bench_.Get(1, 1).over());
+}
+
 TEST_F(LooksTest, AVisitThatIsMovedToALaterDayKeepsItsRowUntilThen) {
   bench_.SignIn(1, 1);
   bench_.Put({VisitAt(1, At(9))});

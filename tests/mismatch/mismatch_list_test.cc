@@ -58,6 +58,47 @@ TEST_F(MismatchListTest, PagesShowEachOnce) {
   }
   bench_.Put(visits);
   bench_.AdvanceTo(At(6, 20));
+TEST_F(MismatchListTest, ThoseWhoseVisitIsOverLieBehindTheOthersTheLastFirst) {
+  bench_.Put({VisitAt(1, At(7)), VisitAt(2, At(8)), VisitAt(3, At(20))});
+  bench_.AdvanceTo(At(8) - absl::Microseconds(1));
+  EXPECT_THAT(NumbersOf(All()), ElementsAre(1, 2, 3));
+  bench_.AdvanceTo(At(8));
+  EXPECT_THAT(NumbersOf(All()), ElementsAre(2, 3, 1));
+  bench_.AdvanceTo(At(9));
+  EXPECT_THAT(NumbersOf(All()), ElementsAre(3, 2, 1));
+  EXPECT_EQ(All()[2].state(), v1::MISMATCH_STATE_LIKELY_MISSED_VISIT);
+  bench_.Put({VisitAt(1, At(19))});
+  EXPECT_THAT(NumbersOf(All()), ElementsAre(1, 3, 2)) << "it takes place after all";
+}
+
+TEST_F(MismatchListTest, OneWhoseVisitEndsBetweenTwoPagesKeepsNoOtherFromTheList) {
+  bench_.Put({VisitAt(1, At(7)), VisitAt(2, At(8)), VisitAt(3, At(20))});
+  bench_.AdvanceTo(At(7, 30));
+  v1::ListMismatchesRequest request;
+  request.set_page_size(1);
+  const auto first = List(request);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(NumberOf(first->mismatches(0)), 1);
+  bench_.AdvanceTo(At(8));
+  request.set_page_token(first->next_page_token());
+  EXPECT_THAT(Paged(request), ElementsAre(2, 3, 1));
+}
+
+TEST_F(MismatchListTest, AGroupsMostUrgentOneIsOfAVisitThatIsNotOver) {
+  std::vector<store::Record> visits;
+  for (int i = 1; i <= 7; ++i) visits.push_back(VisitAt(i, At(6 + i)));
+  bench_.Put(visits);
+  bench_.AdvanceTo(At(9));
+  const std::vector<v1::MismatchGroup> groups = Groups();
+  ASSERT_EQ(groups.size(), 1u);
+  EXPECT_EQ(groups[0].count(), 7u);
+  EXPECT_EQ(NumberOf(groups[0].most_urgent()), 3);
+  EXPECT_EQ(base::FromTimestamp(groups[0].soonest_start_time()), At(9));
+  bench_.AdvanceTo(At(14));
+  EXPECT_EQ(NumberOf(Groups().at(0).most_urgent()), 7);
+  EXPECT_EQ(base::FromTimestamp(Groups().at(0).soonest_start_time()), At(13)) << "of those that are over the last";
+}
+
   v1::ListMismatchesRequest request;
   request.set_page_size(4);
   EXPECT_EQ(Paged(request), expected);

@@ -206,6 +206,37 @@ TEST_F(MismatchRowsTest, OpenOnesLieByTheStartThatCountsAndResolvedOnesTheLastFi
   EXPECT_LT(at_eight, at_seven);
 }
 
+// It is six.
+TEST_F(MismatchRowsTest, OpenOnesWhoseVisitIsOverLieBehindTheOthersTheLastFirstAndBeforeTheSnoozedOnes) {
+  const auto key_of = [this](int visit, absl::Time start, store::Mismatch row) {
+    *row.mutable_now() = PartAt(start);
+    Put(1, visit, row);
+    return KeyOf(1, visit, bench_.Get(1, visit));
+  };
+  store::Mismatch snoozed = Open();
+  snoozed.set_state(store::Mismatch::SNOOZED);
+  snoozed.set_snoozed_until_us(Us(At(7)));
+  const std::string years_ahead = key_of(1, At(24 * 3'000), Open());
+  const std::string at_four = key_of(2, At(4), Open());
+  const std::string at_three = key_of(3, At(3), Open());
+  const std::string put_off = key_of(4, At(2), snoozed);
+  EXPECT_LT(years_ahead, at_four);
+  EXPECT_LT(at_four, at_three);
+  EXPECT_LT(at_three, put_off);
+  EXPECT_FALSE(bench_.Get(1, 1).over());
+  EXPECT_TRUE(bench_.Get(1, 2).over());
+  EXPECT_FALSE(bench_.Get(1, 4).over());
+  EXPECT_EQ(bench_.Get(1, 3).look_us(), Us(At(4) + limits::kMismatchKept));
+}
+
+TEST_F(MismatchRowsTest, AnOpenOneIsLookedAtWhenItsVisitIsOver) {
+  Put(1, 1, Open());
+  EXPECT_EQ(LookOf(1, 1), At(10));
+  const store::Mismatch row = bench_.Get(1, 1);
+  EXPECT_TRUE(IsInItsPlace(row, At(9)));
+  EXPECT_FALSE(IsInItsPlace(row, At(10)));
+}
+
 TEST_F(MismatchRowsTest, TheTaskRunsWhenTheFirstIsToBeLookedAt) {
   store::Mismatch row = Pending();
   row.set_due_us(Us(At(6, 30)));

@@ -231,6 +231,38 @@ TEST_F(ResolvingTest, WhatWasAcknowledgedBeforeTheServerEndedIsSweptAtStart) {
   EXPECT_FALSE(bench_.Looks().sweeping());
 }
 
+TEST_F(ResolvingTest, WhatAServerPutElsewhereThatKnewOfNoVisitsEndGetsItsPlaceAtStart) {
+  bench_.Put({VisitAt(1, At(9)), VisitAt(2, At(20))});
+  bench_.AdvanceTo(At(6, 20));
+  bench_.Stop();
+  for (const int visit : {1, 2}) {
+    store::Mismatch row = bench_.Get(1, visit);
+    const auto look_of = [&](const std::optional<std::string>& value) {
+      bench_.Write({Space::kRecords,
+                    base::keys::MismatchLook(bench_.tenant(), row.look_us(), MismatchBench::Carer(1),
+                                             MismatchBench::Visit(visit)),
+                    value});
+    };
+    look_of(std::nullopt);
+    row.set_look_us(absl::ToUnixMicros(EndOf(row)));
+    look_of("");
+    bench_.Write({Space::kRecords,
+                  base::keys::Mismatch(bench_.tenant(), MismatchBench::Carer(1), MismatchBench::Visit(visit)),
+                  row.SerializeAsString()});
+  }
+  const base::Revision told = bench_.Get(1, 1).told_revision();
+  bench_.clock().Advance(absl::Hours(6));
+  bench_.Start();
+  bench_.SweepAtStart();
+  EXPECT_TRUE(bench_.Get(1, 1).over());
+  EXPECT_EQ(bench_.Get(1, 1).told_revision(), told);
+  EXPECT_FALSE(bench_.Get(1, 2).over());
+  EXPECT_EQ(bench_.CountLooks(), 2u);
+  EXPECT_EQ(bench_.CountListed(false), 2u);
+  bench_.AdvanceTo(At(21));
+  EXPECT_TRUE(bench_.Get(1, 2).over()) << "it is looked at then";
+}
+
 TEST_F(ResolvingTest, ASweepGoesInSteps) {
   const int many = 2 * static_cast<int>(limits::kMismatchesLookedAt) + 50;
   OpenMany(many);
