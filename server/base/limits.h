@@ -350,6 +350,9 @@ inline constexpr size_t kMismatchSyncsSearched = 200;
 inline constexpr size_t kMismatchesOfCarerAlone = 5;
 inline constexpr size_t kMismatchesOutsideABurst = 25;
 inline constexpr absl::Duration kBurstPause = absl::Seconds(10);
+// Phones that a network or a server cuts off at one moment synced last within an auto sync interval before it. As many
+// mismatches as make a burst make an outage.
+inline constexpr absl::Duration kOutagePause = kAutoSyncIntervalDefault;
 // How long after its visit one is kept that was ever opened.
 inline constexpr absl::Duration kMismatchKept = absl::Hours(30 * 24);
 // Mismatches in one message to who watches them. Of long ones fewer, about kBatchBytes: people write to them.

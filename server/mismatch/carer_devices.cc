@@ -49,22 +49,32 @@ bool HoldsCopy(const devices::DeviceRows& rows, const base::Uuid& carer) {
 }  // namespace
 
 absl::StatusOr<const CarerDevices*> CarerDevicesReader::Of(const base::Uuid& carer) {
-  const auto known = known_.find(carer);
-  if (known != known_.end()) return &known->second;
-  ASSIGN_OR_RETURN(CarerDevices all, Read(carer));
-  return &known_.emplace(carer, std::move(all)).first->second;
+  ASSIGN_OR_RETURN(Known* const known, Find(carer));
+  if (!known->has_others) RETURN_IF_ERROR(ReadOthers(carer, known->in_use, known->all));
+  known->has_others = true;
+  return &known->all;
 }
 
-absl::StatusOr<CarerDevices> CarerDevicesReader::Read(const base::Uuid& carer) const {
-  CarerDevices all;
-  RETURN_IF_ERROR(ReadLeft(carer, all));
+absl::StatusOr<const CarerDevices*> CarerDevicesReader::WithoutOthers(const base::Uuid& carer) {
+  ASSIGN_OR_RETURN(const Known* const known, Find(carer));
+  return &known->all;
+}
+
+absl::StatusOr<CarerDevicesReader::Known*> CarerDevicesReader::Find(const base::Uuid& carer) {
+  const auto found = known_.find(carer);
+  if (found != known_.end()) return &found->second;
+  ASSIGN_OR_RETURN(Known known, Read(carer));
+  return &known_.emplace(carer, std::move(known)).first->second;
+}
+
+absl::StatusOr<CarerDevicesReader::Known> CarerDevicesReader::Read(const base::Uuid& carer) const {
+  Known known;
+  RETURN_IF_ERROR(ReadLeft(carer, known.all));
   const absl::StatusOr<std::optional<base::Uuid>> in_use = devices::ReadDeviceInUse(reader_, tenant_, carer);
-  all.damaged |= absl::IsDataLoss(in_use.status());
-  ASSIGN_OR_RETURN(const std::optional<base::Uuid> device,
-                   UnlessDamaged(in_use, "device_in_use_not_known", tenant_, carer));
-  if (device.has_value()) RETURN_IF_ERROR(ReadInUse(carer, *device, all));
-  RETURN_IF_ERROR(ReadOthers(carer, device, all));
-  return all;
+  known.all.damaged |= absl::IsDataLoss(in_use.status());
+  ASSIGN_OR_RETURN(known.in_use, UnlessDamaged(in_use, "device_in_use_not_known", tenant_, carer));
+  if (known.in_use.has_value()) RETURN_IF_ERROR(ReadInUse(carer, *known.in_use, known.all));
+  return known;
 }
 
 absl::Status CarerDevicesReader::ReadLeft(const base::Uuid& carer, CarerDevices& all) const {

@@ -43,9 +43,18 @@ class CarerDevicesReader {
   // Of others, those of the last limits::kMismatchSyncsSearched syncs of the carer, at most limits::kMismatchDevices.
   // Valid as long as the reader of devices is.
   absl::StatusOr<const CarerDevices*> Of(const base::Uuid& carer);
+  // The same, but that nothing is to be made of `others`: some rows for each carer, for whoever asks for very many.
+  absl::StatusOr<const CarerDevices*> WithoutOthers(const base::Uuid& carer);
 
  private:
-  absl::StatusOr<CarerDevices> Read(const base::Uuid& carer) const;
+  struct Known {
+    CarerDevices all;
+    std::optional<base::Uuid> in_use;
+    bool has_others = false;
+  };
+  absl::StatusOr<Known*> Find(const base::Uuid& carer);
+  // Without others.
+  absl::StatusOr<Known> Read(const base::Uuid& carer) const;
   absl::Status ReadLeft(const base::Uuid& carer, CarerDevices& all) const;
   absl::Status ReadInUse(const base::Uuid& carer, const base::Uuid& device, CarerDevices& all) const;
   absl::Status ReadOthers(const base::Uuid& carer, const std::optional<base::Uuid>& in_use, CarerDevices& all) const;
@@ -57,7 +66,7 @@ class CarerDevicesReader {
   const storage::Reader& reader_;
   const base::TenantId& tenant_;
   const devices::SyncsUnderWay& syncs_;
-  std::map<base::Uuid, CarerDevices> known_;
+  std::map<base::Uuid, Known> known_;
 };
 
 }  // namespace caresync::mismatch

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "server/base/limits.h"
 
@@ -25,23 +26,45 @@ struct Groups {
   }
 };
 
-void AddBursts(absl::Span<const Groupable> mismatches, Groups& groups) {
-  std::vector<size_t> by_change;
-  for (size_t i = 0; i < mismatches.size(); ++i) {
-    if (!mismatches[i].snoozed) by_change.push_back(i);
-  }
-  std::stable_sort(by_change.begin(), by_change.end(),
-                   [&](size_t a, size_t b) { return mismatches[a].last_change < mismatches[b].last_change; });
-  for (size_t begin = 0, end = 0; begin < by_change.size(); begin = end) {
+// One of those given, and the time by which it is looked with which others it belongs together.
+struct Timed {
+  absl::Time time;
+  size_t member = 0;
+};
+
+// Those whose times follow each other within `pause` are a group of the kind, where they are many and of several
+// carers.
+void AddRuns(absl::Span<const Groupable> mismatches, v1::MismatchGroupKind kind, std::vector<Timed> timed,
+             absl::Duration pause, Groups& groups) {
+  std::stable_sort(timed.begin(), timed.end(), [](const Timed& a, const Timed& b) { return a.time < b.time; });
+  for (size_t begin = 0, end = 0; begin < timed.size(); begin = end) {
     bool of_several = false;
-    for (end = begin + 1; end < by_change.size(); ++end) {
-      const Groupable& next = mismatches[by_change[end]];
-      if (next.last_change - mismatches[by_change[end - 1]].last_change > limits::kBurstPause) break;
-      of_several |= next.carer != mismatches[by_change[begin]].carer;
+    for (end = begin + 1; end < timed.size(); ++end) {
+      if (timed[end].time - timed[end - 1].time > pause) break;
+      of_several |= mismatches[timed[end].member].carer != mismatches[timed[begin].member].carer;
     }
     if (!of_several || end - begin <= limits::kMismatchesOutsideABurst) continue;
-    groups.Add(v1::MISMATCH_GROUP_KIND_BURST, absl::MakeConstSpan(by_change).subspan(begin, end - begin));
+    std::vector<size_t> members;
+    for (size_t i = begin; i < end; ++i) members.push_back(timed[i].member);
+    groups.Add(kind, members);
   }
+}
+
+void AddBursts(absl::Span<const Groupable> mismatches, Groups& groups) {
+  std::vector<Timed> by_change;
+  for (size_t i = 0; i < mismatches.size(); ++i) {
+    if (!mismatches[i].snoozed) by_change.push_back({mismatches[i].last_change, i});
+  }
+  AddRuns(mismatches, v1::MISMATCH_GROUP_KIND_BURST, std::move(by_change), limits::kBurstPause, groups);
+}
+
+void AddOutages(absl::Span<const Groupable> mismatches, Groups& groups) {
+  std::vector<Timed> by_last_sync;
+  for (size_t i = 0; i < mismatches.size(); ++i) {
+    if (mismatches[i].snoozed || groups.of[i].has_value() || !mismatches[i].last_sync.has_value()) continue;
+    by_last_sync.push_back({*mismatches[i].last_sync, i});
+  }
+  AddRuns(mismatches, v1::MISMATCH_GROUP_KIND_OUTAGE, std::move(by_last_sync), limits::kOutagePause, groups);
 }
 
 void AddCarers(absl::Span<const Groupable> mismatches, Groups& groups) {
@@ -59,6 +82,9 @@ void Join(const Groupable& mismatch, GroupLine& line) {
   line.carers.insert(mismatch.carer);
   line.earliest_change = std::min(line.earliest_change, mismatch.last_change);
   line.latest_change = std::max(line.latest_change, mismatch.last_change);
+  if (!mismatch.last_sync.has_value()) return;
+  line.earliest_sync = std::min(line.earliest_sync, *mismatch.last_sync);
+  line.latest_sync = std::max(line.latest_sync, *mismatch.last_sync);
 }
 
 }  // namespace
@@ -66,6 +92,7 @@ void Join(const Groupable& mismatch, GroupLine& line) {
 GroupLines GroupMismatches(absl::Span<const Groupable> mismatches, size_t most_lines) {
   Groups groups{.of = Membership(mismatches.size()), .kinds = {}};
   AddBursts(mismatches, groups);
+  AddOutages(mismatches, groups);
   AddCarers(mismatches, groups);
   GroupLines grouped;
   std::optional<size_t> reached;

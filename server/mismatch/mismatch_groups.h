@@ -1,8 +1,10 @@
-// Many mismatches at once as a few lines: those of a carer who has many, and those of a burst. Pure functions.
+// Many mismatches at once as a few lines: those of a burst, those of phones that fell silent together, and those of a
+// carer who has many. Pure functions.
 #ifndef CARESYNC_SERVER_MISMATCH_MISMATCH_GROUPS_H_
 #define CARESYNC_SERVER_MISMATCH_MISMATCH_GROUPS_H_
 
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -17,6 +19,8 @@ namespace caresync::mismatch {
 struct Groupable {
   base::Uuid carer;
   absl::Time last_change;
+  // When the carer's device synced last, where it is silent or failing since (the mismatch's cause); else nullopt.
+  std::optional<absl::Time> last_sync = {};
   // A person put it off: it stands alone.
   bool snoozed = false;
 };
@@ -31,6 +35,9 @@ struct GroupLine {
   // Of their last changes.
   absl::Time earliest_change = absl::InfiniteFuture();
   absl::Time latest_change = absl::InfinitePast();
+  // Of an outage, of their devices' last syncs.
+  absl::Time earliest_sync = absl::InfiniteFuture();
+  absl::Time latest_sync = absl::InfinitePast();
 };
 
 struct GroupLines {
@@ -43,7 +50,9 @@ struct GroupLines {
 // The first `most_lines` lines (at least 1) of those that are given. Each is in one:
 // - more than limits::kMismatchesOutsideABurst, of more than one carer, whose last changes follow each other within
 //   limits::kBurstPause, are a burst;
-// - of those that are in none, more than limits::kMismatchesOfCarerAlone of one carer are that carer's group.
+// - of those that are in none, as many of more than one carer, whose devices are silent or failing and synced last one
+//   after the other within limits::kOutagePause, are an outage;
+// - of those that are in neither, more than limits::kMismatchesOfCarerAlone of one carer are that carer's group.
 GroupLines GroupMismatches(absl::Span<const Groupable> mismatches, size_t most_lines);
 
 }  // namespace caresync::mismatch

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
@@ -17,9 +19,9 @@
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
+#include "server/mismatch/due.h"
 #include "server/mismatch/mismatch_groups.h"
 #include "server/mismatch/mismatch_rows.h"
-#include "server/mismatch/due.h"
 #include "server/mismatch/teller.h"
 #include "server/mismatch/wording.h"
 
@@ -28,6 +30,7 @@ namespace {
 
 namespace errors = base::errors;
 namespace keys = base::keys;
+using google::protobuf::Timestamp;
 using storage::Space;
 
 // Which of them are wanted.
@@ -38,12 +41,28 @@ struct Filter {
   // Of the last change.
   absl::Time changed_from = absl::InfinitePast();
   absl::Time changed_until = absl::InfiniteFuture();
+  // Where one of them is given: only those whose phone is silent or failing, of its last sync.
+  std::optional<absl::Time> last_sync_from;
+  std::optional<absl::Time> last_sync_until;
 
   bool Takes(const store::Mismatch& row) const {
     const absl::Time changed = base::FromStoredTime(row.last_change_us());
     return (branch_id.empty() || branch_id == row.branch_id()) && changed >= changed_from && changed <= changed_until;
   }
+  bool AsksForSilent() const { return last_sync_from.has_value() || last_sync_until.has_value(); }
+  bool TakesSilent(absl::Time last_sync) const {
+    return last_sync >= last_sync_from.value_or(absl::InfinitePast()) &&
+           last_sync <= last_sync_until.value_or(absl::InfiniteFuture());
+  }
 };
+
+// nullopt where it is not given.
+absl::StatusOr<std::optional<absl::Time>> TimeIn(const char* field, bool is_given, const Timestamp& given) {
+  if (!is_given) return std::optional<absl::Time>();
+  const std::optional<absl::Time> time = base::FromTimestamp(given);
+  if (!time.has_value()) return errors::InvalidArgument(field, "is no time");
+  return time;
+}
 
 absl::StatusOr<Filter> FilterIn(const v1::ListMismatchesRequest& request) {
   Filter filter;
@@ -56,18 +75,22 @@ absl::StatusOr<Filter> FilterIn(const v1::ListMismatchesRequest& request) {
     if (!branch.has_value()) return errors::InvalidArgument("branch_id", "is no UUID");
     filter.branch_id = branch->ToString();
   }
-  if (request.has_changed_from_time()) {
-    const std::optional<absl::Time> from = base::FromTimestamp(request.changed_from_time());
-    if (!from.has_value()) return errors::InvalidArgument("changed_from_time", "is no time");
-    filter.changed_from = *from;
-  }
-  if (request.has_changed_until_time()) {
-    const std::optional<absl::Time> until = base::FromTimestamp(request.changed_until_time());
-    if (!until.has_value()) return errors::InvalidArgument("changed_until_time", "is no time");
-    filter.changed_until = *until;
-  }
+  ASSIGN_OR_RETURN(const std::optional<absl::Time> changed_from,
+                   TimeIn("changed_from_time", request.has_changed_from_time(), request.changed_from_time()));
+  ASSIGN_OR_RETURN(const std::optional<absl::Time> changed_until,
+                   TimeIn("changed_until_time", request.has_changed_until_time(), request.changed_until_time()));
+  ASSIGN_OR_RETURN(filter.last_sync_from,
+                   TimeIn("last_sync_from_time", request.has_last_sync_from_time(), request.last_sync_from_time()));
+  ASSIGN_OR_RETURN(filter.last_sync_until,
+                   TimeIn("last_sync_until_time", request.has_last_sync_until_time(), request.last_sync_until_time()));
+  filter.changed_from = changed_from.value_or(filter.changed_from);
+  filter.changed_until = changed_until.value_or(filter.changed_until);
   if (request.group() && request.ended()) {
     return errors::InvalidArgument("group", "is for open mismatches, not for those that have ended");
+  }
+  if (filter.AsksForSilent() && request.ended()) {
+    return errors::InvalidArgument(filter.last_sync_from.has_value() ? "last_sync_from_time" : "last_sync_until_time",
+                                   "is for open mismatches, not for those that have ended");
   }
   return filter;
 }
@@ -96,11 +119,15 @@ absl::StatusOr<std::vector<Listed>> ReadListed(const storage::Reader& reader, co
 // nullopt where the filter does not take it; and where its row cannot be read, or was replaced since it could not:
 // then its place is what is left of it.
 absl::StatusOr<std::optional<store::Mismatch>> ReadWanted(const storage::Reader& reader, const base::TenantId& tenant,
-                                                          const Filter& filter, const Listed& listed) {
+                                                          const Filter& filter, const Listed& listed, Teller& teller) {
   if (filter.carer.has_value() && *filter.carer != listed.of.carer) return std::optional<store::Mismatch>();
   ASSIGN_OR_RETURN(std::optional<store::Mismatch> row, GetUndamaged(reader, tenant, listed.of));
   const bool stands = row.has_value() && listed.key == ListedKey(tenant, listed.of, *row);
   if (!stands || !filter.Takes(*row)) row.reset();
+  if (!row.has_value() || !filter.AsksForSilent()) return row;
+  ASSIGN_OR_RETURN(const std::optional<absl::Time> last_sync,
+                   teller.LastSyncOfSilent(listed.of.carer, base::FromStoredTime(row->first_change_us())));
+  if (!last_sync.has_value() || !filter.TakesSilent(*last_sync)) row.reset();
   return row;
 }
 
@@ -114,9 +141,25 @@ absl::StatusOr<v1::MismatchGroup> TellGroup(const GroupLine& line, const CarerVi
   *group.mutable_soonest_start_time() = base::ToTimestamp(StartThatCounts(row));
   base::SetTime(base::ToStoredTime(line.earliest_change), [&] { return group.mutable_changed_from_time(); });
   base::SetTime(base::ToStoredTime(line.latest_change), [&] { return group.mutable_changed_until_time(); });
-  group.set_headline(Headline(group));
+  if (line.kind == v1::MISMATCH_GROUP_KIND_OUTAGE) {
+    *group.mutable_last_sync_from_time() = base::ToTimestamp(line.earliest_sync);
+    *group.mutable_last_sync_until_time() = base::ToTimestamp(line.latest_sync);
+  }
+  ASSIGN_OR_RETURN(const absl::TimeZone zone, teller.Zone());
+  group.set_headline(Headline(group, zone));
   group.set_advice(Advice(group));
   return group;
+}
+
+// Those of carers whose phones are silent or failing get the time of their last sync. Where there are too few for an
+// outage nothing is read.
+absl::Status SetLastSyncs(const std::vector<absl::Time>& first_changes, Teller& teller,
+                          std::vector<Groupable>& wanted) {
+  if (wanted.size() <= base::limits::kMismatchesOutsideABurst) return absl::OkStatus();
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    ASSIGN_OR_RETURN(wanted[i].last_sync, teller.LastSyncOfSilent(wanted[i].carer, first_changes[i]));
+  }
+  return absl::OkStatus();
 }
 
 // Adds the groups of those that are listed, as many as a page has. Returns how many of these, from the first one on,
@@ -126,19 +169,23 @@ absl::StatusOr<size_t> AddGroups(const storage::Reader& reader, const base::Tena
                                  v1::ListMismatchesResponse& response) {
   // The rows are not kept: with what people wrote to them they may be large.
   std::vector<Groupable> wanted;
+  std::vector<absl::Time> first_changes;
   std::vector<size_t> places;
   for (size_t i = 0; i < listed.size(); ++i) {
-    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, ReadWanted(reader, tenant, filter, listed[i]));
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, ReadWanted(reader, tenant, filter, listed[i], teller));
     if (!row.has_value()) continue;
+    first_changes.push_back(base::FromStoredTime(row->first_change_us()));
     wanted.push_back({.carer = listed[i].of.carer,
                       .last_change = base::FromStoredTime(row->last_change_us()),
+                      .last_sync = std::nullopt,
                       .snoozed = row->state() == store::Mismatch::SNOOZED});
     places.push_back(i);
   }
+  RETURN_IF_ERROR(SetLastSyncs(first_changes, teller, wanted));
   const GroupLines grouped = GroupMismatches(wanted, page_size);
   for (const GroupLine& line : grouped.lines) {
     const Listed& first = listed[places[line.first]];
-    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, ReadWanted(reader, tenant, filter, first));
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, ReadWanted(reader, tenant, filter, first, teller));
     if (!row.has_value()) return errors::DamagedRow("a mismatch that was there when it was grouped");
     ASSIGN_OR_RETURN(*response.add_groups(), TellGroup(line, first.of, *row, teller));
   }
@@ -151,7 +198,8 @@ absl::StatusOr<size_t> AddMismatches(const storage::Reader& reader, const base::
                                      v1::ListMismatchesResponse& response) {
   size_t done = 0;
   for (; done < listed.size() && response.mismatches_size() < page_size; ++done) {
-    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row, ReadWanted(reader, tenant, filter, listed[done]));
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> row,
+                     ReadWanted(reader, tenant, filter, listed[done], teller));
     if (!row.has_value()) continue;
     ASSIGN_OR_RETURN(*response.add_mismatches(), teller.Tell(listed[done].of, *row));
   }
@@ -160,9 +208,10 @@ absl::StatusOr<size_t> AddMismatches(const storage::Reader& reader, const base::
 
 // What a token of another list does not go on with.
 std::string QueryOf(const v1::ListMismatchesRequest& request) {
-  return absl::StrCat("mismatches/", request.ended(), "/", request.carer_id(), "/", request.branch_id(), "/",
-                      request.group(), "/", request.changed_from_time().SerializeAsString(), "/",
-                      request.changed_until_time().SerializeAsString());
+  return absl::StrCat(
+      "mismatches/", request.ended(), "/", request.carer_id(), "/", request.branch_id(), "/", request.group(), "/",
+      request.changed_from_time().SerializeAsString(), "/", request.changed_until_time().SerializeAsString(), "/",
+      request.last_sync_from_time().SerializeAsString(), "/", request.last_sync_until_time().SerializeAsString());
 }
 
 }  // namespace

@@ -98,6 +98,21 @@ absl::Status Teller::TellOfDevices(const CarerVisit& of, const store::Mismatch& 
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::optional<absl::Time>> Teller::LastSyncOfSilent(const base::Uuid& carer, absl::Time first_change) {
+  ASSIGN_OR_RETURN(const CarerDevices* const all, devices_.WithoutOthers(carer));
+  ASSIGN_OR_RETURN(const store::Tenant* const preferences, Preferences());
+  const v1::MismatchCause cause = CauseOf(*all, carer, *preferences, first_change);
+  if (cause != v1::MISMATCH_CAUSE_SILENT && cause != v1::MISMATCH_CAUSE_FAILING) return std::optional<absl::Time>();
+  return base::FromTimestamp(all->in_use->last_successful_sync_time());
+}
+
+absl::StatusOr<absl::TimeZone> Teller::Zone() {
+  ASSIGN_OR_RETURN(const store::Tenant* const preferences, Preferences());
+  absl::TimeZone zone = absl::UTCTimeZone();
+  absl::LoadTimeZone(preferences->time_zone(), &zone);
+  return zone;
+}
+
 absl::StatusOr<const store::Tenant*> Teller::Preferences() {
   if (!preferences_.has_value()) {
     ASSIGN_OR_RETURN(preferences_, tenants::GetTenant(reader_, tenant_));

@@ -27,6 +27,14 @@ class Teller {
   // Errors are those of reading.
   absl::StatusOr<v1::Mismatch> Tell(const CarerVisit& of, const store::Mismatch& row);
 
+  // When the carer's device synced last, where its cause is SILENT or FAILING; nullopt: it is another. It is live, and
+  // its first change was committed at `first_change`. Reads some rows for each carer once, and no others: for very
+  // many.
+  absl::StatusOr<std::optional<absl::Time>> LastSyncOfSilent(const base::Uuid& carer, absl::Time first_change);
+
+  // The tenant's; UTC where it is not known any more.
+  absl::StatusOr<absl::TimeZone> Zone();
+
  private:
   absl::Status Show(const store::VisitPart& part, v1::VisitShown& shown);
   // What there is to say of the carer's devices, `row` being due to one of them.

@@ -2,6 +2,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/timestamp.pb.h"
+#include "server/base/proto_time.h"
 
 namespace caresync::mismatch {
 namespace {
@@ -50,6 +52,10 @@ std::string AskForSync(const Words& words, bool has_failed) {
   }
   return StrCat("Ask ", words.carer, " for a manual sync, with the app open and the screen on",
                 has_failed ? ", on the internet and ideally on Wi-Fi." : ".");
+}
+
+std::string SinceText(const google::protobuf::Timestamp& time, absl::TimeZone zone) {
+  return absl::FormatTime("%H:%M on %d %B %Y", base::FromTimestamp(time).value_or(absl::InfinitePast()), zone);
 }
 
 std::string TellByPhone(const Words& words, const std::string& rest) {
@@ -124,7 +130,7 @@ std::string Advice(const v1::Mismatch& mismatch) {
   }
 }
 
-std::string Headline(const v1::MismatchGroup& group) {
+std::string Headline(const v1::MismatchGroup& group, absl::TimeZone zone) {
   switch (group.kind()) {
     case v1::MISMATCH_GROUP_KIND_CARER:
       return StrCat(group.count(), " changes of visits have not reached their carer's phone. ",
@@ -132,12 +138,20 @@ std::string Headline(const v1::MismatchGroup& group) {
     case v1::MISMATCH_GROUP_KIND_BURST:
       return StrCat("The rota changed at once in many places, and ", group.count(), " changes of visits of ",
                     group.carer_count(), " carers have not reached their phones.");
+    case v1::MISMATCH_GROUP_KIND_OUTAGE:
+      return StrCat(group.count(), " changes of visits of ", group.carer_count(),
+                    " carers have not reached their phones, none of which has synced since ",
+                    SinceText(group.last_sync_until_time(), zone), ".");
     default:
       return group.most_urgent().headline();
   }
 }
 
 std::string Advice(const v1::MismatchGroup& group) {
+  if (group.kind() == v1::MISMATCH_GROUP_KIND_OUTAGE) {
+    return "See whether the network is out, or the mobile provider, or whatever stands before the server; phone the "
+           "carers, those with the next visits first.";
+  }
   if (group.kind() != v1::MISMATCH_GROUP_KIND_BURST) return group.most_urgent().advice();
   return "See whether the rota was meant to change so, and whether the phones can reach the server; then ask the "
          "carers "

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "caresync/v1/mismatches.pb.h"
 
 namespace caresync::mismatch {
@@ -15,8 +16,9 @@ std::string Headline(const v1::Mismatch& mismatch);
 // that is resolved or closed.
 std::string Advice(const v1::Mismatch& mismatch);
 
-// The same of several that are told as one, with all else filled in. Of one alone, what is said of that.
-std::string Headline(const v1::MismatchGroup& group);
+// The same of several that are told as one, with all else filled in; times are by the clock of `zone`. Of one alone,
+// what is said of that.
+std::string Headline(const v1::MismatchGroup& group, absl::TimeZone zone);
 std::string Advice(const v1::MismatchGroup& group);
 
 // ---- Pieces of such sentences, for whoever else tells of a carer and a device

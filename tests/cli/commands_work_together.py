@@ -314,7 +314,7 @@ def check_mismatches(cli):
            "none is due")
     lines = cli.run("mismatches", "--group")[0].splitlines()
     expect(len(lines) == 1 and lines[0].startswith("Mismatches "), lines)
-    for wrong in (["--group", "--ended"], ["--changed-until", "yesterday"]):
+    for wrong in (["--group", "--ended"], ["--changed-until", "yesterday"], ["--last-sync-until", "yesterday"]):
         cli.run("mismatches", *wrong, status=2)
     for wish, reason in ((["--carer", "nobody"], "CARER_NOT_FOUND"), (["--branch", "nowhere"], "BRANCH_NOT_FOUND")):
         missing = cli.json("mismatches", *wish, status=1)

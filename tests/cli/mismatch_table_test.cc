@@ -223,6 +223,23 @@ TEST(MismatchGroupTable, ShowsEachGroupAsALineAndHowABurstsMembersAreListed) {
             "--changed-from 2026-11-21T07:00:00.25Z --changed-until 2026-11-21T07:00:05Z");
 }
 
+// Requirement: M7
+TEST(MismatchGroupTable, ShowsSinceWhenPhonesAreSilentThatFellSilentTogetherAndHowItsMembersAreListed) {
+  v1::MismatchGroup outage = GroupOf(v1::MISMATCH_GROUP_KIND_OUTAGE, 38);
+  outage.set_carer_count(21);
+  outage.mutable_last_sync_from_time()->set_seconds(kNine - 2 * kHour);
+  outage.mutable_last_sync_until_time()->set_seconds(kNine - kHour);
+  const std::string table =
+      MismatchGroupTable({outage}, {.tenant = "demo", .branch = "", .carer = ""}, absl::UTCTimeZone(), false);
+  const std::vector<std::string> lines = absl::StrSplit(absl::StripSuffix(table, "\n"), '\n');
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_THAT(Cells(lines[1]), ElementsAre("38", "at risk", "2026-11-21 09:00:00 UTC", "21 carers", "several",
+                                           "silent since 2026-11-21 08:00:00 UTC", "Do this."));
+  EXPECT_EQ(lines[2],
+            "Those 38 of phones that fell silent together: caresync mismatches --tenant demo "
+            "--last-sync-from 2026-11-21T07:00:00Z --last-sync-until 2026-11-21T08:00:00Z");
+}
+
 TEST(ListingCommand, SaysWhatWasAskedForAsAShellTakesIt) {
   EXPECT_EQ(ListingCommand({}), "caresync mismatches");
   EXPECT_EQ(ListingCommand({.tenant = "demo", .branch = "", .carer = "003-rome/c5"}),

@@ -41,6 +41,18 @@ std::vector<Groupable> AtOnce(size_t count, int carers, absl::Duration after = a
   return all;
 }
 
+// So many of carers 1 to `carers` by turns, changed by hand, whose phones are silent: each synced last a minute after
+// the one before it, the first at five.
+std::vector<Groupable> OfSilent(size_t count, int carers) {
+  std::vector<Groupable> all;
+  for (size_t i = 0; i < count; ++i) {
+    const int carer = static_cast<int>(i) % carers;
+    all.push_back(Of(1 + carer, absl::Minutes(static_cast<int>(i))));
+    all.back().last_sync = At(5) + absl::Minutes(carer);
+  }
+  return all;
+}
+
 std::vector<Groupable> Joined(std::vector<Groupable> all, const std::vector<Groupable>& more) {
   all.insert(all.end(), more.begin(), more.end());
   return all;
@@ -50,9 +62,10 @@ std::vector<Groupable> Joined(std::vector<Groupable> all, const std::vector<Grou
 std::vector<std::string> Lines(const std::vector<Groupable>& all, size_t most = kAll) {
   std::vector<std::string> lines;
   for (const GroupLine& line : GroupMismatches(all, most).lines) {
-    const char* const kind = line.kind == v1::MISMATCH_GROUP_KIND_CARER   ? "carer "
-                             : line.kind == v1::MISMATCH_GROUP_KIND_BURST ? "burst "
-                                                                          : "one ";
+    const char* const kind = line.kind == v1::MISMATCH_GROUP_KIND_CARER    ? "carer "
+                             : line.kind == v1::MISMATCH_GROUP_KIND_BURST  ? "burst "
+                             : line.kind == v1::MISMATCH_GROUP_KIND_OUTAGE ? "outage "
+                                                                           : "one ";
     lines.push_back(absl::StrCat(kind, line.first, " ", line.count));
   }
   return lines;
@@ -112,6 +125,42 @@ TEST(MismatchGroupsTest, ACarersGroupIsOfThoseOutsideBursts) {
   EXPECT_THAT(Lines(all), ElementsAre(absl::StrCat("burst 0 ", kBurst), absl::StrCat("carer ", kBurst, " ", kMany)));
   const std::vector<Groupable> few = Joined(AtOnce(kBurst, 2), ByHand(1, 1, 30));
   EXPECT_THAT(Lines(few), ElementsAre(absl::StrCat("burst 0 ", kBurst), absl::StrCat("one ", kBurst, " 1")));
+}
+
+// Requirement: M7
+TEST(MismatchGroupsTest, WhatPhonesLackThatFellSilentTogetherIsOne) {
+  const std::vector<Groupable> all = OfSilent(kBurst, 20);
+  EXPECT_THAT(Lines(all), ElementsAre(absl::StrCat("outage 0 ", kBurst)));
+  const GroupLine outage = GroupMismatches(all, kAll).lines.at(0);
+  EXPECT_EQ(outage.carers.size(), 20u);
+  EXPECT_EQ(outage.earliest_sync, At(5));
+  EXPECT_EQ(outage.latest_sync, At(5, 19));
+  EXPECT_EQ(Lines(OfSilent(kBurst - 1, 20)).size(), kBurst - 1);
+  std::vector<Groupable> called = all;
+  called.front().last_sync.reset();
+  EXPECT_EQ(Lines(called).size(), kBurst) << "of one the phone has called since";
+}
+
+TEST(MismatchGroupsTest, WhatOneSilentPhoneLacksIsItsCarers) {
+  EXPECT_THAT(Lines(OfSilent(kBurst, 1)), ElementsAre(absl::StrCat("carer 0 ", kBurst)));
+}
+
+TEST(MismatchGroupsTest, PhonesThatFellSilentOneAfterTheOtherAreNoOutage) {
+  std::vector<Groupable> all = OfSilent(kBurst, static_cast<int>(kBurst));
+  for (size_t i = 0; i < kBurst; ++i) all[i].last_sync = At(0) + limits::kOutagePause * i;
+  EXPECT_THAT(Lines(all), ElementsAre(absl::StrCat("outage 0 ", kBurst)));
+  for (size_t i = kBurst / 2; i < kBurst; ++i) *all[i].last_sync += absl::Microseconds(1);
+  EXPECT_EQ(Lines(all).size(), kBurst) << "neither half is one";
+}
+
+TEST(MismatchGroupsTest, AnOutageIsOfThoseOutsideBurstsAndComesBeforeCarers) {
+  std::vector<Groupable> at_once = AtOnce(kBurst, 2, -absl::Hours(1));
+  for (Groupable& mismatch : at_once) mismatch.last_sync = At(5);
+  EXPECT_THAT(Lines(Joined(at_once, OfSilent(kBurst, 2))),
+              ElementsAre(absl::StrCat("burst 0 ", kBurst), absl::StrCat("outage ", kBurst, " ", kBurst)));
+  std::vector<Groupable> snoozed = OfSilent(kBurst, 20);
+  for (Groupable& mismatch : snoozed) mismatch.snoozed = true;
+  EXPECT_EQ(Lines(snoozed).size(), kBurst);
 }
 
 TEST(MismatchGroupsTest, TwoBurstsAreTwo) {

@@ -14,6 +14,7 @@ namespace {
 
 namespace limits = base::limits;
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 // Requirement: M7
 TEST_F(MismatchListTest, ManyOfACarerAreOneGroupAndSayWhatHoldsOfAll) {
@@ -47,6 +48,48 @@ TEST_F(MismatchListTest, ManyOfACarerAreOneGroupAndSayWhatHoldsOfAll) {
   members.set_carer_id(of_ann.most_urgent().carer_id());
   members.set_page_size(3);
   EXPECT_THAT(Paged(members), ElementsAre(1, 2, 3, 4, 5, 6, 7));
+}
+
+// Requirement: M7
+TEST_F(MismatchListTest, WhereTheNetworkIsOutItIsOneGroupWhoseMembersCanBeListed) {
+  PutPhone(1, At(5));
+  PutPhone(2, At(5, 10));
+  std::vector<int> members;
+  std::vector<int> of_second;
+  for (int i = 1; i <= 26; ++i) {
+    // Changed by hand: no burst.
+    bench_.Put({VisitAt(i, At(9, i), {1 + i % 2})});
+    bench_.Advance(absl::Seconds(20));
+    members.push_back(i);
+    if (i % 2 == 1) of_second.push_back(i);
+  }
+  bench_.Put({VisitAt(27, At(8), {3})});
+  bench_.AdvanceTo(At(6, 40));
+  const std::vector<v1::MismatchGroup> groups = Groups();
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_EQ(NumberOf(groups[0].most_urgent()), 27) << "of a carer who has no phone";
+  const v1::MismatchGroup& outage = groups[1];
+  EXPECT_EQ(outage.kind(), v1::MISMATCH_GROUP_KIND_OUTAGE);
+  EXPECT_EQ(outage.count(), 26u);
+  EXPECT_EQ(outage.carer_count(), 2u);
+  EXPECT_EQ(NumberOf(outage.most_urgent()), 1);
+  EXPECT_EQ(base::FromTimestamp(outage.last_sync_from_time()), At(5));
+  EXPECT_EQ(base::FromTimestamp(outage.last_sync_until_time()), At(5, 10));
+  EXPECT_EQ(
+      outage.headline(),
+      "26 changes of visits of 2 carers have not reached their phones, none of which has synced since 05:10 on 02 "
+      "March 2026.");
+
+  v1::ListMismatchesRequest request;
+  request.set_page_size(10);
+  *request.mutable_last_sync_from_time() = outage.last_sync_from_time();
+  *request.mutable_last_sync_until_time() = outage.last_sync_until_time();
+  EXPECT_EQ(Paged(request), members);
+  *request.mutable_last_sync_from_time() = base::ToTimestamp(At(5, 5));
+  EXPECT_EQ(Paged(request), of_second);
+  request.clear_last_sync_from_time();
+  *request.mutable_last_sync_until_time() = base::ToTimestamp(At(4));
+  EXPECT_THAT(Paged(request), IsEmpty());
 }
 
 // Requirement: M7

@@ -58,6 +58,15 @@ TEST_F(MismatchListTest, PagesShowEachOnce) {
   }
   bench_.Put(visits);
   bench_.AdvanceTo(At(6, 20));
+  v1::ListMismatchesRequest request;
+  request.set_page_size(4);
+  EXPECT_EQ(Paged(request), expected);
+  request.set_page_size(5);
+  EXPECT_EQ(Paged(request), expected);
+  request.set_page_size(25);
+  EXPECT_EQ(Paged(request), expected);
+}
+
 TEST_F(MismatchListTest, ThoseWhoseVisitIsOverLieBehindTheOthersTheLastFirst) {
   bench_.Put({VisitAt(1, At(7)), VisitAt(2, At(8)), VisitAt(3, At(20))});
   bench_.AdvanceTo(At(8) - absl::Microseconds(1));
@@ -263,6 +272,9 @@ TEST_F(MismatchListTest, ATokenOfAnotherListIsRefused) {
   v1::ListMismatchesRequest of_times = request;
   *of_times.mutable_changed_from_time() = base::ToTimestamp(At(6));
   EXPECT_EQ(ErrorOf(of_times), "PAGE_TOKEN_NOT_VALID");
+  v1::ListMismatchesRequest of_silent = request;
+  *of_silent.mutable_last_sync_from_time() = base::ToTimestamp(At(6));
+  EXPECT_EQ(ErrorOf(of_silent), "PAGE_TOKEN_NOT_VALID");
   request.set_page_token("x");
   EXPECT_EQ(ErrorOf(request), "PAGE_TOKEN_NOT_VALID");
 }
@@ -284,6 +296,13 @@ TEST_F(MismatchListTest, WrongQuestionsAreNamed) {
   EXPECT_EQ(ErrorOf(request), "INVALID_FIELD");
   request.Clear();
   request.mutable_changed_until_time()->set_nanos(-1);
+  EXPECT_EQ(ErrorOf(request), "INVALID_FIELD");
+  request.Clear();
+  request.mutable_last_sync_from_time()->set_nanos(-1);
+  EXPECT_EQ(ErrorOf(request), "INVALID_FIELD");
+  request.Clear();
+  *request.mutable_last_sync_until_time() = base::ToTimestamp(At(6));
+  request.set_ended(true);
   EXPECT_EQ(ErrorOf(request), "INVALID_FIELD");
   request.Clear();
   request.set_group(true);

@@ -125,6 +125,15 @@ class MismatchListTest : public testing::Test {
     bench_.AcknowledgeAll(1, 1);
     Call(At(5, 30));
   }
+  // The carer uses the device of the same number, which has all and synced last then.
+  void PutPhone(int carer, absl::Time last_sync) {
+    bench_.SignIn(carer, carer);
+    bench_.PutReport(carer,
+                     [&](store::DeviceReport& report) { report.set_last_success_us(absl::ToUnixMicros(last_sync)); });
+    bench_.PutCopy(carer, carer,
+                   [&](store::DeviceCopy& copy) { copy.set_last_success_us(absl::ToUnixMicros(last_sync)); });
+    bench_.AcknowledgeAll(carer, carer);
+  }
   void Call(absl::Time time) {
     store::DeviceCall call;
     call.set_time_us(absl::ToUnixMicros(time));

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "absl/time/time.h"
+
 namespace caresync::mismatch {
 namespace {
 
@@ -189,24 +191,39 @@ v1::MismatchGroup GroupOf(v1::MismatchGroupKind kind) {
   return group;
 }
 
+std::string HeadlineOf(const v1::MismatchGroup& group) { return Headline(group, absl::UTCTimeZone()); }
+
 TEST(WordingTest, OfACarersGroupItSaysHowManyAndWhatHoldsOfAll) {
   const v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_CARER);
-  EXPECT_THAT(Headline(group), StartsWith("30 changes of visits have not reached their carer's phone. "));
-  EXPECT_THAT(Headline(group), EndsWith(group.most_urgent().headline()));
+  EXPECT_THAT(HeadlineOf(group), StartsWith("30 changes of visits have not reached their carer's phone. "));
+  EXPECT_THAT(HeadlineOf(group), EndsWith(group.most_urgent().headline()));
   EXPECT_EQ(Advice(group), group.most_urgent().advice());
 }
 
 TEST(WordingTest, OfABurstItSaysHowManyAndNamesNoCarer) {
   const v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_BURST);
-  EXPECT_THAT(Headline(group), HasSubstr("30 changes of visits of 12 carers"));
-  EXPECT_THAT(Headline(group), Not(HasSubstr("Ann Smith")));
+  EXPECT_THAT(HeadlineOf(group), HasSubstr("30 changes of visits of 12 carers"));
+  EXPECT_THAT(HeadlineOf(group), Not(HasSubstr("Ann Smith")));
   EXPECT_THAT(Advice(group), Not(HasSubstr("Ann Smith")));
   EXPECT_THAT(Advice(group), HasSubstr("manual sync"));
 }
 
+TEST(WordingTest, OfAnOutageItSaysSinceWhenAndWhereToLook) {
+  v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_OUTAGE);
+  group.mutable_last_sync_until_time()->set_seconds(1'795'251'600);
+  EXPECT_EQ(
+      HeadlineOf(group),
+      "30 changes of visits of 12 carers have not reached their phones, none of which has synced since 09:00 on 21 "
+      "November 2026.");
+  EXPECT_THAT(Headline(group, absl::FixedTimeZone(3'600)), HasSubstr("since 10:00 on"));
+  EXPECT_THAT(Advice(group), HasSubstr("network"));
+  EXPECT_THAT(Advice(group), HasSubstr("phone the carers"));
+  EXPECT_THAT(Advice(group), Not(HasSubstr("Ann Smith")));
+}
+
 TEST(WordingTest, OfOneInNoGroupItSaysWhatIsSaidOfThat) {
   const v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_UNSPECIFIED);
-  EXPECT_EQ(Headline(group), group.most_urgent().headline());
+  EXPECT_EQ(HeadlineOf(group), group.most_urgent().headline());
   EXPECT_EQ(Advice(group), group.most_urgent().advice());
 }
 

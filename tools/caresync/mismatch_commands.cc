@@ -36,6 +36,8 @@ struct MismatchesWish {
   // RFC 3339; empty: not given.
   std::string changed_from;
   std::string changed_until;
+  std::string last_sync_from;
+  std::string last_sync_until;
   StreamWish stream;
 };
 
@@ -48,6 +50,12 @@ absl::StatusOr<v1::ListMismatchesRequest> ListRequest(const Connection& connecti
   }
   if (!wish.changed_until.empty()) {
     ASSIGN_OR_RETURN(*request.mutable_changed_until_time(), ParseInstant("--changed-until", wish.changed_until));
+  }
+  if (!wish.last_sync_from.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_last_sync_from_time(), ParseInstant("--last-sync-from", wish.last_sync_from));
+  }
+  if (!wish.last_sync_until.empty()) {
+    ASSIGN_OR_RETURN(*request.mutable_last_sync_until_time(), ParseInstant("--last-sync-until", wish.last_sync_until));
   }
   if (!wish.branch.empty()) {
     ASSIGN_OR_RETURN(*request.mutable_branch_id(), FindBranch(connection, wish.branch));
@@ -241,15 +249,27 @@ void AddMismatchesCommand(CLI::App& app, CommandLine& line) {
   command->add_option("--carer", wish->carer, "Only this carer's: ID or external ID")->check(NotEmpty);
   CLI::Option* ended =
       command->add_flag("--ended", wish->ended, "Those that were put right or closed since, the last ones first");
-  command->add_flag("--group", wish->group, "Many at once as one: of a carer, and of what the rota changed in one go")
+  command
+      ->add_flag(
+          "--group", wish->group,
+          "Many at once as one: of a carer, of what the rota changed in one go, of phones that fell silent together")
       ->excludes(ended);
   command->add_option("--changed-from", wish->changed_from, "Only those whose last change was then or later")
       ->check(NotEmpty);
   command->add_option("--changed-until", wish->changed_until, "Only those whose last change was then or earlier")
       ->check(NotEmpty);
+  command
+      ->add_option("--last-sync-from", wish->last_sync_from,
+                   "Only those of phones that are silent or failing and synced last then or later")
+      ->check(NotEmpty)
+      ->excludes(ended);
+  command->add_option("--last-sync-until", wish->last_sync_until, "Likewise, then or earlier")
+      ->check(NotEmpty)
+      ->excludes(ended);
   AddStreamOptions(*command, wish->stream, "Go on with each as it changes, until Ctrl-C");
   for (const char* of_stream : {"--token-file", "--follow"}) {
-    for (const char* of_list : {"--branch", "--carer", "--ended", "--group", "--changed-from", "--changed-until"}) {
+    for (const char* of_list : {"--branch", "--carer", "--ended", "--group", "--changed-from", "--changed-until",
+                                "--last-sync-from", "--last-sync-until"}) {
       command->get_option(of_stream)->excludes(of_list);
     }
   }

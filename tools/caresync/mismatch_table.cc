@@ -168,6 +168,12 @@ std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, con
       absl::StrAppend(&hints, "Those ", group.count(), " that changed at once: ", ListingCommand(of),
                       " --changed-from ", IsoTime(ToTime(group.changed_from_time())), " --changed-until ",
                       IsoTime(ToTime(group.changed_until_time())), "\n");
+    } else if (group.kind() == v1::MISMATCH_GROUP_KIND_OUTAGE) {
+      row.insert(row.end(), {absl::StrCat(group.carer_count(), " carers"), "several",
+                             absl::StrCat("silent since ", PeopleTime(ToTime(group.last_sync_until_time()), zone))});
+      absl::StrAppend(&hints, "Those ", group.count(), " of phones that fell silent together: ", ListingCommand(of),
+                      " --last-sync-from ", IsoTime(ToTime(group.last_sync_from_time())), " --last-sync-until ",
+                      IsoTime(ToTime(group.last_sync_until_time())), "\n");
     } else {
       row.insert(row.end(), {NameOr(first.carer_name(), first.carer_id()), DeviceCell(first), CauseText(first, zone)});
     }

@@ -29,8 +29,8 @@ struct MismatchesOf {
 // The command that lists them, as a shell takes it.
 std::string ListingCommand(const MismatchesOf& of);
 
-// Groups of mismatches in the order given, one in no group as one of 1; below them, of each burst, how its members are
-// listed of what was asked for.
+// Groups of mismatches in the order given, one in no group as one of 1; below them, of each burst and each outage, how
+// its members are listed of what was asked for.
 std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, const MismatchesOf& of,
                                absl::TimeZone zone, bool with_colour);
 
