@@ -60,6 +60,8 @@ enum class Table : uint8_t {
   kOutbox = 'B',
   kNotificationSettings = 'S',
   kRaisedMismatch = 'R',
+  kHeldMismatch = 'W',
+  kToldHour = 'E',
   kNotifications = 'G',
   kOverdueLook = 'P',
   kOverdueBranch = 'Q',

@@ -222,8 +222,14 @@ storage::KeyRange RaisedMismatchesOf(const TenantId& tenant, std::string_view br
 // Of the branches that come after this one (nullptr: of all).
 storage::KeyRange RaisedMismatchesAfter(const TenantId& tenant, const std::string* branch);
 bool ParseRaisedMismatch(std::string_view key, std::string* branch, Uuid* carer, RecordKey* visit);
-std::string Notifications(const TenantId& tenant);  // 'G' -> Notifications
-std::string OverdueLook(const TenantId& tenant);    // 'P' -> OverdueLook
+// The same of those that are held back, to be told as one: 'W', branch, carer, visit -> empty.
+std::string HeldMismatch(const TenantId& tenant, std::string_view branch, const Uuid& carer, const RecordKey& visit);
+storage::KeyRange HeldMismatchesOf(const TenantId& tenant, std::string_view branch);
+storage::KeyRange HeldMismatchesAfter(const TenantId& tenant, const std::string* branch);
+bool ParseHeldMismatch(std::string_view key, std::string* branch, Uuid* carer, RecordKey* visit);
+std::string ToldHour(const TenantId& tenant, std::string_view branch);  // 'E', branch -> ToldHour
+std::string Notifications(const TenantId& tenant);                      // 'G' -> Notifications
+std::string OverdueLook(const TenantId& tenant);                        // 'P' -> OverdueLook
 // Branches that were told to have too many overdue devices: 'Q', branch -> empty.
 std::string OverdueBranch(const TenantId& tenant, std::string_view branch);
 storage::KeyRange AllOverdueBranches(const TenantId& tenant);

@@ -428,6 +428,14 @@ inline constexpr int kNotificationAddresses = 20;
 inline constexpr absl::Duration kToldTogether = absl::Seconds(30);
 // More of a branch at once are told as one: nobody reads so many messages.
 inline constexpr size_t kMismatchesToldAlone = 10;
+// After so many notices of a branch within an hour what is raised is held back, and told as one when the hour is over:
+// an outage, or a rota that is published again, is a notice an hour and not hundreds.
+inline constexpr uint32_t kNoticesInAnHour = 10;
+inline constexpr absl::Duration kToldHour = absl::Hours(1);
+// What starts so soon is told at once all the same: what is held back for an hour still leaves the office another.
+inline constexpr absl::Duration kToldAtOnce = absl::Hours(2);
+// Members that a notice of many mismatches names.
+inline constexpr size_t kMismatchesNamed = 100;
 // Raised mismatches and branches that one step looks at.
 inline constexpr size_t kRaisedLookedAt = 1'024;
 inline constexpr size_t kBranchesLookedAt = 32;

@@ -10,6 +10,32 @@ namespace caresync::base::keys {
 using storage::KeyRange;
 using storage::TupleReader;
 
+namespace {
+
+// A branch's mismatches in a table.
+std::string OfBranch(const TenantId& tenant, Table table, std::string_view branch, const Uuid& carer,
+                     const RecordKey& visit) {
+  return KeyIn(tenant, table).String(branch).Raw(carer.bytes()).String(visit.bytes).Take();
+}
+
+KeyRange AllOfBranch(const TenantId& tenant, Table table, std::string_view branch) {
+  return RangeOf(KeyIn(tenant, table).String(branch));
+}
+
+KeyRange BehindBranch(const TenantId& tenant, Table table, const std::string* branch) {
+  KeyRange all = RangeOf(KeyIn(tenant, table));
+  if (branch != nullptr) all.begin = AllOfBranch(tenant, table, *branch).end;
+  return all;
+}
+
+bool ParseOfBranch(std::string_view key, Table table, std::string* branch, Uuid* carer, RecordKey* visit) {
+  TupleReader reader(key);
+  return OpenKey(reader, table) && reader.String(branch) && ReadUuid(reader, carer) && reader.String(&visit->bytes) &&
+         reader.AtEnd();
+}
+
+}  // namespace
+
 std::string NotificationSettings(const TenantId& tenant, std::string_view branch) {
   return KeyIn(tenant, Table::kNotificationSettings).String(branch).Take();
 }
@@ -25,23 +51,39 @@ bool ParseNotificationSettings(std::string_view key, std::string* branch) {
 }
 
 std::string RaisedMismatch(const TenantId& tenant, std::string_view branch, const Uuid& carer, const RecordKey& visit) {
-  return KeyIn(tenant, Table::kRaisedMismatch).String(branch).Raw(carer.bytes()).String(visit.bytes).Take();
+  return OfBranch(tenant, Table::kRaisedMismatch, branch, carer, visit);
 }
 
 KeyRange RaisedMismatchesOf(const TenantId& tenant, std::string_view branch) {
-  return RangeOf(KeyIn(tenant, Table::kRaisedMismatch).String(branch));
+  return AllOfBranch(tenant, Table::kRaisedMismatch, branch);
 }
 
 KeyRange RaisedMismatchesAfter(const TenantId& tenant, const std::string* branch) {
-  KeyRange all = RangeOf(KeyIn(tenant, Table::kRaisedMismatch));
-  if (branch != nullptr) all.begin = RaisedMismatchesOf(tenant, *branch).end;
-  return all;
+  return BehindBranch(tenant, Table::kRaisedMismatch, branch);
 }
 
 bool ParseRaisedMismatch(std::string_view key, std::string* branch, Uuid* carer, RecordKey* visit) {
-  TupleReader reader(key);
-  return OpenKey(reader, Table::kRaisedMismatch) && reader.String(branch) && ReadUuid(reader, carer) &&
-         reader.String(&visit->bytes) && reader.AtEnd();
+  return ParseOfBranch(key, Table::kRaisedMismatch, branch, carer, visit);
+}
+
+std::string HeldMismatch(const TenantId& tenant, std::string_view branch, const Uuid& carer, const RecordKey& visit) {
+  return OfBranch(tenant, Table::kHeldMismatch, branch, carer, visit);
+}
+
+KeyRange HeldMismatchesOf(const TenantId& tenant, std::string_view branch) {
+  return AllOfBranch(tenant, Table::kHeldMismatch, branch);
+}
+
+KeyRange HeldMismatchesAfter(const TenantId& tenant, const std::string* branch) {
+  return BehindBranch(tenant, Table::kHeldMismatch, branch);
+}
+
+bool ParseHeldMismatch(std::string_view key, std::string* branch, Uuid* carer, RecordKey* visit) {
+  return ParseOfBranch(key, Table::kHeldMismatch, branch, carer, visit);
+}
+
+std::string ToldHour(const TenantId& tenant, std::string_view branch) {
+  return KeyIn(tenant, Table::kToldHour).String(branch).Take();
 }
 
 std::string Notifications(const TenantId& tenant) { return KeyIn(tenant, Table::kNotifications).Take(); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "absl/time/civil_time.h"
 
@@ -28,6 +29,27 @@ absl::Time Closing(absl::CivilMinute minute, absl::TimeZone zone) {
   return info.kind == absl::TimeZone::TimeInfo::SKIPPED ? info.trans : info.post;
 }
 
+// From one moment on until before another.
+struct Stretch {
+  absl::Time from;
+  absl::Time to;
+};
+
+// Those of the days from `first` to `last`.
+std::vector<Stretch> StretchesOf(const store::NotificationSettings& settings, absl::TimeZone zone, absl::CivilDay first,
+                                 absl::CivilDay last) {
+  std::vector<Stretch> stretches;
+  for (absl::CivilDay day = first; day <= last; ++day) {
+    for (const store::NotificationHours& hours : settings.hours()) {
+      if (hours.weekday() != WeekdayOf(day)) continue;
+      const absl::Time from = Opening(MinuteOf(day, hours.from_minute()), zone);
+      const absl::Time to = Closing(MinuteOf(day, hours.to_minute()), zone);
+      if (from < to) stretches.push_back({from, to});
+    }
+  }
+  return stretches;
+}
+
 }  // namespace
 
 absl::Time NextOpen(const store::NotificationSettings& settings, absl::TimeZone zone, absl::Time now) {
@@ -35,15 +57,27 @@ absl::Time NextOpen(const store::NotificationSettings& settings, absl::TimeZone 
   absl::Time next = absl::InfiniteFuture();
   const absl::CivilDay today = absl::ToCivilDay(now, zone);
   // Yesterday's may last until now where midnight is shown twice.
-  for (absl::CivilDay day = today - 1; day <= today + kDaysAhead; ++day) {
-    for (const store::NotificationHours& hours : settings.hours()) {
-      if (hours.weekday() != WeekdayOf(day)) continue;
-      const absl::Time from = Opening(MinuteOf(day, hours.from_minute()), zone);
-      const absl::Time to = Closing(MinuteOf(day, hours.to_minute()), zone);
-      if (from < to && now < to) next = std::min(next, std::max(from, now));
-    }
+  for (const Stretch& stretch : StretchesOf(settings, zone, today - 1, today + kDaysAhead)) {
+    if (now < stretch.to) next = std::min(next, std::max(stretch.from, now));
   }
   return next;
+}
+
+absl::Time OpenUntil(const store::NotificationSettings& settings, absl::TimeZone zone, absl::Time now) {
+  if (settings.hours().empty()) return absl::InfiniteFuture();
+  const absl::CivilDay today = absl::ToCivilDay(now, zone);
+  const std::vector<Stretch> stretches = StretchesOf(settings, zone, today - 1, today + 1);
+  absl::Time until = now;
+  // What is set of them is in no order, and may overlap.
+  for (bool goes_on = true; goes_on;) {
+    goes_on = false;
+    for (const Stretch& stretch : stretches) {
+      if (stretch.from > until || stretch.to <= until) continue;
+      until = stretch.to;
+      goes_on = true;
+    }
+  }
+  return until;
 }
 
 }  // namespace caresync::notifications

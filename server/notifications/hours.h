@@ -13,6 +13,10 @@ namespace caresync::notifications {
 // two weeks, which those that settings.h takes always do.
 absl::Time NextOpen(const store::NotificationSettings& settings, absl::TimeZone zone, absl::Time now);
 
+// Until when hours last that `now` lies in, those that follow without a pause included, but no further than tomorrow's;
+// `now` where it lies in none, InfiniteFuture where there are no hours.
+absl::Time OpenUntil(const store::NotificationSettings& settings, absl::TimeZone zone, absl::Time now);
+
 }  // namespace caresync::notifications
 
 #endif  // CARESYNC_SERVER_NOTIFICATIONS_HOURS_H_

@@ -2,16 +2,20 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <string_view>
+#include <tuple>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/protobuf/util/time_util.h"
 #include "nlohmann/json.hpp"
+#include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/base/uuid.h"
+#include "server/records/record_key.h"
 
 namespace caresync::notifications {
 namespace {
@@ -63,6 +67,20 @@ Summary Sum(const std::vector<Raised>& raised) {
   return summary;
 }
 
+// As many as are named, those that start first.
+ordered_json Members(std::vector<Raised> raised) {
+  const size_t named = std::min(raised.size(), base::limits::kMismatchesNamed);
+  std::partial_sort(raised.begin(), raised.begin() + static_cast<ptrdiff_t>(named), raised.end(),
+                    [](const Raised& a, const Raised& b) { return std::tie(a.start, a.of) < std::tie(b.start, b.of); });
+  ordered_json members = ordered_json::array();
+  for (size_t i = 0; i < named; ++i) {
+    const std::optional<records::RecordName> visit = records::NameOf(raised[i].of.visit);
+    if (!visit.has_value()) continue;
+    members.push_back({{"carer_id", raised[i].of.carer.ToString()}, {"visit_id", visit->id.ToString()}});
+  }
+  return members;
+}
+
 // Never throws: what is no UTF-8 is replaced.
 std::string Text(const ordered_json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -93,9 +111,10 @@ std::string MismatchBody(const base::TenantId& tenant, const v1::Mismatch& misma
 std::string MismatchesBody(const base::TenantId& tenant, const std::string& branch, const std::vector<Raised>& raised) {
   const Summary summary = Sum(raised);
   const ordered_json json = {
-      {"what", "mismatches"},     {"tenant_id", tenant.text()},
-      {"branch_id", branch},      {"mismatches", raised.size()},
-      {"carers", summary.carers}, {"first_start_time", TimeText(base::ToTimestamp(summary.first_start))}};
+      {"what", "mismatches"},      {"tenant_id", tenant.text()},
+      {"branch_id", branch},       {"mismatches", raised.size()},
+      {"carers", summary.carers},  {"first_start_time", TimeText(base::ToTimestamp(summary.first_start))},
+      {"members", Members(raised)}};
   return Text(json);
 }
 

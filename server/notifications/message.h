@@ -26,7 +26,7 @@ struct Raised {
   // The start that counts.
   absl::Time start;
 };
-// At least one.
+// At least one. Names limits::kMismatchesNamed of them, those that start first.
 std::string MismatchesBody(const base::TenantId& tenant, const std::string& branch, const std::vector<Raised>& raised);
 
 // More of a branch's devices are overdue than `percent` in a hundred, or no more of them (`is_over`).

@@ -81,6 +81,21 @@ absl::Status Arm(commit::Transaction& transaction, absl::Time due) {
   return absl::OkStatus();
 }
 
+using ParseKey = bool (*)(std::string_view key, std::string* branch, base::Uuid* carer, base::RecordKey* visit);
+
+absl::StatusOr<std::optional<std::string>> FirstBranchIn(const storage::Reader& reader, const storage::KeyRange& range,
+                                                         ParseKey parse) {
+  std::optional<std::string> branch;
+  bool damaged = false;
+  RETURN_IF_ERROR(reader.Scan(Space::kRecords, range, 1, [&](std::string_view key, std::string_view) {
+    CarerVisit of;
+    damaged = !parse(key, &branch.emplace(), &of.carer, &of.visit);
+    return false;
+  }));
+  if (damaged) return base::errors::DamagedRow("the key of a mismatch that is to be told");
+  return branch;
+}
+
 }  // namespace
 
 absl::Status NoteRaises(commit::Transaction& transaction) {
@@ -105,18 +120,13 @@ absl::Status NoteRaises(commit::Transaction& transaction) {
 
 absl::StatusOr<std::optional<std::string>> FirstBranch(const storage::Reader& reader, const base::TenantId& tenant,
                                                        const std::optional<std::string>& after) {
-  std::optional<std::string> branch;
-  bool damaged = false;
-  RETURN_IF_ERROR(reader.Scan(Space::kRecords,
-                              keys::RaisedMismatchesAfter(tenant, after.has_value() ? &*after : nullptr), 1,
-                              [&](std::string_view key, std::string_view) {
-                                CarerVisit of;
-                                branch.emplace();
-                                damaged = !keys::ParseRaisedMismatch(key, &*branch, &of.carer, &of.visit);
-                                return false;
-                              }));
-  if (damaged) return base::errors::DamagedRow("the key of a mismatch that is to be told");
-  return branch;
+  const std::string* const behind = after.has_value() ? &*after : nullptr;
+  ASSIGN_OR_RETURN(const std::optional<std::string> raised,
+                   FirstBranchIn(reader, keys::RaisedMismatchesAfter(tenant, behind), keys::ParseRaisedMismatch));
+  ASSIGN_OR_RETURN(const std::optional<std::string> held,
+                   FirstBranchIn(reader, keys::HeldMismatchesAfter(tenant, behind), keys::ParseHeldMismatch));
+  if (!raised.has_value() || !held.has_value()) return raised.has_value() ? raised : held;
+  return std::optional<std::string>(std::min(*raised, *held));
 }
 
 absl::StatusOr<std::vector<CarerVisit>> ReadRaised(const storage::Reader& reader, const base::TenantId& tenant,

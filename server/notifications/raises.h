@@ -32,7 +32,8 @@ inline constexpr char kTellTask[] = "notifications/tell";
 // Adds at most one row for each of them, the row of the task and its own. Errors are those of reading.
 absl::Status NoteRaises(commit::Transaction& transaction);
 
-// The branch of the first that wait behind `after` (nullopt: of all); nullopt where there is none.
+// The branch of the first that wait behind `after` (nullopt: of all), those included that are held back (gathering.h);
+// nullopt where there is none.
 absl::StatusOr<std::optional<std::string>> FirstBranch(const storage::Reader& reader, const base::TenantId& tenant,
                                                        const std::optional<std::string>& after);
 

@@ -1,5 +1,6 @@
 #include "server/notifications/telling.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "server/mismatch/due.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/teller.h"
+#include "server/notifications/gathering.h"
 #include "server/notifications/hours.h"
 #include "server/notifications/message.h"
 #include "server/notifications/notices.h"
@@ -33,6 +35,15 @@ using mismatch::CarerVisit;
 struct Open {
   CarerVisit of;
   store::Mismatch row;
+};
+
+// Some of a branch's that waited.
+struct Waiting {
+  std::vector<CarerVisit> mismatches;
+  // There are no more.
+  bool is_all = false;
+  // Some of them were held back.
+  bool any_held = false;
 };
 
 // One step of the task.
@@ -70,29 +81,110 @@ class Step {
   // far as is known.
   absl::StatusOr<absl::Time> TellOf(const std::string& branch) {
     ASSIGN_OR_RETURN(const store::NotificationSettings settings, SettingsFor(transaction_, tenant_, branch));
-    if (NamesAnybody(settings)) {
-      const absl::Time when = transaction_.now() - limits::kToldTogether;
-      const absl::Time opens = NextOpen(settings, zone_, when);
-      if (opens > when) return opens + limits::kToldTogether;
+    if (!NamesAnybody(settings)) {
+      ASSIGN_OR_RETURN(const Waiting waiting, TakeAll(branch));
+      return waiting.is_all ? absl::InfiniteFuture() : transaction_.now();
     }
-    ASSIGN_OR_RETURN(const std::vector<CarerVisit> raised, ReadRaised(transaction_, tenant_, branch, room_));
-    const bool is_all = raised.size() < room_;
-    room_ -= raised.size();
+    const absl::Time when = transaction_.now() - limits::kToldTogether;
+    const absl::Time opens = NextOpen(settings, zone_, when);
+    if (opens > when) return opens + limits::kToldTogether;
+    ASSIGN_OR_RETURN(const store::ToldHour stored, ReadHour(transaction_, tenant_, branch));
+    store::ToldHour hour = HourAt(stored, transaction_.now());
+    // Nothing is held back behind the branch's own hours.
+    const absl::Time until = std::min(HourEnds(hour), OpenUntil(settings, zone_, when));
+    const bool is_over = hour.began_us() != stored.began_us() || until <= transaction_.now();
+    return is_over ? TellAll(branch, settings, std::move(hour)) : TellInHour(branch, settings, std::move(hour), until);
+  }
+
+  // An hour is over: what was held back in it is told as one, with what was raised since.
+  absl::StatusOr<absl::Time> TellAll(const std::string& branch, const store::NotificationSettings& settings,
+                                     store::ToldHour hour) {
+    ASSIGN_OR_RETURN(const Waiting waiting, TakeAll(branch));
+    ASSIGN_OR_RETURN(const std::vector<Open> open, StillOpen(waiting.mismatches));
+    const size_t most_alone = waiting.any_held ? 1 : limits::kMismatchesToldAlone;
+    ASSIGN_OR_RETURN(const size_t notices, Tell(branch, settings, open, most_alone));
+    // The rest is told by the next step, for which the hour is over as well.
+    if (!waiting.is_all) return transaction_.now();
+    hour.set_notices(hour.notices() + static_cast<uint32_t>(notices));
+    PutHour(transaction_, branch, hour);
+    return absl::InfiniteFuture();
+  }
+
+  // Within an hour, which ends at `until`: where much was told, what is near is told, and the rest held back.
+  absl::StatusOr<absl::Time> TellInHour(const std::string& branch, const store::NotificationSettings& settings,
+                                        store::ToldHour hour, absl::Time until) {
+    ASSIGN_OR_RETURN(const Waiting waiting, TakeRaised(branch));
+    ASSIGN_OR_RETURN(std::vector<Open> open, StillOpen(waiting.mismatches));
+    if (HoldsBack(hour)) hour.set_held(hour.held() + HoldBackRest(branch, open));
+    ASSIGN_OR_RETURN(const size_t notices, Tell(branch, settings, open, limits::kMismatchesToldAlone));
+    hour.set_notices(hour.notices() + static_cast<uint32_t>(notices));
+    if (!waiting.mismatches.empty()) PutHour(transaction_, branch, hour);
+    if (!waiting.is_all) return transaction_.now();
+    return hour.held() > 0 ? until : absl::InfiniteFuture();
+  }
+
+  // Leaves those that are near. Returns how many others there were.
+  uint32_t HoldBackRest(const std::string& branch, std::vector<Open>& open) {
+    std::vector<Open> near;
+    uint32_t held = 0;
+    for (Open& one : open) {
+      if (IsNear(mismatch::StartThatCounts(one.row), transaction_.now())) {
+        // It may have been held back before it was opened again.
+        ForgetHeld(transaction_, branch, one.of);
+        near.push_back(std::move(one));
+      } else {
+        HoldBack(transaction_, branch, one.of);
+        ++held;
+      }
+    }
+    open = std::move(near);
+    return held;
+  }
+
+  // Takes away those that were raised, as many as there is room for.
+  absl::StatusOr<Waiting> TakeRaised(const std::string& branch) {
+    Waiting waiting;
+    ASSIGN_OR_RETURN(waiting.mismatches, ReadRaised(transaction_, tenant_, branch, room_));
+    for (const CarerVisit& of : waiting.mismatches) ForgetRaised(transaction_, branch, of);
+    waiting.is_all = waiting.mismatches.size() < room_;
+    room_ -= waiting.mismatches.size();
+    return waiting;
+  }
+
+  // The same, but first those that were held back.
+  absl::StatusOr<Waiting> TakeAll(const std::string& branch) {
+    Waiting waiting;
+    ASSIGN_OR_RETURN(std::vector<CarerVisit> held, ReadHeld(transaction_, tenant_, branch, room_));
+    for (const CarerVisit& of : held) ForgetHeld(transaction_, branch, of);
+    room_ -= held.size();
+    if (room_ > 0) {
+      ASSIGN_OR_RETURN(waiting, TakeRaised(branch));
+    }
+    waiting.any_held = !held.empty();
+    // One that was held back and opened again is there twice.
+    std::vector<CarerVisit>& all = waiting.mismatches;
+    all.insert(all.end(), held.begin(), held.end());
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return waiting;
+  }
+
+  absl::StatusOr<std::vector<Open>> StillOpen(const std::vector<CarerVisit>& mismatches) {
     std::vector<Open> open;
-    for (const CarerVisit& of : raised) {
-      ForgetRaised(transaction_, branch, of);
-      if (!NamesAnybody(settings)) continue;
+    for (const CarerVisit& of : mismatches) {
       ASSIGN_OR_RETURN(std::optional<store::Mismatch> row, mismatch::GetUndamaged(transaction_, tenant_, of));
       if (row.has_value() && row->state() == store::Mismatch::OPEN) open.push_back({of, *std::move(row)});
     }
-    RETURN_IF_ERROR(Tell(branch, settings, open));
-    return is_all ? absl::InfiniteFuture() : transaction_.now();
+    return open;
   }
 
-  absl::Status Tell(const std::string& branch, const store::NotificationSettings& settings,
-                    const std::vector<Open>& open) {
-    if (open.size() > limits::kMismatchesToldAlone) return TellAsOne(branch, settings, open);
+  // Each by itself, or where there are more than `most_alone` as one. Returns how many notices that was, however many
+  // each went to.
+  absl::StatusOr<size_t> Tell(const std::string& branch, const store::NotificationSettings& settings,
+                              const std::vector<Open>& open, size_t most_alone) {
+    if (open.size() > most_alone) return TellAsOne(branch, settings, open);
     mismatch::Teller teller(transaction_, tenant_, as_of_);
+    size_t notices = 0;
     for (const Open& one : open) {
       const absl::StatusOr<v1::Mismatch> told = teller.Tell(one.of, one.row);
       if (absl::IsDataLoss(told.status())) {
@@ -108,12 +200,13 @@ class Step {
       ASSIGN_OR_RETURN(const size_t put,
                        PutForAll(transaction_, settings, notice, MismatchMail(tenant_, *told, start, zone_), random_));
       put_ += put;
+      ++notices;
     }
-    return absl::OkStatus();
+    return notices;
   }
 
-  absl::Status TellAsOne(const std::string& branch, const store::NotificationSettings& settings,
-                         const std::vector<Open>& open) {
+  absl::StatusOr<size_t> TellAsOne(const std::string& branch, const store::NotificationSettings& settings,
+                                   const std::vector<Open>& open) {
     std::vector<Raised> raised;
     raised.reserve(open.size());
     for (const Open& one : open) raised.push_back({one.of, mismatch::StartThatCounts(one.row)});
@@ -124,7 +217,7 @@ class Step {
     ASSIGN_OR_RETURN(const size_t put,
                      PutForAll(transaction_, settings, notice, MismatchesMail(tenant_, raised, zone_), random_));
     put_ += put;
-    return absl::OkStatus();
+    return size_t{1};
   }
 
   void NoteNext(absl::Time next) {

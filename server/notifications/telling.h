@@ -10,9 +10,10 @@ namespace caresync::notifications {
 
 // What the task kTellTask does, branch by branch: where its hours are now, each of its mismatches that is still open is
 // told to whoever its settings name; more than limits::kMismatchesToldAlone of them that one step looks at are told as
-// one. What is no longer open goes untold, and so does all of a branch of which nobody is to be told any more. Outside
-// the hours nothing is done until they begin. Hours are judged as of limits::kToldTogether ago, when the first of those
-// that are told together was raised.
+// one. Of a branch that was told much what is not near is held back, and told as one when an hour is over, or the
+// branch's hours end (gathering.h). What is no longer open goes untold, and so does all of a branch of which nobody is
+// to be told any more. Outside the hours nothing is done until they begin. Hours are judged as of limits::kToldTogether
+// ago, when the first of those that are told together was raised.
 //
 // Where the outbox is full nothing of the step is done, and it comes again. `random` and `syncs` must outlive it.
 commit::TaskStep TellStep(base::RandomSource& random, const devices::SyncsUnderWay& syncs);

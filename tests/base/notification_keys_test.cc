@@ -39,5 +39,24 @@ TEST(Keys, RaisedMismatchesLieByBranch) {
   EXPECT_FALSE(ParseRaisedMismatch(OpenMismatch(kTenant, kDevice, kVisit), &branch, &carer, &visit));
 }
 
+TEST(Keys, HeldMismatchesLieByBranch) {
+  const std::string none;
+  const std::string first = "a";
+  EXPECT_TRUE(In(HeldMismatchesOf(kTenant, none), HeldMismatch(kTenant, none, kDevice, kVisit)));
+  EXPECT_FALSE(In(HeldMismatchesOf(kTenant, none), HeldMismatch(kTenant, first, kDevice, kVisit)));
+  EXPECT_TRUE(In(HeldMismatchesAfter(kTenant, nullptr), HeldMismatch(kTenant, none, kDevice, kVisit)));
+  EXPECT_FALSE(In(HeldMismatchesAfter(kTenant, &none), HeldMismatch(kTenant, none, kLastDevice, kVisit)));
+  EXPECT_TRUE(In(HeldMismatchesAfter(kTenant, &none), HeldMismatch(kTenant, first, kDevice, kVisit)));
+  EXPECT_FALSE(In(HeldMismatchesAfter(kTenant, &first), HeldMismatch(kTenant, first, kLastDevice, kVisit)));
+  std::string branch;
+  Uuid carer;
+  RecordKey visit;
+  ASSERT_TRUE(ParseHeldMismatch(HeldMismatch(kTenant, first, kDevice, kVisit), &branch, &carer, &visit));
+  EXPECT_EQ(branch, first);
+  EXPECT_EQ(carer, kDevice);
+  EXPECT_EQ(visit, kVisit);
+  EXPECT_FALSE(ParseHeldMismatch(RaisedMismatch(kTenant, first, kDevice, kVisit), &branch, &carer, &visit));
+}
+
 }  // namespace
 }  // namespace caresync::base::keys

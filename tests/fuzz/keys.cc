@@ -60,6 +60,7 @@ void ReadRecordsKey(const TenantId& tenant, const std::string& key) {
   if (keys::ParseNoticeDue(key, &time, &number)) same(keys::NoticeDue(tenant, time, number));
   if (keys::ParseNotificationSettings(key, &text)) same(keys::NotificationSettings(tenant, text));
   if (keys::ParseRaisedMismatch(key, &text, &carer, &first)) same(keys::RaisedMismatch(tenant, text, carer, first));
+  if (keys::ParseHeldMismatch(key, &text, &carer, &first)) same(keys::HeldMismatch(tenant, text, carer, first));
   if (keys::ParseOverdueBranch(key, &text)) same(keys::OverdueBranch(tenant, text));
   // Of these a key does not tell all parts: that they are read to an end is what there is to see.
   (void)keys::ParseListedMismatch(key, &carer, &first);

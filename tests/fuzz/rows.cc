@@ -132,6 +132,7 @@ std::vector<Row> MakeRows() {
   rows.push_back({Space::kRecords, keys::Outbox(tenant)});
   rows.push_back({Space::kRecords, keys::NotificationSettings(tenant, "")});
   rows.push_back({Space::kRecords, keys::Notifications(tenant)});
+  rows.push_back({Space::kRecords, keys::ToldHour(tenant, "")});
   rows.push_back({Space::kRecords, keys::OverdueLook(tenant)});
   rows.push_back({Space::kDevices, keys::DeviceWake(tenant, agency.device.uuid())});
   return rows;

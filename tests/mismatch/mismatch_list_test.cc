@@ -108,15 +108,6 @@ TEST_F(MismatchListTest, AGroupsMostUrgentOneIsOfAVisitThatIsNotOver) {
   EXPECT_EQ(base::FromTimestamp(Groups().at(0).soonest_start_time()), At(13)) << "of those that are over the last";
 }
 
-  v1::ListMismatchesRequest request;
-  request.set_page_size(4);
-  EXPECT_EQ(Paged(request), expected);
-  request.set_page_size(5);
-  EXPECT_EQ(Paged(request), expected);
-  request.set_page_size(25);
-  EXPECT_EQ(Paged(request), expected);
-}
-
 TEST_F(MismatchListTest, OneThatResolvesBetweenTwoPagesKeepsNoOtherFromTheList) {
   bench_.SignIn(1, 1);
   bench_.Put({VisitAt(1, At(9)), VisitAt(2, At(10)), VisitAt(3, At(11), {2})});

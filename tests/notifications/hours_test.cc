@@ -28,6 +28,10 @@ class HoursTest : public testing::Test {
     return absl::FormatTime("%m-%d %H:%M", NextOpen(settings_, zone_, now), absl::UTCTimeZone());
   }
 
+  std::string Until(absl::Time now) const {
+    return absl::FormatTime("%m-%d %H:%M", OpenUntil(settings_, zone_, now), absl::UTCTimeZone());
+  }
+
   absl::TimeZone zone_;
   store::NotificationSettings settings_;
 };
@@ -77,6 +81,30 @@ TEST_F(HoursTest, WhatTheClockShowsTwiceOpensTheFirstTimeAndClosesTheSecond) {
   EXPECT_EQ(Next(Utc(10, 25, 0, 0)), "10-25 00:15");
   EXPECT_EQ(Next(Utc(10, 25, 1, 0)), "10-25 01:00");
   EXPECT_EQ(Next(Utc(10, 25, 1, 45)), "11-01 01:15");
+}
+
+// ---- Until when they last
+
+TEST_F(HoursTest, WithoutHoursTheyHaveNoEnd) {
+  EXPECT_EQ(OpenUntil(settings_, zone_, Utc(3, 2, 3, 0)), absl::InfiniteFuture());
+}
+
+// 6 March 2026 is a Friday.
+TEST_F(HoursTest, ThoseThatFollowEachOtherEndWithTheLast) {
+  Add(v1::WEEKDAY_MONDAY, 12, 0, 18, 0);
+  Add(v1::WEEKDAY_MONDAY, 8, 0, 12, 0);
+  Add(v1::WEEKDAY_MONDAY, 19, 0, 20, 0);
+  Add(v1::WEEKDAY_SATURDAY, 0, 0, 6, 0);
+  Add(v1::WEEKDAY_FRIDAY, 20, 0, 24, 0);
+  EXPECT_EQ(Until(Utc(3, 2, 8, 0)), "03-02 18:00");
+  EXPECT_EQ(Until(Utc(3, 2, 17, 59)), "03-02 18:00");
+  EXPECT_EQ(Until(Utc(3, 2, 18, 0)), "03-02 18:00") << "now lies in none";
+  EXPECT_EQ(Until(Utc(3, 6, 21, 0)), "03-07 06:00");
+}
+
+TEST_F(HoursTest, ThoseOfEveryDayAreLookedAtUntilTomorrow) {
+  for (int day = v1::WEEKDAY_MONDAY; day <= v1::WEEKDAY_SUNDAY; ++day) Add(static_cast<v1::Weekday>(day), 0, 0, 24, 0);
+  EXPECT_EQ(Until(Utc(3, 2, 8, 0)), "03-04 00:00");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -105,6 +106,33 @@ class TellingTest : public testing::Test {
         .size();
   }
 
+  size_t Held() const {
+    return fakes::RowsOf(*engine_->Snapshot(), Space::kRecords, base::keys::HeldMismatchesAfter(tenant_, nullptr))
+        .size();
+  }
+  // Whoever is told takes it within a minute.
+  void PassTo(absl::Time time) {
+    while (engine_->clock().Now() < time) {
+      engine_->Advance(std::min(absl::Minutes(1), time - engine_->clock().Now()));
+      for (; taken_ < sent(); ++taken_) {
+        engine_->sender().Answer(taken_, outbox::SendOutcome::kTaken);
+        engine_->Advance(absl::Milliseconds(1));
+      }
+    }
+  }
+  // Changed by hand, one a minute from six on, of visits at eight in the evening: raised from 06:20 on. As many as are
+  // told within an hour, and six others; nothing is said of them before 06:20.
+  void PutOneAMinute() {
+    for (int i = 1; i <= kByHand; ++i) {
+      Put({VisitAt(i, At(20), {i % 3 + 1})});
+      PassTo(At(6, i));
+    }
+  }
+
+  static constexpr int kHeld = 6;
+  static constexpr int kByHand = static_cast<int>(limits::kNoticesInAnHour) + kHeld;
+  // Of what was sent by this engine.
+  size_t taken_ = 0;
   std::unique_ptr<Engine> engine_ = std::make_unique<Engine>(1, fakes::Mismatches::kNoted);
   const base::TenantId tenant_ = fakes::Tenant("acme");
 };
@@ -234,6 +262,9 @@ TEST_F(TellingTest, ManyAtOnceAreToldAsOne) {
   EXPECT_EQ(Body(0)["mismatches"], limits::kMismatchesToldAlone + 1);
   EXPECT_EQ(Body(0)["carers"], 2);
   EXPECT_EQ(Body(0)["first_start_time"], "2026-03-02T09:01:00Z");
+  ASSERT_EQ(Body(0)["members"].size(), limits::kMismatchesToldAlone + 1);
+  EXPECT_EQ(Body(0)["members"][0]["carer_id"], records::CarerName(2).id.ToString());
+  EXPECT_EQ(Body(0)["members"][0]["visit_id"], records::VisitName(1).id.ToString());
   EXPECT_EQ(Waiting(), 0u);
 }
 
@@ -245,6 +276,119 @@ TEST_F(TellingTest, AsManyAsAreReadAreToldEach) {
   AdvanceTo(At(6, 21));
   EXPECT_EQ(outbox::ReadOutbox(*engine_->Snapshot(), tenant_)->waiting(), limits::kMismatchesToldAlone);
 }
+
+// ---- Much within an hour
+
+TEST_F(TellingTest, AfterSoManyInAnHourTheRestIsToldAsOneWhenItIsOver) {
+  SetWebhook("", kUrl);
+  PutOneAMinute();
+  PassTo(At(7, 20));
+  EXPECT_EQ(sent(), limits::kNoticesInAnHour);
+  EXPECT_EQ(Held(), static_cast<size_t>(kHeld));
+  EXPECT_EQ(Waiting(), 0u);
+  PassTo(At(7, 21));
+  ASSERT_EQ(sent(), limits::kNoticesInAnHour + 1);
+  const nlohmann::json body = Body(limits::kNoticesInAnHour);
+  EXPECT_EQ(body["what"], "mismatches");
+  EXPECT_EQ(body["mismatches"], kHeld);
+  EXPECT_EQ(body["members"].size(), static_cast<size_t>(kHeld));
+  EXPECT_EQ(Held(), 0u);
+}
+
+TEST_F(TellingTest, WhatIsNearIsToldAtOnceThoughTheRestIsHeldBack) {
+  SetWebhook("", kUrl);
+  PutOneAMinute();
+  PassTo(At(6, 40));
+  // One is raised 20 minutes after its change, the other 2 minutes after it.
+  Put({VisitAt(50, At(8, 30))});
+  PassTo(At(7, 1));
+  ASSERT_EQ(sent(), limits::kNoticesInAnHour + 1);
+  EXPECT_EQ(Body(limits::kNoticesInAnHour)["what"], "mismatch");
+  EXPECT_EQ(Body(limits::kNoticesInAnHour)["visit_id"], records::VisitName(50).id.ToString());
+  Put({VisitAt(51, At(7, 10))});
+  PassTo(At(7, 4));
+  ASSERT_EQ(sent(), limits::kNoticesInAnHour + 2);
+  EXPECT_EQ(Body(limits::kNoticesInAnHour + 1)["visit_id"], records::VisitName(51).id.ToString());
+  EXPECT_EQ(Held(), static_cast<size_t>(kHeld));
+}
+
+TEST_F(TellingTest, AnHourThatFollowsTooMuchHoldsBackFromItsBeginningAndAQuietOneEndsThat) {
+  SetWebhook("", kUrl);
+  PutOneAMinute();
+  PassTo(At(7, 30));
+  ASSERT_EQ(sent(), limits::kNoticesInAnHour + 1);
+  Put({VisitAt(50, At(20))});
+  PassTo(At(8, 20));
+  EXPECT_EQ(sent(), limits::kNoticesInAnHour + 1);
+  EXPECT_EQ(Held(), 1u);
+  PassTo(At(8, 30));
+  ASSERT_EQ(sent(), limits::kNoticesInAnHour + 2);
+  EXPECT_EQ(Body(limits::kNoticesInAnHour + 1)["what"], "mismatch") << "one is told by itself";
+  Put({VisitAt(51, At(20))});
+  PassTo(At(8, 51));
+  EXPECT_EQ(sent(), limits::kNoticesInAnHour + 3);
+  EXPECT_EQ(Held(), 0u);
+}
+
+TEST_F(TellingTest, WhatIsHeldBackIsToldWhenTheBranchsHoursEnd) {
+  SetWebhook("", kUrl, 6, 7);
+  PutOneAMinute();
+  PassTo(At(6, 59));
+  EXPECT_EQ(sent(), limits::kNoticesInAnHour);
+  PassTo(At(7, 1));
+  ASSERT_EQ(sent(), limits::kNoticesInAnHour + 1);
+  EXPECT_EQ(Body(limits::kNoticesInAnHour)["mismatches"], kHeld);
+}
+
+TEST_F(TellingTest, WhatIsHeldBackSurvivesARestartAndGoesUntoldWhereItIsOver) {
+  SetWebhook("", kUrl);
+  PutOneAMinute();
+  PassTo(At(6, 40));
+  ASSERT_EQ(Held(), static_cast<size_t>(kHeld));
+  Close(kByHand % 3 + 1, kByHand);
+  const absl::Time now = engine_->clock().Now();
+  engine_ = std::make_unique<Engine>(engine_->memory().Copy(), 2, now, fakes::Mismatches::kNoted);
+  taken_ = 0;
+  PassTo(At(7, 20));
+  EXPECT_EQ(sent(), 0u);
+  PassTo(At(7, 21));
+  ASSERT_EQ(sent(), 1u);
+  EXPECT_EQ(Body(0)["mismatches"], kHeld - 1);
+}
+
+TEST_F(TellingTest, WhatABranchWasToldHoldsNothingOfAnotherBack) {
+  SetWebhook("", kUrl);
+  PutOneAMinute();
+  Put({OfBranch(VisitAt(50, At(20)), kRome)});
+  PassTo(At(6, 40));
+  ASSERT_EQ(sent(), limits::kNoticesInAnHour + 1);
+  EXPECT_EQ(Body(limits::kNoticesInAnHour)["branch_id"], kRome);
+}
+
+TEST_F(TellingTest, WhereNobodyIsToldAnyMoreNothingIsHeldBack) {
+  SetWebhook("", kUrl);
+  PutOneAMinute();
+  PassTo(At(6, 40));
+  PutSettings("", {});
+  EXPECT_EQ(Held(), 0u);
+  PassTo(At(7, 21));
+  EXPECT_EQ(sent(), limits::kNoticesInAnHour);
+}
+
+TEST_F(TellingTest, WhereItCannotBeReadHowMuchWasToldWhatIsHeldBackIsTold) {
+  SetWebhook("", kUrl);
+  PutOneAMinute();
+  PassTo(At(6, 40));
+  Run([&](commit::Transaction& transaction) {
+    transaction.Put(Space::kRecords, base::keys::ToldHour(tenant_, ""), "\xff");
+    return LookAtRaised(transaction);
+  });
+  PassTo(At(6, 41));
+  ASSERT_EQ(sent(), limits::kNoticesInAnHour + 1);
+  EXPECT_EQ(Body(limits::kNoticesInAnHour)["mismatches"], kHeld);
+}
+
+// ---- More than there is room for
 
 TEST_F(TellingTest, OfMoreThanTheOutboxHasRoomForAsManyAreToldAsThereIs) {
   store::NotificationSettings settings;
