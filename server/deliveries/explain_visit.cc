@@ -220,7 +220,7 @@ class Explainer {
     if (copy == nullptr) return absl::OkStatus();
     facts_.copy_unfinished = copy->rebuild_number() > copy->in_use_number();
     const base::CommitPoint cursor{copy->timeline(), copy->revision()};
-    if (cursor.timeline.empty()) return absl::OkStatus();
+    if (cursor.timeline.empty() || copy->diverged()) return absl::OkStatus();
     ASSIGN_OR_RETURN(const commit::CursorStanding standing, commit::Standing(reader_, tenant_, cursor));
     const bool known = standing == commit::CursorStanding::kKnown;
     if (known) response_.set_acknowledged_revision(copy->position_revision());

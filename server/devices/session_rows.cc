@@ -176,12 +176,13 @@ bool SessionRows::Holds(const std::string& carer_id) const {
 }
 
 bool SessionRows::FallsBack() const {
-  if (!loaded_.rows.report.has_value()) return false;
-  const store::DeviceCopy* const before = FindCopy(*loaded_.rows.report, owner_.carer);
-  if (before == nullptr || before->timeline().empty()) return false;
+  const std::optional<store::DeviceReport>& report = loaded_.rows.report;
+  const store::DeviceCopy* const before = report.has_value() ? FindCopy(*report, owner_.carer) : nullptr;
   const store::DeviceCopy* const after = FindCopy(report_, owner_.carer);
-  if (after == nullptr || after->timeline().empty()) return true;
-  return PositionOf(*after) < PositionOf(*before);
+  const bool is_known = after != nullptr && !after->timeline().empty();
+  if (before == nullptr) return is_known;
+  if (before->timeline().empty()) return false;
+  return !is_known || PositionOf(*after) < PositionOf(*before);
 }
 
 absl::Time SessionRows::ManualSyncCountsFrom() {

@@ -85,8 +85,8 @@ class SessionRows {
   // is refused.
   void SignIn() { signs_in_ = true; }
 
-  // The cursor of the carer's copy lies before the one that was recorded when this began, or there is none any more:
-  // the device holds less than was known.
+  // The cursor of the carer's copy lies before the one that was recorded when this began, or there is none any more; or
+  // there is a copy where there was none, which may show what is gone: the device holds less than was known.
   bool FallsBack() const;
 
   // The device says that it dropped the carer's copy: nothing is said of it any more, also where a sync that the device

@@ -123,6 +123,8 @@ absl::StatusOr<Delivery::Acknowledged> Delivery::Read(const base::Uuid& carer) c
   const store::DeviceCopy* const copy = devices::FindCopy(*report, carer);
   if (copy == nullptr) return acknowledged;
   acknowledged.has_copy = true;
+  // What was applied to it is not known: its acks were of a copy that is another than what was sent.
+  if (copy->diverged()) return acknowledged;
   const base::CommitPoint cursor{copy->timeline(), copy->revision()};
   if (cursor.timeline.empty()) return acknowledged;
   ASSIGN_OR_RETURN(const commit::CursorStanding standing, commit::Standing(reader_, tenant_, cursor));

@@ -1,9 +1,10 @@
 // What carers' devices have acknowledged.
 //
 // A change is *settled* for a carer while the device in use has acknowledged a position at or past the visit's entry in
-// the carer's feed, by a token that is not of an unfinished rebuild. That is worked out from the feed and from the
-// device's own row each time, and stored nowhere: the entry of a change whose fan-out is a task is not known in the
-// change's commit, and a rebuild that ends or a cursor that falls back changes the answer without a word here.
+// the carer's feed, by a token that is not of an unfinished rebuild, of a copy that is not known to have diverged. That
+// is worked out from the feed and from the device's own row each time, and stored nowhere: the entry of a change whose
+// fan-out is a task is not known in the change's commit, and a rebuild that ends or a cursor that falls back changes
+// the answer without a word here.
 #ifndef CARESYNC_SERVER_MISMATCH_DELIVERY_H_
 #define CARESYNC_SERVER_MISMATCH_DELIVERY_H_
 
@@ -46,7 +47,8 @@ class Delivery {
   struct Acknowledged {
     // It has a copy of the carer's records; else it holds nothing.
     bool has_copy = false;
-    // nullopt: nothing, or of a store whose past this is not.
+    // nullopt: nothing, or nothing that can be relied on: of a store whose past this is not, or of a copy that
+    // diverged.
     std::optional<feed::Position> position;
     // The rows that say so, as they were read.
     std::vector<storage::Precondition> rows;

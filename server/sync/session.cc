@@ -148,7 +148,11 @@ void Session::TakeReading(const DownloadBatch& batch) {
 void Session::WriteRows(Durability durability) {
   writing_rows_ = true;
   rows_changed_ = false;
-  actions_.push_back(WriteRowsAction{CommitOf(&devices::SessionRows::Update, durability)});
+  writing_dropped_ = std::exchange(dropped_, {});
+  std::set<base::Uuid> less_of = std::exchange(less_of_, {});
+  // What is waited for again would be found settled, were it forgotten that the device holds less.
+  if (!less_of.empty()) durability = Durability::kDurable;
+  actions_.push_back(WriteRowsAction{CommitOf(&devices::SessionRows::Update, durability), std::move(less_of)});
 }
 
 void Session::On(RowsWrittenEvent event) {
@@ -157,6 +161,8 @@ void Session::On(RowsWrittenEvent event) {
   // An unknown one may have taken effect.
   const bool written = event.not_begun.ok() && (event.result.outcome == CommitOutcome::kCommitted ||
                                                 event.result.outcome == CommitOutcome::kUnknown);
+  // Before anything that is written next takes its place.
+  if (event.not_begun.ok() && event.result.outcome == CommitOutcome::kCommitted) RecordDropped();
   OnRowsWritten(event);
   if (!written) return;
   // Behind all that the device waits for.
@@ -179,6 +185,7 @@ void Session::OnRowsWritten(const RowsWrittenEvent& event) {
     if (result.outcome == CommitOutcome::kConflict) return WriteRefusedCall();
     return End(*failure_);
   }
+  if (!event.not_begun.ok()) return EndUnrecorded(event.not_begun);
   switch (result.outcome) {
     case CommitOutcome::kCommitted:
       break;

@@ -39,6 +39,7 @@
 #include "caresync/v1/devices.pb.h"
 #include "server/base/limits.h"
 #include "server/base/sealed_token.h"
+#include "server/base/uuid.h"
 #include "server/devices/session_rows.h"
 #include "server/feed/feed_reader.h"
 #include "server/mismatch/integration_lag.h"
@@ -120,8 +121,9 @@ class Session {
   // Something is to come from the device though it is refused: events, or that it dropped a copy.
   bool HasToSay();
   void OnFirstBatch(DownloadBatch batch);
-  // By the first commit the carer's device may hold less than was known: another one is in use, or its copy falls back.
-  bool FallsBack() const { return facts_->replaces_device || rows_->FallsBack(); }
+  // The carer, where the device may hold less by the first commit than was known: another one is in use, or its copy
+  // falls back. Else nobody.
+  std::set<base::Uuid> LessByStart() const;
   // `start` has a token of this device's copy of this carer.
   bool HasOwnToken() const;
   // The rows of this session, from what was loaded.
@@ -200,6 +202,10 @@ class Session {
   // It is refused, and has something to drop first.
   bool AwaitsDrops() const;
   void OnDropped(const v1::Ack& ack);
+  // The device dropped the carer's copy: so its rows are to say.
+  void ForgetDropped(const base::Uuid& carer);
+  // The rows that said so are written.
+  void RecordDropped();
 
   // Going on (session.cc).
   // Goes on with whatever can be done now: sends, records, reads on, or waits for the device.
@@ -281,8 +287,12 @@ class Session {
   std::optional<absl::Status> token_refusal_;
   // The device waits after a restore: that is why it is refused.
   bool awaits_restore_ = false;
-  // Carers whose copies it was told to drop and has not said that it did; what it said and is not durable yet.
+  // Carers whose copies it was told to drop and has not said that it did; those of whom it did, which the rows are to
+  // say next, or say by what is written now; and what is not durable yet after that. Where the rows could not be
+  // written it is told again, by a later session.
   std::set<std::string> drops_told_;
+  std::vector<std::string> dropped_;
+  std::vector<std::string> writing_dropped_;
   int recording_drops_ = 0;
   bool another_open_ = false;
   bool entered_ = false;
@@ -355,6 +365,8 @@ class Session {
   // The recorded cursor stands before something that the feed has had: the next one may settle changes of the rota.
   bool cursor_lags_ = false;
   CopyNews news_;
+  // Carers of whom the device holds less than was known, as is to be written next.
+  std::set<base::Uuid> less_of_;
 
   // Since when a manual sync is due once the last round is recorded; nullopt: none is.
   std::optional<absl::Time> manual_due_since_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "observability/log.h"
@@ -327,9 +328,18 @@ void SessionDriver::Perform(ReadManualDueAction action) {
   Enqueue(ManualDueReadEvent{ReadManualDue(action.counts_from)});
 }
 
+struct SessionDriver::LookingAgain {
+  std::vector<base::Uuid> carers;
+  storage::Commit commit;
+  // It makes the device's rows this session's; a later one stands on their being so.
+  bool begins = false;
+};
+
 void SessionDriver::Perform(WriteRowsAction action) {
-  if (action.falls_back && !IsLookedAtAgain()) return LookAgainThenWrite(std::move(action.commit));
-  WriteRows(std::move(action.commit));
+  std::vector<base::Uuid> carers = ToLookAtAgain(action.less_of);
+  if (carers.empty()) return WriteRows(std::move(action.commit));
+  LookAgainThenWrite(
+      std::make_shared<LookingAgain>(LookingAgain{std::move(carers), std::move(action.commit), !wrote_}));
 }
 
 void SessionDriver::WriteRows(storage::Commit commit) {
@@ -338,27 +348,42 @@ void SessionDriver::WriteRows(storage::Commit commit) {
   });
 }
 
-bool SessionDriver::IsLookedAtAgain() const {
-  const auto look = [&]() -> absl::StatusOr<bool> {
-    const base::TenantId& tenant = session_.identity().tenant;
+std::vector<base::Uuid> SessionDriver::ToLookAtAgain(const std::set<base::Uuid>& carers) const {
+  if (carers.empty()) return {};
+  const auto needs_look = [this](const base::Uuid& carer) -> absl::StatusOr<bool> {
+    const SessionIdentity& identity = session_.identity();
     ASSIGN_OR_RETURN(const std::unique_ptr<storage::Snapshot> snapshot, parts_.store.NewSnapshot());
-    ASSIGN_OR_RETURN(const commit::HeadReader reader, commit::HeadReader::Open(*snapshot, tenant, parts_.memo));
-    return mismatch::IsLookedAtAgain(reader, tenant, session_.identity().carer, parts_.clock.Now());
+    ASSIGN_OR_RETURN(const commit::HeadReader reader,
+                     commit::HeadReader::Open(*snapshot, identity.tenant, parts_.memo));
+    if (carer != identity.carer) {
+      ASSIGN_OR_RETURN(const std::optional<base::Uuid> in_use,
+                       devices::ReadDeviceInUse(reader, identity.tenant, carer));
+      if (in_use != identity.device) return false;
+    }
+    ASSIGN_OR_RETURN(const bool is_looked_at,
+                     mismatch::IsLookedAtAgain(reader, identity.tenant, carer, parts_.clock.Now()));
+    return !is_looked_at;
   };
-  // Where it cannot be read the change says why.
-  return look().value_or(false);
+  std::vector<base::Uuid> again;
+  for (const base::Uuid& carer : carers) {
+    // Where it cannot be read the change says why.
+    if (needs_look(carer).value_or(true)) again.push_back(carer);
+  }
+  return again;
 }
 
-void SessionDriver::LookAgainThenWrite(storage::Commit commit) {
-  const SessionIdentity& identity = session_.identity();
-  auto kept = std::make_shared<storage::Commit>(std::move(commit));
+void SessionDriver::LookAgainThenWrite(std::shared_ptr<LookingAgain> work) {
+  if (work->carers.empty()) return WriteRows(std::move(work->commit));
+  // One after the other: each may fill a commit.
+  const base::Uuid carer = work->carers.back();
+  work->carers.pop_back();
   parts_.sequencer.Submit(
-      identity.tenant,
-      [carer = identity.carer](commit::Transaction& transaction) { return mismatch::LookAgain(transaction, carer); },
-      [self = shared_from_this(), kept](const absl::StatusOr<commit::Committed>& looked) {
+      session_.identity().tenant,
+      [carer](commit::Transaction& transaction) { return mismatch::LookAgain(transaction, carer); },
+      [self = shared_from_this(), work](const absl::StatusOr<commit::Committed>& looked) {
         // The device's rows are another session's by now.
-        if (self->over_) return;
-        if (looked.ok()) return self->WriteRows(std::move(*kept));
+        if (self->over_ && work->begins) return;
+        if (looked.ok()) return self->LookAgainThenWrite(work);
         self->Enqueue(RowsWrittenEvent{{storage::CommitOutcome::kUnavailable, ""}, looked.status()});
       });
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "server/base/limits.h"
 #include "server/base/random.h"
 #include "server/base/sealed_token.h"
+#include "server/base/uuid.h"
 #include "server/commit/head_memo.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/subscriptions.h"
@@ -152,11 +154,13 @@ class SessionDriver : public std::enable_shared_from_this<SessionDriver> {
   void Perform(ReadManualDueAction action);
   void Perform(WriteRowsAction action);
   void WriteRows(storage::Commit commit);
-  // What the device had acknowledged is waited for again as it is.
-  bool IsLookedAtAgain() const;
-  // Lets what the device had acknowledged be waited for again; then writes. A crash in between leaves that some is
-  // looked at in vain.
-  void LookAgainThenWrite(storage::Commit commit);
+  // Of `carers`, those of whom something is to be waited for again: of others than the session's own, where the device
+  // is the one that they use.
+  std::vector<base::Uuid> ToLookAtAgain(const std::set<base::Uuid>& carers) const;
+  // Lets what the device had acknowledged of these carers be waited for again; then writes. A crash in between leaves
+  // that some is looked at in vain.
+  struct LookingAgain;
+  void LookAgainThenWrite(std::shared_ptr<LookingAgain> work);
   void Perform(TakeEventsAction action);
   // An upload that may take several commits.
   struct Taking;

@@ -27,27 +27,40 @@ void Session::TellDrops(v1::Started& started) {
   }
 }
 
-bool Session::AwaitsDrops() const { return !half_closed_ && (!drops_told_.empty() || recording_drops_ > 0); }
+bool Session::AwaitsDrops() const {
+  const bool recorded = dropped_.empty() && writing_dropped_.empty() && recording_drops_ == 0;
+  return !half_closed_ && (!drops_told_.empty() || !recorded);
+}
 
 void Session::OnDropped(const v1::Ack& ack) {
-  std::vector<std::string> dropped;
+  bool any = false;
   for (const std::string& id : ack.dropped_carer_ids()) {
     // Told in lower case; a device may spell it as it likes.
     const std::optional<base::Uuid> carer = base::Uuid::Parse(id);
     if (!carer.has_value()) continue;
     // One that it was not told to drop is its own affair, but what is said of it here would be wrong.
-    if (drops_told_.erase(carer->ToString()) > 0) dropped.push_back(carer->ToString());
+    if (drops_told_.erase(carer->ToString()) == 0) continue;
+    ForgetDropped(*carer);
+    any = true;
   }
-  if (dropped.empty()) return;
-  for (const std::string& id : dropped) {
-    const base::Uuid carer = *base::Uuid::Parse(id);
-    if (rows_->Holds(id)) AddMark(carer, store::CopyMark::EMPTY, {}, absl::InfinitePast());
-    rows_->ForgetCopy(id);
-    news_.AddCarer(carer);
+  rows_changed_ |= any;
+}
+
+void Session::ForgetDropped(const base::Uuid& carer) {
+  const std::string id = carer.ToString();
+  if (rows_->Holds(id)) {
+    AddMark(carer, store::CopyMark::EMPTY, {}, absl::InfinitePast());
+    less_of_.insert(carer);
   }
-  rows_changed_ = true;
+  rows_->ForgetCopy(id);
+  news_.AddCarer(carer);
+  dropped_.push_back(id);
+}
+
+void Session::RecordDropped() {
+  if (writing_dropped_.empty()) return;
   ++recording_drops_;
-  actions_.push_back(RecordDropsAction{std::move(dropped)});
+  actions_.push_back(RecordDropsAction{std::exchange(writing_dropped_, {})});
 }
 
 void Session::On(DropsRecordedEvent event) {

@@ -57,7 +57,7 @@ void Session::RecordUnbegunEnd() {
     rows_->MarkEnd(outcome_, base::Reason(*failure_), now_);
     writing_rows_ = true;
     storage::Commit commit = CommitOf(&devices::SessionRows::Begin, Durability::kBuffered);
-    actions_.push_back(WriteRowsAction{std::move(commit), FallsBack()});
+    actions_.push_back(WriteRowsAction{std::move(commit), LessByStart()});
     return;
   }
   if (!device_known) return End(*failure_);

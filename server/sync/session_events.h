@@ -16,6 +16,7 @@
 #include "caresync/store/stored.pb.h"
 #include "caresync/v1/device_sync.pb.h"
 #include "server/base/ids.h"
+#include "server/base/uuid.h"
 #include "server/feed/feed_reader.h"
 #include "server/mismatch/integration_lag.h"
 #include "server/sync/download.h"
@@ -67,7 +68,7 @@ struct BatchReadEvent {
 };
 struct RowsWrittenEvent {
   storage::CommitResult result;
-  // Why the rows were not handed to the store, where what had to come before them failed (WriteRowsAction::falls_back).
+  // Why the rows were not handed to the store, where what had to come before them failed (WriteRowsAction::less_of).
   absl::Status not_begun = absl::OkStatus();
 };
 // Answers TakeEventsAction.
@@ -151,14 +152,14 @@ struct ReadManualDueAction {
 };
 struct WriteRowsAction {
   storage::Commit commit;
-  // By it the carer's device may hold less than was known: before it, that much is waited for again
+  // By it the device may hold less of these carers than was known: before it, that much of theirs is waited for again
   // (mismatch/look_again.h). Where that fails, so does this.
-  bool falls_back = false;
+  std::set<base::Uuid> less_of = {};
 };
 struct TakeEventsAction {
   v1::Upload upload;
 };
-// The device dropped these carers' copies.
+// The device dropped these carers' copies, and its rows say so.
 struct RecordDropsAction {
   std::vector<std::string> carers;
 };

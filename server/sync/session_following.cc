@@ -35,6 +35,8 @@ void Session::BeginRound() {
 }
 
 void Session::MarkSuccess() {
+  // What a copy has acknowledged that was wrong counts from now on.
+  if (rows_->copy().diverged()) news_.AddCarer(identity_.carer);
   if (follows()) rows_->sync().set_confirmations(rows_->sync().confirmations() + 1);
   rows_->MarkSuccess(now_);
   success_ = Success::kBeingRecorded;

@@ -209,13 +209,18 @@ void Session::NoteHeld() {
   if (is_foreign && rows_->Holds(identity_.carer.ToString())) MarkNotKnown();
 }
 
+std::set<base::Uuid> Session::LessByStart() const {
+  if (!facts_->replaces_device && !rows_->FallsBack()) return {};
+  return {identity_.carer};
+}
+
 void Session::WriteBegin(Durability durability) {
   phase_ = Phase::kBeginning;
   if (start_.unsent_events() > 0) rows_->sync().set_stage(v1::SYNC_STAGE_UPLOADING);
   writing_rows_ = true;
   rows_changed_ = false;
   storage::Commit commit = CommitOf(&devices::SessionRows::Begin, durability);
-  actions_.push_back(WriteRowsAction{std::move(commit), FallsBack()});
+  actions_.push_back(WriteRowsAction{std::move(commit), LessByStart()});
 }
 
 void Session::FinishAtOnce(const DownloadBatch& batch) {

@@ -281,6 +281,8 @@ bool Session::ConfirmCopy(const ResumeToken& token, const v1::CopySum& caught_up
     // The rebuild that made it, if it was one, is finished all the same: the device shows this copy.
     rows_->copy().set_in_use_number(token.rebuild_number);
     rows_->copy().set_diverged(true);
+    // What its batches settled was applied to a wrong copy.
+    less_of_.insert(identity_.carer);
     Fail(errors::CopyDiverged(), v1::SYNC_OUTCOME_DIVERGED);
     return false;
   }

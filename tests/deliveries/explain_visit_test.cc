@@ -135,6 +135,16 @@ TEST_F(ExplainVisitTest, AVisitThatTheDeviceAcknowledgedCameAllTheWay) {
   EXPECT_EQ(told.advice(), "");
 }
 
+TEST_F(ExplainVisitTest, WhatWasAcknowledgedWithACopyThatDivergedIsNotKnownToBeThere) {
+  bench_.AcknowledgeAll(1, 1);
+  bench_.PutCopy(1, 1, [](store::DeviceCopy& copy) { copy.set_diverged(true); });
+  NoteSync(2, v1::SYNC_OUTCOME_DIVERGED, bench_.Head());
+  const v1::ExplainVisitResponse told = Explain();
+  EXPECT_EQ(Failure(told), "APPLIED NOT_ACKNOWLEDGED");
+  EXPECT_FALSE(told.acknowledged());
+  EXPECT_EQ(told.acknowledged_revision(), 0u);
+}
+
 TEST_F(ExplainVisitTest, TellsTheFacts) {
   const v1::ExplainVisitResponse told = Explain();
   EXPECT_EQ(told.carer_name(), "Ann Smith");

@@ -132,6 +132,19 @@ TEST_F(SettledTest, ByTheCaughtUpOfARebuild) {
   EXPECT_TRUE(IsSettled(1, 1));
 }
 
+TEST_F(SettledTest, NotByACopyThatDiverged) {
+  bench_.SignIn(1, 1);
+  bench_.Put({VisitAt(1, At(9)), VisitAt(2, At(11))});
+  bench_.Put({Cancelled(VisitAt(2, At(11)))});
+  bench_.AcknowledgeAll(1, 1);
+  ASSERT_TRUE(IsSettled(1, 1));
+  ASSERT_TRUE(IsSettled(1, 2));
+  bench_.PutCopy(1, 1, [](store::DeviceCopy& copy) { copy.set_diverged(true); });
+  EXPECT_FALSE(IsSettled(1, 1));
+  EXPECT_FALSE(IsSettled(1, 2)) << "it may show what is gone";
+  EXPECT_TRUE(HasCopy(1));
+}
+
 TEST_F(SettledTest, NotByAForeignCursor) {
   bench_.SignIn(1, 1);
   bench_.Put({VisitAt(1, At(9))});

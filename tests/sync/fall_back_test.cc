@@ -14,6 +14,7 @@
 #include "server/devices/device_in_use.h"
 #include "server/devices/device_registry.h"
 #include "server/devices/device_rows.h"
+#include "server/devices/drops.h"
 #include "server/mismatch/mismatch_rows.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
@@ -63,11 +64,12 @@ ResumeToken TokenAt(const feed::Position& position) {
 
 const absl::Time kNow = absl::FromUnixSeconds(1'772'431'200);
 
-// Whether what a session writes of its device is a commit by which the device may hold less. nullopt: it writes
-// nothing.
+// Whether what a session writes of its device is a commit by which the device may hold less of the carer. nullopt: it
+// writes nothing.
 std::optional<bool> FallsBackIn(const std::vector<SessionAction>& actions) {
   for (const SessionAction& action : actions) {
-    if (const auto* rows = std::get_if<WriteRowsAction>(&action); rows != nullptr) return rows->falls_back;
+    if (const auto* rows = std::get_if<WriteRowsAction>(&action); rows != nullptr)
+      return rows->less_of.contains(kCarer);
   }
   return std::nullopt;
 }
@@ -119,11 +121,18 @@ TEST(FallBackTest, ACopyThatIsBeingMadeBesideTheOneInUseIsNone) {
   EXPECT_EQ(FallsBack(RecordedFacts(), unfinished), false);
 }
 
-TEST(FallBackTest, WhereNothingWasRecordedThereIsNone) {
+// What was settled by a copy that is not recorded any more was waited for again when that went.
+TEST(FallBackTest, WhereNothingWasRecordedAPhoneThatHoldsNothingIsNone) {
   StartFacts nothing = RecordedFacts();
   nothing.rows.rows.report->clear_copies();
   EXPECT_EQ(FallsBack(nothing, std::nullopt), false);
-  EXPECT_EQ(FallsBack(nothing, TokenAt({5, {}})), false);
+}
+
+// It may show what is gone: that was settled by a phone that held nothing.
+TEST(FallBackTest, ACopyWhereNoneWasRecordedIsOne) {
+  StartFacts nothing = RecordedFacts();
+  nothing.rows.rows.report->clear_copies();
+  EXPECT_EQ(FallsBack(nothing, TokenAt({5, {}})), true);
 }
 
 TEST(FallBackTest, ARefusedStartIsOneWhereItsTokenIsBelieved) {
@@ -199,6 +208,11 @@ class ChangeOfDeviceTest : public testing::Test {
     registry.Update(kTenant, request, [&updated](const absl::Status& status) { updated = status; });
     engine_.executor().RunAll();
     EXPECT_TRUE(updated.has_value() && updated->ok());
+  }
+  std::vector<std::string> PendingDrops(const fakes::TestDevice& device) const {
+    const auto known = devices::ReadDevice(*engine_.Snapshot(), kTenant, device.uuid());
+    EXPECT_TRUE(known.ok() && known->has_value()) << known.status();
+    return known.ok() && known->has_value() ? devices::PendingDrops(**known) : std::vector<std::string>();
   }
   // That of the visit.
   store::Mismatch Row(const fakes::Engine& engine) const {
@@ -322,6 +336,37 @@ TEST_F(ChangeOfDeviceTest, ADeviceOnWhichTheCarerMayHoldNoCopyIsNotBroughtIntoUs
   EXPECT_EQ(base::Reason(Sync(first_, v1::SYNC_TYPE_AUTO)), "DEVICE_BLOCKED");
   EXPECT_TRUE(IsTaken(event));
   EXPECT_EQ(InUse(engine_), second_.uuid());
+}
+
+TEST_F(ChangeOfDeviceTest, WhatTheDeviceInUseDroppedIsWaitedForAgain) {
+  Block(first_);
+  EXPECT_EQ(base::Reason(Sync(first_, v1::SYNC_TYPE_AUTO)), "DEVICE_BLOCKED");
+  EXPECT_TRUE(IsWaitedFor(engine_));
+  EXPECT_TRUE(PendingDrops(first_).empty());
+}
+
+// The device is told once more, and says so once more.
+TEST_F(ChangeOfDeviceTest, WhereItCannotBeWrittenThatADroppedCopyIsWaitedForItIsNotDropped) {
+  Block(first_);
+  {
+    fakes::ScriptedPeer peer(server_, {kTenant, first_.uuid(), ann_});
+    peer.Say(first_.Start(ann_, v1::SYNC_TYPE_AUTO));
+    peer.Settle();
+    const std::optional<v1::SyncResponse> started = peer.Take();
+    ASSERT_TRUE(started.has_value());
+    std::optional<v1::SyncRequest> ack = first_.Apply(ann_, *started);
+    ASSERT_TRUE(ack.has_value());
+    engine_.store().FailNext(fakes::Fault::kFull);
+    peer.Say(*std::move(ack));
+    peer.Settle();
+    ASSERT_TRUE(peer.end().has_value());
+    EXPECT_EQ(base::Reason(*peer.end()), "STORE_FULL");
+  }
+  EXPECT_FALSE(IsWaitedFor(engine_));
+  EXPECT_FALSE(PendingDrops(first_).empty());
+  EXPECT_EQ(base::Reason(Sync(first_, v1::SYNC_TYPE_AUTO)), "DEVICE_BLOCKED");
+  EXPECT_TRUE(IsWaitedFor(engine_));
+  EXPECT_TRUE(PendingDrops(first_).empty());
 }
 
 // No care event waits for its repair.
