@@ -38,7 +38,8 @@ inline constexpr size_t kUploadsInFlight = 4;
 // Events that hang on one visit or service user.
 inline constexpr size_t kEventsOfRecord = 2'000;
 inline constexpr size_t kEventIdBytes = 64;
-// Events of a visit that are looked through for one that shows that a carer came: a visit holds some tens.
+// Events of a visit that are read at once, and of one carer's that wait for review those that are, in search of one
+// that shows that the carer came: a visit holds some tens.
 inline constexpr size_t kEventsLookedThrough = 100;
 
 // ---- Rotas
@@ -331,6 +332,8 @@ inline constexpr absl::Duration kMismatchSignEarliest = absl::Hours(3);
 inline constexpr absl::Duration kMismatchesRest = absl::Minutes(2);
 // The task of a tenant's mismatches sleeps no longer, whatever the clock said when it went to sleep.
 inline constexpr absl::Duration kMismatchSleep = absl::Hours(1);
+// A clock that shows this much less than it did was ahead; less is how clocks are kept right.
+inline constexpr absl::Duration kMismatchClockSlack = absl::Minutes(1);
 // What is looked at again in so long or later is not put off for the sake of a sync that begins: its own commit takes
 // effect before.
 inline constexpr absl::Duration kLookedAtAnyway = absl::Minutes(1);

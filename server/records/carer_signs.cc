@@ -1,6 +1,8 @@
 #include "server/records/carer_signs.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,30 +41,45 @@ std::optional<CarerSign> SignIn(const std::string& bytes, int64_t received_us, c
   return CarerSign{*occurred, base::FromStoredTime(received_us)};
 }
 
-absl::StatusOr<std::vector<RecordKey>> EventsOf(const storage::Reader& reader, const base::TenantId& tenant,
-                                                const RecordKey& visit) {
+// The next events in `range`, a part of the visit's, which then begins behind them.
+absl::StatusOr<std::vector<RecordKey>> NextEvents(const storage::Reader& reader, storage::KeyRange& range) {
   std::vector<RecordKey> events;
   bool damaged = false;
-  RETURN_IF_ERROR(reader.Scan(storage::Space::kRecords, ChildrenOfKind(tenant, visit, v1::RECORD_KIND_CARE_EVENT),
-                              limits::kEventsLookedThrough, [&](std::string_view key, std::string_view) {
+  std::string last;
+  RETURN_IF_ERROR(reader.Scan(storage::Space::kRecords, range, limits::kEventsLookedThrough,
+                              [&](std::string_view key, std::string_view) {
                                 RecordKey parent;
                                 damaged = !base::keys::ParseChild(key, &parent, &events.emplace_back());
+                                last = std::string(key);
                                 return !damaged;
                               }));
   if (damaged) return base::errors::DamagedRow("a care event's key");
+  if (!events.empty()) range.begin = last + '\0';
   return events;
 }
 
-// The first that counts among those looked through.
+// The first that counts among the visit's own events, whoever recorded those before it.
+absl::StatusOr<std::optional<CarerSign>> FindTaken(const storage::Reader& reader, const base::TenantId& tenant,
+                                                   const base::Uuid& carer, const RecordKey& visit, Counts counts) {
+  storage::KeyRange rest = ChildrenOfKind(tenant, visit, v1::RECORD_KIND_CARE_EVENT);
+  for (size_t looked = 0; looked < limits::kEventsOfRecord; looked += limits::kEventsLookedThrough) {
+    ASSIGN_OR_RETURN(const std::vector<RecordKey> events, NextEvents(reader, rest));
+    for (const RecordKey& key : events) {
+      ASSIGN_OR_RETURN(const std::optional<store::Record> event, GetRecord(reader, tenant, key));
+      if (!event.has_value()) continue;
+      std::optional<CarerSign> sign = SignIn(event->payload(), event->created_time_us(), carer, visit, counts);
+      if (sign.has_value()) return sign;
+    }
+    if (events.size() < limits::kEventsLookedThrough) break;
+  }
+  return std::optional<CarerSign>();
+}
+
+// The first that counts: of those that took effect, then of the carer's that wait for review.
 absl::StatusOr<std::optional<CarerSign>> Find(const storage::Reader& reader, const base::TenantId& tenant,
                                               const base::Uuid& carer, const RecordKey& visit, Counts counts) {
-  ASSIGN_OR_RETURN(const std::vector<RecordKey> events, EventsOf(reader, tenant, visit));
-  for (const RecordKey& key : events) {
-    ASSIGN_OR_RETURN(const std::optional<store::Record> event, GetRecord(reader, tenant, key));
-    if (!event.has_value()) continue;
-    std::optional<CarerSign> sign = SignIn(event->payload(), event->created_time_us(), carer, visit, counts);
-    if (sign.has_value()) return sign;
-  }
+  ASSIGN_OR_RETURN(std::optional<CarerSign> taken, FindTaken(reader, tenant, carer, visit, counts));
+  if (taken.has_value()) return taken;
   ASSIGN_OR_RETURN(
       const std::vector<ReviewName> waiting,
       WaitingReviews(reader, tenant, KeyOf({v1::RECORD_KIND_CARER, carer}), visit, limits::kEventsLookedThrough));

@@ -27,8 +27,8 @@ struct CarerSign {
 bool IsSign(const v1::CareEvent& event);
 
 // One of the carer's on the visit that occurred at `earliest` or later, whether the event took effect or waits for
-// review; nullopt where there is none among the first limits::kEventsLookedThrough of either. Errors are those of
-// reading, and DAMAGED_ROW.
+// review; nullopt where there is none among as many events of the visit as it may have (limits::kEventsOfRecord), nor
+// among the first limits::kEventsLookedThrough of the carer's that wait. Errors are those of reading, and DAMAGED_ROW.
 absl::StatusOr<std::optional<CarerSign>> FindSign(const storage::Reader& reader, const base::TenantId& tenant,
                                                   const base::Uuid& carer, const base::RecordKey& visit,
                                                   absl::Time earliest);

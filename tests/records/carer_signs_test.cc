@@ -115,6 +115,17 @@ TEST_F(FindSignTest, ANoteIsNone) {
   EXPECT_TRUE(Has(1, 1)) << "beside a note";
 }
 
+TEST_F(FindSignTest, IsFoundHoweverMuchAColleagueRecordedThere) {
+  constexpr int kOwn = static_cast<int>(base::limits::kEventsLookedThrough) + 20;
+  for (int number = 1; number <= 2 * kOwn; ++number) {
+    if (number == kOwn) continue;
+    ASSERT_EQ(Take(number, 2, NoteEvent(2, VisitName(1))), v1::EVENT_OUTCOME_ACCEPTED) << number;
+  }
+  EXPECT_FALSE(Has(1, 1));
+  ASSERT_EQ(Take(kOwn, 1, StartOf(1, 1)), v1::EVENT_OUTCOME_ACCEPTED);
+  EXPECT_TRUE(Has(1, 1));
+}
+
 TEST_F(FindSignTest, OneThatWaitsForReviewCounts) {
   store::Record cancelled = VisitRecord(1, 1, {1, 2});
   cancelled.set_cancelled(true);
