@@ -110,7 +110,8 @@ absl::Status NoteRaises(commit::Transaction& transaction) {
     if (!is_told) continue;
     ASSIGN_OR_RETURN(const std::optional<store::Mismatch> before,
                      mismatch::GetUndamaged(transaction.base(), transaction.tenant(), of));
-    if (IsOpen(before)) continue;
+    // Another branch has not been told of it.
+    if (IsOpen(before) && before->branch_id() == row->branch_id()) continue;
     transaction.Put(Space::kRecords, keys::RaisedMismatch(transaction.tenant(), row->branch_id(), of.carer, of.visit),
                     std::string());
     any = true;

@@ -173,7 +173,9 @@ class Step {
     std::vector<Open> open;
     for (const CarerVisit& of : mismatches) {
       ASSIGN_OR_RETURN(std::optional<store::Mismatch> row, mismatch::GetUndamaged(transaction_, tenant_, of));
-      if (row.has_value() && row->state() == store::Mismatch::OPEN) open.push_back({of, *std::move(row)});
+      // Where another branch gives the visit by now, that one is told.
+      const bool is_its = row.has_value() && row->branch_id() == branch;
+      if (is_its && row->state() == store::Mismatch::OPEN) open.push_back({of, *std::move(row)});
     }
     return open;
   }

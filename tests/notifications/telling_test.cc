@@ -231,6 +231,37 @@ TEST_F(TellingTest, ABranchOfItsOwnSettingsIsToldByThem) {
   EXPECT_EQ(Body(1 - of_rome)["branch_id"], "");
 }
 
+TEST_F(TellingTest, AnotherBranchThatGivesTheVisitFromNowOnIsToldToo) {
+  SetWebhook("", kUrl);
+  SetWebhook(kRome, kOther);
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(sent(), 1u);
+  EXPECT_EQ(Sent(0).url, kUrl);
+  engine_->sender().Answer(0, outbox::SendOutcome::kTaken);
+  Put({OfBranch(VisitAt(1, At(9)), kRome)});
+  AdvanceTo(At(6, 25));
+  ASSERT_EQ(sent(), 2u);
+  EXPECT_EQ(Sent(1).url, kOther);
+  EXPECT_EQ(Body(1)["branch_id"], kRome);
+}
+
+TEST_F(TellingTest, ABranchThatGivesTheVisitNoMoreIsNotTold) {
+  SetWebhook("", kUrl, 8, 18);
+  SetWebhook(kRome, kOther);
+  Put({VisitAt(1, At(12))});
+  AdvanceTo(At(6, 21));
+  ASSERT_EQ(sent(), 0u);
+  Put({OfBranch(VisitAt(1, At(12)), kRome)});
+  AdvanceTo(At(6, 25));
+  ASSERT_EQ(sent(), 1u);
+  EXPECT_EQ(Sent(0).url, kOther);
+  engine_->sender().Answer(0, outbox::SendOutcome::kTaken);
+  AdvanceTo(At(8, 5));
+  EXPECT_EQ(sent(), 1u);
+  EXPECT_EQ(Waiting(), 0u);
+}
+
 TEST_F(TellingTest, OfABranchThatIsKeptOutNobodyIsTold) {
   SetWebhook("", kUrl);
   PutSettings(kRome, {});
