@@ -37,6 +37,7 @@ class Step {
         delivery_(transaction, tenant_) {}
 
   absl::Status Run() {
+    NoteClock(transaction_.now(), looks_);
     RETURN_IF_ERROR(Sweep());
     RETURN_IF_ERROR(Retime(transaction_, looks_));
     if (rest_ == absl::ZeroDuration() && !looks_.retiming()) RETURN_IF_ERROR(LookAtDue());

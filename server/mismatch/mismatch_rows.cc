@@ -92,7 +92,8 @@ absl::Status Alarm(commit::Transaction& transaction, absl::Time look) {
   // A task further away than it ever sleeps was put there by a clock that has been set back since.
   const absl::Time due = std::clamp(look, transaction.now(), transaction.now() + limits::kMismatchSleep);
   if (looks.next_due_us() != 0 && base::FromStoredTime(looks.next_due_us()) <= due) return absl::OkStatus();
-  ScheduleLook(transaction, due, looks);
+  const bool set_back = NoteClock(transaction.now(), looks);
+  ScheduleLook(transaction, set_back ? transaction.now() : due, looks);
   PutLooks(transaction, looks);
   return absl::OkStatus();
 }
@@ -187,6 +188,17 @@ absl::StatusOr<store::MismatchLooks> ReadLooks(const storage::Reader& reader, co
   ASSIGN_OR_RETURN(std::optional<store::MismatchLooks> looks,
                    base::GetStored<store::MismatchLooks>(reader, Space::kRecords, keys::MismatchLooks(tenant)));
   return std::move(looks).value_or(store::MismatchLooks());
+}
+
+bool NoteClock(absl::Time now, store::MismatchLooks& looks) {
+  const bool set_back = base::FromStoredTime(looks.clock_us()) > now + limits::kMismatchClockSlack;
+  looks.set_clock_us(base::ToStoredTime(now));
+  if (!set_back) return false;
+  // One that is under way for another reason does that too, and begins anew: what it has passed was not put right.
+  if (!looks.retiming()) looks.set_set_back(true);
+  looks.set_retiming(true);
+  looks.clear_retimed();
+  return true;
 }
 
 void ScheduleLook(commit::Transaction& transaction, absl::Time due, store::MismatchLooks& looks) {

@@ -82,6 +82,10 @@ absl::Time EndOf(const store::Mismatch& row);
 
 // All zero where there is none.
 absl::StatusOr<store::MismatchLooks> ReadLooks(const storage::Reader& reader, const base::TenantId& tenant);
+// Takes up in the looks, which the caller puts, what the clock shows. True where it had been ahead, by more than
+// limits::kMismatchClockSlack: of all that waits it is then worked out anew when it is due (retiming.h), by a look that
+// the caller schedules.
+bool NoteClock(absl::Time now, store::MismatchLooks& looks);
 // Lets the task fall due at `due` in place of the time it had. The caller puts the looks.
 void ScheduleLook(commit::Transaction& transaction, absl::Time due, store::MismatchLooks& looks);
 // Deletes the row of looks that say nothing.

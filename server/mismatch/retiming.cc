@@ -1,5 +1,6 @@
 #include "server/mismatch/retiming.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,19 +35,33 @@ bool WritesTenant(const commit::Transaction& transaction) {
   return writes;
 }
 
-// Since when the device has had time. What a person had seen, and put off or closed, waits for what came after it.
+// Since when the device has had time. What a person had seen, and put off or closed, waits for what came after it; so
+// does what was over, such as by the carer's start of the visit.
 absl::Time WaitsSince(const store::Mismatch& row) {
-  const bool was_seen = row.state() == store::Mismatch::SNOOZED || row.state() == store::Mismatch::CLOSED;
-  return base::FromStoredTime(was_seen ? row.last_change_us() : row.first_change_us());
+  const bool was_open = row.state() != store::Mismatch::PENDING;
+  return base::FromStoredTime(was_open ? row.last_change_us() : row.first_change_us());
 }
 
-absl::Status RetimeOne(commit::Transaction& transaction, const CarerVisit& of, const Timing& timing) {
+// When it is due by these times, whatever it was due by before. Nothing came later than now, whatever the clock said.
+absl::Time DueAnew(const store::Mismatch& row, bool set_back, const Timing& timing, absl::Time now) {
+  store::Mismatch as_of_now = row;
+  as_of_now.set_last_change_us(std::min(row.last_change_us(), base::ToStoredTime(now)));
+  const absl::Time start = StartThatCounts(as_of_now);
+  // What came before now is due by then at the latest, and stays as it is: it may wait for another reason than a
+  // change.
+  if (set_back) return std::min(base::FromStoredTime(row.due_us()), Due(now, start, timing));
+  return Due(std::min(WaitsSince(row), now), start, timing);
+}
+
+absl::Status RetimeOne(commit::Transaction& transaction, const CarerVisit& of, bool set_back, const Timing& timing) {
   const base::TenantId& tenant = transaction.tenant();
   ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction, tenant, of));
   if (!old.has_value() || old->due_us() == 0) return absl::OkStatus();
   store::Mismatch row = *old;
-  row.set_due_us(base::ToStoredTime(Due(WaitsSince(row), StartThatCounts(row), timing)));
+  row.set_due_us(base::ToStoredTime(DueAnew(row, set_back, timing, transaction.now())));
   if (row.due_us() == old->due_us()) return absl::OkStatus();
+  // What is due for that alone stays so.
+  if (set_back && old->again_us() == old->due_us()) row.set_again_us(row.due_us());
   return PutMismatch(transaction, of, old, std::move(row));
 }
 
@@ -66,6 +81,7 @@ absl::Status NoteTimingChange(commit::Transaction& transaction) {
   if (before == after) return absl::OkStatus();
   ASSIGN_OR_RETURN(store::MismatchLooks looks, ReadLooks(transaction, transaction.tenant()));
   looks.set_retiming(true);
+  looks.clear_set_back();
   looks.clear_retimed();
   ScheduleLook(transaction, transaction.now(), looks);
   PutLooks(transaction, looks);
@@ -79,10 +95,13 @@ absl::Status Retime(commit::Transaction& transaction, store::MismatchLooks& look
   const base::TenantId& tenant = transaction.tenant();
   ASSIGN_OR_RETURN(const std::vector<Look> found,
                    ReadLookTimes(transaction, tenant, looks.retimed(), limits::kMismatchesLookedAt));
-  for (const Look& look : found) RETURN_IF_ERROR(RetimeOne(transaction, look.of, timing));
+  for (const Look& look : found) RETURN_IF_ERROR(RetimeOne(transaction, look.of, looks.set_back(), timing));
   looks.clear_retimed();
   looks.set_retiming(found.size() == limits::kMismatchesLookedAt);
-  if (!looks.retiming()) return absl::OkStatus();
+  if (!looks.retiming()) {
+    looks.clear_set_back();
+    return absl::OkStatus();
+  }
   const Look& last = found.back();
   looks.set_retimed(keys::MismatchLook(tenant, last.time_us, last.of.carer, last.of.visit));
   return absl::OkStatus();

@@ -325,5 +325,35 @@ TEST_F(MismatchRowsTest, TenantsHaveTheirOwn) {
   EXPECT_EQ(*other, std::nullopt);
 }
 
+// ---- The clock
+
+TEST(NoteClockTest, OneThatIsKeptRightIsNotSetBack) {
+  store::MismatchLooks looks;
+  EXPECT_FALSE(NoteClock(At(6), looks));
+  EXPECT_FALSE(NoteClock(At(6) - limits::kMismatchClockSlack, looks));
+  EXPECT_FALSE(NoteClock(At(6), looks));
+  EXPECT_FALSE(looks.retiming());
+}
+
+TEST(NoteClockTest, OneThatWasAheadTimesAnewWhatWaits) {
+  store::MismatchLooks looks;
+  EXPECT_FALSE(NoteClock(At(24), looks));
+  EXPECT_TRUE(NoteClock(At(6), looks));
+  EXPECT_TRUE(looks.retiming());
+  EXPECT_TRUE(looks.set_back());
+  EXPECT_FALSE(NoteClock(At(6), looks)) << "once";
+}
+
+TEST(NoteClockTest, WhereAllIsTimedAnewAlreadyThatBeginsAgain) {
+  store::MismatchLooks looks;
+  NoteClock(At(24), looks);
+  looks.set_retiming(true);
+  looks.set_retimed("so far");
+  EXPECT_TRUE(NoteClock(At(6), looks));
+  EXPECT_TRUE(looks.retiming());
+  EXPECT_FALSE(looks.set_back());
+  EXPECT_EQ(looks.retimed(), "");
+}
+
 }  // namespace
 }  // namespace caresync::mismatch

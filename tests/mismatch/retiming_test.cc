@@ -10,7 +10,9 @@
 #include "caresync/v1/tenants.pb.h"
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
+#include "server/mismatch/look_again.h"
 #include "server/mismatch/mismatch_list.h"
+#include "server/mismatch/resolving.h"
 #include "server/mismatch/transitions.h"
 #include "server/tenants/tenants.h"
 #include "tests/fakes/engine.h"
@@ -164,6 +166,20 @@ TEST_F(RetimingTest, WhatAPersonPutOffWaitsByTheChangeThatCameAfterIt) {
   EXPECT_EQ(bench_.StateOf(1, 1), store::Mismatch::OPEN);
 }
 
+TEST_F(RetimingTest, WhatTheCarersStartResolvedWaitsByTheChangeThatCameAfterIt) {
+  bench_.Put({VisitAt(1, At(9))});
+  bench_.AdvanceTo(At(6, 20));
+  const auto started = bench_.Run([](commit::Transaction& transaction) {
+    return NoteSign(transaction, MismatchBench::Of(1, 1), {.occurred = At(6, 15), .received = At(6, 20)});
+  });
+  ASSERT_TRUE(started.ok()) << started.status();
+  ASSERT_EQ(bench_.StateOf(1, 1), store::Mismatch::RESOLVED);
+  bench_.AdvanceTo(At(7));
+  bench_.Put({VisitAt(1, At(13))});
+  SetGrace(absl::Minutes(10));
+  ExpectOpensAt(At(7, 10));
+}
+
 TEST_F(RetimingTest, WhatIsNotWaitedForStaysAsItIs) {
   bench_.SignIn(1, 1);
   bench_.Put({VisitAt(1, At(9)), VisitAt(2, At(9), {2})});
@@ -229,6 +245,47 @@ TEST_F(RetimingTest, GoesOnWhereTheServerStoppedInTheMidst) {
   bench_.RunAll();
   EXPECT_FALSE(bench_.Looks().retiming());
   ExpectOpensAt(At(6, 10));
+}
+
+// ---- A clock that was ahead, and is put right
+
+TEST_F(RetimingTest, WhatCameWhileTheClockWasAheadIsDueByTheRightOne) {
+  bench_.clock().SetNow(At(24 + 6));
+  bench_.Put({VisitAt(1, At(24 + 9))});
+  ASSERT_EQ(bench_.Get(1, 1).due_us(), absl::ToUnixMicros(At(24 + 6, 20)));
+  bench_.clock().SetNow(At(6));
+  // A lead before it: in a day the visit may be over.
+  ExpectOpensAt(At(9));
+}
+
+TEST_F(RetimingTest, WhatCameBeforeTheClockWasAheadIsDueAsItWas) {
+  bench_.Put({VisitAt(1, At(9))});
+  bench_.clock().SetNow(At(6, 10));
+  // Each brings the look forward, which is when the clock is noted.
+  bench_.Put({VisitAt(2, At(6, 20), {2})});
+  ASSERT_EQ(bench_.Get(2, 2).due_us(), absl::ToUnixMicros(At(6, 12)));
+  bench_.clock().SetNow(At(6, 5));
+  bench_.Put({VisitAt(3, At(6, 10), {3})});
+  EXPECT_EQ(bench_.Get(1, 1).due_us(), absl::ToUnixMicros(At(6, 20)));
+  EXPECT_EQ(bench_.Get(2, 2).due_us(), absl::ToUnixMicros(At(6, 7))) << "it came now at the latest";
+  EXPECT_FALSE(bench_.Looks().retiming());
+  EXPECT_FALSE(bench_.Looks().set_back());
+}
+
+TEST_F(RetimingTest, WhatWaitsAgainSinceTheClockWasAheadIsDueByTheRightOne) {
+  bench_.SignIn(1, 1);
+  bench_.Put({VisitAt(1, At(24 + 9))});
+  bench_.AcknowledgeAll(1, 1);
+  bench_.AdvanceTo(At(9));
+  ASSERT_EQ(bench_.Get(1, 1).due_us(), 0);
+  bench_.clock().SetNow(At(24 + 6));
+  const auto looked =
+      bench_.Run([](commit::Transaction& transaction) { return LookAgain(transaction, MismatchBench::Carer(1)); });
+  ASSERT_TRUE(looked.ok()) << looked.status();
+  bench_.PutCopy(1, 1, [](store::DeviceCopy& copy) { copy.clear_timeline(); });
+  bench_.clock().SetNow(At(9));
+  bench_.AdvanceTo(At(10, 30));
+  EXPECT_EQ(bench_.OpenOf(1), std::set<int>{1});
 }
 
 }  // namespace
