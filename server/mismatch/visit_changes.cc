@@ -46,6 +46,18 @@ bool SaysNothing(const VisitChange& change) {
   return same && (after.outside_window() || !before.outside_window());
 }
 
+// As it would be if no window kept it from devices.
+std::optional<store::Record> AsInWindow(std::optional<store::Record> visit) {
+  if (visit.has_value()) visit->set_outside_window(false);
+  return visit;
+}
+
+// The carer goes there at the same time. nullptr: nowhere.
+bool IsSameJourney(const store::VisitPart* planned, const store::VisitPart& shown) {
+  return planned != nullptr && planned->start_us() == shown.start_us() && planned->end_us() == shown.end_us() &&
+         planned->service_user_id() == shown.service_user_id();
+}
+
 absl::StatusOr<std::vector<VisitChange>> VisitsWritten(const commit::Transaction& transaction) {
   const storage::KeyRange visits =
       base::keys::Records(transaction.tenant(), records::KeyPrefix(v1::RECORD_KIND_VISIT), {});
@@ -83,10 +95,33 @@ class Notes {
     for (const auto& [carer, part] : before.held) carers.insert(carer);
     for (const auto& [carer, part] : after.held) carers.insert(carer);
     for (const base::Uuid& carer : carers) RETURN_IF_ERROR(NoteFor(carer, change, before, after));
+    if (!change.before.has_value() || !change.before->outside_window()) return absl::OkStatus();
+    // What left the window did so without a word.
+    for (const base::Uuid& carer : before.assigned) {
+      if (!after.held.contains(carer)) RETURN_IF_ERROR(NoteForOneLeft(carer, change, after));
+    }
     return absl::OkStatus();
   }
 
  private:
+  // The visit was outside the window already. A device that has acknowledged nothing since it left goes on showing it:
+  // where the carer is not to come as that says, the change is one that it lacks.
+  absl::Status NoteForOneLeft(const base::Uuid& carer, const VisitChange& change, const VisitParts& after) {
+    const CarerVisit of{carer, change.visit};
+    ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction_, transaction_.tenant(), of));
+    const bool is_shown = old.has_value() && old->has_now() && VisitEnd(*old) >= transaction_.now();
+    if (!is_shown) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const VisitParts planned, PartsOf(AsInWindow(change.after)));
+    if (IsSameJourney(planned.Of(carer), old->now())) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const bool has_left, delivery_.IsSettled(of, change.before, false));
+    if (has_left) return absl::OkStatus();
+    store::Mismatch row = *old;
+    if (WasSettled(row)) BeginAnew(&old->now(), row);
+    Fold(&old->now(), nullptr, after.WhyGone(carer), row);
+    if (change.after.has_value()) row.set_branch_id(after.branch_id);
+    return PutMismatch(transaction_, of, old, std::move(row));
+  }
+
   absl::Status NoteFor(const base::Uuid& carer, const VisitChange& change, const VisitParts& before,
                        const VisitParts& after) {
     const store::VisitPart* const had = before.Of(carer);
@@ -126,6 +161,13 @@ class Notes {
 
   bool IsOver(const store::VisitPart* part) const {
     return part == nullptr || base::FromStoredTime(part->end_us()) < transaction_.now();
+  }
+
+  // Nothing was waited for any more, since the device had acknowledged it.
+  static bool WasSettled(const store::Mismatch& row) {
+    const bool acknowledged =
+        row.state() == store::Mismatch::PENDING || (row.state() == store::Mismatch::RESOLVED && !row.has_sign());
+    return acknowledged && row.due_us() == 0;
   }
 
   // Everything before this change is on the device.

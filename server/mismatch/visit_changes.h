@@ -13,7 +13,8 @@ namespace caresync::mismatch {
 // For each visit that the transaction wrote and each carer who had it or has it now: what is to be acknowledged, and
 // until when that may wait. A change is whatever alters what the carer's devices show of the visit, that it enters the
 // download window among them; that it leaves the window as time goes by is none, nor is what concerns only times that
-// are over.
+// are over. Of a visit that has left the window, that the carer is not to come as the device shows it is one where the
+// device has acknowledged nothing since.
 //
 // Several changes that are not acknowledged are one mismatch, due when the first of them was. Where the carer's device
 // had acknowledged everything before, a mismatch that is still open resolves here, and the change begins anew.

@@ -251,6 +251,54 @@ TEST_F(VisitChangesTest, ThatAVisitLeavesTheWindowIsNoChangeOfTheRota) {
   EXPECT_EQ(bench_.CountListed(true), 0u);
 }
 
+// Visit 1 of carer 1, at nine, is on the device; the window is shortened, and the device is not heard of again.
+TEST_F(VisitChangesTest, AVisitThatLeftTheWindowUnheardIsGoneWhereItIsCancelledThen) {
+  bench_.SetWindow(absl::Hours(24), absl::Hours(1));
+  PutAcknowledged(VisitAt(1, At(9)));
+  bench_.SetWindow(absl::Hours(1), absl::Hours(1));
+  ASSERT_TRUE(bench_.Stored(1).outside_window());
+  bench_.Put({Cancelled(VisitAt(1, At(9)))});
+  const store::Mismatch row = bench_.Get(1, 1);
+  EXPECT_FALSE(row.has_now());
+  EXPECT_EQ(row.gone(), v1::VISIT_GONE_CANCELLED);
+  EXPECT_EQ(StartOf(row.acknowledged()), Us(At(9)));
+  EXPECT_EQ(row.first_change_us(), Us(At(6, 20)));
+  EXPECT_EQ(row.due_us(), Us(At(6, 40)));
+  bench_.AdvanceTo(At(6, 40));
+  EXPECT_EQ(bench_.OpenOf(1), std::set<int>{1});
+  bench_.Sync(1, 1);
+  EXPECT_EQ(bench_.StateOf(1, 1), store::Mismatch::RESOLVED);
+}
+
+TEST_F(VisitChangesTest, AVisitThatLeftTheWindowUnheardIsGoneWhereItsCarerIsToComeAtAnotherTimeThen) {
+  bench_.SetWindow(absl::Hours(24), absl::Hours(1));
+  PutAcknowledged(VisitAt(1, At(9)));
+  bench_.SetWindow(absl::Hours(1), absl::Hours(1));
+  bench_.Put({VisitAt(1, At(9), {1}, "bring gloves")});
+  EXPECT_EQ(bench_.Get(1, 1).due_us(), 0) << "the journey is the same";
+  bench_.Put({VisitAt(1, At(12))});
+  EXPECT_EQ(bench_.Get(1, 1).gone(), v1::VISIT_GONE_OUT_OF_WINDOW);
+  EXPECT_EQ(bench_.Get(1, 1).due_us(), Us(At(6, 40)));
+}
+
+TEST_F(VisitChangesTest, AVisitThatLeftTheWindowAndTheDeviceIsGoneForNobody) {
+  bench_.SetWindow(absl::Hours(24), absl::Hours(1));
+  PutAcknowledged(VisitAt(1, At(9)));
+  bench_.SetWindow(absl::Hours(1), absl::Hours(1));
+  bench_.AcknowledgeAll(1, 1);
+  bench_.Put({Cancelled(VisitAt(1, At(9)))});
+  EXPECT_EQ(bench_.Get(1, 1).due_us(), 0);
+}
+
+TEST_F(VisitChangesTest, AVisitThatNeverWasInTheWindowIsGoneForNobody) {
+  bench_.SetWindow(absl::Hours(1), absl::Hours(1));
+  bench_.SignIn(1, 1);
+  bench_.AcknowledgeAll(1, 1);
+  bench_.Put({VisitAt(1, At(9))});
+  bench_.Put({Cancelled(VisitAt(1, At(9)))});
+  EXPECT_FALSE(IsNoted(1, 1));
+}
+
 // ---- Several changes
 
 TEST_F(VisitChangesTest, LaterChangesFoldIntoOneRowAndTheFirstDueTimeStays) {
