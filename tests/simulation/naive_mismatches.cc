@@ -22,10 +22,29 @@ struct Span {
   }
 };
 
-bool IsHeld(const State& state, const std::string& carer, const Name& visit) {
+bool IsPlanned(const State& state, const std::string& carer, const Name& visit) {
   const auto record = state.records.find(visit);
   if (record == state.records.end() || !record->second->published || record->second->cancelled) return false;
-  return record->second->carers.contains(carer) && !state.outside.contains(visit);
+  return record->second->carers.contains(carer);
+}
+
+bool IsHeld(const State& state, const std::string& carer, const Name& visit) {
+  return IsPlanned(state, carer, visit) && !state.outside.contains(visit);
+}
+
+// What the carer is to do there, inside the window or not.
+std::optional<NaivePart> PlannedPart(const State& state, const std::string& carer, const Name& visit) {
+  if (!IsPlanned(state, carer, visit)) return std::nullopt;
+  const NaiveRecord& record = *state.records.at(visit);
+  v1::Visit payload;
+  payload.ParseFromString(record.payload);
+  NaivePart part{absl::InfiniteFuture(), absl::InfinitePast(), record.service_user};
+  for (const v1::Assignment& own : payload.assignments()) {
+    if (own.carer_id() != carer) continue;
+    part.start = std::min(part.start, absl::FromUnixSeconds(own.start_time().seconds()));
+    part.end = std::max(part.end, absl::FromUnixSeconds(own.end_time().seconds()));
+  }
+  return part;
 }
 
 void AddAcknowledged(NaiveMismatch& row, const std::optional<NaivePart>& part) {
@@ -89,17 +108,7 @@ void TakeDue(const Span& due, Known counts, Known settled_before, NaiveMismatch&
 }  // namespace
 
 std::optional<NaivePart> PartOf(const State& state, const std::string& carer, const Name& visit) {
-  if (!IsHeld(state, carer, visit)) return std::nullopt;
-  const NaiveRecord& record = *state.records.at(visit);
-  v1::Visit payload;
-  payload.ParseFromString(record.payload);
-  NaivePart part{absl::InfiniteFuture(), absl::InfinitePast(), record.service_user};
-  for (const v1::Assignment& own : payload.assignments()) {
-    if (own.carer_id() != carer) continue;
-    part.start = std::min(part.start, absl::FromUnixSeconds(own.start_time().seconds()));
-    part.end = std::max(part.end, absl::FromUnixSeconds(own.end_time().seconds()));
-  }
-  return part;
+  return IsHeld(state, carer, visit) ? PlannedPart(state, carer, visit) : std::nullopt;
 }
 
 absl::Time DueOf(absl::Time change, absl::Time start) {
@@ -113,7 +122,8 @@ Known IsSettled(const NaiveModel& model, const std::string& carer, const Name& v
   const auto feed = head.feeds.find(carer);
   // None of the devices is this carer's.
   if (feed == head.feeds.end()) return held ? Known::kNo : Known::kMaybe;
-  const bool said = copy != nullptr && !copy->cursor.timeline.empty() && model.IsKnown(copy->cursor);
+  // What was applied to a copy that diverged is not known.
+  const bool said = copy != nullptr && !copy->cursor.timeline.empty() && !copy->diverged && model.IsKnown(copy->cursor);
   const auto item = feed->second->find(visit);
   if (item == feed->second->end()) {
     if (held) return Known::kNo;
@@ -138,6 +148,8 @@ void NaiveMismatches::OnCommit(const NaiveModel& model, const State& after, absl
   for (auto& [of, row] : rows_) {
     row.settled_at_commit = std::exchange(row.settled_meanwhile, false);
     row.must_resolve = false;
+    // The clock was ahead when the change came, and is put right: it is waited for by what the clock shows now.
+    if (made < row.last_change) row.due_from = absl::InfinitePast();
   }
   const State& before = model.head();
   for (auto visit = after.records.lower_bound({v1::RECORD_KIND_VISIT, ""}); visit != after.records.end(); ++visit) {
@@ -148,6 +160,8 @@ void NaiveMismatches::OnCommit(const NaiveModel& model, const State& after, absl
     const bool written = is_new || old->second != record;
     if (!written && before.outside.contains(name) == after.outside.contains(name)) continue;
     const bool same_bytes = !is_new && old->second->payload == record->payload;
+    const bool same_state =
+        !is_new && old->second->published == record->published && old->second->cancelled == record->cancelled;
     std::set<std::string> carers = record->carers;
     if (!is_new) carers.insert(old->second->carers.begin(), old->second->carers.end());
     for (const std::string& carer : carers) {
@@ -156,17 +170,37 @@ void NaiveMismatches::OnCommit(const NaiveModel& model, const State& after, absl
       const bool nothing = !change.before.has_value() && !change.after.has_value();
       // As time goes by, or because the window is another one: nobody said anything of the visit.
       const bool leaves_window = !written && !change.after.has_value();
-      if (same || nothing || leaves_window) continue;
+      const bool had_left = written && nothing && before.outside.contains(name) && !(same_bytes && same_state);
+      if (leaves_window || (!had_left && (same || nothing))) continue;
       if (!is_late) change.settled_before = IsSettled(model, carer, name, copy_of(carer));
-      Take({carer, name}, change);
+      if (had_left) {
+        TakeOfOneLeft({carer, name}, PlannedPart(after, carer, name), change);
+      } else {
+        Take({carer, name}, change);
+      }
     }
   }
+}
+
+void NaiveMismatches::TakeOfOneLeft(const Of& of, const std::optional<NaivePart>& planned, Change change) {
+  const auto found = rows_.find(of);
+  if (found == rows_.end() || change.settled_before == Known::kYes) return;
+  NaiveMismatch& row = found->second;
+  const bool is_sure = row.is_exact && !row.may_be_gone;
+  const bool shows_as_planned = planned == row.planned;
+  if (is_sure && (!row.held || shows_as_planned)) return;
+  change.before = row.planned;
+  change.counts_most = is_sure && change.settled_before == Known::kNo ? Known::kYes : Known::kMaybe;
+  // When the device had acknowledged that may have been seen or not.
+  AddAcknowledged(row, row.planned);
+  Take(of, change);
 }
 
 void NaiveMismatches::Take(const Of& of, const Change& change) {
   const auto found = rows_.find(of);
   const bool is_new = found == rows_.end();
-  const Known counts = IsChange(change.before, change.after, change.made, is_new ? nullptr : &found->second);
+  const Known counts = std::min(IsChange(change.before, change.after, change.made, is_new ? nullptr : &found->second),
+                                change.counts_most);
   if (counts == Known::kNo) return;
   NaiveMismatch& row = rows_[of];
   const bool is_exact = counts == Known::kYes && change.settled_before == Known::kYes;
@@ -211,11 +245,13 @@ void NaiveMismatches::NoteFallBacks(const NaiveModel& model, const CopyInUse& co
   for (const auto& [of, row] : rows_) carers.insert(of.first);
   for (const std::string& carer : carers) {
     const NaiveCopy* const copy = copy_of(carer);
-    const bool holds = copy != nullptr && !copy->cursor.timeline.empty();
-    const feed::Position position = holds ? copy->position : feed::Position();
-    const auto [known, is_new] = positions_.try_emplace(carer, position);
-    if (!is_new && position < known->second) LookAgain(model, carer, copy_of);
-    known->second = position;
+    const bool holds = copy != nullptr && !copy->cursor.timeline.empty() && !copy->diverged;
+    const Acknowledged now{holds ? copy->position : feed::Position(), copy != nullptr};
+    const auto [known, is_new] = acknowledged_.try_emplace(carer, now);
+    // A copy where there was none may show what is gone.
+    const bool falls_back = now.position < known->second.position || (holds && !known->second.has_copy);
+    if (!is_new && falls_back) LookAgain(model, carer, copy_of);
+    known->second = now;
   }
 }
 

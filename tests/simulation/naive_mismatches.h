@@ -15,6 +15,7 @@
 //   - whether one opens, and when, that was settled before another device came into use, or before the one that is fell
 //     back. It may from then on: where the device lacks it;
 //   - what the device had acknowledged when a change came that took effect late, behind other commits;
+//   - when one is due that came while the server's clock was ahead, once that is put right;
 //   - whether a change counts that comes at the very moment at which its times are over, or whose times are over while
 //     the device may still show later ones;
 //   - whether there still is one of a visit that was over by a clock that was ahead;
@@ -125,15 +126,25 @@ class NaiveMismatches {
     Known settled_before = Known::kNo;
     absl::Time made;
     base::Revision revision = 0;
+    // As far as can be told without the times.
+    Known counts_most = Known::kYes;
+  };
+  // What the carer's device in use had acknowledged of all that the carer may see.
+  struct Acknowledged {
+    feed::Position position;
+    bool has_copy = false;
   };
   void Take(const Of& of, const Change& change);
+  // A change of a visit that had left the window, and is not to be held after it either: it is one for a device that
+  // shows the visit still, where the carer is not to come as that says. `planned`: inside the window or not.
+  void TakeOfOneLeft(const Of& of, const std::optional<NaivePart>& planned, Change change);
   void NoteFallBacks(const NaiveModel& model, const CopyInUse& copy_of);
 
   absl::Time last_commit_;
   bool last_was_late_ = false;
   std::map<Of, NaiveMismatch> rows_;
-  // By carer: what the device in use had acknowledged when it was looked at last.
-  std::map<std::string, feed::Position> positions_;
+  // By carer: when it was looked at last.
+  std::map<std::string, Acknowledged> acknowledged_;
 };
 
 // What was planned last, if the carer is to have it, may be what the device acknowledged last.

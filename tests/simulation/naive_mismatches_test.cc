@@ -169,5 +169,17 @@ TEST_F(NaiveMismatchesTest, AVisitThatIsGoneIsSettledByTheAckOfItsRemoval) {
   EXPECT_EQ(Row().settled, Known::kYes);
 }
 
+TEST_F(NaiveMismatchesTest, ACopyThatDivergedHasAcknowledgedNothing) {
+  Acknowledge(At(7, 10));
+  const std::string visit = records::IntegratedId(tenant_, kSource, v1::RECORD_KIND_VISIT, "visit").ToString();
+  const Name name{v1::RECORD_KIND_VISIT, visit};
+  EXPECT_EQ(IsSettled(model_, ann_, name, &*copy_), Known::kYes);
+  Row().looked_again = false;
+  copy_->diverged = true;
+  EXPECT_EQ(IsSettled(model_, ann_, name, &*copy_), Known::kNo);
+  Look(At(7, 11));
+  EXPECT_TRUE(Row().looked_again);
+}
+
 }  // namespace
 }  // namespace caresync::simulation
