@@ -120,7 +120,7 @@ absl::StatusOr<CarerOnDevice> DeliveryDevices::Read(const base::Uuid& device, co
   if (!read.marks.empty()) {
     ASSIGN_OR_RETURN(read.begins_with_first, IsFirstOfAll(reader_, tenant_, device, carer, read.marks.front().number));
   }
-  ASSIGN_OR_RETURN(read.syncs, ReadSyncs(reader_, tenant_, carer, device, under_way_));
+  ASSIGN_OR_RETURN(read.syncs, devices::ReadSyncs(reader_, tenant_, carer, device, under_way_));
   if (read.syncs.syncs.empty() && read.marks.empty()) {
     const uint64_t ever = rows.report.has_value() ? rows.report->syncs() : 0;
     ASSIGN_OR_RETURN(read.syncs.complete, NeverSyncedOn(reader_, tenant_, carer, ever));

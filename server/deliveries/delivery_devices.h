@@ -13,7 +13,7 @@
 #include "server/base/ids.h"
 #include "server/base/uuid.h"
 #include "server/deliveries/delivery_rows.h"
-#include "server/deliveries/sent.h"
+#include "server/devices/sent.h"
 #include "server/devices/syncs_under_way.h"
 #include "storage/store.h"
 
@@ -28,7 +28,7 @@ struct CarerOnDevice {
   std::vector<Mark> marks;
   // It made none before them. False: such may have been let go.
   bool begins_with_first = true;
-  SyncsOnDevice syncs;
+  devices::SyncsOnDevice syncs;
 };
 
 // The carers of whom the device has said something, or who are its users. Errors are those of reading, and DAMAGED_ROW.

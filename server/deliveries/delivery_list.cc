@@ -20,9 +20,9 @@
 #include "server/deliveries/delivery_rows.h"
 #include "server/deliveries/entry_walk.h"
 #include "server/deliveries/outcome.h"
-#include "server/deliveries/sent.h"
 #include "server/deliveries/visit_shown.h"
 #include "server/devices/names.h"
+#include "server/devices/sent.h"
 #include "server/mismatch/damage.h"
 #include "server/records/carer_signs.h"
 #include "server/records/record_key.h"
@@ -165,9 +165,10 @@ class Lister {
     told.set_device_name(device.name);
     const std::optional<Outcome> outcome = OutcomeOf(device.marks, entry.position(), of_visit);
     if (!outcome.has_value()) {
-      const FeedChange change{.revision = entry.revision, .time = base::FromStoredTime(entry.row.committed_us())};
-      told.set_state(MaySend(device.syncs, change) ? v1::DELIVERY_STATE_MAY_HAVE_BEEN_SENT
-                                                   : v1::DELIVERY_STATE_NOT_SENT);
+      const devices::FeedChange change{.revision = entry.revision,
+                                       .time = base::FromStoredTime(entry.row.committed_us())};
+      told.set_state(devices::MaySend(device.syncs, change) ? v1::DELIVERY_STATE_MAY_HAVE_BEEN_SENT
+                                                            : v1::DELIVERY_STATE_NOT_SENT);
       return;
     }
     told.set_state(outcome->applied ? v1::DELIVERY_STATE_APPLIED : v1::DELIVERY_STATE_SUPERSEDED);

@@ -20,12 +20,12 @@
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
 #include "server/commit/timeline.h"
-#include "server/deliveries/sent.h"
 #include "server/deliveries/visit_way.h"
 #include "server/deliveries/way_wording.h"
 #include "server/devices/assigned_devices.h"
 #include "server/devices/device_rows.h"
 #include "server/devices/names.h"
+#include "server/devices/sent.h"
 #include "server/feed/feed_reader.h"
 #include "server/mismatch/carer_devices.h"
 #include "server/mismatch/cause.h"
@@ -181,9 +181,10 @@ class Explainer {
     RETURN_IF_ERROR(TellOfCopy(all->rows));
     const std::optional<base::Uuid> device = base::Uuid::Parse(all->in_use->device_uuid());
     if (!device.has_value()) return errors::DamagedRow("a device in use that is no UUID");
-    ASSIGN_OR_RETURN(const SyncsOnDevice syncs, ReadSyncs(reader_, tenant_, of_.carer, *device, as_of_.syncs));
+    ASSIGN_OR_RETURN(const devices::SyncsOnDevice syncs,
+                     devices::ReadSyncs(reader_, tenant_, of_.carer, *device, as_of_.syncs));
     facts_.sync_under_way = syncs.under_way;
-    facts_.may_have_been_sent = MaySend(syncs, change_);
+    facts_.may_have_been_sent = devices::MaySend(syncs, change_);
     return absl::OkStatus();
   }
 
@@ -234,7 +235,7 @@ class Explainer {
   devices::Names names_;
   store::Tenant preferences_;
   VisitParts planned_;
-  FeedChange change_;
+  devices::FeedChange change_;
   WayFacts facts_;
   v1::ExplainVisitResponse response_;
 };

@@ -2,8 +2,8 @@
 //
 // What a session sends is not written down before it leaves: what its row in the history says, and says for certain,
 // can only rule out that it sent something.
-#ifndef CARESYNC_SERVER_DELIVERIES_SENT_H_
-#define CARESYNC_SERVER_DELIVERIES_SENT_H_
+#ifndef CARESYNC_SERVER_DEVICES_SENT_H_
+#define CARESYNC_SERVER_DEVICES_SENT_H_
 
 #include <optional>
 #include <vector>
@@ -16,7 +16,7 @@
 #include "server/devices/syncs_under_way.h"
 #include "storage/store.h"
 
-namespace caresync::deliveries {
+namespace caresync::devices {
 
 // A change that lies in the carer's feed.
 struct FeedChange {
@@ -42,11 +42,11 @@ struct SyncsOnDevice {
 // Looks at the last 200 syncs of the carer. Errors are those of reading.
 absl::StatusOr<SyncsOnDevice> ReadSyncs(const storage::Reader& reader, const base::TenantId& tenant,
                                         const base::Uuid& carer, const base::Uuid& device,
-                                        const devices::SyncsUnderWay& under_way);
+                                        const SyncsUnderWay& under_way);
 
 // False: certainly none of them sent it. Pure.
 bool MaySend(const SyncsOnDevice& all, const FeedChange& change);
 
-}  // namespace caresync::deliveries
+}  // namespace caresync::devices
 
-#endif  // CARESYNC_SERVER_DELIVERIES_SENT_H_
+#endif  // CARESYNC_SERVER_DEVICES_SENT_H_

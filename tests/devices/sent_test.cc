@@ -1,5 +1,5 @@
 // What a device's history of syncs rules out.
-#include "server/deliveries/sent.h"
+#include "server/devices/sent.h"
 
 #include <string>
 
@@ -8,7 +8,7 @@
 #include "server/base/keys.h"
 #include "tests/mismatch/mismatch_bench.h"
 
-namespace caresync::deliveries {
+namespace caresync::devices {
 namespace {
 
 using mismatch::At;
@@ -166,7 +166,7 @@ TEST_F(ReadSyncsTest, OfAFollowerOfThisOpeningItIsAskedWhetherItEndedIdle) {
   Note(1, 1, 1, sync);
   EXPECT_FALSE(Read("now").ended_idle);
   std::string asked;
-  const devices::SyncsUnderWay under_way{
+  const SyncsUnderWay under_way{
       .opening = "now", .ended_idle = [&asked](const base::TenantId&, const base::Uuid&, const store::SyncRow& of) {
         asked = of.session_id();
         return true;
@@ -198,4 +198,4 @@ TEST_F(ReadSyncsTest, OneThatCannotBeReadLeavesOpenWhatCameBefore) {
 }
 
 }  // namespace
-}  // namespace caresync::deliveries
+}  // namespace caresync::devices

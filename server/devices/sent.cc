@@ -1,4 +1,4 @@
-#include "server/deliveries/sent.h"
+#include "server/devices/sent.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include "server/commit/timeline.h"
 #include "server/devices/sync_history.h"
 
-namespace caresync::deliveries {
+namespace caresync::devices {
 namespace {
 
 namespace keys = base::keys;
@@ -52,10 +52,10 @@ Verdict Judge(const store::SyncRow& sync, bool ended_idle, const FeedChange& cha
 // Their numbers, the last one first.
 absl::StatusOr<std::vector<uint64_t>> NumbersOf(const storage::Reader& reader, const base::TenantId& tenant,
                                                 const base::Uuid& carer, const base::Uuid& device) {
-  ASSIGN_OR_RETURN(const devices::CarerSyncPlaces syncs,
-                   devices::ReadCarerSyncPlaces(reader, tenant, carer, "", base::limits::kMismatchSyncsSearched));
+  ASSIGN_OR_RETURN(const CarerSyncPlaces syncs,
+                   ReadCarerSyncPlaces(reader, tenant, carer, "", base::limits::kMismatchSyncsSearched));
   std::vector<uint64_t> numbers;
-  for (const devices::CarerSyncPlace& sync : syncs.places) {
+  for (const CarerSyncPlace& sync : syncs.places) {
     if (sync.device == device) numbers.push_back(sync.number);
   }
   // A clock that was set back may have put them in another order.
@@ -67,7 +67,7 @@ absl::StatusOr<std::vector<uint64_t>> NumbersOf(const storage::Reader& reader, c
 
 absl::StatusOr<SyncsOnDevice> ReadSyncs(const storage::Reader& reader, const base::TenantId& tenant,
                                         const base::Uuid& carer, const base::Uuid& device,
-                                        const devices::SyncsUnderWay& under_way) {
+                                        const SyncsUnderWay& under_way) {
   ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, NumbersOf(reader, tenant, carer, device));
   SyncsOnDevice all;
   for (const uint64_t number : numbers) {
@@ -104,4 +104,4 @@ bool MaySend(const SyncsOnDevice& all, const FeedChange& change) {
   return !all.complete;
 }
 
-}  // namespace caresync::deliveries
+}  // namespace caresync::devices
