@@ -304,7 +304,7 @@ class Node {
     tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
     tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
     tasks_.Register(records::kReviewTask, records::ReviewStep);
-    tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, opened_));
+    tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, opened_, syncs_under_way_));
     tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
     tasks_.Register(deliveries::kKeepTask, deliveries::KeepStep);
     tasks_.Register(notifications::kOverdueTask, notifications::OverdueStep(random_));

@@ -45,7 +45,7 @@ enum class PlantedBug {
   kMismatchByGraceAlone,
   // The ack of the device that synced last settles a change, whichever the carer uses.
   kAnyDevicesAckSettles,
-  // What a visit was changed back to settles its mismatch, though the device may show what was in between.
+  // What a visit was changed back to settles its mismatch: nobody asks whether the device was sent what was in between.
   kMovedBackSettles,
   // A device that has acknowledged part of a delta is taken to show all that its carer's feed showed then.
   kPartOfDeltaIsWhole,

@@ -30,6 +30,9 @@ struct SyncsUnderWay {
   std::function<absl::StatusOr<bool>(const base::TenantId& tenant, const base::Uuid& device,
                                      const store::SyncRow& sync)>
       ended_idle = {};
+  // Whether a session of the device is open, be it one that has written nothing yet: it may have read what it is to
+  // send. Empty: none is.
+  std::function<bool(const base::TenantId& tenant, const base::Uuid& device)> is_open = {};
 
   // Whether the sync is over, which `session_id` began in `written_in` and a snapshot shows as under way.
   absl::StatusOr<bool> IsOver(const base::TenantId& tenant, const base::Uuid& device, std::string_view written_in,

@@ -84,6 +84,16 @@ absl::StatusOr<bool> Delivery::HasCopy(const base::Uuid& carer) {
   return acknowledged->has_copy;
 }
 
+absl::StatusOr<std::optional<base::Uuid>> Delivery::DeviceInUse(const base::Uuid& carer) {
+  ASSIGN_OR_RETURN(const Acknowledged* const acknowledged, Of(carer));
+  return acknowledged->device;
+}
+
+absl::StatusOr<std::optional<feed::Position>> Delivery::PositionOf(const base::Uuid& carer) {
+  ASSIGN_OR_RETURN(const Acknowledged* const acknowledged, Of(carer));
+  return acknowledged->position;
+}
+
 absl::Status Delivery::RequireUnmoved(const base::Uuid& carer, commit::Transaction& transaction) {
   ASSIGN_OR_RETURN(Acknowledged* const acknowledged, Of(carer));
   if (std::exchange(acknowledged->required, true)) return absl::OkStatus();
@@ -113,6 +123,7 @@ absl::StatusOr<Delivery::Acknowledged> Delivery::Read(const base::Uuid& carer) c
   }
   // Where the row cannot be read nobody knows that there is no copy; the same of the report.
   acknowledged.has_copy = in_use.has_value() && !device.has_value();
+  acknowledged.device = device;
   if (!device.has_value()) return acknowledged;
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
                    read(base::keys::DeviceRow(tenant_, *device, base::keys::DevicePart::kReport)));

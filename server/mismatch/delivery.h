@@ -38,6 +38,10 @@ class Delivery {
   absl::StatusOr<bool> IsSettled(const CarerVisit& of, const std::optional<store::Record>& record, bool held);
   // Whether a device has a copy of the carer's records, whatever is in it.
   absl::StatusOr<bool> HasCopy(const base::Uuid& carer);
+  // The device in use; nullopt: there is none, or nobody knows which one it is.
+  absl::StatusOr<std::optional<base::Uuid>> DeviceInUse(const base::Uuid& carer);
+  // How far it has acknowledged the carer's feed; nullopt: not at all, or nobody knows.
+  absl::StatusOr<std::optional<feed::Position>> PositionOf(const base::Uuid& carer);
   // The transaction commits only while the device in use has acknowledged nothing since. For one transaction, of which
   // nothing is rolled back after it.
   absl::Status RequireUnmoved(const base::Uuid& carer, commit::Transaction& transaction);
@@ -45,6 +49,7 @@ class Delivery {
  private:
   // What the device in use has acknowledged of the carer's feed.
   struct Acknowledged {
+    std::optional<base::Uuid> device;
     // It has a copy of the carer's records; else it holds nothing.
     bool has_copy = false;
     // nullopt: nothing, or nothing that can be relied on: of a store whose past this is not, or of a copy that

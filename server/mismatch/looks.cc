@@ -17,6 +17,7 @@
 #include "server/mismatch/due.h"
 #include "server/mismatch/resolving.h"
 #include "server/mismatch/retiming.h"
+#include "server/mismatch/taken_back.h"
 #include "server/records/carer_signs.h"
 
 namespace caresync::mismatch {
@@ -29,12 +30,14 @@ using storage::Space;
 // One step of the task.
 class Step {
  public:
-  Step(commit::Transaction& transaction, store::MismatchLooks looks, absl::Duration rest)
+  Step(commit::Transaction& transaction, store::MismatchLooks looks, absl::Duration rest,
+       const devices::SyncsUnderWay& syncs)
       : transaction_(transaction),
         tenant_(transaction.tenant()),
         looks_(std::move(looks)),
         rest_(rest),
-        delivery_(transaction, tenant_) {}
+        delivery_(transaction, tenant_),
+        taken_back_(transaction, tenant_, syncs, delivery_) {}
 
   absl::Status Run() {
     NoteClock(transaction_.now(), looks_);
@@ -99,7 +102,7 @@ class Step {
     return PutMismatch(transaction_, look.of, old, std::move(row));
   }
 
-  // It is due, or wakes.
+  // It is due, or wakes, or is open and was taken back.
   absl::Status Decide(const CarerVisit& of, store::Mismatch& row) {
     ASSIGN_OR_RETURN(const bool settled, delivery_.IsSettled(of));
     // What the rota has let go of since, such as what lies far back, is no change that a device lacks.
@@ -116,10 +119,18 @@ class Step {
       ResolveByStart(transaction_.now(), *sign, row);
       return absl::OkStatus();
     }
+    ASSIGN_OR_RETURN(const bool unseen, taken_back_.IsUnseen(of, row));
     if (!base::HasPlantedBug(base::PlantedBug::kLookWithoutCondition)) {
       RETURN_IF_ERROR(delivery_.RequireUnmoved(of.carer, transaction_));
     }
-    Open(transaction_.now(), row);
+    if (unseen) {
+      ResolveTakenBack(transaction_.now(), row);
+    } else if (row.state() == store::Mismatch::OPEN) {
+      // It was looked at for what was taken back of it, and stays as it is.
+      row.clear_due_us();
+    } else {
+      Open(transaction_.now(), row);
+    }
     return absl::OkStatus();
   }
 
@@ -139,6 +150,7 @@ class Step {
   // Nothing is opened for so long.
   const absl::Duration rest_;
   Delivery delivery_;
+  TakenBack taken_back_;
 };
 
 // What is open is swept; and a task that is late is replaced: it may have been parked, by a server that did not know
@@ -157,13 +169,13 @@ absl::Status LookAtStart(commit::Transaction& transaction) {
 
 }  // namespace
 
-commit::TaskStep LookStep(const base::Clock& clock, absl::Duration opened) {
-  return [&clock, opened](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
+commit::TaskStep LookStep(const base::Clock& clock, absl::Duration opened, const devices::SyncsUnderWay& syncs) {
+  return [&clock, opened, &syncs](commit::Transaction& transaction, const std::string& payload) -> absl::Status {
     ASSIGN_OR_RETURN(store::MismatchLooks looks, ReadLooks(transaction, transaction.tenant()));
     // Another one took its place.
     if (!commit::IsTaskAt(looks.next_due_us(), payload)) return absl::OkStatus();
     const absl::Duration rest = std::max(limits::kMismatchesRest - (clock.Monotonic() - opened), absl::ZeroDuration());
-    return Step(transaction, std::move(looks), rest).Run();
+    return Step(transaction, std::move(looks), rest, syncs).Run();
   };
 }
 

@@ -38,6 +38,7 @@ void Resolve(absl::Time now, store::Mismatch& row) {
   row.set_due_us(row.again_us());
   if (!IsLive(row)) return;
   row.clear_snoozed_until_us();
+  row.clear_taken_back();
   row.set_state(store::Mismatch::RESOLVED);
   row.set_ended_us(base::ToStoredTime(now));
 }
@@ -50,12 +51,19 @@ void ResolveByStart(absl::Time now, const records::CarerSign& sign, store::Misma
   row.mutable_sign()->set_received_us(base::ToStoredTime(sign.received));
 }
 
+void ResolveTakenBack(absl::Time now, store::Mismatch& row) {
+  const bool was_live = IsLive(row);
+  Resolve(now, row);
+  if (was_live) row.set_taken_back(true);
+}
+
 void Open(absl::Time now, store::Mismatch& row) {
   row.clear_due_us();
   if (row.again_us() <= base::ToStoredTime(now)) row.clear_again_us();
   row.clear_snoozed_until_us();
   row.clear_ended_us();
   row.clear_sign();
+  row.clear_taken_back();
   row.set_state(store::Mismatch::OPEN);
   row.set_opened_us(base::ToStoredTime(now));
 }

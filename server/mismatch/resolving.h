@@ -26,6 +26,9 @@ void Resolve(absl::Time now, store::Mismatch& row);
 // The carer started the visit: the same, with the times of the sign of it.
 void ResolveByStart(absl::Time now, const records::CarerSign& sign, store::Mismatch& row);
 
+// Nothing is left of it, and the device was sent none of it (taken_back.h): the same, and it is said so.
+void ResolveTakenBack(absl::Time now, store::Mismatch& row);
+
 // The device has not acknowledged all of it in time, or a person wants to see it again.
 void Open(absl::Time now, store::Mismatch& row);
 

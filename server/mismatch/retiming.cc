@@ -56,7 +56,9 @@ absl::Time DueAnew(const store::Mismatch& row, bool set_back, const Timing& timi
 absl::Status RetimeOne(commit::Transaction& transaction, const CarerVisit& of, bool set_back, const Timing& timing) {
   const base::TenantId& tenant = transaction.tenant();
   ASSIGN_OR_RETURN(const std::optional<store::Mismatch> old, GetUndamaged(transaction, tenant, of));
-  if (!old.has_value() || old->due_us() == 0) return absl::OkStatus();
+  // One that is open is looked at for what was taken back of it, and that at once.
+  const bool waits = old.has_value() && old->due_us() != 0 && old->state() != store::Mismatch::OPEN;
+  if (!waits) return absl::OkStatus();
   store::Mismatch row = *old;
   row.set_due_us(base::ToStoredTime(DueAnew(row, set_back, timing, transaction.now())));
   if (row.due_us() == old->due_us()) return absl::OkStatus();

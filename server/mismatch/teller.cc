@@ -22,10 +22,15 @@ v1::MismatchState ToProto(store::Mismatch::State state) {
   return state == store::Mismatch::CLOSED ? v1::MISMATCH_STATE_CLOSED : v1::MISMATCH_STATE_UNSPECIFIED;
 }
 
+v1::MismatchResolution ResolutionOf(const store::Mismatch& row) {
+  if (row.has_sign()) return v1::MISMATCH_RESOLUTION_STARTED;
+  return row.taken_back() ? v1::MISMATCH_RESOLUTION_TAKEN_BACK : v1::MISMATCH_RESOLUTION_SYNCED;
+}
+
 // Why it is resolved.
 void Explain(const store::Mismatch& row, v1::Mismatch& mismatch) {
   if (row.state() != store::Mismatch::RESOLVED) return;
-  mismatch.set_resolution(row.has_sign() ? v1::MISMATCH_RESOLUTION_STARTED : v1::MISMATCH_RESOLUTION_SYNCED);
+  mismatch.set_resolution(ResolutionOf(row));
   base::SetTime(row.sign().occurred_us(), [&] { return mismatch.mutable_started_time(); });
   base::SetTime(row.sign().received_us(), [&] { return mismatch.mutable_started_received_time(); });
 }

@@ -123,6 +123,8 @@ absl::StatusOr<v1::Mismatch> Snooze(commit::Transaction& transaction, const v1::
   const bool is_so = old.state() == store::Mismatch::SNOOZED && old.snoozed_until_us() == base::ToStoredTime(until);
   if (is_so) return AsItStands(transaction, of, old, syncs);
   store::Mismatch row = old;
+  // What was to be looked at for what was taken back of it is looked at when it wakes: it may end no snooze.
+  if (old.state() == store::Mismatch::OPEN) row.clear_due_us();
   row.set_state(store::Mismatch::SNOOZED);
   row.set_snoozed_until_us(base::ToStoredTime(until));
   return Put(transaction, of, old, std::move(row), person, request.note(), syncs);

@@ -11,7 +11,6 @@
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/keys.h"
-#include "server/base/planted_bug.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/mismatch/damage.h"
@@ -20,6 +19,7 @@
 #include "server/mismatch/mismatch_rows.h"
 #include "server/mismatch/resolving.h"
 #include "server/mismatch/retiming.h"
+#include "server/mismatch/taken_back.h"
 #include "server/mismatch/visit_parts.h"
 #include "server/records/record_key.h"
 #include "server/records/record_store.h"
@@ -28,6 +28,9 @@ namespace caresync::mismatch {
 namespace {
 
 using storage::Space;
+
+// Who has acknowledged anything at all has reached it.
+constexpr base::Revision kFirstRevision = 1;
 
 // A visit before and after the commit.
 struct VisitChange {
@@ -135,12 +138,19 @@ class Notes {
     const bool is_over = IsOver(had) && IsOver(has) && (!old.has_value() || VisitEnd(*old) < transaction_.now());
     if (is_over) return absl::OkStatus();
     store::Mismatch row = old.value_or(store::Mismatch());
-    bool acknowledged = !old.has_value() && had == nullptr;
+    const bool never_noted = !old.has_value() && had == nullptr;
+    // No device holds anything of a visit that is new, and none is asked.
+    bool acknowledged = never_noted && !change.before.has_value();
+    base::Revision acknowledged_revision = acknowledged ? kFirstRevision : 0;
     if (!acknowledged) {
       ASSIGN_OR_RETURN(acknowledged, delivery_.IsSettled(of, change.before, had != nullptr));
+      if (acknowledged) {
+        ASSIGN_OR_RETURN(acknowledged_revision, ReachedBy(carer));
+      }
     }
-    if (acknowledged) {
+    if (acknowledged || never_noted) {
       BeginAnew(had, row);
+      row.set_acknowledged_revision(acknowledged_revision);
     } else if (!old.has_value()) {
       // Nothing was noted of it before. Of a device that has a copy nobody knows that it did not get the visit with it.
       ASSIGN_OR_RETURN(const bool has_copy, delivery_.HasCopy(carer));
@@ -148,15 +158,13 @@ class Notes {
     }
     Fold(had, has, after.WhyGone(carer), row);
     row.set_branch_id(change.after.has_value() ? after.branch_id : before.branch_id);
-    if (base::HasPlantedBug(base::PlantedBug::kMovedBackSettles) && IsAsAcknowledged(row)) {
-      Resolve(transaction_.now(), row);
-    }
     return PutMismatch(transaction_, of, old, std::move(row));
   }
 
-  // What the device last acknowledged is planned again; what it may have applied since without a word is not asked.
-  static bool IsAsAcknowledged(const store::Mismatch& row) {
-    return row.has_acknowledged() && row.has_now() && row.acknowledged().fingerprint() == row.now().fingerprint();
+  // A commit up to which the device in use has acknowledged the carer's feed, in part at least; 0: there is none.
+  absl::StatusOr<base::Revision> ReachedBy(const base::Uuid& carer) {
+    ASSIGN_OR_RETURN(const std::optional<feed::Position> position, delivery_.PositionOf(carer));
+    return position.has_value() ? position->revision : base::Revision{0};
   }
 
   bool IsOver(const store::VisitPart* part) const {
@@ -176,6 +184,7 @@ class Notes {
     row.clear_withdrawn();
     if (had != nullptr) *row.mutable_acknowledged() = *had;
     row.clear_first_change_us();
+    row.clear_first_change_revision();
     Resolve(transaction_.now(), row);
     // This change has its own grace, and what the device may have lost before it is looked at then.
     row.clear_due_us();
@@ -193,10 +202,17 @@ class Notes {
       if (had != nullptr) *row.mutable_withdrawn() = *had;
       row.set_gone(gone);
     }
-    if (row.first_change_us() == 0) row.set_first_change_us(now_us);
+    if (row.first_change_us() == 0) {
+      row.set_first_change_us(now_us);
+      row.set_first_change_revision(transaction_.revision());
+    }
     row.set_last_change_us(now_us);
-    // One that is open is shown with this change at once.
-    if (row.state() == store::Mismatch::OPEN) return;
+    if (row.state() == store::Mismatch::OPEN) {
+      // It is shown with this change at once. Where nothing remains, the task asks whether the device was sent any of
+      // it: that is too much to be read here.
+      row.set_due_us(NothingRemains(row) ? now_us : 0);
+      return;
+    }
     const int64_t due_us = base::ToStoredTime(Due(transaction_.now(), StartThatCounts(row), timing_));
     row.set_due_us(row.due_us() == 0 ? due_us : std::min(row.due_us(), due_us));
   }

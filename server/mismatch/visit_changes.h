@@ -17,7 +17,8 @@ namespace caresync::mismatch {
 // device has acknowledged nothing since.
 //
 // Several changes that are not acknowledged are one mismatch, due when the first of them was. Where the carer's device
-// had acknowledged everything before, a mismatch that is still open resolves here, and the change begins anew.
+// had acknowledged everything before, a mismatch that is still open resolves here, and the change begins anew. One that
+// is open and of which nothing remains is looked at at once (looks.h): it may be that the device was sent none of it.
 //
 // Where the tenant's own times change, what waits is timed anew (retiming.h).
 //

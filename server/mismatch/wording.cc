@@ -69,6 +69,9 @@ std::string Headline(const v1::Mismatch& mismatch) {
   if (mismatch.resolution() == v1::MISMATCH_RESOLUTION_STARTED) {
     return StrCat("The rota changed and ", words.carer, " has been at the visit.");
   }
+  if (mismatch.resolution() == v1::MISMATCH_RESOLUTION_TAKEN_BACK) {
+    return StrCat("The rota changed and was changed back before the device of ", words.carer, " was sent any of it.");
+  }
   if (mismatch.state() == v1::MISMATCH_STATE_RESOLVED && mismatch.has_device()) {
     return StrCat("The rota changed and ", words.carer, " has synced ", words.device, " since.");
   }

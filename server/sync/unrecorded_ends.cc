@@ -41,7 +41,9 @@ devices::SyncsUnderWay SyncsOf(const SyncParts& parts) {
                 return EndedUnrecorded(parts, tenant, device, session_id);
               },
           .ended_idle = [&parts](const base::TenantId& tenant, const base::Uuid& device,
-                                 const store::SyncRow& sync) { return EndedIdle(parts, tenant, device, sync); }};
+                                 const store::SyncRow& sync) { return EndedIdle(parts, tenant, device, sync); },
+          .is_open = [&parts](const base::TenantId& tenant,
+                              const base::Uuid& device) { return parts.live.OpenOf(tenant, device).has_value(); }};
 }
 
 }  // namespace caresync::sync

@@ -85,7 +85,7 @@ void Engine::StartTasks(Mismatches mismatches) {
     tasks_->Register(notifications::kOverdueTask, notifications::OverdueStep(random_));
     tasks_->Register(notifications::kTellTask, notifications::TellStep(random_, syncs_under_way_));
     notifications::RegisterNotices(*dispatcher_);
-    tasks_->Register(mismatch::kLookTask, mismatch::LookStep(clock_, clock_.Monotonic()));
+    tasks_->Register(mismatch::kLookTask, mismatch::LookStep(clock_, clock_.Monotonic(), syncs_under_way_));
     tasks_->Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
   }
   ABSL_RAW_CHECK(tasks_->Start().ok(), "the tasks of the store cannot be read");

@@ -26,6 +26,7 @@
 #include "server/commit/subscriptions.h"
 #include "server/commit/timeline.h"
 #include "server/devices/device_in_use.h"
+#include "server/devices/syncs_under_way.h"
 #include "server/feed/feed_entry.h"
 #include "server/mismatch/looks.h"
 #include "server/mismatch/mismatch_rows.h"
@@ -116,7 +117,8 @@ class AnHourAgo {
     clock_.Advance(absl::Minutes(30));
     Run(tenant_, [this, opened](commit::Transaction& transaction) -> absl::Status {
       ASSIGN_OR_RETURN(const store::MismatchLooks looks, mismatch::ReadLooks(transaction, tenant_));
-      return mismatch::LookStep(clock_, opened)(transaction, absl::StrCat(looks.next_due_us()));
+      const devices::SyncsUnderWay syncs{.opening = timeline_};
+      return mismatch::LookStep(clock_, opened, syncs)(transaction, absl::StrCat(looks.next_due_us()));
     });
   }
 

@@ -11,6 +11,7 @@
 
 #include "server/base/keys.h"
 #include "server/base/limits.h"
+#include "server/devices/syncs_under_way.h"
 #include "tests/fakes/commits.h"
 #include "tests/mismatch/mismatch_bench.h"
 
@@ -268,7 +269,8 @@ TEST_F(LooksTest, ASupersededTaskDoesNothing) {
   bench_.Put({VisitAt(1, At(9))});
   const int64_t due = bench_.Looks().next_due_us();
   bench_.clock().Advance(absl::Minutes(20));
-  const commit::TaskStep step = LookStep(bench_.clock(), bench_.opened());
+  const devices::SyncsUnderWay syncs{.opening = bench_.timeline()};
+  const commit::TaskStep step = LookStep(bench_.clock(), bench_.opened(), syncs);
   const std::unique_ptr<storage::Snapshot> snapshot = bench_.Snapshot();
   const auto writes = [&](const std::string& payload) {
     commit::Transaction transaction(*snapshot, bench_.tenant(), bench_.Head() + 1, bench_.clock().Now());

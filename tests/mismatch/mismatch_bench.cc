@@ -14,6 +14,7 @@
 #include "server/base/stored.h"
 #include "server/commit/timeline.h"
 #include "server/devices/device_in_use.h"
+#include "server/devices/syncs_under_way.h"
 #include "server/feed/feed_compaction.h"
 #include "server/feed/feed_reader.h"
 #include "server/feed/feed_writer.h"
@@ -91,13 +92,16 @@ struct MismatchBench::Server {
         opened(bench.clock_.Monotonic()),
         closing_edge(bench.clock_),
         sequencer(bench.store_, bench.clock_, bench.random_, executor, bench.subscriptions_, timeline, bench.room_),
-        tasks(bench.store_, sequencer, bench.clock_, executor) {
+        tasks(bench.store_, sequencer, bench.clock_, executor),
+        syncs{.opening = timeline, .is_open = [&bench](const base::TenantId&, const base::Uuid& device) {
+                return bench.open_sessions_.contains(device);
+              }} {
     sequencer.SetRider(NotingVisitChanges(bench.lag_));
     tasks.Register(feed::kCompactionTask, feed::CompactionStep);
     tasks.Register(records::kWindowTask, records::WindowStep(closing_edge), commit::TaskWaiters::kSome);
     tasks.Register(records::kReviewTask, records::ReviewStep);
     records::RegisterFanOuts(tasks);
-    const commit::TaskStep look = LookStep(bench.clock_, opened);
+    const commit::TaskStep look = LookStep(bench.clock_, opened, syncs);
     tasks.Register(kLookTask, [&bench, look](commit::Transaction& transaction, const std::string& payload) {
       return bench.Look(look, transaction, payload);
     });
@@ -117,6 +121,7 @@ struct MismatchBench::Server {
   records::ClosingEdgeAllowance closing_edge;
   commit::Sequencer sequencer;
   commit::TaskRunner tasks;
+  const devices::SyncsUnderWay syncs;
 };
 
 MismatchBench::MismatchBench(const commit::CommitRoom& room)
@@ -255,6 +260,14 @@ void MismatchBench::TellOfAck(int carer) {
 void MismatchBench::Sync(int carer, int device) {
   AcknowledgeAll(carer, device);
   TellOfAck(carer);
+}
+
+void MismatchBench::PutSync(int carer, int device, uint64_t number, store::SyncRow sync) {
+  if (sync.opening().empty()) sync.set_opening(timeline());
+  Write({Space::kDevices,
+         base::keys::SyncOfCarer(tenant_, Carer(carer), base::ToStoredTime(clock_.Now()), DeviceUuid(device), number),
+         ""});
+  Write({Space::kDevices, base::keys::Sync(tenant_, DeviceUuid(device), number), sync.SerializeAsString()});
 }
 
 void MismatchBench::PutCopy(int carer, int device, const std::function<void(store::DeviceCopy&)>& write) {

@@ -105,6 +105,11 @@ class MismatchBench {
   // And its session says so.
   void TellOfAck(int carer);
   void Sync(int carer, int device);
+  // In the device's history, with this number; where it names no opening, as of the one that serves now.
+  void PutSync(int carer, int device, uint64_t number, store::SyncRow sync);
+  // A session of the device is open that has written nothing yet.
+  void OpenSession(int device) { open_sessions_.insert(DeviceUuid(device)); }
+  void EndSession(int device) { open_sessions_.erase(DeviceUuid(device)); }
   // Writes the carer's copy in the device's report.
   void PutCopy(int carer, int device, const std::function<void(store::DeviceCopy&)>& write);
   void PutReport(int device, const std::function<void(store::DeviceReport&)>& write);
@@ -159,6 +164,7 @@ class MismatchBench {
   fakes::SeededRandom random_{1};
   commit::Subscriptions subscriptions_;
   IntegrationLag lag_{clock_};
+  std::set<base::Uuid> open_sessions_;
   std::function<void()> meanwhile_;
   size_t looks_ = 0;
   size_t most_in_a_look_ = 0;

@@ -20,6 +20,7 @@
 #include "server/records/window.h"
 #include "server/roster/apply_changes.h"
 #include "server/sync/asked_drops.h"
+#include "server/sync/unrecorded_ends.h"
 #include "tests/simulation/naive_take_overs.h"
 
 namespace caresync::simulation {
@@ -53,7 +54,8 @@ SimulatedServer::SimulatedServer(std::unique_ptr<storage::MemoryStore> memory, f
       memo_(random_.Bytes(1)[0] % 2 == 0 ? base::limits::kHeadMemoBytes : kSmallMemo),
       parts_{of_callers_,    sequencer_, subscriptions_, clock, executor_, random_,     sealer_,
              live_,          admission_, memo_,          lag_,  opening_,  batch_bytes, clock.Monotonic(),
-             kMostTakeOvers, &teller_} {
+             kMostTakeOvers, &teller_},
+      syncs_under_way_(sync::SyncsOf(parts_)) {
   sequencer_.SetRider([note = mismatch::NotingVisitChanges(lag_)](commit::Transaction& transaction) -> absl::Status {
     RETURN_IF_ERROR(note(transaction));
     return deliveries::NoteVisitEntries(transaction);
@@ -74,7 +76,7 @@ void SimulatedServer::RegisterTasks(const base::Clock& clock) {
   tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
   tasks_.Register(deliveries::kKeepTask, deliveries::KeepStep);
   roster::RegisterTasks(tasks_);
-  tasks_.Register(mismatch::kLookTask, [this, look = mismatch::LookStep(clock, parts_.opened)](
+  tasks_.Register(mismatch::kLookTask, [this, look = mismatch::LookStep(clock, parts_.opened, syncs_under_way_)](
                                            commit::Transaction& transaction, const std::string& payload) {
     const absl::Status looked = look(transaction, payload);
     // Taken out: what happens meanwhile may be another tenant's look.

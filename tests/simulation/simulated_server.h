@@ -20,6 +20,7 @@
 #include "server/commit/tasks.h"
 #include "server/deliveries/mark_teller.h"
 #include "server/devices/device_registry.h"
+#include "server/devices/syncs_under_way.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/restore/standing.h"
 #include "server/sync/admission.h"
@@ -109,6 +110,7 @@ class SimulatedServer {
   sync::Admission admission_;
   commit::HeadMemo memo_;
   sync::SyncParts parts_;
+  const devices::SyncsUnderWay syncs_under_way_;
 };
 
 }  // namespace caresync::simulation

@@ -204,6 +204,7 @@ std::string Render(const v1::Mismatch& mismatch, const NamesById& names) {
   std::string text = StrCat(NameOf(mismatch.visit_id(), names), " of ", NameOf(mismatch.carer_id(), names), " ",
                             Short(v1::MismatchState_Name(mismatch.state()), "MISMATCH_STATE_"));
   if (mismatch.resolution() == v1::MISMATCH_RESOLUTION_STARTED) absl::StrAppend(&text, " STARTED");
+  if (mismatch.resolution() == v1::MISMATCH_RESOLUTION_TAKEN_BACK) absl::StrAppend(&text, " TAKEN_BACK");
   for (const int change : mismatch.changes()) {
     absl::StrAppend(&text, " ",
                     Short(v1::VisitChangeKind_Name(static_cast<v1::VisitChangeKind>(change)), "VISIT_CHANGE_KIND_"));

@@ -20,6 +20,7 @@
 #include "server/roster/apply_changes.h"
 #include "server/roster/take_message.h"
 #include "server/sync/asked_drops.h"
+#include "server/sync/unrecorded_ends.h"
 #include "server/tenants/tenants.h"
 #include "tests/fakes/engine.h"
 
@@ -61,6 +62,7 @@ ThreadedServer::ThreadedServer(int threads)
              .batch_bytes = kBatchBytes,
              .opened = clock_.Monotonic(),
              .most_take_overs = kManyTakeOvers},
+      syncs_under_way_(SyncsOf(parts_)),
       heard_(subscriptions_.Subscribe(tenant_, records::FanOutTopic(), [this](base::Revision) { ++fan_outs_; })) {
   sequencer_.SetRider(mismatch::NotingVisitChanges(lag_));
   records::RegisterFanOuts(tasks_);
@@ -68,7 +70,7 @@ ThreadedServer::ThreadedServer(int threads)
   tasks_.Register(records::kWindowTask, records::WindowStep(closing_edge_), commit::TaskWaiters::kSome);
   tasks_.Register(feed::kCompactionTask, feed::CompactionStep);
   tasks_.Register(records::kReviewTask, records::ReviewStep);
-  tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, parts_.opened));
+  tasks_.Register(mismatch::kLookTask, mismatch::LookStep(clock_, parts_.opened, syncs_under_way_));
   tasks_.Register(mismatch::kLookAgainTask, mismatch::LookAgainStep);
   ABSL_RAW_CHECK(tasks_.Start().ok(), "the tasks of the store cannot be read");
   const absl::Status made = Run([this](commit::Transaction& transaction) {

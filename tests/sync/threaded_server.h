@@ -22,6 +22,7 @@
 #include "server/commit/subscriptions.h"
 #include "server/commit/tasks.h"
 #include "server/devices/device_registry.h"
+#include "server/devices/syncs_under_way.h"
 #include "server/mismatch/integration_lag.h"
 #include "server/records/closing_edge_allowance.h"
 #include "server/sync/admission.h"
@@ -75,6 +76,7 @@ class ThreadedServer {
   Admission admission_;
   commit::HeadMemo memo_{base::limits::kHeadMemoBytes};
   const SyncParts parts_;
+  const devices::SyncsUnderWay syncs_under_way_;
   std::atomic<size_t> fan_outs_ = 0;
   commit::Subscriptions::Handle heard_;
 };
