@@ -137,6 +137,15 @@ Known IsSettled(const NaiveModel& model, const std::string& carer, const Name& v
   return !held && copy == nullptr ? Known::kMaybe : Known::kNo;
 }
 
+bool IsTakenBack(const NaiveMismatches::Of& of, const NaiveMismatch& row, const NaiveCopy* copy,
+                 const NaiveMismatches::WasSent& was_sent) {
+  const bool holds = copy != nullptr && !copy->cursor.timeline.empty();
+  return std::any_of(row.beginnings.begin(), row.beginnings.end(), [&](const NaiveBeginning& beginning) {
+    const bool stands = !beginning.reached.has_value() || (holds && copy->position >= *beginning.reached);
+    return stands && beginning.payload == row.payload && !was_sent(of, beginning.revision, row.changed_at);
+  });
+}
+
 void NoteSettled(NaiveMismatch& row) {
   AddAcknowledged(row, row.held ? std::optional<NaivePart>(row.planned) : std::nullopt);
 }
@@ -147,6 +156,7 @@ void NaiveMismatches::OnCommit(const NaiveModel& model, const State& after, absl
   last_was_late_ = is_late;
   for (auto& [of, row] : rows_) {
     row.settled_at_commit = std::exchange(row.settled_meanwhile, false);
+    row.taken_back_at_commit = std::exchange(row.taken_back_meanwhile, false);
     row.must_resolve = false;
     // The clock was ahead when the change came, and is put right: it is waited for by what the clock shows now.
     if (made < row.last_change) row.due_from = absl::InfinitePast();
@@ -165,14 +175,24 @@ void NaiveMismatches::OnCommit(const NaiveModel& model, const State& after, absl
     std::set<std::string> carers = record->carers;
     if (!is_new) carers.insert(old->second->carers.begin(), old->second->carers.end());
     for (const std::string& carer : carers) {
-      Change change{PartOf(before, carer, name), PartOf(after, carer, name), Known::kMaybe, made, after.revision};
+      Change change;
+      change.before = PartOf(before, carer, name);
+      change.after = PartOf(after, carer, name);
+      change.payload_before = is_new ? "" : old->second->payload;
+      change.payload = record->payload;
+      change.is_new = is_new;
+      change.settled_before = Known::kMaybe;
+      change.made = made;
+      change.revision = after.revision;
       const bool same = change.before.has_value() == change.after.has_value() && same_bytes;
       const bool nothing = !change.before.has_value() && !change.after.has_value();
       // As time goes by, or because the window is another one: nobody said anything of the visit.
       const bool leaves_window = !written && !change.after.has_value();
       const bool had_left = written && nothing && before.outside.contains(name) && !(same_bytes && same_state);
       if (leaves_window || (!had_left && (same || nothing))) continue;
-      if (!is_late) change.settled_before = IsSettled(model, carer, name, copy_of(carer));
+      const NaiveCopy* const copy = copy_of(carer);
+      if (!is_late) change.settled_before = IsSettled(model, carer, name, copy);
+      if (copy != nullptr) change.reached = is_late ? feed::Position() : copy->position;
       if (had_left) {
         TakeOfOneLeft({carer, name}, PlannedPart(after, carer, name), change);
       } else {
@@ -205,12 +225,18 @@ void NaiveMismatches::Take(const Of& of, const Change& change) {
   NaiveMismatch& row = rows_[of];
   const bool is_exact = counts == Known::kYes && change.settled_before == Known::kYes;
   if (is_exact) row.looked_again = false;
+  // It may have been settled as taken back, and waits anew then.
+  if (std::exchange(row.may_be_taken_back, false)) row.waits = std::min(row.waits, Known::kMaybe);
   if (is_exact) row.acknowledged.clear();
+  if (is_exact) row.beginnings.clear();
+  NoteBeginning(change, row);
   if (is_exact || is_new || row.may_be_gone || change.settled_before != Known::kNo) AddAcknowledged(row, change.before);
   // Of what was there before anything was noted of it, or has been forgotten, the server may take nothing to be known.
   if (!is_exact && (is_new || row.may_be_gone)) AddAcknowledged(row, std::nullopt);
   row.planned = change.after.has_value() ? *change.after : *change.before;
   row.held = change.after.has_value();
+  row.payload.reset();
+  if (row.held) row.payload = change.payload;
   row.is_exact = counts == Known::kYes;
   row.last_change = change.made;
   row.changed_at = change.revision;
@@ -226,13 +252,23 @@ void NaiveMismatches::Take(const Of& of, const Change& change) {
   row.lapsed = false;
 }
 
+void NaiveMismatches::NoteBeginning(const Change& change, NaiveMismatch& row) {
+  const bool may_begin = change.is_new || (change.settled_before != Known::kNo && change.reached.has_value());
+  if (!may_begin) return;
+  NaiveBeginning beginning;
+  if (change.before.has_value()) beginning.payload = change.payload_before;
+  beginning.revision = change.revision;
+  if (!change.is_new) beginning.reached = change.reached;
+  row.beginnings.push_back(std::move(beginning));
+}
+
 void NaiveMismatches::LookAgain(const NaiveModel& model, const std::string& carer, const CopyInUse& copy_of) {
   for (auto row = rows_.lower_bound({carer, {}}); row != rows_.end() && row->first.first == carer; ++row) {
     NaiveMismatch& mismatch = row->second;
     // When the server looked, before it wrote what is seen here, is not known.
     mismatch.looked_again = true;
     mismatch.due_from = absl::InfinitePast();
-    if (mismatch.waits == Known::kNo) {
+    if (mismatch.waits == Known::kNo || std::exchange(mismatch.may_be_taken_back, false)) {
       mismatch.waits = Known::kMaybe;
       mismatch.due_until = absl::InfiniteFuture();
     }
@@ -255,7 +291,8 @@ void NaiveMismatches::NoteFallBacks(const NaiveModel& model, const CopyInUse& co
   }
 }
 
-void NaiveMismatches::Look(const NaiveModel& model, absl::Time now, bool by_device, const CopyInUse& copy_of) {
+void NaiveMismatches::Look(const NaiveModel& model, absl::Time now, bool by_device, const CopyInUse& copy_of,
+                           const WasSent& was_sent) {
   NoteFallBacks(model, copy_of);
   for (auto& [of, row] : rows_) {
     row.seen = std::max(row.seen, now);
@@ -265,6 +302,10 @@ void NaiveMismatches::Look(const NaiveModel& model, absl::Time now, bool by_devi
     }
     const bool is_looked_at = row.open || (row.waits != Known::kNo && row.seen >= row.due_from);
     if (!is_looked_at) continue;
+    if (IsTakenBack(of, row, copy_of(of.first), was_sent)) {
+      row.taken_back_meanwhile = true;
+      row.may_be_taken_back = true;
+    }
     const Known settled = IsSettled(model, of.first, of.second, copy_of(of.first));
     if (settled != Known::kNo) {
       row.settled_meanwhile = true;

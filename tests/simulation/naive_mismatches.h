@@ -7,11 +7,13 @@
 //   - one opens only where a change of the visit waits that the device in use has not acknowledged at that very
 //     commit, not before it is due, and not within two minutes of the server's start;
 //   - one is resolved only where the device in use has acknowledged it since the tenant's commit before, and at the
-//     latest by a further change that finds it so;
+//     latest by a further change that finds it so; or where it was taken back, as it says then: what is planned is what
+//     the device had acknowledged before the first of the changes, and none of them was sent to it;
 //   - one that has waited since it was due, with nothing in the server's way, is open.
 // What cannot be told from outside is a band, Known::kMaybe or a span of times:
 //   - whether one still waits that was settled for a moment when it was due, or when it was open: a look may have seen
 //     that;
+//   - whether one that was taken back is settled by that: the server need not be certain of what it sent;
 //   - whether one opens, and when, that was settled before another device came into use, or before the one that is fell
 //     back. It may from then on: where the device lacks it;
 //   - what the device had acknowledged when a change came that took effect late, behind other commits;
@@ -58,6 +60,15 @@ absl::Time DueOf(absl::Time change, absl::Time start);
 // nullptr: it has none, or there is no such device.
 Known IsSettled(const NaiveModel& model, const std::string& carer, const Name& visit, const NaiveCopy* copy);
 
+// A change from which on the device in use has not acknowledged what came, as the server may know it.
+struct NaiveBeginning {
+  // What the device showed before it; nullopt: nothing of the visit.
+  std::optional<std::string> payload;
+  base::Revision revision = 0;
+  // How far it had acknowledged the carer's feed, at least; nullopt: whatever it had, it showed that.
+  std::optional<feed::Position> reached;
+};
+
 // The changes of a visit for one of its carers.
 struct NaiveMismatch {
   // What the device in use may have acknowledged last, as the server knows it; nullopt: nothing of the visit.
@@ -65,6 +76,9 @@ struct NaiveMismatch {
   // What was planned last, and whether the carer is still to have it.
   NaivePart planned;
   bool held = false;
+  // What the carer's devices are to hold of it; nullopt: nothing.
+  std::optional<std::string> payload;
+  std::vector<NaiveBeginning> beginnings;
   // It is certain that the last change counts.
   bool is_exact = true;
   absl::Time last_change;
@@ -86,6 +100,10 @@ struct NaiveMismatch {
   // At some moment since the tenant's last commit; and between the last two.
   bool settled_meanwhile = false;
   bool settled_at_commit = false;
+  // The same of whether it was taken back; and whether it was at some moment when it was due, since the last change.
+  bool taken_back_meanwhile = false;
+  bool taken_back_at_commit = false;
+  bool may_be_taken_back = false;
   // The last commit was a change that found it open and settled.
   bool must_resolve = false;
   // It was settled, and is not known to be any more, though neither the rota nor the device changed.
@@ -101,12 +119,15 @@ class NaiveMismatches {
   using Of = std::pair<std::string, Name>;
   // The carer's copy on the device in use; nullptr: see IsSettled.
   using CopyInUse = std::function<const NaiveCopy*(const std::string& carer)>;
+  // Whether the device in use was sent something of the visit that was read from the feed as it was at one of the
+  // revisions from `from` on and before `until`.
+  using WasSent = std::function<bool(const Of& of, base::Revision from, base::Revision until)>;
 
   // The tenant's next commit, made at `made`, leads from the head of `model` to `after`. `is_late`: other commits came
   // before it that its change did not see. Look must have been called since the commit before.
   void OnCommit(const NaiveModel& model, const State& after, absl::Time made, bool is_late, const CopyInUse& copy_of);
   // To be called before and after each commit. `by_device`: since the last time a commit wrote rows of devices alone.
-  void Look(const NaiveModel& model, absl::Time now, bool by_device, const CopyInUse& copy_of);
+  void Look(const NaiveModel& model, absl::Time now, bool by_device, const CopyInUse& copy_of, const WasSent& was_sent);
 
   // Another device has come into use by the last commit, or the one that is has fallen back: what the carer's devices
   // had acknowledged waits again.
@@ -123,7 +144,14 @@ class NaiveMismatches {
   struct Change {
     std::optional<NaivePart> before;
     std::optional<NaivePart> after;
+    // Whoever is to hold it holds these bytes.
+    std::string payload_before;
+    std::string payload;
+    // There was no such visit.
+    bool is_new = false;
     Known settled_before = Known::kNo;
+    // How far the device in use had acknowledged the carer's feed, at least; nullopt: it had no copy.
+    std::optional<feed::Position> reached;
     absl::Time made;
     base::Revision revision = 0;
     // As far as can be told without the times.
@@ -138,6 +166,7 @@ class NaiveMismatches {
   // A change of a visit that had left the window, and is not to be held after it either: it is one for a device that
   // shows the visit still, where the carer is not to come as that says. `planned`: inside the window or not.
   void TakeOfOneLeft(const Of& of, const std::optional<NaivePart>& planned, Change change);
+  static void NoteBeginning(const Change& change, NaiveMismatch& row);
   void NoteFallBacks(const NaiveModel& model, const CopyInUse& copy_of);
 
   absl::Time last_commit_;
@@ -146,6 +175,11 @@ class NaiveMismatches {
   // By carer: when it was looked at last.
   std::map<std::string, Acknowledged> acknowledged_;
 };
+
+// Whether what is planned now is what the device in use shows, as it was sent nothing in between. `copy`: as of
+// IsSettled.
+bool IsTakenBack(const NaiveMismatches::Of& of, const NaiveMismatch& row, const NaiveCopy* copy,
+                 const NaiveMismatches::WasSent& was_sent);
 
 // What was planned last, if the carer is to have it, may be what the device acknowledged last.
 void NoteSettled(NaiveMismatch& row);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,7 +67,7 @@ class NaiveMismatchesTest : public ::testing::Test {
     Look(made);
   }
 
-  void Look(absl::Time now) { mismatches_.Look(model_, now, false, copies_); }
+  void Look(absl::Time now) { mismatches_.Look(model_, now, false, copies_, was_sent_); }
 
   // All that there is.
   void Acknowledge(absl::Time now) {
@@ -74,7 +75,7 @@ class NaiveMismatchesTest : public ::testing::Test {
     copy_.emplace();
     copy_->cursor = {"opening", model_.head().revision};
     copy_->position = feed::Position::EndOf(model_.head().revision);
-    mismatches_.Look(model_, now, true, copies_);
+    mismatches_.Look(model_, now, true, copies_, was_sent_);
   }
 
   NaiveMismatch& Row() {
@@ -89,6 +90,13 @@ class NaiveMismatchesTest : public ::testing::Test {
   std::optional<NaiveCopy> copy_;
   const NaiveMismatches::CopyInUse copies_ = [this](const std::string&) {
     return copy_.has_value() ? &*copy_ : nullptr;
+  };
+  // When something of the visit was sent to the device.
+  std::vector<base::Revision> sent_;
+  const NaiveMismatches::WasSent was_sent_ = [this](const NaiveMismatches::Of&, base::Revision from,
+                                                    base::Revision until) {
+    return std::any_of(sent_.begin(), sent_.end(),
+                       [&](base::Revision revision) { return revision >= from && revision < until; });
   };
   NaiveMismatches mismatches_;
 };
@@ -127,6 +135,42 @@ TEST_F(NaiveMismatchesTest, AVisitThatIsMovedBackWaitsAsWell) {
   Acknowledge(At(8, 15));
   Look(At(8, 21));
   EXPECT_EQ(Row().settled, Known::kYes);
+}
+
+TEST_F(NaiveMismatchesTest, AVisitThatIsMovedBackMayBeSettledWhereTheDeviceWasSentNothingInBetween) {
+  Acknowledge(At(7, 10));
+  Commit({Visit(15)}, At(8));
+  Commit({Visit(14)}, At(8, 10));
+  EXPECT_FALSE(Row().may_be_taken_back) << "nobody looks at it before it is due";
+  Look(At(8, 20));
+  EXPECT_TRUE(Row().may_be_taken_back);
+  EXPECT_EQ(Row().waits, Known::kYes);
+  Commit({Visit(16)}, At(9));
+  EXPECT_FALSE(Row().may_be_taken_back);
+  EXPECT_EQ(Row().due_until, At(9, 20)) << "where it was settled, it has a grace of its own";
+  EXPECT_EQ(Row().due_from, At(8, 20));
+}
+
+TEST_F(NaiveMismatchesTest, AVisitThatIsMovedBackIsNotSettledWhereTheDeviceWasSentTheMove) {
+  Acknowledge(At(7, 10));
+  Commit({Visit(15)}, At(8));
+  sent_ = {model_.head().revision};
+  Commit({Visit(14)}, At(8, 10));
+  Look(At(8, 20));
+  EXPECT_FALSE(Row().may_be_taken_back);
+  // What was sent after it was moved back is what the device showed before.
+  sent_ = {model_.head().revision};
+  Look(At(8, 21));
+  EXPECT_TRUE(Row().may_be_taken_back);
+}
+
+TEST_F(NaiveMismatchesTest, AVisitThatIsMovedBackIsNotSettledByADeviceThatHasFallenBack) {
+  Acknowledge(At(7, 10));
+  Commit({Visit(15)}, At(8));
+  Commit({Visit(14)}, At(8, 10));
+  copy_->position = feed::Position::EndOf(1);
+  Look(At(8, 20));
+  EXPECT_FALSE(Row().may_be_taken_back);
 }
 
 TEST_F(NaiveMismatchesTest, WhetherOneStillWaitsThatWasSettledWhenItWasDueCannotBeTold) {

@@ -1,5 +1,7 @@
 #include "tests/simulation/oracle.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "server/base/keys.h"
 #include "server/base/sha256.h"
@@ -43,6 +45,14 @@ void Oracle::AddEvent(const base::TenantId& tenant, const SentEvent& event) {
 
 void Oracle::GoBackTo(const Truth& truth) {
   truth_ = truth;
+  for (auto& [copy, visits] : sent_) {
+    const base::Revision head = model(std::get<0>(copy)).head().revision;
+    for (auto& [name, revisions] : visits) {
+      std::set<base::Revision> kept;
+      for (const base::Revision revision : revisions) kept.insert(std::min(revision, head));
+      revisions = std::move(kept);
+    }
+  }
   proposed_.clear();
   handed_over_.clear();
   left_use_.clear();

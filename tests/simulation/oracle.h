@@ -223,13 +223,18 @@ class Oracle {
   static HeardCopy::What TakeAck(const StreamFacts& facts, HeardCopy& heard);
 
   NaiveMismatches::CopyInUse CopiesInUse(const base::TenantId& tenant) const;
+  NaiveMismatches::WasSent SentInUse(const base::TenantId& tenant) const;
+  // Of a batch that was read at `head`.
+  void NoteSent(const StreamFacts& facts, const v1::Changes& changes, base::Revision head);
   // Before a commit takes effect: what has come with time since the last.
   void LookAtMismatches();
   // After it, of the tenants whose rows it wrote.
   void LookAtMismatches(const Rows& rows, bool by_device);
   void TakeOpened(const base::TenantId& tenant, const NaiveMismatches::Of& of, const v1::Mismatch& shown,
                   const ListedMismatches& listed, NaiveMismatch& row);
-  void TakeResolved(const base::TenantId& tenant, bool is_listed, const ListedMismatches& listed, NaiveMismatch& row);
+  // `resolved`: as it is listed among those; nullptr: it is not.
+  void TakeResolved(const base::TenantId& tenant, const v1::Mismatch* resolved, const ListedMismatches& listed,
+                    NaiveMismatch& row);
   void CheckShown(const base::TenantId& tenant, const v1::Mismatch& shown, const NaiveMismatch& row, absl::Time now);
   void CheckStage(const v1::Mismatch& shown, absl::Time now);
   void CheckOrder(const ListedMismatches& listed);
@@ -279,6 +284,9 @@ class Oracle {
   uint64_t applied_ = 0;
   // By carer and device: how many had when another device came into use.
   std::map<std::tuple<base::TenantId, std::string, base::Uuid>, uint64_t> left_use_;
+  // By a carer's copy on a device, and by visit: at which revisions the feed was read from which something of it was
+  // sent. What is lost with a state of the store was sent all the same, at the latest at what was put back.
+  std::map<Truth::Copy, std::map<Name, std::set<base::Revision>>> sent_;
   // What the clock showed when all mismatches were looked at last.
   absl::Time looked_at_ = absl::InfinitePast();
   // Of changes that have run and whose commits are not handed over yet.

@@ -152,6 +152,7 @@ void Oracle::CheckChanges(StreamFacts& facts, const v1::Changes& changes, const 
       OpenIssued(facts, changes.resume_token(), changes.rebuild_number(), sealer);
   if (!token.has_value()) return;
   facts.unacked.push_back(*token);
+  NoteSent(facts, changes, token->cursor.revision);
   Expect(IsBuilding(*token) == (changes.rebuild_number() != 0), "a batch's copy and its token's differ");
   if (facts.rebuild_began.has_value()) {
     Expect(token->rebuild_began == facts.rebuild_began, "a rebuild's beginning moves");

@@ -134,6 +134,28 @@ NaiveMismatches::CopyInUse Oracle::CopiesInUse(const base::TenantId& tenant) con
   };
 }
 
+NaiveMismatches::WasSent Oracle::SentInUse(const base::TenantId& tenant) const {
+  return [this, tenant](const Of& of, base::Revision from, base::Revision until) {
+    const std::optional<base::Uuid> device = DeviceInUse(tenant, of.first);
+    if (!device.has_value()) return false;
+    const auto copy = sent_.find({tenant, *device, of.first});
+    if (copy == sent_.end()) return false;
+    const auto visit = copy->second.find(of.second);
+    if (visit == copy->second.end()) return false;
+    const auto sent = visit->second.lower_bound(from);
+    return sent != visit->second.end() && *sent < until;
+  };
+}
+
+void Oracle::NoteSent(const StreamFacts& facts, const v1::Changes& changes, base::Revision head) {
+  std::map<Name, std::set<base::Revision>>& sent = sent_[CopyOf(facts)];
+  const auto note = [&sent, head](const auto& record) {
+    if (record.kind() == v1::RECORD_KIND_VISIT) sent[Name(record.kind(), record.record_id())].insert(head);
+  };
+  for (const v1::Upsert& upsert : changes.upserts()) note(upsert);
+  for (const v1::Removal& removal : changes.removals()) note(removal);
+}
+
 Known Oracle::HasSettled(const base::TenantId& tenant, const std::string& carer, const Name& visit) const {
   return IsSettled(truth_.models.at(tenant), carer, visit, CopiesInUse(tenant)(carer));
 }
@@ -141,7 +163,7 @@ Known Oracle::HasSettled(const base::TenantId& tenant, const std::string& carer,
 void Oracle::LookAtMismatches() {
   for (auto& [tenant, mismatches] : truth_.mismatches) {
     if (mismatches.rows().empty() || world_.now() == looked_at_) continue;
-    mismatches.Look(model(tenant), world_.now(), false, CopiesInUse(tenant));
+    mismatches.Look(model(tenant), world_.now(), false, CopiesInUse(tenant), SentInUse(tenant));
   }
   looked_at_ = world_.now();
 }
@@ -155,7 +177,7 @@ void Oracle::LookAtMismatches(const Rows& rows, bool by_device) {
     if (rows.contains(key)) touched.insert(of.first);
   }
   for (const base::TenantId& tenant : touched) {
-    truth_.mismatches.at(tenant).Look(model(tenant), looked_at_, by_device, CopiesInUse(tenant));
+    truth_.mismatches.at(tenant).Look(model(tenant), looked_at_, by_device, CopiesInUse(tenant), SentInUse(tenant));
   }
 }
 
@@ -173,15 +195,18 @@ void Oracle::OnMismatches(const base::TenantId& tenant, const ListedMismatches& 
     if (!row->second.open) TakeOpened(tenant, of, shown, listed, row->second);
     CheckShown(tenant, shown, row->second, listed.now);
   }
-  std::set<Of> resolved;
+  std::map<Of, const v1::Mismatch*> resolved;
   for (const v1::Mismatch& shown : listed.resolved) {
     const Of of = OfShown(shown);
     const bool is_resolved = shown.state() == v1::MISMATCH_STATE_RESOLVED && shown.has_end_time();
-    Expect(resolved.insert(of).second && !open.contains(of) && is_resolved,
+    Expect(resolved.emplace(of, &shown).second && !open.contains(of) && is_resolved,
            absl::StrCat("a mismatch is resolved twice, or is open as well: ", Say(of)));
   }
   for (auto& [of, row] : mismatches.rows()) {
-    if (row.open && !open.contains(of)) TakeResolved(tenant, resolved.contains(of), listed, row);
+    const auto ended = resolved.find(of);
+    if (row.open && !open.contains(of)) {
+      TakeResolved(tenant, ended == resolved.end() ? nullptr : ended->second, listed, row);
+    }
     Expect(!row.open || !row.must_resolve,
            absl::StrCat("a change finds a mismatch settled, and it stays open: ", Say(of)));
     Expect(row.was_resolved || !resolved.contains(of),
@@ -214,24 +239,30 @@ void Oracle::TakeOpened(const base::TenantId& tenant, const Of& of, const v1::Mi
   row.open = true;
 }
 
-void Oracle::TakeResolved(const base::TenantId& tenant, bool is_listed, const ListedMismatches& listed,
+void Oracle::TakeResolved(const base::TenantId& tenant, const v1::Mismatch* resolved, const ListedMismatches& listed,
                           NaiveMismatch& row) {
   Expect(listed.after_commit, "a mismatch is open no more, and no commit did it");
   row.open = false;
   row.owed = false;
   row.must_resolve = false;
   // Whichever of its times count, the last of them is not before what is planned.
-  if (!is_listed) {
+  if (resolved == nullptr) {
     row.may_be_gone = true;
     row.waits = std::min(row.waits, Known::kMaybe);
     return Expect(row.seen >= row.planned.end + limits::kMismatchKept, "a mismatch is lost");
   }
   // By a commit that came late it may be resolved when the device has fallen back again.
-  Expect(row.settled_at_commit || truth_.mismatches.at(tenant).last_was_late(),
+  const bool was_late = truth_.mismatches.at(tenant).last_was_late();
+  const bool taken_back = resolved->resolution() == v1::MISMATCH_RESOLUTION_TAKEN_BACK;
+  Expect(taken_back || row.settled_at_commit || was_late,
          "a mismatch is resolved though the device in use has not acknowledged the change");
+  Expect(!taken_back || row.taken_back_at_commit || was_late || !row.is_exact,
+         "a mismatch is resolved as it was taken back, and the device in use may show what was in between");
   row.was_resolved = true;
-  const bool by_change = row.changed_at == model(tenant).head().revision;
-  on_count_(by_change ? "mismatch resolved as the rota changes again" : "mismatch resolved");
+  const bool by_change = !taken_back && row.changed_at == model(tenant).head().revision;
+  on_count_(taken_back  ? "mismatch resolved as it was taken back"
+            : by_change ? "mismatch resolved as the rota changes again"
+                        : "mismatch resolved");
   if (by_change) return;
   // One that the server is to look at once more may be found otherwise then.
   row.waits = row.looked_again ? Known::kMaybe : Known::kNo;
@@ -304,8 +335,12 @@ void Oracle::CheckNoneMissed(const base::TenantId& tenant, absl::Time now, absl:
     const bool was_due = row.due_until + slack <= now && row.planned.end > now;
     if (!was_due || HasSettled(tenant, of.first, of.second) != Known::kNo) continue;
     if (row.open) on_count_("mismatch that must be open");
-    Expect(row.open || row.waits != Known::kYes, absl::StrCat("no mismatch is open ", Say(of), ", due at ",
-                                                              absl::FormatTime(row.due_until, absl::UTCTimeZone())));
+    const bool is_missed = !row.open && row.waits == Known::kYes;
+    // What was in between may be sent after the server settled it: then that was a fault.
+    const bool taken_back = is_missed && IsTakenBack(of, row, CopiesInUse(tenant)(of.first), SentInUse(tenant));
+    if (taken_back) on_count_("mismatch not opened, as it was taken back");
+    Expect(!is_missed || taken_back, absl::StrCat("no mismatch is open ", Say(of), ", due at ",
+                                                  absl::FormatTime(row.due_until, absl::UTCTimeZone())));
   }
 }
 

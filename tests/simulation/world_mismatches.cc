@@ -204,7 +204,8 @@ void SimulatedWorld::AckDuringLook() {
 }
 
 // A visit is moved, the device in use applies that and its ack is lost, and the visit is moved back: the phone shows it
-// where it is not, and nothing is left to be told but what the phone had acknowledged before.
+// where it is not, and nothing is left to be told but what the phone had acknowledged before. Or the device is silent
+// meanwhile, and there is nothing to tell.
 void SimulatedWorld::MoveAndMoveBack() {
   const size_t first = Below(devices_.size());
   for (size_t i = 0; i < devices_.size(); ++i) {
@@ -238,6 +239,22 @@ bool SimulatedWorld::MoveAndMoveBackOn(size_t device, const base::Uuid& carer) {
     return visit == held.end() ? std::string() : visit->second;
   };
   const std::string before = shown();
+  const auto move_back = [&] {
+    SendMove(
+        tenant,
+        [&](const v1::RosterChange& visit) {
+          return visit.source() == moved->source && visit.external_id() == moved->external_id;
+        },
+        -kMovedBy);
+  };
+  if (OneIn(3)) {
+    // Nobody tells the device of it: there is nothing to settle, before it is due or when it is open.
+    Count("moved back while the device is silent");
+    if (OneIn(2)) WaitForLooks();
+    move_back();
+    WaitForLooks();
+    return true;
+  }
   SimulatedStream& stream = OpenStream(device, carer, v1::SYNC_TYPE_AUTO, false);
   for (int i = 0; i < kMovesMost && fault_.empty() && shown() == before; ++i) {
     server_->executor().RunAll();
@@ -245,12 +262,7 @@ bool SimulatedWorld::MoveAndMoveBackOn(size_t device, const base::Uuid& carer) {
   }
   stream.CloseAtDevice();
   stream.Cut(0, 0);
-  SendMove(
-      tenant,
-      [&](const v1::RosterChange& visit) {
-        return visit.source() == moved->source && visit.external_id() == moved->external_id;
-      },
-      -kMovedBy);
+  move_back();
   const auto record = model.head().records.find(moved->name);
   const bool is_back = record != model.head().records.end() && record->second->payload == before;
   const bool shows_move = !shown().empty() && shown() != before;
