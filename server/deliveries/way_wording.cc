@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/proto_time.h"
+#include "server/devices/call_advice.h"
 #include "server/mismatch/cause.h"
 #include "server/mismatch/wording.h"
 
@@ -187,11 +188,6 @@ std::string Headline(const Words& words) {
   return FaultText(words, v1::DELIVERY_FAULT_NOT_READABLE);
 }
 
-std::string AskForSync(const Words& words, bool has_failed) {
-  return StrCat("Ask ", words.carer, " for a manual sync, with the app open and the screen on",
-                has_failed ? ", on the internet and ideally on Wi-Fi." : ".");
-}
-
 // What helps where devices are not to hold it.
 std::string AdviceOnRota(const Words& words) {
   if (MayShowIt(words.response)) {
@@ -241,16 +237,17 @@ std::string Advice(const Words& words) {
     case v1::DELIVERY_FAULT_APP_TOO_OLD:
       return TellByPhone(words, StrCat(", and ask for an update of the app on ", words.device, "."));
     case v1::DELIVERY_FAULT_WAITING_AFTER_RESTORE:
-      return TellByPhone(words, StrCat(". ", words.device, " syncs when its turn after the restore has come."));
+      return TellByPhone(
+          words, StrCat(". ", devices::AdviceText(devices::CallRemedy::kSendRotaAgain, words.carer, words.device)));
     case v1::DELIVERY_FAULT_BEING_PREPARED:
     case v1::DELIVERY_FAULT_SYNC_UNDER_WAY:
       return "Ask again in a minute.";
     case v1::DELIVERY_FAULT_NO_SYNC_SINCE:
-      return AskForSync(words, false);
+      return mismatch::AskForSync(words.carer);
     case v1::DELIVERY_FAULT_CALLS_FAIL:
     case v1::DELIVERY_FAULT_COPY_UNFINISHED:
     case v1::DELIVERY_FAULT_NOT_ACKNOWLEDGED:
-      return AskForSync(words, mismatch::IsFailing(response.device()));
+      return mismatch::CallAdvice(response.device(), words.carer, words.device);
     default:
       return response.acknowledged() ? "" : TellByPhone(words, ".");
   }

@@ -4,12 +4,12 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "server/base/app_version.h"
 #include "server/base/clock.h"
 #include "server/base/limits.h"
+#include "server/devices/call_advice.h"
 #include "server/tenants/tenants.h"
 
 namespace caresync::devices {
@@ -18,9 +18,6 @@ namespace {
 using absl::StrCat;
 
 constexpr char kAskToSync[] = "Ask the carer to open the app, on the internet and ideally on Wi-Fi, and to sync.";
-constexpr char kAskToStay[] =
-    "Ask the carer to sync with the app open and the screen on, on the internet and ideally on Wi-Fi.";
-constexpr char kAskToSignIn[] = "The app's credential is not good any more. Ask the carer to sign in again.";
 
 struct View {
   const DeviceRows& rows;
@@ -92,10 +89,10 @@ bool LastCallFailed(const DeviceRows& rows) {
   return rows.call.has_value() && rows.call->state() == v1::CALL_STATE_FAILED;
 }
 
-// What to do about calls that fail.
-const char* WhatHelps(const DeviceRows& rows) {
-  const bool credential = LastCallFailed(rows) && absl::StartsWith(rows.call->reason(), "CREDENTIAL_");
-  return credential ? kAskToSignIn : kAskToStay;
+// What to do about calls that fail. Of one that is under way nobody knows yet why those before it failed.
+std::string WhatHelps(const DeviceRows& rows) {
+  const std::string reason = LastCallFailed(rows) ? rows.call->reason() : "";
+  return AdviceText(RemedyOf(reason), "the carer", "the device");
 }
 
 bool HasSynced(const View& view) { return view.copy != nullptr && view.copy->last_success_us() != 0; }

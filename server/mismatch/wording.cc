@@ -1,14 +1,15 @@
 #include "server/mismatch/wording.h"
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "server/base/proto_time.h"
+#include "server/devices/call_advice.h"
 
 namespace caresync::mismatch {
 namespace {
 
 using absl::StrCat;
+using devices::CallRemedy;
 
 // What they say of which mismatch.
 struct Words {
@@ -43,15 +44,8 @@ bool IsOver(const v1::Mismatch& mismatch) {
   return mismatch.state() == v1::MISMATCH_STATE_RESOLVED || mismatch.state() == v1::MISMATCH_STATE_CLOSED;
 }
 
-// What a sync needs that the last ones may have lacked.
-std::string AskForSync(const Words& words, bool has_failed) {
-  const v1::MismatchDevice& device = words.mismatch.device();
-  if (absl::StartsWith(device.last_api_call_reason(), "CREDENTIAL_")) {
-    return StrCat("Ask ", words.carer, " to sign in again on ", words.device,
-                  ", and for a manual sync, with the app open and the screen on.");
-  }
-  return StrCat("Ask ", words.carer, " for a manual sync, with the app open and the screen on",
-                has_failed ? ", on the internet and ideally on Wi-Fi." : ".");
+std::string AdviceFor(const Words& words, CallRemedy remedy) {
+  return devices::AdviceText(remedy, words.carer, words.device);
 }
 
 std::string SinceText(const google::protobuf::Timestamp& time, absl::TimeZone zone) {
@@ -117,19 +111,19 @@ std::string Advice(const v1::Mismatch& mismatch) {
       return TellByPhone(words, StrCat(", and see that another device is signed in, or unblock ", words.device,
                                        " when it is in the right hands again."));
     case v1::MISMATCH_CAUSE_DEVICE_CLONED:
-      return TellByPhone(words, ". Have the app installed anew on one of the two phones, then clear the mark.");
+      return TellByPhone(words, StrCat(". ", AdviceFor(words, CallRemedy::kInstallAnew)));
     case v1::MISMATCH_CAUSE_NOT_A_USER:
       return TellByPhone(
           words, StrCat(", and see that another device is signed in, or give ", words.device, " this user again."));
     case v1::MISMATCH_CAUSE_APP_TOO_OLD:
       return TellByPhone(words, StrCat(", and ask for an update of the app on ", words.device, "."));
     case v1::MISMATCH_CAUSE_WAITING_AFTER_RESTORE:
-      return TellByPhone(words, StrCat(". ", words.device, " syncs when its turn after the restore has come."));
+      return TellByPhone(words, StrCat(". ", AdviceFor(words, CallRemedy::kSendRotaAgain)));
     case v1::MISMATCH_CAUSE_NEVER_SYNCED:
     case v1::MISMATCH_CAUSE_FAILING:
-      return AskForSync(words, mismatch.device().last_api_call() == v1::CALL_STATE_FAILED);
+      return CallAdvice(mismatch.device(), words.carer, words.device);
     default:
-      return AskForSync(words, false);
+      return AskForSync(words.carer);
   }
 }
 
@@ -173,6 +167,17 @@ std::string FailureText(const v1::MismatchDevice& device) {
   const std::string calls =
       device.failed_calls() > 1 ? StrCat("its last ", device.failed_calls(), " calls failed") : "its last call failed";
   return StrCat(calls, ReasonText(device));
+}
+
+std::string AskForSync(const std::string& carer) {
+  return StrCat("Ask ", carer, " for a manual sync, with the app open and the screen on.");
+}
+
+std::string CallAdvice(const v1::MismatchDevice& device, const std::string& carer, const std::string& device_text) {
+  if (device.last_api_call() != v1::CALL_STATE_FAILED) return AskForSync(carer);
+  const CallRemedy remedy = devices::RemedyOf(device.last_api_call_reason());
+  return StrCat(devices::NeedsOthers(remedy) ? StrCat("Tell ", carer, " by phone. ") : "",
+                devices::AdviceText(remedy, carer, device_text));
 }
 
 std::string AppText(const v1::MismatchDevice& device) {

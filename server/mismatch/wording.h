@@ -29,6 +29,12 @@ std::string CarerText(const std::string& name, const std::string& carer_id);
 std::string ReasonText(const v1::MismatchDevice& device);
 // "its last 3 calls failed (STREAM_CUT)". The last one did.
 std::string FailureText(const v1::MismatchDevice& device);
+// "Ask Ann Smith for a manual sync, with the app open and the screen on."
+std::string AskForSync(const std::string& carer);
+// What helps a device that did not take a change: where its last call failed, by what that failed for (see
+// server/devices/call_advice.h), with a word by phone where the carer cannot put it right; else a manual sync. `carer`
+// and `device_text` are how a sentence calls them.
+std::string CallAdvice(const v1::MismatchDevice& device, const std::string& carer, const std::string& device_text);
 // The app's version, or "of no known version".
 std::string AppText(const v1::MismatchDevice& device);
 

@@ -401,7 +401,11 @@ TEST_F(ExplainVisitTest, OneWhoseCallsFailIsSaidToDoSoWithTheReason) {
   EXPECT_EQ(Failure(told), "SENT CALLS_FAIL");
   EXPECT_EQ(told.device().last_api_call_reason(), "OVERLOADED");
   EXPECT_THAT(told.headline(), HasSubstr("its last call failed (OVERLOADED)."));
-  EXPECT_THAT(told.advice(), HasSubstr("ideally on Wi-Fi"));
+  EXPECT_EQ(told.advice(),
+            "Wait a few minutes: the server had too much to do, or was being started anew, and Pixel 6 comes back by "
+            "itself.");
+  Call(v1::CALL_STATE_FAILED, "STREAM_CUT");
+  EXPECT_THAT(Explain().advice(), HasSubstr("ideally on Wi-Fi"));
 }
 
 TEST_F(ExplainVisitTest, ASyncThatWasCutOffMayHaveBroughtItAndDidNotConfirmIt) {

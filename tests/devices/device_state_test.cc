@@ -11,6 +11,7 @@ namespace caresync::devices {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 const base::Uuid kAnn = *base::Uuid::Parse("00000000-0000-4000-8000-00000000000a");
@@ -158,13 +159,24 @@ TEST_F(DeviceStateTest, IsFailingWhereTheLastCallFailedOrSyncsFailedSinceTheLast
   EXPECT_EQ(State(), v1::DEVICE_STATE_FAILING);
   EXPECT_EQ(
       Now().reason,
-      "The last call failed (CREDENTIAL_EXPIRED). The app's credential is not good any more. Ask the carer to sign "
-      "in again.");
+      "The last call failed (CREDENTIAL_EXPIRED). Ask the carer to sign in again on the device, and for a manual sync, "
+      "with the app open and the screen on.");
   rows_.report->set_failures_in_a_row(3);
   EXPECT_THAT(Now().reason, StartsWith("The last 3 calls failed (CREDENTIAL_EXPIRED)."));
   rows_.call->set_state(v1::CALL_STATE_UNDER_WAY);
   EXPECT_EQ(State(), v1::DEVICE_STATE_FAILING);
   EXPECT_THAT(Now().reason, StartsWith("The last 3 calls failed."));
+}
+
+TEST_F(DeviceStateTest, WhatIsAdvisedOfAFailedCallIsWhatHelpsAgainstItsReason) {
+  rows_.call->set_state(v1::CALL_STATE_FAILED);
+  rows_.call->set_reason("WAITING_AFTER_RESTORE");
+  EXPECT_THAT(Now().reason, HasSubstr("Have the rostering system send the rota again"));
+  EXPECT_THAT(Now().reason, Not(HasSubstr("Wi-Fi")));
+  rows_.call->set_reason("CARER_NOT_A_USER");
+  EXPECT_THAT(Now().reason, HasSubstr("Make the carer a user of the device"));
+  copy().set_last_success_us(0);
+  EXPECT_THAT(Now().reason, HasSubstr("Make the carer a user of the device"));
 }
 
 TEST_F(DeviceStateTest, ADivergedCopyIsWorseThanAFailedCall) {

@@ -106,6 +106,20 @@ TEST(WordingTest, OfASyncThatFailsItSaysWhatOneNeeds) {
             "Ask Ann Smith to sign in again on Pixel 6, and for a manual sync, with the app open and the screen on.");
 }
 
+TEST(WordingTest, OfASyncThatTheCarerCannotPutRightItSaysWhoCanAndToTellTheCarerByPhone) {
+  v1::Mismatch mismatch = AnnsMismatch(v1::MISMATCH_CAUSE_FAILING);
+  mismatch.mutable_device()->set_last_api_call(v1::CALL_STATE_FAILED);
+  mismatch.mutable_device()->set_last_api_call_reason("STORE_FULL");
+  EXPECT_EQ(Advice(mismatch),
+            "Tell Ann Smith by phone. Have whoever runs the server look at its store and log; then Pixel 6 syncs by "
+            "itself.");
+  mismatch.set_cause(v1::MISMATCH_CAUSE_NEVER_SYNCED);
+  mismatch.mutable_device()->set_last_api_call_reason("MESSAGE_NOT_UNDERSTOOD");
+  EXPECT_THAT(Advice(mismatch), StartsWith("Tell Ann Smith by phone. Tell the maker of the app"));
+  mismatch.set_cause(v1::MISMATCH_CAUSE_WAITING_AFTER_RESTORE);
+  EXPECT_THAT(Advice(mismatch), HasSubstr("send the rota again"));
+}
+
 TEST(WordingTest, OfADeviceThatCalledItSaysSo) {
   EXPECT_EQ(Headline(AnnsMismatch(v1::MISMATCH_CAUSE_BEHIND)),
             "The rota changed and Ann Smith has not synced Pixel 6 since: it has called, and has not confirmed the "
