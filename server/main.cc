@@ -76,6 +76,7 @@ namespace {
 using observability::Level;
 using observability::Log;
 
+constexpr char kVersion[] = "0.1.0";
 constexpr int kBadOptions = 2;
 constexpr int kCannotStart = 1;
 constexpr int kStoreFailed = 1;
@@ -96,6 +97,10 @@ struct Options {
   // Its URL is empty: no e-mail is sent.
   outbox::SmtpServer smtp;
   std::string smtp_credentials;
+  // Of a store that has lost its key: another one is made.
+  bool new_signing_key = false;
+  // The names of those that were given, wherever; never their values.
+  std::string given;
 };
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
@@ -109,6 +114,8 @@ std::string CheckAddress(const std::string& address) {
   return ok ? "" : absl::StrCat("\"", address, "\" is not HOST:PORT with a port of 0 to 65535");
 }
 
+std::string CheckNotEmpty(const std::string& value) { return value.empty() ? "is empty; name one" : ""; }
+
 // CLI11's own words name neither the file nor what it may hold.
 std::string WhatIsWrongInFile(const CLI::App& app, const CLI::ConfigError& error) {
   std::string line = error.what();
@@ -119,16 +126,25 @@ std::string WhatIsWrongInFile(const CLI::App& app, const CLI::ConfigError& error
                       "; a line is name=value, with the name of an option without its dashes");
 }
 
+std::string NamesOfThoseGiven(const CLI::App& app) {
+  std::string names;
+  for (const CLI::Option* const option : app.get_options()) {
+    if (option->count() > 0) absl::StrAppend(&names, names.empty() ? "" : ",", option->get_name());
+  }
+  return names;
+}
+
 // An exit code where the process ends at once.
 std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
   CLI::App app("caresyncd: the sync server of caresync");
-  app.set_version_flag("--version", "caresyncd 0.1.0");
+  app.set_version_flag("--version", absl::StrCat("caresyncd ", kVersion));
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_config("--config", "", "A file of options, as name=value lines")
       ->envname("CARESYNC_CONFIG")
       ->check(CLI::ExistingFile);
   app.add_option("--data-dir", options.data_dir, "Where everything is kept; made if absent")
       ->envname("CARESYNC_DATA_DIR")
+      ->check(CLI::Validator(CheckNotEmpty, "FOLDER"))
       ->capture_default_str();
   app.add_option("--grpc-listen", options.grpc_listen, "HOST:PORT for gRPC; port 0: any free one")
       ->envname("CARESYNC_GRPC_LISTEN")
@@ -158,6 +174,10 @@ std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
       ->envname("CARESYNC_SMTP_CREDENTIALS")
       ->needs(smtp)
       ->check(CLI::ExistingFile);
+  // Neither in a file nor in the environment: it is for one start.
+  app.add_flag("--new-signing-key", options.new_signing_key,
+               "Make another signing key where the store's is lost; all tokens are void then")
+      ->configurable(false);
   app.add_option("--log-level", options.log_level, "The least level that is logged")
       ->envname("CARESYNC_LOG_LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
@@ -169,10 +189,15 @@ std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
   } catch (const CLI::ConfigError& error) {
     std::cerr << "caresyncd: " << WhatIsWrongInFile(app, error) << " (see caresyncd --help)" << std::endl;
     return kBadOptions;
+  } catch (const CLI::ArgumentMismatch& error) {
+    std::cerr << "caresyncd: " << error.what() << "; a value with a space needs quotes, in a file too"
+              << " (see caresyncd --help)" << std::endl;
+    return kBadOptions;
   } catch (const CLI::Error& error) {
     std::cerr << "caresyncd: " << error.what() << " (see caresyncd --help)" << std::endl;
     return kBadOptions;
   }
+  options.given = NamesOfThoseGiven(app);
   return std::nullopt;
 }
 
@@ -208,23 +233,41 @@ absl::Status MakeFolder(const std::filesystem::path& folder) {
   return error ? base::errors::DataFolderNotUsable(folder.string(), error.message()) : absl::OkStatus();
 }
 
+std::filesystem::path DataFolder(const Options& options) {
+  const std::filesystem::path data = std::filesystem::absolute(options.data_dir).lexically_normal() / "";
+  return data.parent_path();
+}
+
+// Only a store that is new gets its key without being asked: the tokens that phones and rostering systems hold were
+// signed by the one that there was.
+absl::StatusOr<std::shared_ptr<const access::SigningKey>> OpenSigningKey(const storage::Store& store,
+                                                                         const std::string& file, bool make_another) {
+  ASSIGN_OR_RETURN(const bool had_one, commit::HasIdentity(store));
+  if (!had_one) return access::SigningKey::OpenOrCreate(file);
+  absl::StatusOr<std::shared_ptr<const access::SigningKey>> key = access::SigningKey::Open(file);
+  if (!absl::IsNotFound(key.status())) return key;
+  if (!make_another) return base::errors::SigningKeyLost(file);
+  key = access::SigningKey::OpenOrCreate(file);
+  if (key.ok()) Log(Level::kWarning, "signing_key_replaced", {{"file", file}, {"void", "all tokens made before"}});
+  return key;
+}
+
 // The parts of a running server, in the order in which they stand on each other.
 class Node {
  public:
   static absl::StatusOr<std::unique_ptr<Node>> Start(const Options& options) {
-    const std::filesystem::path data = std::filesystem::absolute(options.data_dir).lexically_normal() / "";
-    const std::filesystem::path folder = data.parent_path();
+    const std::filesystem::path folder = DataFolder(options);
     RETURN_IF_ERROR(MakeFolder(folder));
     RETURN_IF_ERROR(MakeFolder(folder / "keys"));
     // The store first: it is what a second process on the same folder is refused by.
     ASSIGN_OR_RETURN(std::unique_ptr<storage::RocksStore> store,
                      storage::RocksStore::Open((folder / "store").string()));
     ASSIGN_OR_RETURN(std::shared_ptr<const access::SigningKey> key,
-                     access::SigningKey::OpenOrCreate((folder / "keys" / "signing_key.json").string()));
+                     OpenSigningKey(*store, (folder / "keys" / "signing_key.json").string(), options.new_signing_key));
     base::SystemClock clock;
     base::SystemRandom random;
     ASSIGN_OR_RETURN(const store::StoreIdentity identity, commit::LoadOrCreateIdentity(*store, random, clock));
-    std::unique_ptr<Node> node(new Node(options, std::move(store), std::move(key), identity.token_key()));
+    std::unique_ptr<Node> node(new Node(options, std::move(store), std::move(key), identity));
     RETURN_IF_ERROR(node->Begin(options));
     return node;
   }
@@ -244,15 +287,19 @@ class Node {
   }
 
   int port() const { return server_->port(); }
+  absl::Time store_made() const { return made_; }
+  // This opening of the store.
+  const std::string& timeline() const { return opening_; }
   absl::Status StoreFailure() const { return store_->Failure(); }
   bool TellHealth() { return server_->TellHealth(); }
   absl::Status Health() const { return store_->Health(); }
 
  private:
   Node(const Options& options, std::unique_ptr<storage::RocksStore> store,
-       std::shared_ptr<const access::SigningKey> key, const std::string& token_key)
+       std::shared_ptr<const access::SigningKey> key, const store::StoreIdentity& identity)
       : store_(std::move(store)),
-        sealer_(token_key),
+        made_(base::FromStoredTime(identity.create_time_us())),
+        sealer_(identity.token_key()),
         executor_(std::make_unique<base::ThreadExecutor>(options.threads)),
         opening_(commit::NewTimeline(random_)),
         opened_(clock_.Monotonic()),
@@ -337,6 +384,8 @@ class Node {
   base::SystemClock clock_;
   base::SystemRandom random_;
   std::unique_ptr<storage::RocksStore> store_;
+  // When the store was.
+  const absl::Time made_;
   const base::TokenSealer sealer_;
   std::unique_ptr<base::ThreadExecutor> executor_;
   // This opening of the store: its timeline, and when it was by the monotonic clock.
@@ -378,6 +427,17 @@ int WaitForTheEnd(Node& node, const sigset_t& signals) {
   }
 }
 
+// What one wants to know first of a server that went wrong. Values of options may be secrets: their names only.
+void LogStart(const Node& node, const Options& options, const std::string& address) {
+  Log(Level::kInfo, "started",
+      {{"version", kVersion},
+       {"listening", address},
+       {"data", DataFolder(options).string()},
+       {"store_made", absl::FormatTime(absl::RFC3339_sec, node.store_made(), absl::UTCTimeZone())},
+       {"timeline", node.timeline()},
+       {"options", options.given.empty() ? "none" : options.given}});
+}
+
 int Run(int argc, char** argv) {
   Options options;
   if (const std::optional<int> code = ParseOptions(argc, argv, options); code.has_value()) return *code;
@@ -394,7 +454,10 @@ int Run(int argc, char** argv) {
     std::cerr << "caresyncd: " << node.status().message() << std::endl;
     return kCannotStart;
   }
-  std::cout << "caresyncd listening on " << HostOf(options.grpc_listen) << ":" << (*node)->port() << std::endl;
+  const std::string address = absl::StrCat(HostOf(options.grpc_listen), ":", (*node)->port());
+  // Before anybody is told that it is there.
+  LogStart(**node, options, address);
+  std::cout << "caresyncd listening on " << address << std::endl;
   const int code = WaitForTheEnd(**node, signals);
   node->reset();
   Log(Level::kInfo, "stopped");

@@ -83,6 +83,14 @@ absl::StatusOr<std::string> ReadKeyFile(const std::string& file) {
   return text;
 }
 
+// Whoever reads the key can make tokens of any tenant.
+absl::Status CheckMode(const std::string& file) {
+  struct stat properties {};
+  if (stat(file.c_str(), &properties) != 0) return errors::SigningKeyUnavailable(file, ErrnoText());
+  const bool others = (properties.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+  return others ? errors::SigningKeyReadableByOthers(file) : absl::OkStatus();
+}
+
 bool IsPrivateP256(const std::string& text) {
   const nlohmann::json key = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   return key.is_object() && key.value("kty", nlohmann::json()) == "EC" &&
@@ -133,6 +141,7 @@ SigningKey::~SigningKey() = default;
 absl::StatusOr<std::shared_ptr<const SigningKey>> SigningKey::Open(const std::string& file) {
   ASSIGN_OR_RETURN(const std::string text, ReadKeyFile(file));
   ASSIGN_OR_RETURN(Jwk jwk, ParseKey(file, text));
+  RETURN_IF_ERROR(CheckMode(file));
   return std::shared_ptr<const SigningKey>(new SigningKey(std::make_unique<Key>(std::move(jwk))));
 }
 

@@ -17,7 +17,8 @@ namespace caresync::access {
 class SigningKey {
  public:
   // Reads the key in `file`, or makes one (mode 0600) where there is none. Errors: kFailedPrecondition where the file
-  // is no such key, kUnavailable where it cannot be read or written; each says what to do.
+  // is no such key, or where others than its owner have any right to it; kUnavailable where it cannot be read or
+  // written; each says what to do.
   static absl::StatusOr<std::shared_ptr<const SigningKey>> OpenOrCreate(const std::string& file);
   // As above, but an absent file is kNotFound.
   static absl::StatusOr<std::shared_ptr<const SigningKey>> Open(const std::string& file);

@@ -444,10 +444,11 @@ absl::Status SigningKeyMissing(std::string_view file) {
 }
 
 absl::Status SigningKeyNotUsable(std::string_view file, std::string_view what) {
-  return Make(StatusCode::kFailedPrecondition, "SIGNING_KEY_NOT_USABLE",
-              StrCat(std::string(file), " is no signing key: ", std::string(what),
-                     "; put back the right file, or move this one away to have a new key made (tokens of the old one "
-                     "are refused then)"));
+  return Make(
+      StatusCode::kFailedPrecondition, "SIGNING_KEY_NOT_USABLE",
+      StrCat(std::string(file), " is no signing key: ", std::string(what),
+             "; put back the right file, or move this one away and start once with --new-signing-key (tokens of the "
+             "old one are refused then)"));
 }
 
 absl::Status SigningKeyUnavailable(std::string_view file, std::string_view what) {
@@ -456,16 +457,34 @@ absl::Status SigningKeyUnavailable(std::string_view file, std::string_view what)
                      "; check the disk and the file's owner"));
 }
 
+absl::Status SigningKeyLost(std::string_view file) {
+  return Make(
+      StatusCode::kFailedPrecondition, "SIGNING_KEY_LOST",
+      StrCat("there is a store, but no signing key in ", std::string(file),
+             ": it signed every token that phones and rostering systems hold; put the file back from the "
+             "backup, or start once with --new-signing-key to have another one made (all tokens are void then)"));
+}
+
+absl::Status SigningKeyReadableByOthers(std::string_view file) {
+  return Make(StatusCode::kFailedPrecondition, "SIGNING_KEY_READABLE_BY_OTHERS",
+              StrCat("the signing key ", std::string(file),
+                     " can be read by others than its owner, who could make tokens of any tenant; chmod 600 it"));
+}
+
+absl::Status NoRoomToStart(std::string_view detail) {
+  return Make(StatusCode::kResourceExhausted, "NO_ROOM_TO_START",
+              StrCat("a first start has to write, and cannot: ", std::string(detail)));
+}
+
 absl::Status DataFolderNotUsable(std::string_view folder, std::string_view what) {
   return Make(StatusCode::kUnavailable, "DATA_FOLDER_NOT_USABLE",
               StrCat("cannot use the data folder ", std::string(folder), ": ", std::string(what),
                      "; name another one, or make this one and give it to the server's user"));
 }
 
-absl::Status CannotListen(std::string_view address) {
+absl::Status CannotListen(std::string_view address, std::string_view why) {
   return Make(StatusCode::kUnavailable, "CANNOT_LISTEN",
-              StrCat("cannot listen on ", Quoted(address),
-                     "; check that the address is one of this machine's and that no other program uses the port"));
+              StrCat("cannot listen on ", Quoted(address), ": ", std::string(why)));
 }
 
 absl::Status MessageNotUnderstood(std::string_view type) {

@@ -115,8 +115,11 @@ absl::Status CommitConflict();                           // ABORTED: tried too o
 absl::Status SigningKeyMissing(std::string_view file);                             // NOT_FOUND
 absl::Status SigningKeyNotUsable(std::string_view file, std::string_view what);    // FAILED_PRECONDITION
 absl::Status SigningKeyUnavailable(std::string_view file, std::string_view what);  // UNAVAILABLE
+absl::Status SigningKeyLost(std::string_view file);              // FAILED_PRECONDITION: the store had one.
+absl::Status SigningKeyReadableByOthers(std::string_view file);  // FAILED_PRECONDITION
+absl::Status NoRoomToStart(std::string_view detail);             // RESOURCE_EXHAUSTED: a new store takes no write.
 absl::Status DataFolderNotUsable(std::string_view folder, std::string_view what);  // UNAVAILABLE
-absl::Status CannotListen(std::string_view address);                               // UNAVAILABLE
+absl::Status CannotListen(std::string_view address, std::string_view why);         // UNAVAILABLE
 
 // ---- Messages
 absl::Status MessageNotUnderstood(

@@ -50,11 +50,16 @@ absl::StatusOr<store::StoreIdentity> LoadOrCreateIdentity(storage::Store& store,
     commit.preconditions.push_back({storage::Space::kRecords, base::keys::StoreIdentity(), std::nullopt});
     commit.writes.push_back({storage::Space::kRecords, base::keys::StoreIdentity(), made.SerializeAsString()});
     const storage::CommitResult result = ApplyAndWait(store, std::move(commit));
-    if (result.outcome == storage::CommitOutcome::kFull) return base::errors::StoreFull();
+    if (result.outcome == storage::CommitOutcome::kFull) return base::errors::NoRoomToStart(result.detail);
     if (result.outcome == storage::CommitOutcome::kUnavailable) return base::errors::StoreUnavailable(result.detail);
     // Whatever else happened, what is stored now says who was first.
   }
   return base::errors::CommitConflict();
+}
+
+absl::StatusOr<bool> HasIdentity(const storage::Store& store) {
+  ASSIGN_OR_RETURN(const std::optional<store::StoreIdentity> stored, Load(store));
+  return stored.has_value();
 }
 
 }  // namespace caresync::commit

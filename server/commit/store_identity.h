@@ -11,9 +11,12 @@
 namespace caresync::commit {
 
 // The store's identity; made, durably, at the store's first opening. Waits for the disk: for the start of the process
-// only. Errors: STORE_FULL, STORE_UNAVAILABLE, DAMAGED_ROW, COMMIT_CONFLICT, those of reading.
+// only. Errors: NO_ROOM_TO_START, STORE_UNAVAILABLE, DAMAGED_ROW, COMMIT_CONFLICT, those of reading.
 absl::StatusOr<store::StoreIdentity> LoadOrCreateIdentity(storage::Store& store, base::RandomSource& random,
                                                           const base::Clock& clock);
+
+// Whether the store has its identity: it was opened before, by a server that got as far as that.
+absl::StatusOr<bool> HasIdentity(const storage::Store& store);
 
 }  // namespace caresync::commit
 

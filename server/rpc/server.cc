@@ -9,6 +9,7 @@
 #include "grpcpp/server_builder.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
+#include "server/rpc/listen_fault.h"
 #include "server/rpc/server_settings.h"
 
 namespace caresync::rpc {
@@ -44,7 +45,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address
   builder.RegisterService(&server->deliveries_);
   builder.RegisterService(&server->device_sync_);
   server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr || server->port_ == 0) return base::errors::CannotListen(address);
+  if (server->server_ == nullptr || server->port_ == 0) {
+    return base::errors::CannotListen(address, WhyNothingListens(address));
+  }
   return server;
 }
 

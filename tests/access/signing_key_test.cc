@@ -58,6 +58,18 @@ INSTANTIATE_TEST_SUITE_P(Files, UnusableKey,
                                          R"({"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"AA"})",
                                          std::string(20'000, 'x')));
 
+TEST(SigningKey, ThatOthersThanItsOwnerHaveARightToIsRefused) {
+  const fakes::TemporaryDirectory folder;
+  const std::string file = folder / "key.json";
+  ASSERT_TRUE(SigningKey::OpenOrCreate(file).ok());
+  for (const mode_t mode : {0640, 0604, 0620}) {
+    ASSERT_EQ(chmod(file.c_str(), mode), 0);
+    EXPECT_EQ(base::Reason(SigningKey::Open(file).status()), "SIGNING_KEY_READABLE_BY_OTHERS") << mode;
+  }
+  ASSERT_EQ(chmod(file.c_str(), 0400), 0);
+  EXPECT_TRUE(SigningKey::Open(file).ok());
+}
+
 TEST(SigningKey, MintsNoTokenThatLivesTooLong) {
   const fakes::TemporaryDirectory folder;
   const fakes::ManualClock clock;

@@ -86,7 +86,10 @@ std::vector<absl::Status> EveryError() {
       SigningKeyMissing("x"),
       SigningKeyNotUsable("x", "y"),
       SigningKeyUnavailable("x", "y"),
-      CannotListen("x"),
+      SigningKeyLost("x"),
+      SigningKeyReadableByOthers("x"),
+      NoRoomToStart("x"),
+      CannotListen("x", "y"),
       MessageNotUnderstood("x"),
   };
 }

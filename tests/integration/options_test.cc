@@ -139,6 +139,36 @@ TEST_F(OptionsTest, ThatAreWrongInTheEnvironmentAreRefusedByName) {
   }
 }
 
+TEST_F(OptionsTest, WhosePathIsEmptyAreRefusedByName) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> bad = {
+      {{"--data-dir", ""}, "--data-dir"},
+      {{"--config", File("data-dir=\n")}, "--data-dir"},
+      {{"--config", ""}, "--config"},
+      {{"--smtp-credentials", "", "--smtp-url", "smtp://127.0.0.1:1", "--smtp-from", "a@example.org"},
+       "--smtp-credentials"}};
+  for (const auto& [arguments, named] : bad) {
+    const Ended ended = RunToItsEnd(arguments);
+    EXPECT_EQ(ended.exit_code, 2) << named << ": " << ended.error_output;
+    EXPECT_THAT(ended.error_output, HasSubstr(named));
+  }
+}
+
+TEST_F(OptionsTest, WithASpaceAreReadFromAFileWithinQuotes) {
+  const Ended bare = RunToItsEnd({"--config", File("data-dir=" + Data("my data") + "\n")});
+  EXPECT_EQ(bare.exit_code, 2);
+  EXPECT_THAT(bare.error_output, AllOf(HasSubstr("--data-dir"), HasSubstr("needs quotes")));
+  ServerProcess server(Data("my data"),
+                       {"--config", File("data-dir=\"" + Data("my data") + "\"\ngrpc-listen=" + kAnyPort + "\n")}, {});
+  EXPECT_EQ(server.Stop(), 0);
+  EXPECT_TRUE(std::filesystem::exists(Data("my data") + "/store"));
+}
+
+TEST_F(OptionsTest, ForOneStartCannotStandInAFile) {
+  const Ended ended = RunToItsEnd({"--config", File("new-signing-key=true\n")});
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.error_output, HasSubstr("new-signing-key"));
+}
+
 TEST_F(OptionsTest, OfTheMailServerThatAreWrongAreRefusedByName) {
   const std::string url = "smtp://mail.example.org";
   const std::string from = "caresync@example.org";

@@ -20,6 +20,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(Caresyncd, RefusesBadOptionsWithOneClearLine) {
   const std::vector<std::vector<std::string>> bad = {{"--nonsense"},
@@ -55,7 +56,8 @@ TEST(Caresyncd, RefusesAPortThatIsTaken) {
   const ServerProcess server(folder.path());
   const Ended second = RunToItsEnd({"--data-dir", other.path(), "--grpc-listen", server.address()});
   EXPECT_EQ(second.exit_code, 1);
-  EXPECT_THAT(second.error_output, HasSubstr("cannot listen on"));
+  EXPECT_THAT(second.error_output,
+              AllOf(HasSubstr("cannot listen on \"" + server.address()), HasSubstr("another program uses the port")));
 }
 
 TEST(Caresyncd, RefusesADataFolderThatIsAFile) {
@@ -105,6 +107,53 @@ TEST(Caresyncd, RefusesAStoreThatItCannotOpenAndSaysWhatToDo) {
   const Ended keyless = start();
   EXPECT_EQ(keyless.exit_code, 1);
   EXPECT_THAT(keyless.error_output, AllOf(HasSubstr(folder / "keys/signing_key.json"), HasSubstr("no signing key")));
+}
+
+TEST(Caresyncd, RefusesAStoreWhoseSigningKeyIsLostUntilAnotherIsAskedFor) {
+  const fakes::TemporaryDirectory folder;
+  const std::string key = folder / "keys/signing_key.json";
+  EXPECT_EQ(ServerProcess(folder.path()).Stop(), 0);
+  std::filesystem::rename(key, folder / "kept");
+
+  const Ended lost = RunToItsEnd({"--data-dir", folder.path(), "--grpc-listen", "127.0.0.1:0"});
+  EXPECT_EQ(lost.exit_code, 1);
+  EXPECT_THAT(lost.error_output, AllOf(HasSubstr(key), HasSubstr("from the backup"), HasSubstr("--new-signing-key")));
+  EXPECT_FALSE(std::filesystem::exists(key)) << "it was replaced by another";
+
+  std::filesystem::copy_file(folder / "kept", key);
+  EXPECT_EQ(ServerProcess(folder.path()).Stop(), 0) << "put back from the backup";
+
+  std::filesystem::remove(key);
+  {
+    ServerProcess asked(folder.path(), {"--new-signing-key"});
+    EXPECT_THAT(asked.LogLine({"signing_key_replaced"}), AllOf(HasSubstr(" warning "), HasSubstr(key)));
+    Client(asked).CreateTenant("acme");
+    EXPECT_EQ(asked.Stop(), 0);
+  }
+  EXPECT_EQ(ServerProcess(folder.path()).Stop(), 0);
+}
+
+TEST(Caresyncd, RefusesASigningKeyThatOthersCanRead) {
+  const fakes::TemporaryDirectory folder;
+  const std::string key = folder / "keys/signing_key.json";
+  EXPECT_EQ(ServerProcess(folder.path()).Stop(), 0);
+  ASSERT_EQ(chmod(key.c_str(), 0640), 0);
+  const Ended open_to_others = RunToItsEnd({"--data-dir", folder.path(), "--grpc-listen", "127.0.0.1:0"});
+  EXPECT_EQ(open_to_others.exit_code, 1);
+  EXPECT_THAT(open_to_others.error_output, AllOf(HasSubstr(key), HasSubstr("chmod 600")));
+  ASSERT_EQ(chmod(key.c_str(), 0600), 0);
+  EXPECT_EQ(ServerProcess(folder.path()).Stop(), 0);
+}
+
+TEST(Caresyncd, LogsItsStartAndOfItsOptionsTheNamesOnly) {
+  const fakes::TemporaryDirectory folder;
+  const ServerProcess server(folder.path(),
+                             {"--smtp-url", "smtp://127.0.0.1:1", "--smtp-from", "caresync@example.org"});
+  const std::string line = server.LogLine({" started "});
+  EXPECT_THAT(line, AllOf(HasSubstr(" info "), HasSubstr("version=0."), HasSubstr("listening=" + server.address()),
+                          HasSubstr("data=" + folder.path()), HasSubstr("store_made=2"), HasSubstr("timeline=")));
+  EXPECT_THAT(line, AllOf(HasSubstr("--data-dir"), HasSubstr("--smtp-from"), Not(HasSubstr("--threads"))));
+  EXPECT_THAT(line, Not(HasSubstr("example.org")));
 }
 
 // The system's bound on the size of a file stands in for a disk that takes no more writes.
