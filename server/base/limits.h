@@ -378,6 +378,9 @@ inline constexpr size_t kDeliveriesLetGo = 500;
 inline constexpr absl::Duration kDeliveriesStepPause = absl::Seconds(1);
 inline constexpr absl::Duration kDeliveriesWalked = absl::Hours(24);
 inline constexpr absl::Duration kDeliveriesSleep = absl::Hours(1);
+// How far ahead of now the moment may lie that a device's view is asked of: clocks that are kept by a time server
+// differ by less.
+inline constexpr absl::Duration kViewAhead = absl::Minutes(1);
 // Marks that one commit tells the rostering system.
 inline constexpr size_t kMarksTold = 500;
 

@@ -1,5 +1,6 @@
 #include "server/deliveries/view_told.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -65,6 +66,17 @@ absl::StatusOr<v1::ViewedVisit> TellVisit(const base::RecordKey& key, const Held
   return visit;
 }
 
+// What a device showed is known until now, and not beyond.
+absl::StatusOr<absl::Time> ViewTime(const v1::GetDeviceViewRequest& request, absl::Time now) {
+  if (!request.has_view_time()) return now;
+  const std::optional<absl::Time> time = base::FromTimestamp(request.view_time());
+  if (!time.has_value()) return errors::InvalidArgument("view_time", "is no time");
+  if (*time > now + base::limits::kViewAhead) {
+    return errors::InvalidArgument("view_time", "lies ahead; ask of a moment that has been");
+  }
+  return std::min(*time, now);
+}
+
 // Another mark begins the list anew: the visits may be others.
 std::string QueryOf(const v1::GetDeviceViewRequest& request, const DeviceView& view) {
   return absl::StrCat("device-view/", request.device_uuid(), "/", request.carer_id(), "/",
@@ -79,18 +91,17 @@ absl::StatusOr<v1::GetDeviceViewResponse> TellDeviceView(const storage::Reader& 
   if (!device.has_value()) return errors::InvalidArgument("device_uuid", "is no UUID");
   const std::optional<base::Uuid> carer = base::Uuid::Parse(request.carer_id());
   if (!carer.has_value()) return errors::InvalidArgument("carer_id", "is no UUID");
-  const std::optional<absl::Time> time = request.has_view_time() ? base::FromTimestamp(request.view_time()) : now;
-  if (!time.has_value()) return errors::InvalidArgument("view_time", "is no time");
+  ASSIGN_OR_RETURN(const absl::Time time, ViewTime(request, now));
   ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
   ASSIGN_OR_RETURN(const store::Device known, ReadKnown(reader, tenant, *device, *carer));
-  ASSIGN_OR_RETURN(const DeviceView view, ReadDeviceView(reader, tenant, *device, *carer, *time));
+  ASSIGN_OR_RETURN(const DeviceView view, ReadDeviceView(reader, tenant, *device, *carer, time));
   const std::string query = QueryOf(request, view);
   ASSIGN_OR_RETURN(const std::string after, base::DecodePageToken(query, request.page_token()));
 
   v1::GetDeviceViewResponse response;
   response.set_device_uuid(device->ToString());
   response.set_carer_id(carer->ToString());
-  *response.mutable_view_time() = base::ToTimestamp(*time);
+  *response.mutable_view_time() = base::ToTimestamp(time);
   response.set_known(ToProto(view.known));
   response.set_cloned(known.cloned());
   if (view.mark.has_value()) {

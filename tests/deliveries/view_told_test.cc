@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
+#include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "tests/deliveries/delivery_bench.h"
 #include "tests/fakes/rota.h"
@@ -72,6 +73,19 @@ TEST_F(ViewToldTest, ATimeShowsWhatItWasThen) {
   EXPECT_EQ(told.view_time().seconds(), request_.view_time().seconds());
   EXPECT_FALSE(told.has_heard_time());
   EXPECT_EQ(told.visits_size(), 0);
+}
+
+TEST_F(ViewToldTest, OfAMomentThatIsToComeNothingIsCertified) {
+  bench_.Put("a", {"c1"});
+  bench_.Whole(bench_.Head(), CopyMark::SWAPPED);
+  *request_.mutable_view_time() = base::ToTimestamp(bench_.Now() + absl::Hours(24 * 365));
+  EXPECT_EQ(Reason(), "INVALID_FIELD");
+  EXPECT_THAT(std::string(Ask().status().message()), testing::StartsWith("view_time: lies ahead"));
+  // The asker's clock may be a little ahead: then it is told of now.
+  *request_.mutable_view_time() = base::ToTimestamp(bench_.Now() + base::limits::kViewAhead);
+  EXPECT_EQ(base::FromTimestamp(Told().view_time()), bench_.Now());
+  *request_.mutable_view_time() = base::ToTimestamp(bench_.Now() + base::limits::kViewAhead + absl::Microseconds(1));
+  EXPECT_EQ(Reason(), "INVALID_FIELD");
 }
 
 TEST_F(ViewToldTest, WhatIsNotKnownIsSaid) {
