@@ -33,6 +33,16 @@ TEST(CallErrors, CarryTheServersReason) {
   EXPECT_EQ(status.message(), "no tenant");
 }
 
+TEST(CallErrors, SayWhichCommandHelpsWhereTheServerNamesACall) {
+  const auto told = [](const std::string& reason) {
+    return std::string(errors::FromCall(ServerError(grpc::StatusCode::NOT_FOUND, reason, "so"), "here:1").message());
+  };
+  EXPECT_THAT(told("DEVICE_UNKNOWN"), HasSubstr("so (`caresync device update --enrol`"));
+  EXPECT_THAT(told("MISMATCH_UNKNOWN"), HasSubstr("`caresync mismatches`"));
+  EXPECT_THAT(told("TOKEN_NOT_VALID"), HasSubstr("--token-file"));
+  EXPECT_EQ(told("CARER_UNKNOWN"), "so");
+}
+
 TEST(CallErrors, SayWhenToComeBack) {
   const absl::Status status = errors::FromCall(
       ServerError(grpc::StatusCode::UNAVAILABLE, "SHUTTING_DOWN", "the server goes away", 7), "here:1");

@@ -46,6 +46,14 @@ TEST(NotificationHoursTest, WhatIsNoDayOrNoTimeIsRefused) {
   }
 }
 
+TEST(NotificationHoursTest, HoursThatEndBeforeTheyBeginAreRefusedInTheirOwnWords) {
+  for (const std::string wrong : {"mon 18:00-08:00", "mon-fri 08:00-08:00"}) {
+    const auto hours = ParseHours(wrong);
+    ASSERT_FALSE(hours.ok()) << wrong;
+    EXPECT_NE(hours.status().message().find("over midnight give two"), absl::string_view::npos) << hours.status();
+  }
+}
+
 TEST(NotificationHoursTest, IsShownAsItIsWritten) {
   EXPECT_EQ(HoursText({}), "always");
   EXPECT_EQ(HoursText(Settings({"mon-fri 08:00-18:00", "sat 09:00-12:00"})), "mon-fri 08:00-18:00, sat 09:00-12:00");

@@ -46,6 +46,17 @@ absl::Status FromTransport(const grpc::Status& status, const std::string& server
   }
 }
 
+// What the server advises is said for whoever calls it; here the same goes by a command, or by an option.
+std::string HintFor(const std::string& reason) {
+  if (reason == "DEVICE_UNKNOWN") return "`caresync device update --enrol` makes one known before its first sync";
+  if (reason == "MISMATCH_UNKNOWN") return "`caresync mismatches` lists them, with --ended those that are over";
+  if (reason == "OUTBOX_FULL") return "`caresync outbox` lists them";
+  if (reason == "TOKEN_NOT_VALID") {
+    return "of a --token-file: it keeps the place in another stream; name another file, or take it away to begin anew";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string ErrorReason(const absl::Status& status) {
@@ -82,6 +93,7 @@ absl::Status FromCall(const grpc::Status& status, const std::string& server) {
   if (reason.empty()) return FromTransport(status, server);
   if (delay)
     absl::StrAppend(&message, " (come back in ", absl::ToInt64Seconds(absl::Ceil(*delay, absl::Seconds(1))), " s)");
+  if (const std::string hint = HintFor(reason); !hint.empty()) absl::StrAppend(&message, " (", hint, ")");
   absl::Status error = Make(static_cast<absl::StatusCode>(status.error_code()), reason, message);
   return delay ? base::WithRetryDelay(std::move(error), *delay) : error;
 }

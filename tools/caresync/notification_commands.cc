@@ -137,10 +137,11 @@ void AddSet(CLI::App& group, CommandLine& line, const std::shared_ptr<Wish>& wis
   CLI::App* set = group.add_subcommand("set", "Say who is told of a branch, and when; what is not given is taken away");
   AddBranch(*set, *wish);
   CLI::Option* webhook =
-      set->add_option("--webhook", wish->webhook, "URL that mismatches are posted to; a new one needs the secret")
+      set->add_option("--webhook", wish->webhook, "URL that mismatches are posted to; the first needs the secret too")
           ->check(NotEmpty);
   set->add_option("--webhook-secret", wish->webhook_secret,
-                  "A file that holds what signs them: whsec_ and base64 of 24 to 64 random bytes")
+                  "A file that holds what signs them: whsec_ and base64 of 24 to 64 random bytes; without it the one "
+                  "that is set stays, for another URL too")
       ->needs(webhook)
       ->check(NotEmpty);
   set->add_option("--email", wish->email,

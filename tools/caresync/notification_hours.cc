@@ -72,6 +72,11 @@ absl::StatusOr<std::vector<v1::NotificationHours>> ParseHours(const std::string&
   const std::optional<int32_t> from_minute = MinuteOf(from);
   const std::optional<int32_t> to_minute = MinuteOf(to);
   if (!first_day || !last_day || !from_minute || !to_minute) return wrong;
+  if (*to_minute <= *from_minute) {
+    return errors::Usage(absl::StrCat("--hours \"", text,
+                                      "\": they end before they begin; over midnight give two, such as \"fri "
+                                      "20:00-24:00\" and \"sat 0:00-06:00\""));
+  }
   std::vector<v1::NotificationHours> hours;
   const int days = (*last_day - *first_day + kDays) % kDays + 1;
   for (int i = 0; i < days; ++i) {
