@@ -351,6 +351,14 @@ absl::Status WaitingAfterRestore(absl::Duration retry_after) {
       retry_after);
 }
 
+absl::Status TurnAfterRestore(absl::Duration retry_after) {
+  return MakeRetryable(StatusCode::kUnavailable, "WAITING_AFTER_RESTORE",
+                       StrCat("the server was put back to an earlier state and devices come back one by one, each at "
+                              "its own time; keep what is shown and come back in ",
+                              absl::FormatDuration(retry_after)),
+                       retry_after);
+}
+
 absl::Status FanOutUnderWay(absl::Duration retry_after) {
   return MakeRetryable(StatusCode::kUnavailable, "FAN_OUT_UNDER_WAY",
                        StrCat("a large change to what this carer may see is under way; come back in ",

@@ -103,6 +103,9 @@ absl::Status StreamCut();                                      // CANCELLED: the
 absl::Status CopyDiverged();  // DATA_LOSS: the device's count and sum are not what they should be.
 absl::Status EmptyMessage();
 
+// Also WAITING_AFTER_RESTORE: the rota is waited for no longer, and only the device's own turn is to come.
+absl::Status TurnAfterRestore(absl::Duration retry_after);
+
 // ---- The server
 absl::Status Overloaded(absl::Duration retry_after);     // RESOURCE_EXHAUSTED
 absl::Status StoreFull();                                // RESOURCE_EXHAUSTED

@@ -1,9 +1,13 @@
 #include "server/rpc/tenant_service.h"
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "caresync/store/stored.pb.h"
+#include "observability/log.h"
+#include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
 #include "server/notifications/settings.h"
 #include "server/outbox/outbox_list.h"
@@ -88,6 +92,11 @@ void Submit(Edge& edge, const access::Identity& caller, const Request& request,
       request.ByteSizeLong());
 }
 
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  const absl::Time instant = base::FromTimestamp(time).value_or(absl::InfinitePast());
+  return absl::FormatTime(absl::RFC3339_sec, instant, absl::UTCTimeZone());
+}
+
 void Release(Edge& edge, const access::Identity& caller, const v1::ReleaseRebuildsRequest& request,
              Answer<v1::ReleaseRebuildsResponse> answer) {
   Submit<v1::ReleaseRebuildsRequest, v1::ReleaseRebuildsResponse>(
@@ -95,7 +104,14 @@ void Release(Edge& edge, const access::Identity& caller, const v1::ReleaseRebuil
       [&edge, request](commit::Transaction& transaction) {
         return tenants::ReleaseRebuilds(transaction, request, sync::OpeningOf(edge.sync));
       },
-      std::move(answer));
+      [tenant = request.tenant_id(),
+       answer = std::move(answer)](const absl::StatusOr<v1::ReleaseRebuildsResponse>& released) {
+        if (released.ok()) {
+          observability::Log(observability::Level::kInfo, "rebuilds_released",
+                             {{"tenant", tenant}, {"since", TimeText(released->release_time())}});
+        }
+        answer(released);
+      });
 }
 
 void SetNotifications(Edge& edge, const access::Identity& caller, const v1::SetNotificationSettingsRequest& request,
@@ -134,7 +150,12 @@ absl::StatusOr<TenantRead> ReadNamed(const Edge& edge, const access::Identity& c
 
 absl::StatusOr<v1::Tenant> Get(const Edge& edge, const access::Identity& caller, const v1::GetTenantRequest& request) {
   ASSIGN_OR_RETURN(const TenantRead read, ReadNamed(edge, caller, request.tenant_id()));
-  return tenants::ToProto(read.tenant, read.stored);
+  ASSIGN_OR_RETURN(const std::optional<v1::RestoreProgress> progress,
+                   tenants::RestoreProgressOf(*read.snapshot, read.tenant, read.stored, sync::OpeningOf(edge.sync),
+                                              edge.clock.Now()));
+  v1::Tenant tenant = tenants::ToProto(read.tenant, read.stored);
+  if (progress.has_value()) *tenant.mutable_restore_progress() = *progress;
+  return tenant;
 }
 
 absl::StatusOr<v1::ListTenantsResponse> List(const Edge& edge, const v1::ListTenantsRequest& request) {

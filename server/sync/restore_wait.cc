@@ -46,7 +46,8 @@ absl::Status CheckWait(const SessionIdentity& identity, const std::optional<Resu
   }
   // Before its end: somebody has set the wall clock back, and places in time mean nothing any more.
   const bool place_is_ahead = standing.released_time <= now && now < place;
-  return place_is_ahead ? base::errors::WaitingAfterRestore(place - now) : absl::OkStatus();
+  if (!place_is_ahead) return absl::OkStatus();
+  return base::errors::TurnAfterRestore(place - now);
 }
 
 }  // namespace caresync::sync

@@ -170,9 +170,12 @@ void SessionDriver::NoteLoss(LoadAction action, const std::string& timeline) {
         return restore::NoteLost(transaction, opening, timeline);
       },
       // Before it is noted no copy may be made anew: the cursor would be gone that shows it.
-      [self = shared_from_this(), action = std::move(action)](const absl::StatusOr<commit::Committed>& noted) {
-        if (noted.ok()) return self->Perform(action);
-        self->EnqueueLoaded(noted.status());
+      [self = shared_from_this(), action = std::move(action),
+       timeline](const absl::StatusOr<commit::Committed>& noted) {
+        if (!noted.ok()) return self->EnqueueLoaded(noted.status());
+        observability::Log(observability::Level::kWarning, "restore_shown",
+                           {{"tenant", self->session_.identity().tenant.text()}, {"lost_timeline", timeline}});
+        self->Perform(action);
       });
 }
 

@@ -369,7 +369,26 @@ absl::StatusOr<v1::ReleaseRebuildsResponse> ReleaseRebuilds(commit::Transaction&
   }
   v1::ReleaseRebuildsResponse response;
   *response.mutable_release_time() = base::ToTimestamp(released);
+  *response.mutable_last_return_time() = base::ToTimestamp(released + limits::kRebuildSpread);
   return response;
+}
+
+absl::StatusOr<std::optional<v1::RestoreProgress>> RestoreProgressOf(const storage::Reader& reader,
+                                                                     const base::TenantId& tenant,
+                                                                     const store::Tenant& stored,
+                                                                     const restore::Opening& opening, absl::Time now) {
+  // Each opening begins as if there had been a restore; where no device showed one, nobody waits.
+  ASSIGN_OR_RETURN(const restore::Losses losses, restore::LossesOf(reader, tenant, ""));
+  if (losses.noted == 0) return std::optional<v1::RestoreProgress>();
+  ASSIGN_OR_RETURN(const restore::Standing standing,
+                   restore::StandingOf(reader, tenant, opening, RestoreWait(stored), now));
+  const absl::Time last_return = standing.released_time + limits::kRebuildSpread;
+  if (!standing.waiting && now >= last_return) return std::optional<v1::RestoreProgress>();
+  v1::RestoreProgress progress;
+  progress.set_waiting(standing.waiting);
+  *progress.mutable_release_time() = base::ToTimestamp(standing.released_time);
+  *progress.mutable_last_return_time() = base::ToTimestamp(last_return);
+  return std::optional<v1::RestoreProgress>(std::move(progress));
 }
 
 absl::StatusOr<v1::ListTenantsResponse> ListTenants(const storage::Reader& reader,

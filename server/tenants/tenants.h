@@ -55,6 +55,13 @@ absl::StatusOr<v1::ReleaseRebuildsResponse> ReleaseRebuilds(commit::Transaction&
                                                             const v1::ReleaseRebuildsRequest& request,
                                                             const restore::Opening& opening);
 
+// How far the tenant's devices are after a restore; nullopt where none showed, and once all may have come back. Errors:
+// those of reading.
+absl::StatusOr<std::optional<v1::RestoreProgress>> RestoreProgressOf(const storage::Reader& reader,
+                                                                     const base::TenantId& tenant,
+                                                                     const store::Tenant& stored,
+                                                                     const restore::Opening& opening, absl::Time now);
+
 // One page, by ID. Errors: INVALID_FIELD, PAGE_TOKEN_NOT_VALID, those of reading.
 absl::StatusOr<v1::ListTenantsResponse> ListTenants(const storage::Reader& reader,
                                                     const v1::ListTenantsRequest& request);

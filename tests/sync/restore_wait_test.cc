@@ -1,7 +1,9 @@
 #include "server/sync/restore_wait.h"
 
 #include <set>
+#include <string>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/base/limits.h"
@@ -15,6 +17,8 @@ namespace caresync::sync {
 namespace {
 
 namespace limits = base::limits;
+using testing::HasSubstr;
+using testing::Not;
 
 const base::Uuid kDevice = *base::Uuid::Parse("11111111-1111-4111-8111-111111111111");
 const base::Uuid kCarer = *base::Uuid::Parse("22222222-2222-4222-8222-222222222222");
@@ -78,6 +82,17 @@ TEST_F(CheckWaitTest, EachDeviceHasItsOwnPlaceAfterTheEnd) {
     minutes.insert(absl::ToInt64Minutes(*after));
   }
   EXPECT_EQ(minutes.size(), 15u) << "the fleet does not spread";
+}
+
+TEST_F(CheckWaitTest, OfADeviceWhoseTurnIsToComeItIsNotSaidThatTheRotaIsWaitedFor) {
+  EXPECT_THAT(std::string(Check(kNow).message()), HasSubstr("waits until the rota was sent again"));
+  facts_.restore.standing = {false, kNow};
+  fakes::SeededRandom random(1);
+  base::Uuid device = base::Uuid::Random(random);
+  while (!After(kNow, device).has_value()) device = base::Uuid::Random(random);
+  const std::string turn(Check(kNow, device).message());
+  EXPECT_THAT(turn, HasSubstr("each at its own time"));
+  EXPECT_THAT(turn, Not(HasSubstr("rota")));
 }
 
 TEST_F(CheckWaitTest, AClockThatIsSetBackKeepsNoDeviceWaiting) {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "server/base/errors.h"
 #include "server/base/limits.h"
 #include "server/tenants/tenants.h"
@@ -26,6 +28,13 @@ class RestoreWaitTest : public testing::Test {
             .status());
   }
   int64_t Seconds() { return ToProto(tenant_, *GetTenant(*engine_.Snapshot(), tenant_)).restore_wait().seconds(); }
+  std::optional<v1::RestoreProgress> Progress() {
+    const auto snapshot = engine_.Snapshot();
+    const auto progress =
+        RestoreProgressOf(*snapshot, tenant_, *GetTenant(*snapshot, tenant_), engine_.opening(), engine_.clock().Now());
+    EXPECT_TRUE(progress.ok()) << progress.status();
+    return progress.value_or(std::nullopt);
+  }
   absl::StatusOr<v1::ReleaseRebuildsResponse> Release(const std::string& tenant) {
     v1::ReleaseRebuildsRequest request;
     request.set_tenant_id(tenant);
@@ -89,6 +98,38 @@ TEST_F(RestoreWaitTest, ReleasingTellsWhenTheWaitingHadEndedBefore) {
   engine_.Advance(absl::Hours(3));
   EXPECT_EQ(Release("acme")->release_time().seconds(), bound);
   EXPECT_EQ(engine_.Head(tenant_), head);
+}
+
+TEST_F(RestoreWaitTest, ReleasingTellsByWhenTheLastDeviceMayComeBack) {
+  engine_.CreateTenant(tenant_);
+  const auto released = Release("acme");
+  ASSERT_TRUE(released.ok()) << released.status();
+  EXPECT_EQ(released->last_return_time().seconds() - released->release_time().seconds(),
+            absl::ToInt64Seconds(base::limits::kRebuildSpread));
+}
+
+TEST_F(RestoreWaitTest, ItsProgressIsToldOnceADeviceShowedTheRestoreUntilAllMayHaveComeBack) {
+  engine_.CreateTenant(tenant_);
+  const absl::Time opened = engine_.clock().Now();
+  EXPECT_FALSE(Progress().has_value()) << "nothing shows that the store was put back";
+  ASSERT_TRUE(engine_
+                  .Run(tenant_,
+                       [&](commit::Transaction& transaction) {
+                         return restore::NoteLost(transaction, engine_.opening().timeline, "lost");
+                       })
+                  .ok());
+  ASSERT_TRUE(Progress().has_value());
+  EXPECT_TRUE(Progress()->waiting());
+  EXPECT_EQ(Progress()->release_time().seconds(), absl::ToUnixSeconds(opened + base::limits::kRestoreWaitDefault));
+
+  engine_.Advance(absl::Minutes(5));
+  const absl::Time released = engine_.clock().Now();
+  ASSERT_TRUE(Release("acme").ok());
+  ASSERT_TRUE(Progress().has_value()) << "devices come back one by one";
+  EXPECT_FALSE(Progress()->waiting());
+  EXPECT_EQ(Progress()->last_return_time().seconds(), absl::ToUnixSeconds(released + base::limits::kRebuildSpread));
+  engine_.Advance(base::limits::kRebuildSpread);
+  EXPECT_FALSE(Progress().has_value());
 }
 
 TEST_F(RestoreWaitTest, ReleasingNamesItsTenant) {

@@ -167,12 +167,28 @@ void PrintBranches(const v1::Tenant& tenant) {
   std::cout << "\n" << FormatTable({"Branch ID", "Auto sync"}, rows, UsesColour(STDOUT_FILENO));
 }
 
+// Nothing where no device waits after a restore.
+void PrintRestoreProgress(const v1::Tenant& tenant) {
+  if (!tenant.has_restore_progress()) return;
+  const v1::RestoreProgress& progress = tenant.restore_progress();
+  const absl::TimeZone zone = ZoneOrUtc(tenant.time_zone());
+  if (progress.waiting()) {
+    std::cout << "\nAfter a restore devices wait for the rota to be sent again, until "
+              << PeopleTime(ToTime(progress.release_time()), zone)
+              << " at the latest; `caresync tenant release-rebuilds` ends that.\n";
+    return;
+  }
+  std::cout << "\nAfter a restore devices come back, each at a time of its own, until "
+            << PeopleTime(ToTime(progress.last_return_time()), zone) << ".\n";
+}
+
 ExitCode ShowTenant(const Options& options, const v1::Tenant& tenant) {
   if (options.json) {
     PrintJson(ToJson(tenant));
   } else {
     PrintTenants({tenant});
     PrintBranches(tenant);
+    PrintRestoreProgress(tenant);
     if (tenant.has_push_webhook()) std::cout << "\nPush webhook  " << Printable(tenant.push_webhook().url()) << "\n";
   }
   return 0;
@@ -227,12 +243,15 @@ absl::StatusOr<ExitCode> ReleaseRebuilds(const Options& options, const std::stri
   ASSIGN_OR_RETURN(const v1::ReleaseRebuildsResponse released,
                    connection.Call(Operator(), &v1::TenantService::Stub::ReleaseRebuilds, request));
   if (options.json) {
-    PrintJson({{"release_time", IsoTime(ToTime(released.release_time()))}});
+    PrintJson({{"release_time", IsoTime(ToTime(released.release_time()))},
+               {"last_return_time", IsoTime(ToTime(released.last_return_time()))}});
     return 0;
   }
   ASSIGN_OR_RETURN(const v1::Tenant tenant, ReadTenant(connection, tenant_id));
-  std::cout << "devices wait no longer, since "
-            << PeopleTime(ToTime(released.release_time()), ZoneOrUtc(tenant.time_zone())) << "\n";
+  const absl::TimeZone zone = ZoneOrUtc(tenant.time_zone());
+  std::cout << "devices wait for the rota no longer, since " << PeopleTime(ToTime(released.release_time()), zone)
+            << "; they come back by " << PeopleTime(ToTime(released.last_return_time()), zone)
+            << ", each at its own time\n";
   return 0;
 }
 
@@ -279,7 +298,7 @@ void AddSettings(CLI::App& command, TenantSettings& settings) {
                      "How long it is kept what carers' devices showed, and when they got it: 7d to 400d");
   CLI::Option* webhook = command.add_option(
       "--push-webhook", settings.push_webhook,
-      "URL of the agency's push service, which is told which device to wake, or off; a new one needs the secret");
+      "URL of the agency's push service, which is told which device to wake, or off; the first needs the secret too");
   command
       .add_option("--push-webhook-secret", settings.push_webhook_secret,
                   "A file that holds what signs the notices: whsec_ and base64 of 24 to 64 random bytes")
