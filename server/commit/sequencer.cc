@@ -15,6 +15,7 @@
 #include "server/base/random.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
+#include "server/commit/remembered_base.h"
 #include "server/commit/timeline.h"
 
 namespace caresync::commit {
@@ -156,7 +157,8 @@ void Sequencer::Run(std::shared_ptr<Attempt> attempt) {
   }
   attempt->head_row = *std::move(row);
 
-  Transaction transaction(**snapshot, attempt->tenant, head->revision() + 1, clock_.Now(), room_);
+  const RememberedBase base(**snapshot);
+  Transaction transaction(base, attempt->tenant, head->revision() + 1, clock_.Now(), room_);
   if (absl::Status status = RunChange(*attempt, transaction); !status.ok()) return Finish(std::move(attempt), status);
   if (!transaction.wrote()) {
     // An earlier try wrote something and may still take effect: rows beside the head, or the time, made this one

@@ -186,7 +186,8 @@ void Transaction::RollBackTo(size_t mark) {
 
 std::vector<storage::Write> Transaction::TakeWrites() {
   std::vector<storage::Write> writes;
-  writes.reserve(writes_.size());
+  // And the tenant's head, which comes to them.
+  writes.reserve(writes_.size() + 1);
   while (!writes_.empty()) {
     auto node = writes_.extract(writes_.begin());
     writes.push_back({node.key().first, std::move(node.key().second), std::move(node.mapped().value)});
