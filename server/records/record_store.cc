@@ -18,6 +18,7 @@
 #include "server/records/fan_out_walk.h"
 #include "server/records/grants.h"
 #include "server/records/groups.h"
+#include "server/records/review.h"
 #include "server/records/review_resolution.h"
 #include "server/records/visit_ends.h"
 #include "server/records/window_edges.h"
@@ -113,7 +114,10 @@ absl::Status LookAtAssigned(commit::Transaction& transaction, const RecordKey& k
   for (const v1::Assignment& assignment : visit.assignments()) {
     const std::optional<base::Uuid> carer = base::Uuid::Parse(assignment.carer_id());
     if (!carer.has_value()) return base::errors::DamagedRow("a visit's carer");
-    RETURN_IF_ERROR(LookAtWaiting(transaction, KeyOf({v1::RECORD_KIND_CARER, *carer}), key));
+    const RecordKey carer_key = KeyOf({v1::RECORD_KIND_CARER, *carer});
+    // Of nearly no carer anything waits, and that is known for all the visits of a message.
+    ASSIGN_OR_RETURN(const bool any, HasAnyReview(transaction, transaction.tenant(), carer_key));
+    if (any) RETURN_IF_ERROR(LookAtWaiting(transaction, carer_key, key));
   }
   return absl::OkStatus();
 }
@@ -184,7 +188,10 @@ absl::StatusOr<PutOutcome> RecordStore::Store(const RecordKey& key, const std::o
   }
   ASSIGN_OR_RETURN(const std::set<Grant> after, GrantsGivenBy(record, ""));
   Work work{.record = std::nullopt, .removed = Without(before, after), .added = Without(after, before)};
-  if (!old.has_value() || old->payload() != record.payload()) work.record = key;
+  // A visit is held by nobody but those to whom it gives itself: by one that is new they are reached as such.
+  const bool is_new_visit = !old.has_value() && record.kind() == v1::RECORD_KIND_VISIT;
+  const bool is_new_to_holders = !old.has_value() || old->payload() != record.payload();
+  if (is_new_to_holders && !is_new_visit) work.record = key;
   RETURN_IF_ERROR(Settle(work));
   if (record.kind() == v1::RECORD_KIND_EMPLOYEE_GROUP) {
     RETURN_IF_ERROR(PutMembers(key, old.has_value() ? &*old : nullptr, record));

@@ -42,6 +42,17 @@ constexpr size_t kGrantRowsRead = 256;
 // vain where the step ends for another reason.
 constexpr size_t kPairsReadAhead = limits::kFanOutStepEntries / 2;
 
+// Whether this very change gives the receiver a grant on the record. What was there before it need not be read then.
+bool GivesGrant(const commit::Transaction& transaction, const RecordKey& record, const ReceiverId& receiver) {
+  bool gives = false;
+  transaction.VisitOwn(storage::Space::kRecords, base::keys::GrantsOfReceiver(transaction.tenant(), record, receiver),
+                       [&gives](std::string_view, const std::optional<std::string>& row) {
+                         gives = row.has_value();
+                         return !gives;
+                       });
+  return gives;
+}
+
 }  // namespace
 
 absl::Status Settler::Begin(Mode mode) {
@@ -220,6 +231,8 @@ absl::StatusOr<bool> Settler::Sees(const ReceiverId& receiver, const RecordKey& 
 
 absl::StatusOr<bool> Settler::Holds(const ReceiverId& receiver, const RecordKey& record) {
   const base::TenantId& tenant = transaction().tenant();
+  // Nearly all that is settled in the change itself is what it gave. A task's step gives nothing.
+  if (mode_ == Mode::kInline && GivesGrant(transaction(), record, receiver)) return true;
   if (holders_kept_ >= kHoldersKept) {
     holders_.clear();
     holders_kept_ = 0;

@@ -1,4 +1,4 @@
-// How often a step of a fan-out asks the store.
+// How often a step of a fan-out asks the store, and a change that needs none.
 
 #include <gtest/gtest.h>
 
@@ -10,6 +10,7 @@
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
+#include "server/commit/remembered_base.h"
 #include "server/records/fan_out.h"
 #include "storage/memory_store.h"
 #include "tests/fakes/counting_reader.h"
@@ -80,6 +81,27 @@ TEST(FanOutReads, AStepThatTakesAwayAsksForManyPairsAtOnce) {
   bench.RunAll();
   bench.Change([](RecordStore& records) { return records.Put(GroupRecord(0, {})).status(); });
   ExpectFewReadsOfAStep(bench);
+}
+
+TEST(FanOutReads, NewVisitsOfOneChangeAskAFewTimesEach) {
+  constexpr int kVisits = 60;
+  constexpr int kTheirCarers = 6;
+  storage::MemoryStore store;
+  FanOutBench bench(store);
+  bench.Change([](RecordStore& records) -> absl::Status {
+    for (int i = 0; i < kTheirCarers; ++i) RETURN_IF_ERROR(records.Put(CarerRecord(i)).status());
+    for (int i = 0; i < kVisits; ++i) RETURN_IF_ERROR(records.Put(ServiceUserRecord(i)).status());
+    return absl::OkStatus();
+  });
+  const std::unique_ptr<storage::Snapshot> snapshot = bench.Snapshot();
+  const fakes::CountingReader reader(*snapshot);
+  const commit::RememberedBase base(reader);
+  commit::Transaction transaction(base, bench.tenant(), bench.head() + 1, absl::FromUnixSeconds(1'700'001'000));
+  RecordStore records(transaction);
+  for (int i = 0; i < kVisits; ++i) ASSERT_TRUE(records.Put(VisitRecord(i, i, {i % kTheirCarers})).ok());
+  // After the visit and its service user, what hangs on each, and the place of each in the carer's feed; and what is
+  // asked once of each carer, and once.
+  EXPECT_LE(reader.calls(), 6u * kVisits + 8u * kTheirCarers + 4);
 }
 
 // One carer's own grants, by visits, are few rows or more than are read to find all holders.

@@ -62,6 +62,14 @@ TEST_F(RecordStoreTest, AnAssignedCarerSeesTheVisitAndItsServiceUser) {
   EXPECT_EQ(SeenByCarer(2), Names{CarerName(2)});
 }
 
+TEST_F(RecordStoreTest, PeopleWhoComeAfterTheirVisitReachItsCarers) {
+  Put({VisitRecord(1, 1, {1, 2})});
+  EXPECT_EQ(SeenByCarer(1), Names{VisitName(1)});
+  PutPeople();
+  EXPECT_EQ(SeenByCarer(1), (Names{CarerName(1), CarerName(2), ServiceUserName(1), VisitName(1)}));
+  EXPECT_EQ(SeenByCarer(2), (Names{CarerName(1), CarerName(2), ServiceUserName(1), VisitName(1)}));
+}
+
 TEST_F(RecordStoreTest, CarersOfADoubleUpVisitSeeEachOther) {
   PutPeople();
   Put({VisitRecord(1, 1, {1, 2})});
