@@ -23,6 +23,17 @@ TEST(Uuid, OtherTextIsRefused) {
   }
 }
 
+TEST(Uuid, AWrongLetterIsRefusedWhereverItStands) {
+  const std::string right = kDns;
+  for (size_t place = 0; place < right.size(); ++place) {
+    for (const char wrong : {'g', 'G', '/', ':', '@', '`', ' ', '\0', '\xFF', right[place] == '-' ? '0' : '-'}) {
+      std::string text = right;
+      text[place] = wrong;
+      EXPECT_EQ(Uuid::Parse(text), std::nullopt) << text;
+    }
+  }
+}
+
 TEST(Uuid, BytesComeBack) {
   const Uuid uuid = *Uuid::Parse(kDns);
   EXPECT_EQ(uuid.bytes().size(), 16u);
