@@ -18,7 +18,6 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "observability/log.h"
@@ -27,6 +26,7 @@
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/base/executor.h"
+#include "server/base/host_port.h"
 #include "server/base/limits.h"
 #include "server/base/random.h"
 #include "server/base/sealed_token.h"
@@ -106,13 +106,7 @@ struct Options {
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 // What CLI11 shows where it is not empty.
-std::string CheckAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  const bool ok =
-      colon != std::string::npos && colon > 0 && absl::SimpleAtoi(address.substr(colon + 1), &port) && port <= 65'535;
-  return ok ? "" : absl::StrCat("\"", address, "\" is not HOST:PORT with a port of 0 to 65535");
-}
+std::string CheckAddress(const std::string& address) { return base::WrongHostPort(address, /*least_port=*/0); }
 
 std::string CheckNotEmpty(const std::string& value) { return value.empty() ? "is empty; name one" : ""; }
 

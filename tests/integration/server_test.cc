@@ -26,6 +26,7 @@ TEST(Caresyncd, RefusesBadOptionsWithOneClearLine) {
   const std::vector<std::vector<std::string>> bad = {{"--nonsense"},
                                                      {"--grpc-listen", "here"},
                                                      {"--grpc-listen", "127.0.0.1:70000"},
+                                                     {"--grpc-listen", "http://127.0.0.1:7443"},
                                                      {"--threads", "0"},
                                                      {"--threads", "many"},
                                                      {"--batch-bytes", "1023"},

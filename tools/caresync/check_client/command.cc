@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/host_port.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "tools/caresync/arguments.h"
@@ -47,12 +47,7 @@ struct CheckWish {
 };
 
 absl::Status CheckAddress(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  // gRPC would look a name of any form up.
-  if (colon != std::string::npos && colon > 0 && absl::SimpleAtoi(address.substr(colon + 1), &port) && port <= 65535) {
-    return absl::OkStatus();
-  }
+  if (base::WrongHostPort(address, /*least_port=*/0).empty()) return absl::OkStatus();
   return errors::Usage(absl::StrCat("--listen ", address, ": give an address and a port, such as 127.0.0.1:7444"));
 }
 
