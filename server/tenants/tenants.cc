@@ -49,6 +49,7 @@ absl::StatusOr<std::string> DisplayName(const base::TenantId& tenant, const std:
     return errors::InvalidArgument("display_name",
                                    absl::StrCat("has ", *characters, " characters; at most ", limits::kNameCharacters));
   }
+  if (base::HasControlCharacters(name)) return errors::InvalidArgument("display_name", "holds control characters");
   return name;
 }
 

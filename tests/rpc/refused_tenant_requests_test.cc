@@ -26,6 +26,7 @@ std::vector<std::pair<std::string, std::function<void(Request&)>>> WrongPreferen
   const std::string long_name(limits::kNameCharacters + 1, 'a');
   return {
       {"display_name", [=](Request& r) { r.set_display_name(long_name); }},
+      {"display_name", [](Request& r) { r.set_display_name("An\nAgency"); }},
       {"time_zone", [](Request& r) { r.set_time_zone("Mars/Olympus"); }},
       {"time_zone", [](Request& r) { r.set_time_zone("../../etc/localtime"); }},
       {"auto_sync_interval", [](Request& r) { *r.mutable_auto_sync_interval() = TimeUtil::SecondsToDuration(60); }},

@@ -335,6 +335,21 @@ TEST_F(TenantsTest, ANameIsAtMostSoLong) {
   EXPECT_TRUE(Create(request).ok());
 }
 
+TEST_F(TenantsTest, ANameHoldsNothingThatSteersATerminal) {
+  v1::Tenant request;
+  request.set_tenant_id("acme");
+  for (const char* name : {"Acme\nCare", "\x1b[2J", "Acme\t", "Acme\x7F",
+                           "\xC2\x9B"
+                           "2J"}) {
+    request.set_display_name(name);
+    EXPECT_EQ(base::Reason(Create(request).status()), "INVALID_FIELD") << name;
+  }
+  request.set_display_name(
+      "Ren\xC3\xA9"
+      "e's Care");
+  EXPECT_TRUE(Create(request).ok());
+}
+
 TEST_F(TenantsTest, TenantsAreListedInPagesByTheirIds) {
   for (const char* id : {"delta", "alpha", "charlie", "bravo", "echo"}) ASSERT_TRUE(Create(id).ok());
   v1::ListTenantsRequest request;
