@@ -28,6 +28,39 @@ TEST(FormatTable, ControlCharactersOfNamesDoNotReachTheTerminal) {
   EXPECT_EQ(FormatTable({"A"}, {{"\x1b[2Jx\n"}}, false), "A\n?[2Jx?\n");
 }
 
+TEST(FormatTable, WrapsItsWidestColumnsAtWordsWhereItWouldBeWiderThanItIsToBe) {
+  const std::vector<std::vector<Cell>> rows = {{"Pixel 6", "behind", "Ask Ann for a sync"}, {"Pixel 4", "current", ""}};
+  EXPECT_EQ(FormatTable({"Device", "State", "Advice"}, rows, Look(false, 26)),
+            "Device   State    Advice\n"
+            "Pixel 6  behind   Ask Ann\n"
+            "                  for a\n"
+            "                  sync\n"
+            "Pixel 4  current\n");
+  EXPECT_EQ(FormatTable({"Device", "State", "Advice"}, rows, Look(false, 36)),
+            FormatTable({"Device", "State", "Advice"}, rows, false))
+      << "it fits";
+}
+
+TEST(FormatTable, BreaksNoWordHoweverNarrowItIsToBe) {
+  EXPECT_EQ(FormatTable({"UUID", "B"},
+                        {{"5e000000-0000",
+                          "Ren\xC3\xA9"
+                          "e Ann"}},
+                        Look(false, 4)),
+            "UUID           B\n"
+            "5e000000-0000  Ren\xC3\xA9"
+            "e\n"
+            "               Ann\n");
+}
+
+TEST(FormatTable, ColoursEachLineOfACellAndNoLineWithoutIt) {
+  EXPECT_EQ(FormatTable({"A", "B"}, {{Cell("x y", Colour::kRed), "one two three"}}, Look(true, 7)),
+            "\x1b[1mA\x1b[0m  \x1b[1mB\x1b[0m\n"
+            "\x1b[31mx\x1b[0m  one\n"
+            "\x1b[31my\x1b[0m  two\n"
+            "   three\n");
+}
+
 TEST(Printable, ReplacesControlCharactersOfEitherLengthAndNothingElse) {
   EXPECT_EQ(Printable("a\x1b[2J\r\n\x7f\tb"), "a?[2J????b");
   // U+009B steers terminals as ESC [ does; U+00A0 and the e of Renee do not.

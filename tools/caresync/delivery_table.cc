@@ -63,7 +63,7 @@ std::string KnownText(v1::DeviceViewKnown known) {
 
 }  // namespace
 
-std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries, absl::TimeZone zone, bool with_colour) {
+std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries, absl::TimeZone zone, const Look& look) {
   std::vector<std::vector<Cell>> rows;
   for (const v1::Delivery& delivery : deliveries) {
     const std::vector<Cell> change = {
@@ -83,11 +83,11 @@ std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries, absl::Tim
   }
   return FormatTable(
       {"Committed", "Carer", "Visit start", "Service user", "Device", "State", "Sent", "Acknowledged", "Seen"}, rows,
-      with_colour);
+      look);
 }
 
 std::string DeviceViewText(const v1::GetDeviceViewResponse& view, const std::string& carer, absl::TimeZone zone,
-                           bool with_colour) {
+                           const Look& look) {
   std::string text = absl::StrCat(Printable(carer), ", ", PeopleTime(ToTime(view.view_time()), zone), ": the device ",
                                   KnownText(view.known()));
   const bool all = view.known() == v1::DEVICE_VIEW_KNOWN_ALL;
@@ -110,8 +110,8 @@ std::string DeviceViewText(const v1::GetDeviceViewResponse& view, const std::str
                     visit.visit_id(), TimeText(visit.has_committed_time(), visit.committed_time(), zone),
                     visit.certain() ? Cell("yes") : Cell("no", Colour::kYellow)});
   }
-  absl::StrAppend(&text, FormatTable({"Visit start", "Visit end", "Service user", "Visit", "As committed", "Certain"},
-                                     rows, with_colour));
+  absl::StrAppend(
+      &text, FormatTable({"Visit start", "Visit end", "Service user", "Visit", "As committed", "Certain"}, rows, look));
   return text;
 }
 

@@ -23,7 +23,7 @@ absl::StatusOr<ExitCode> TellLag(const Options& options) {
     return 0;
   }
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
-  std::cout << LagTable(lag, zone, UsesColour(STDOUT_FILENO));
+  std::cout << LagTable(lag, zone, LookOf(STDOUT_FILENO));
   return 0;
 }
 

@@ -31,7 +31,7 @@ std::string ApartText(const std::string& end, const v1::LagToOneEnd& lag) {
 
 }  // namespace
 
-std::string LagTable(const v1::IntegrationLag& lag, absl::TimeZone zone, bool with_colour) {
+std::string LagTable(const v1::IntegrationLag& lag, absl::TimeZone zone, const Look& look) {
   constexpr char kCommitted[] = "Committed";
   constexpr char kApplied[] = "Applied";
   constexpr char kNear[] = "within 72h";
@@ -43,7 +43,7 @@ std::string LagTable(const v1::IntegrationLag& lag, absl::TimeZone zone, bool wi
   const std::vector<std::vector<Cell>> rows = {
       RowOf(kCommitted, kNear, lag.committed().near()), RowOf(kCommitted, kAhead, lag.committed().ahead()),
       RowOf(kApplied, kNear, lag.applied().near()), RowOf(kApplied, kAhead, lag.applied().ahead())};
-  return absl::StrCat(FormatTable(columns, rows, with_colour), ApartText(kCommitted, lag.committed()),
+  return absl::StrCat(FormatTable(columns, rows, look), ApartText(kCommitted, lag.committed()),
                       ApartText(kApplied, lag.applied()), "Counted since ", PeopleTime(ToTime(lag.since_time()), zone),
                       "\n");
 }

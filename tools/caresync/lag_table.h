@@ -6,12 +6,13 @@
 
 #include "absl/time/time.h"
 #include "caresync/v1/mismatches.pb.h"
+#include "tools/caresync/output.h"
 
 namespace caresync::cli {
 
 // A row for each end and promise, a column for each bound; below it, what is in no column, and since when it is
 // counted.
-std::string LagTable(const v1::IntegrationLag& lag, absl::TimeZone zone, bool with_colour);
+std::string LagTable(const v1::IntegrationLag& lag, absl::TimeZone zone, const Look& look);
 
 }  // namespace caresync::cli
 

@@ -26,7 +26,7 @@ void PrintNotices(const std::vector<v1::OutboxNotice>& notices, absl::TimeZone z
                     notice.notice_id()});
   }
   std::cout << FormatTable({"Since", "Notice", "About", "To", "Failures", "Last failure", "Next try", "Notice ID"},
-                           rows, UsesColour(STDOUT_FILENO));
+                           rows, LookOf(STDOUT_FILENO));
 }
 
 absl::StatusOr<ExitCode> ListOutbox(const Options& options, bool given_up) {

@@ -2,6 +2,7 @@
 #ifndef CARESYNC_TOOLS_CARESYNC_OUTPUT_H_
 #define CARESYNC_TOOLS_CARESYNC_OUTPUT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,9 +30,23 @@ struct Cell {
   Colour colour = Colour::kPlain;
 };
 
-// A header and its rows, columns aligned, two spaces between them, no space at a line's end.
+// How a table is shown.
+struct Look {
+  Look(bool colour) : colour(colour) {}  // NOLINT
+  Look(bool colour, size_t width) : colour(colour), width(width) {}
+  bool colour;
+  // How many characters a line is to have at most. 0: however many it comes to.
+  size_t width = 0;
+};
+
+// In colour as UsesColour says, and as wide as `descriptor` is where that is a terminal, though at least 60.
+Look LookOf(int descriptor);
+
+// A header and its rows, columns aligned, two spaces between them, no space at a line's end. Where that is wider than
+// it is to be, the widest columns are made narrower, their cells on several lines, broken at spaces: until it fits, or
+// no column can give.
 std::string FormatTable(const std::vector<std::string>& header, const std::vector<std::vector<Cell>>& rows,
-                        bool with_colour);
+                        const Look& look);
 
 // Text from others without control characters, those that UTF-8 writes as two bytes included.
 std::string Printable(const std::string& text);

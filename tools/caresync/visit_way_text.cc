@@ -22,7 +22,7 @@ Cell StateCell(v1::DeliveryStepState state) {
   }
 }
 
-std::string Steps(const v1::ExplainVisitResponse& told, bool with_colour) {
+std::string Steps(const v1::ExplainVisitResponse& told, const Look& look) {
   std::vector<std::vector<Cell>> rows;
   rows.reserve(static_cast<size_t>(told.steps_size()));
   for (const v1::DeliveryStepTold& step : told.steps()) {
@@ -31,7 +31,7 @@ std::string Steps(const v1::ExplainVisitResponse& told, bool with_colour) {
     const bool no_fault = step.fault() == v1::DELIVERY_FAULT_UNSPECIFIED;
     if (no_fault) rows.back()[2] = Cell("");
   }
-  return FormatTable({"Step", "State", "Fault", "What is known"}, rows, with_colour);
+  return FormatTable({"Step", "State", "Fault", "What is known"}, rows, look);
 }
 
 // Where the device stands on the way of changes to it.
@@ -41,7 +41,7 @@ std::string Positions(const v1::ExplainVisitResponse& told) {
 }
 
 // Those that are known.
-std::string Facts(const v1::ExplainVisitResponse& told, absl::TimeZone zone, bool with_colour) {
+std::string Facts(const v1::ExplainVisitResponse& told, absl::TimeZone zone, const Look& look) {
   std::vector<std::vector<Cell>> rows;
   const auto add_time = [&](const char* what, bool known, const google::protobuf::Timestamp& time) {
     if (known) rows.push_back({what, PeopleTime(ToTime(time), zone)});
@@ -69,15 +69,15 @@ std::string Facts(const v1::ExplainVisitResponse& told, absl::TimeZone zone, boo
   for (const std::string& uuid : told.assigned_device_uuids()) rows.push_back({"A device of the carer's", uuid});
   add_time("Seen", told.has_seen_time(), told.seen_time());
   rows.push_back({"Revisions", Positions(told)});
-  return FormatTable({"Fact", ""}, rows, with_colour);
+  return FormatTable({"Fact", ""}, rows, look);
 }
 
 }  // namespace
 
-std::string VisitWayText(const v1::ExplainVisitResponse& told, absl::TimeZone zone, bool with_colour) {
+std::string VisitWayText(const v1::ExplainVisitResponse& told, absl::TimeZone zone, const Look& look) {
   std::string text = absl::StrCat(Printable(told.headline()), "\n");
   if (!told.advice().empty()) absl::StrAppend(&text, Printable(told.advice()), "\n");
-  return absl::StrCat(text, "\n", Steps(told, with_colour), "\n", Facts(told, zone, with_colour));
+  return absl::StrCat(text, "\n", Steps(told, look), "\n", Facts(told, zone, look));
 }
 
 }  // namespace caresync::cli

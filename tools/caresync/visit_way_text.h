@@ -6,11 +6,12 @@
 
 #include "absl/time/time.h"
 #include "caresync/v1/deliveries.pb.h"
+#include "tools/caresync/output.h"
 
 namespace caresync::cli {
 
 // The headline and what to do, the steps as a table, and the facts.
-std::string VisitWayText(const v1::ExplainVisitResponse& told, absl::TimeZone zone, bool with_colour);
+std::string VisitWayText(const v1::ExplainVisitResponse& told, absl::TimeZone zone, const Look& look);
 
 }  // namespace caresync::cli
 
