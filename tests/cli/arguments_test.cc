@@ -32,6 +32,19 @@ TEST(IsToken, RefusesWhatNoHeaderMayHoldAndDoesNotRepeatIt) {
   }
 }
 
+TEST(IsUtf8, RefusesWhatTheContractsTextsCannotHold) {
+  EXPECT_EQ(IsUtf8("Ren\xC3\xA9"), "");
+  EXPECT_EQ(IsUtf8(""), "");
+  EXPECT_THAT(IsUtf8("Caf\xE9"), HasSubstr("UTF-8"));
+}
+
+TEST(IsServer, RefusesAMissingAndAnImpossiblePort) {
+  EXPECT_EQ(IsServer("127.0.0.1:7443"), "");
+  for (const char* wrong : {"127.0.0.1", "127.0.0.1:0", "127.0.0.1:99999", "http://127.0.0.1:7443"}) {
+    EXPECT_THAT(IsServer(wrong), HasSubstr(wrong));
+  }
+}
+
 TEST(IsNote, RefusesWhatTheServerWouldPutToReview) {
   EXPECT_EQ(IsNote("Had breakfast\nand lunch"), "");
   std::string longest;

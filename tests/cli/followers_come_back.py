@@ -99,7 +99,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, Server(options.bin_dir) as server:
         cli = server.cli(TENANT)
         cli.run("tenant", "create", TENANT)
-        cli.run("import-rota", options.rota, "--date", DATE)
+        cli.run("import-rota", options.rota, "--any-date", "--date", DATE)
         for device in (RECORDER, FOLLOWER):
             cli.run("device", "sync", *device)
         check_typing_errors(cli)

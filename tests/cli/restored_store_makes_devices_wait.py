@@ -61,7 +61,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, Server(options.bin_dir) as server:
         cli = server.cli(TENANT)
         cli.run("tenant", "create", TENANT)
-        cli.json("import-rota", options.rota, "--date", DATE)
+        cli.json("import-rota", options.rota, "--any-date", "--date", DATE)
         device = Device(folder)
         device.sync(cli)
         kept = device.note(cli)
@@ -88,7 +88,7 @@ def main():
         expect(device.visits(cli) == before, "the copy in use was touched")
 
         # This source never says what it has seen, so its replay ends nothing.
-        cli.json("import-rota", options.rota, "--date", DATE)
+        cli.json("import-rota", options.rota, "--any-date", "--date", DATE)
         lines = device.sync(cli, "--clean", status=1)
         expect(lines[-1]["outcome"] == "waiting", lines[-1])
         expect(not started(lines)["resend_events"], "the device is asked again for what it has sent")

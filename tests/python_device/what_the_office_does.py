@@ -53,7 +53,7 @@ class Scene:
     def __init__(self, server, folder, rota):
         self.cli, self.folder = server.cli(TENANT), folder
         self.cli.run("tenant", "create", TENANT)
-        self.cli.json("import-rota", rota, "--date", DATE)
+        self.cli.json("import-rota", rota, "--any-date", "--date", DATE)
         known = {c["external_id"]: c["carer_id"] for c in self.cli.json("carers")["carers"]}
         self.carer, self.other = known[CARER], known[OTHER]
         self.numbers = iter(range(1, 100))

@@ -97,7 +97,7 @@ def check_carer(work):
 
 
 def import_all(cli, paths):
-    arguments = ["import-rota", *paths, "--date", DATE.isoformat()]
+    arguments = ["import-rota", *paths, "--any-date", "--date", DATE.isoformat()]
     for result in cli.json_lines(*arguments):
         expect(result["rejected"] == [] and result["waiting"] == 0, f"not all was taken: {result}")
     for result in cli.json_lines(*arguments):

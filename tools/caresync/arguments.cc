@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "server/base/host_port.h"
 #include "server/base/limits.h"
 #include "server/base/text.h"
 
@@ -18,6 +19,13 @@ bool EndsALine(const std::string& text) { return text.back() == '\n' || text.bac
 
 std::string NotEmpty(const std::string& text) {
   return absl::StripAsciiWhitespace(text).empty() ? "it is empty; give it a value, or leave it out" : "";
+}
+
+std::string IsUtf8(const std::string& text) { return base::CountCharacters(text) ? "" : "it is not valid UTF-8"; }
+
+std::string IsServer(const std::string& text) {
+  // Nobody listens on port 0.
+  return base::WrongHostPort(text, /*least_port=*/1);
 }
 
 std::string IsToken(const std::string& text) {

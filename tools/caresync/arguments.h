@@ -11,6 +11,10 @@ namespace caresync::cli {
 // For an argument of which "" says nothing: a script gives it where a variable was never set, and must not get
 // everything, or nobody, for what it named.
 std::string NotEmpty(const std::string& text);
+// For any: the contract's texts are UTF-8, and protobuf complains of others by itself.
+std::string IsUtf8(const std::string& text);
+// For the server's address: HOST:PORT.
+std::string IsServer(const std::string& text);
 // For a bearer token: it goes into a header, where gRPC ends the process for what a header may not hold. What is wrong
 // never repeats it.
 std::string IsToken(const std::string& text);

@@ -1,6 +1,10 @@
+#include <algorithm>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "caresync/v1/roster.grpc.pb.h"
@@ -11,12 +15,13 @@
 #include "tools/caresync/output.h"
 #include "tools/caresync/stream_reading.h"
 #include "tools/caresync/tenant_zone.h"
+#include "tools/caresync/token_claims.h"
 
 namespace caresync::cli {
 namespace {
 
 struct EventsWish {
-  std::string source = "rota-import";
+  std::optional<std::string> source;
   StreamWish stream;
 };
 
@@ -49,6 +54,8 @@ void PrintDelivery(bool as_json, const v1::CareEventDelivery& delivery, absl::Ti
                {"parent_kind", v1::RecordKind_Name(delivery.parent_kind())},
                {"parent_external_id", delivery.parent_external_id()},
                {"carer_external_id", delivery.carer_external_id()},
+               {"device_uuid", delivery.device_uuid()},
+               {"sequence", delivery.sequence()},
                {"event", understood ? ToJson(event) : nlohmann::ordered_json()}});
     return;
   }
@@ -56,14 +63,36 @@ void PrintDelivery(bool as_json, const v1::CareEventDelivery& delivery, absl::Ti
             << "  " << Printable(delivery.parent_external_id()) << "  " << Printable(WhatHappened(event)) << "\n";
 }
 
+// What came, each device's events in the order in which it recorded them: what one commit took has no order of its own.
+// What is of different devices stays in the order in which it came.
+std::vector<const v1::CareEventDelivery*> AsRecorded(const v1::StreamCareEventsResponse& response) {
+  std::vector<const v1::CareEventDelivery*> events;
+  std::map<std::string, std::vector<size_t>> places_of_device;
+  for (const v1::CareEventDelivery& event : response.events()) {
+    places_of_device[event.device_uuid()].push_back(events.size());
+    events.push_back(&event);
+  }
+  for (const auto& [device, places] : places_of_device) {
+    std::vector<const v1::CareEventDelivery*> recorded;
+    for (const size_t place : places) recorded.push_back(events[place]);
+    std::stable_sort(recorded.begin(), recorded.end(),
+                     [](const v1::CareEventDelivery* one, const v1::CareEventDelivery* other) {
+                       return one->sequence() < other->sequence();
+                     });
+    for (size_t i = 0; i < places.size(); ++i) events[places[i]] = recorded[i];
+  }
+  return events;
+}
+
 // Prints what came.
 absl::Status Show(const v1::StreamCareEventsResponse& response, const Options& options, absl::TimeZone zone) {
   if (response.restarted()) std::cerr << "The token is too old or of another store: all events come again\n";
-  for (const v1::CareEventDelivery& delivery : response.events()) PrintDelivery(options.json, delivery, zone);
+  for (const v1::CareEventDelivery* const delivery : AsRecorded(response)) PrintDelivery(options.json, *delivery, zone);
   return FlushOutput();
 }
 
 absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& wish) {
+  ASSIGN_OR_RETURN(const std::string source, SourceOf(options, wish.source));
   const Connection connection(options);
   absl::TimeZone zone;
   if (!options.json) {
@@ -72,7 +101,7 @@ absl::StatusOr<ExitCode> StreamEvents(const Options& options, const EventsWish& 
   const auto stub = v1::RosterService::NewStub(connection.channel());
   size_t events = 0;
   RETURN_IF_ERROR(ReadStream<v1::StreamCareEventsResponse>(
-      connection, {access::Role::kRostering, wish.source, std::nullopt}, wish.stream,
+      connection, {access::Role::kRostering, source, std::nullopt}, wish.stream,
       [&](grpc::ClientContext& context, const std::string& resume_token) {
         v1::StreamCareEventsRequest request;
         request.set_follow(wish.stream.follow);
@@ -96,8 +125,9 @@ void AddCareEventsCommand(CLI::App& app, CommandLine& line) {
       "With --token-file the next run goes on where this one ended. With --follow it comes back by itself where the "
       "server was gone.");
   const auto wish = std::make_shared<EventsWish>();
-  command->add_option("--source", wish->source, "The rostering system whose visits they are of")
-      ->capture_default_str()
+  command
+      ->add_option("--source", wish->source,
+                   "The rostering system whose visits they are of; else the token's, or rota-import")
       ->check(NotEmpty);
   AddStreamOptions(*command, wish->stream, "Go on with events as they come, until Ctrl-C");
   command->callback([&line, wish] { line.run = [&line, wish] { return StreamEvents(line.options, *wish); }; });

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <iostream>
+#include <map>
 #include <memory>
+#include <set>
 #include <tuple>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "caresync/v1/roster.grpc.pb.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
@@ -68,7 +71,7 @@ absl::StatusOr<ExitCode> PrintCarers(const Options& options, const std::string& 
                     {carer.source(), Colour::kDim},
                     {carer.carer_id(), Colour::kDim}});
   }
-  std::cout << FormatTable({"Name", "Branch", "External ID", "Source", "Carer ID"}, rows, UsesColour(STDOUT_FILENO));
+  std::cout << FormatTable({"Name", "Branch", "External ID", "Source", "Carer ID"}, rows, LookOf(STDOUT_FILENO));
   std::cout << carers.size() << (carers.size() == 1 ? " carer\n" : " carers\n");
   return 0;
 }
@@ -97,10 +100,40 @@ absl::StatusOr<std::string> FindCarer(const Connection& connection, const std::s
 absl::StatusOr<std::string> FindBranch(const Connection& connection, const std::string& text) {
   if (const auto uuid = base::Uuid::Parse(text)) return uuid->ToString();
   ASSIGN_OR_RETURN(const std::vector<v1::CarerSummary> carers, AllCarers(connection, ""));
+  return BranchNamed(carers, text);
+}
+
+absl::StatusOr<std::string> BranchNamed(const std::vector<v1::CarerSummary>& carers, const std::string& text) {
+  struct Branch {
+    std::string name;
+    // Of its carers.
+    std::set<std::string> sources;
+  };
+  std::map<std::string, Branch> found;
   for (const v1::CarerSummary& carer : carers) {
-    if (!carer.branch_id().empty() && absl::EqualsIgnoreCase(carer.branch_name(), text)) return carer.branch_id();
+    if (carer.branch_id().empty() || !absl::EqualsIgnoreCase(carer.branch_name(), text)) continue;
+    Branch& branch = found[carer.branch_id()];
+    branch.name = carer.branch_name();
+    branch.sources.insert(carer.source());
   }
-  return errors::BranchNotFound(text);
+  if (found.empty()) return errors::BranchNotFound(text);
+  if (found.size() == 1) return found.begin()->first;
+  std::vector<std::string> candidates;
+  for (const auto& [id, branch] : found) {
+    candidates.push_back(Printable(absl::StrCat(id, "  ", branch.name, "  ", absl::StrJoin(branch.sources, ", "))));
+  }
+  return errors::BranchAmbiguous(text, candidates);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> BranchNames(const Connection& connection) {
+  const absl::StatusOr<std::vector<v1::CarerSummary>> carers = AllCarers(connection, "");
+  std::map<std::string, std::string> names;
+  if (absl::IsPermissionDenied(carers.status())) return names;
+  RETURN_IF_ERROR(carers.status());
+  for (const v1::CarerSummary& carer : *carers) {
+    if (!carer.branch_id().empty()) names[carer.branch_id()] = carer.branch_name();
+  }
+  return names;
 }
 
 void AddCarersCommand(CLI::App& app, CommandLine& line) {

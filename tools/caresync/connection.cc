@@ -1,10 +1,15 @@
 #include "tools/caresync/connection.h"
 
+#include <cstddef>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/base/host_port.h"
 #include "server/base/ids.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "tools/caresync/files.h"
 
 namespace caresync::cli {
 namespace {
@@ -19,7 +24,33 @@ constexpr absl::Duration kKeepaliveAnswer = absl::Seconds(20);
 constexpr absl::Duration kReconnectMost = absl::Seconds(10);
 static_assert(kKeepaliveEvery > base::limits::kPingsAtLeastApart, "the server closes connections that ping too often");
 
+// What a file of certificates may hold: all those that a system trusts are a quarter of it.
+constexpr size_t kCertificateBytes = size_t{1024} * 1024;
+constexpr char kCertificateBegins[] = "-----BEGIN CERTIFICATE-----";
+
 int Milliseconds(absl::Duration time) { return static_cast<int>(absl::ToInt64Milliseconds(time)); }
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> WithTls(const Options& options) {
+  grpc::SslCredentialsOptions tls;
+  if (!options.tls_ca.empty()) {
+    ASSIGN_OR_RETURN(tls.pem_root_certs, ReadFile(options.tls_ca, kCertificateBytes));
+    // gRPC would say of each call that the server does not answer.
+    if (!absl::StrContains(tls.pem_root_certs, kCertificateBegins)) {
+      return errors::FileNotReadable(options.tls_ca, "it holds no certificate in PEM");
+    }
+  }
+  return grpc::SslCredentials(tls);
+}
+
+// How the way to the server is secured.
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> SecurityOf(const Options& options) {
+  if (options.tls || !options.tls_ca.empty()) return WithTls(options);
+  if (options.plaintext || base::StaysOnThisMachine(options.server)) return grpc::InsecureChannelCredentials();
+  return errors::Usage(absl::StrCat("--server ", options.server,
+                                    " is another machine, and without TLS everybody on the way could read the "
+                                    "credential and use it. Give --tls (or --tls-ca FILE) where something ends TLS "
+                                    "there, or --plaintext where the network between is your own"));
+}
 
 }  // namespace
 
@@ -37,7 +68,11 @@ grpc::ChannelArguments HowToConnect() {
 }
 
 Connection::Connection(const Options& options) : options_(options) {
-  channel_ = grpc::CreateCustomChannel(options_.server, grpc::InsecureChannelCredentials(), HowToConnect());
+  const absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> security = SecurityOf(options);
+  barred_ = security.status();
+  // A barred one has a channel too, which no call goes over.
+  channel_ = grpc::CreateCustomChannel(options_.server, security.ok() ? *security : grpc::InsecureChannelCredentials(),
+                                       HowToConnect());
 }
 
 absl::StatusOr<std::string> Connection::Mint(const Caller& caller, absl::Duration lifetime) const {
@@ -60,6 +95,7 @@ absl::StatusOr<std::string> Connection::Mint(const Caller& caller, absl::Duratio
 }
 
 absl::Status Connection::Prepare(const Caller& caller, absl::Duration timeout, grpc::ClientContext& context) const {
+  RETURN_IF_ERROR(barred_);
   std::string token = options_.token;
   if (token.empty()) {
     ASSIGN_OR_RETURN(token, Mint(caller, kTokenLifetime));

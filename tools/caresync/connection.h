@@ -19,11 +19,19 @@ namespace caresync::cli {
 
 // What every command takes.
 struct Options {
+  // HOST:PORT.
   std::string server;
   std::string data_dir;
   std::string tenant;
   // Empty: tokens are made with the signing key in the data directory.
   std::string token;
+  // With TLS: the server proves by a certificate that it is the one that was named.
+  bool tls = false;
+  // A file of certificates (PEM) that alone are trusted to vouch for the server's; it asks for TLS as `tls` does.
+  // Empty: the system's.
+  std::string tls_ca;
+  // Credentials may go in plaintext to another machine.
+  bool plaintext = false;
   bool json = false;
 };
 
@@ -41,13 +49,15 @@ grpc::ChannelArguments HowToConnect();
 // Calls the server. Not thread-safe, but for channel().
 class Connection {
  public:
+  // `options` must outlive it.
   explicit Connection(const Options& options);
 
-  // Connects at the first call.
+  // Connects at the first call. A call on it is to have been prepared.
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   const Options& options() const { return options_; }
 
-  // Puts the credential and the deadline on a call.
+  // Puts the credential and the deadline on a call. Errors: USAGE where the credential would go in plaintext to another
+  // machine and that was not asked for; FILE_NOT_READABLE, FILE_TOO_LARGE of the file of certificates; those of Mint.
   absl::Status Prepare(const Caller& caller, absl::Duration timeout, grpc::ClientContext& context) const;
   // As errors::FromCall.
   absl::Status Result(const grpc::Status& status) const { return errors::FromCall(status, options_.server); }
@@ -69,6 +79,8 @@ class Connection {
 
  private:
   const Options& options_;
+  // Why no call may go out, if so.
+  absl::Status barred_;
   std::shared_ptr<grpc::Channel> channel_;
 };
 

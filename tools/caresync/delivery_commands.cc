@@ -40,7 +40,7 @@ absl::StatusOr<ExitCode> ExplainVisit(const Options& options, const ExplainWish&
     return 0;
   }
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
-  std::cout << VisitWayText(told, zone, UsesColour(STDOUT_FILENO));
+  std::cout << VisitWayText(told, zone, LookOf(STDOUT_FILENO));
   return 0;
 }
 
@@ -70,8 +70,17 @@ absl::StatusOr<v1::ListDeliveriesRequest> ListRequest(const Connection& connecti
   return request;
 }
 
+// Errors: DEVICE_UNKNOWN; those of the call.
+absl::Status CheckKnown(const Connection& connection, const std::string& device_uuid) {
+  v1::GetDeviceRequest request;
+  request.set_device_uuid(std::string(device_uuid));
+  return connection.Call(Caller(), &v1::DeviceService::Stub::GetDevice, request).status();
+}
+
 absl::StatusOr<ExitCode> ListDeliveries(const Options& options, const DeliveriesWish& wish) {
   const Connection connection(options);
+  // Nothing became of any change on a device that does not exist, and that would look like an answer.
+  if (!wish.device.empty()) RETURN_IF_ERROR(CheckKnown(connection, wish.device));
   ASSIGN_OR_RETURN(v1::ListDeliveriesRequest request, ListRequest(connection, wish));
   std::vector<v1::Delivery> deliveries;
   // A page may be empty and not the last.
@@ -88,7 +97,7 @@ absl::StatusOr<ExitCode> ListDeliveries(const Options& options, const Deliveries
     return 0;
   }
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
-  std::cout << DeliveryTable(deliveries, zone, UsesColour(STDOUT_FILENO));
+  std::cout << DeliveryTable(deliveries, zone, LookOf(STDOUT_FILENO));
   std::cout << deliveries.size() << (deliveries.size() == 1 ? " change\n" : " changes\n");
   return 0;
 }
@@ -160,7 +169,7 @@ absl::StatusOr<ExitCode> ShowDeviceView(const Options& options, const ViewWish& 
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
   for (size_t i = 0; i < views.size(); ++i) {
     if (i > 0) std::cout << "\n";
-    std::cout << DeviceViewText(views[i], carers[i].name, zone, UsesColour(STDOUT_FILENO));
+    std::cout << DeviceViewText(views[i], carers[i].name, zone, LookOf(STDOUT_FILENO));
   }
   if (views.empty()) std::cout << "the device has no users, and holds nothing of anybody\n";
   return 0;

@@ -159,6 +159,12 @@ absl::Status BranchNotFound(const std::string& text) {
                            "\". Give the branch's name or ID; `caresync carers` shows them"));
 }
 
+absl::Status BranchAmbiguous(const std::string& text, const std::vector<std::string>& candidates) {
+  return Make(absl::StatusCode::kInvalidArgument, "BRANCH_AMBIGUOUS",
+              absl::StrCat("\"", text, "\" may be any of these branches; give the ID of one of them:\n  ",
+                           absl::StrJoin(candidates, "\n  ")));
+}
+
 absl::Status VisitNotFound(const std::string& text) {
   return Make(absl::StatusCode::kNotFound, "VISIT_NOT_HELD",
               absl::StrCat("this device holds no visit \"", text, "\". `caresync device visits` lists what it holds"));

@@ -47,6 +47,7 @@ absl::Status OutputNotWritable();
 absl::Status CarerNotFound(const std::string& text);
 absl::Status CarerAmbiguous(const std::string& text, const std::vector<std::string>& candidates);
 absl::Status BranchNotFound(const std::string& text);
+absl::Status BranchAmbiguous(const std::string& text, const std::vector<std::string>& candidates);
 absl::Status VisitNotFound(const std::string& text);
 absl::Status VisitAmbiguous(const std::string& text, const std::vector<std::string>& candidates);
 absl::Status VisitAlreadyOpen(const std::string& visit);

@@ -3,7 +3,10 @@
 #include <array>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -18,20 +21,26 @@
 #include "tools/caresync/error_output.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/files.h"
+#include "tools/caresync/instant.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
 #include "tools/caresync/rota_import.h"
 #include "tools/caresync/tenant_zone.h"
+#include "tools/caresync/token_claims.h"
 
 namespace caresync::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
+// Two years: rotas are planned, and sent again, within far less.
+constexpr int kDaysFromToday = 731;
+
 struct ImportWish {
   std::vector<std::string> files;
   std::string date;
-  std::string source = "rota-import";
+  bool any_date = false;
+  std::optional<std::string> source;
   std::string day_start = "07:00";
   std::string time_zone;
 };
@@ -67,12 +76,11 @@ struct Tally {
   }
 };
 
-absl::StatusOr<absl::CivilDay> ParseDay(const std::string& text) {
-  absl::CivilDay day;
-  if (!absl::ParseCivilTime(text, &day)) {
-    return errors::Usage(absl::StrCat("--date ", text, ": give a day such as 2026-11-21"));
-  }
-  return day;
+// A rota of another year is a slip of the finger, and nobody would see its visits.
+absl::Status CheckNear(absl::CivilDay day, absl::CivilDay today) {
+  if (day >= today - kDaysFromToday && day <= today + kDaysFromToday) return absl::OkStatus();
+  return errors::Usage(absl::StrCat("--date ", absl::FormatCivilTime(day), " is more than ", kDaysFromToday,
+                                    " days from today. If it is meant, give --any-date as well"));
 }
 
 absl::StatusOr<absl::CivilSecond> ParseDayStart(absl::CivilDay day, const std::string& text) {
@@ -113,11 +121,10 @@ absl::Status AddResults(const v1::ApplyChangesRequest& request, const v1::ApplyC
 
 // One message at a time: a rota is small, and each answer is one step of the bar. Where it fails, `tally` is what was
 // answered till then.
-absl::Status Send(const Connection& connection, const ImportWish& wish, const RotaPlan& plan, Tally& tally) {
+absl::Status Send(const Connection& connection, const std::string& source, const RotaPlan& plan, Tally& tally) {
   for (const v1::ApplyChangesRequest& request : plan.requests) tally.changes += request.changes_size();
   grpc::ClientContext context;
-  RETURN_IF_ERROR(
-      connection.Prepare({access::Role::kRostering, wish.source, std::nullopt}, absl::Minutes(10), context));
+  RETURN_IF_ERROR(connection.Prepare({access::Role::kRostering, source, std::nullopt}, absl::Minutes(10), context));
   const auto stub = v1::RosterService::NewStub(connection.channel());
   const auto stream = stub->ApplyChanges(&context);
   ProgressBar bar(!connection.options().json);
@@ -201,12 +208,11 @@ void PrintTally(const Options& options, const std::string& file, const RotaPlan&
   std::cout << std::flush;
 }
 
-absl::StatusOr<bool> ImportFile(const Connection& connection, const ImportWish& wish, const RotaSettings& settings,
-                                const std::string& file) {
+absl::StatusOr<bool> ImportFile(const Connection& connection, const RotaSettings& settings, const std::string& file) {
   ASSIGN_OR_RETURN(const std::string json, ReadFile(file, kRotaBytes));
   ASSIGN_OR_RETURN(const RotaPlan plan, PlanRota(file, json, settings));
   Tally tally;
-  const absl::Status sent = Send(connection, wish, plan, tally);
+  const absl::Status sent = Send(connection, settings.source, plan, tally);
   // What was answered is in the store, whatever came after.
   if (sent.ok() || tally.answered > 0) PrintTally(connection.options(), file, plan, tally);
   RETURN_IF_ERROR(sent);
@@ -218,13 +224,25 @@ void TellFileError(const Options& options, const std::string& file, const absl::
   PrintJson({{"file", file}, {"error", ErrorJson(status)}});
 }
 
+// `given` empty: the tenant's.
+absl::StatusOr<absl::TimeZone> RotaZone(const Connection& connection, const std::string& given) {
+  if (!given.empty()) return ZoneOf(given);
+  const absl::StatusOr<absl::TimeZone> zone = TenantZone(connection);
+  if (!absl::IsPermissionDenied(zone.status())) return zone;
+  return errors::Usage(
+      "the credential may not read the tenant's time zone, which says when the day starts. Give --time-zone, such as "
+      "--time-zone Europe/Rome");
+}
+
 // A bad file does not keep the others from being imported; a server that does not answer does.
 absl::StatusOr<ExitCode> ImportRotas(const Options& options, const ImportWish& wish) {
-  ASSIGN_OR_RETURN(const absl::CivilDay day, ParseDay(wish.date));
+  ASSIGN_OR_RETURN(const absl::CivilDay day, ParseDay("--date", wish.date));
+  if (!wish.any_date) RETURN_IF_ERROR(CheckNear(day, absl::ToCivilDay(absl::Now(), absl::UTCTimeZone())));
   ASSIGN_OR_RETURN(const absl::CivilSecond day_start, ParseDayStart(day, wish.day_start));
+  ASSIGN_OR_RETURN(const std::string source, SourceOf(options, wish.source));
   const Connection connection(options);
-  ASSIGN_OR_RETURN(const absl::TimeZone zone, wish.time_zone.empty() ? TenantZone(connection) : ZoneOf(wish.time_zone));
-  const RotaSettings settings{wish.source, day, absl::FromCivil(day_start, zone), absl::Now()};
+  ASSIGN_OR_RETURN(const absl::TimeZone zone, RotaZone(connection, wish.time_zone));
+  const RotaSettings settings{source, day, absl::FromCivil(day_start, zone), absl::Now()};
   bool all_taken = true;
   bool reachable = true;
   for (const std::string& file : wish.files) {
@@ -232,7 +250,7 @@ absl::StatusOr<ExitCode> ImportRotas(const Options& options, const ImportWish& w
       TellFileError(options, file, errors::FileNotImported(file));
       continue;
     }
-    const absl::StatusOr<bool> taken = ImportFile(connection, wish, settings, file);
+    const absl::StatusOr<bool> taken = ImportFile(connection, settings, file);
     if (!taken.ok()) TellFileError(options, file, taken.status());
     all_taken = all_taken && taken.ok() && *taken;
     reachable = !absl::IsUnavailable(taken.status());
@@ -251,11 +269,14 @@ void AddImportCommand(CLI::App& app, CommandLine& line) {
   const auto wish = std::make_shared<ImportWish>();
   command->add_option("FILE", wish->files, "Rota files (JSON)")->required()->check(NotEmpty);
   command->add_option("--date", wish->date, "The day of the rota: YYYY-MM-DD")->required();
-  command->add_option("--source", wish->source, "The name of the sending system")
-      ->capture_default_str()
+  command->add_flag("--any-date", wish->any_date, "The day may be more than two years from today");
+  command->add_option("--source", wish->source, "The name of the sending system; else the token's, or rota-import")
       ->check(NotEmpty);
   command->add_option("--day-start", wish->day_start, "When the working day starts, HH:MM")->capture_default_str();
-  command->add_option("--time-zone", wish->time_zone, "Of the day's start; without it, the tenant's")->check(NotEmpty);
+  command
+      ->add_option("--time-zone", wish->time_zone,
+                   "Of the day's start; without it, the tenant's, which a rostering system's token may not read")
+      ->check(NotEmpty);
   command->callback([&line, wish] { line.run = [&line, wish] { return ImportRotas(line.options, *wish); }; });
 }
 

@@ -11,6 +11,7 @@
 #include "tools/caresync/error_output.h"
 #include "tools/caresync/errors.h"
 #include "tools/caresync/output.h"
+#include "tools/caresync/token_claims.h"
 
 namespace caresync::cli {
 namespace {
@@ -18,19 +19,40 @@ namespace {
 constexpr int kExitUsage = 2;
 
 void AddGlobalOptions(CLI::App& app, Options& options) {
-  app.add_option("--server", options.server, "Where the server listens")
+  app.add_option("--server", options.server, "Where the server listens: HOST:PORT")
       ->envname("CARESYNC_SERVER")
       ->check(NotEmpty)
+      ->check(IsServer)
       ->default_val("127.0.0.1:7443");
   app.add_option("--data-dir", options.data_dir, "The server's data directory, for its signing key and the devices")
       ->envname("CARESYNC_DATA_DIR")
       ->check(NotEmpty)
       ->default_val("./data");
-  app.add_option("--tenant", options.tenant, "The tenant")->envname("CARESYNC_TENANT")->check(NotEmpty);
+  app.add_option("--tenant", options.tenant, "The tenant; with a token, the token's")
+      ->envname("CARESYNC_TENANT")
+      ->check(NotEmpty);
   app.add_option("--token", options.token, "A bearer token; without it one is made with the signing key")
       ->envname("CARESYNC_TOKEN")
       ->check(IsToken);
+  CLI::Option* tls = app.add_flag("--tls", options.tls, "Call with TLS, where something ends it before the server")
+                         ->envname("CARESYNC_TLS");
+  CLI::Option* tls_ca =
+      app.add_option("--tls-ca", options.tls_ca,
+                     "With TLS, and only these certificates vouch for the server: a PEM file; else the system's")
+          ->envname("CARESYNC_TLS_CA")
+          ->check(NotEmpty);
+  app.add_flag("--plaintext", options.plaintext,
+               "Without TLS to another machine too: whoever is on the way can read all, the credential included")
+      ->envname("CARESYNC_PLAINTEXT")
+      ->excludes(tls)
+      ->excludes(tls_ca);
   app.add_flag("--json", options.json, "Output for machines");
+}
+
+// Of every option of every command.
+void RequireUtf8(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) option->check(IsUtf8);
+  for (CLI::App* command : app.get_subcommands({})) RequireUtf8(*command);
 }
 
 // Asked of the words themselves: a line that cannot be parsed leaves no options behind.
@@ -71,6 +93,7 @@ int TellMissingCommand(const CLI::App& app, bool json) {
 int Main(int argc, char** argv) {
   CommandLine line;
   CLI::App app("caresync: rotas in, what carers recorded out, and a whole device in a terminal.", "caresync");
+  app.set_version_flag("--version", "caresync 0.1.0");
   app.fallthrough();
   app.footer(
       "A first five minutes:\n"
@@ -98,12 +121,14 @@ int Main(int argc, char** argv) {
   AddDeviceCommands(device, line);
   AddCareEventsCommand(app, line);
   check::AddCheckClientCommand(app, line);
+  RequireUtf8(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return TellParseError(app, AsksForJson(argc, argv), error);
   }
   if (!line.run) return TellMissingCommand(app, line.options.json);
+  if (const absl::Status wrong = SettleTenant(line.options); !wrong.ok()) return TellError(line.options.json, wrong);
   const absl::StatusOr<ExitCode> result = line.run();
   return result.ok() ? Ended(line.options.json, *result) : TellError(line.options.json, result.status());
 }

@@ -1,5 +1,6 @@
 #include "tools/caresync/tenant_zone.h"
 
+#include <iostream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -26,7 +27,9 @@ absl::StatusOr<absl::TimeZone> TenantZone(const Connection& connection) {
 
 absl::StatusOr<absl::TimeZone> ShownZone(const Connection& connection) {
   absl::StatusOr<absl::TimeZone> zone = TenantZone(connection);
-  return absl::IsPermissionDenied(zone.status()) ? absl::UTCTimeZone() : zone;
+  if (!absl::IsPermissionDenied(zone.status())) return zone;
+  std::cerr << "Times are shown in UTC: the credential may not read the tenant's time zone\n";
+  return absl::UTCTimeZone();
 }
 
 }  // namespace caresync::cli

@@ -18,7 +18,8 @@ absl::TimeZone ZoneOrUtc(absl::string_view name);
 // The zone of the connection's tenant. Errors: USAGE as above, those of the call.
 absl::StatusOr<absl::TimeZone> TenantZone(const Connection& connection);
 
-// The same to show times in: UTC where the caller may not read the tenant, as a rostering system's token may not.
+// The same to show times in: UTC where the caller may not read the tenant, as a rostering system's token may not, and
+// the standard error stream says so.
 absl::StatusOr<absl::TimeZone> ShownZone(const Connection& connection);
 
 }  // namespace caresync::cli
