@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import fcntl
 import io
 import json
 import os
@@ -9,8 +10,10 @@ import pathlib
 import pty
 import re
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 
 from caresync_process import Server, expect
 
@@ -100,13 +103,13 @@ def check_the_times_of_mismatches(cli):
 
 
 def check_import(cli, rota):
-    _, error = cli.run("import-rota", __file__, "--date", "2026-11-21", status=1)
+    _, error = cli.run("import-rota", __file__, "--any-date", "--date", "2026-11-21", status=1)
     expect("ROTA_NOT_VALID" in error and "not JSON" in error, error)
-    _, error = cli.run("import-rota", "no-such-file.json", "--date", "2026-11-21", status=1)
+    _, error = cli.run("import-rota", "no-such-file.json", "--any-date", "--date", "2026-11-21", status=1)
     expect("FILE_NOT_READABLE" in error, error)
-    output, _ = cli.run("import-rota", rota, "--date", "2026-11-21")
+    output, _ = cli.run("import-rota", rota, "--any-date", "--date", "2026-11-21")
     expect(re.search(r"created 9\d", output) and "rejected 0" in output, output)
-    output, _ = cli.run("import-rota", rota, "--date", "2026-11-21")
+    output, _ = cli.run("import-rota", rota, "--any-date", "--date", "2026-11-21")
     expect("created 0  updated 0" in output, output)
 
 
@@ -116,7 +119,8 @@ def check_notification_settings(cli):
     settings = cli.json("notifications", "set", "--branch", "Rome 003", *hours)
     expect(len(settings["hours"]) == 6 and settings["branch_id"], settings)
     output, _ = cli.run("notifications", "list")
-    expect("mon-fri 08:00-18:00, sat 09:00-12:00" in output and settings["branch_id"] in output, output)
+    expect("mon-fri 08:00-18:00, sat 09:00-12:00" in output, output)
+    expect(f"Rome 003  {settings['branch_id']}" in output, f"which branch? {output}")
     told = cli.json("notifications", "set", "--hours", "mon 18:00-08:00", status=2)
     expect("they end before they begin; over midnight give two" in told["error"]["message"], told)
     told = cli.json("notifications", "set", "--webhook", "https://ops.example.org/", status=1)
@@ -136,7 +140,7 @@ def check_a_branch_of_its_own_interval(cli):
     branches = cli.json("tenant", "show", TENANT)["branch_auto_syncs"]
     expect([branch["auto_sync_interval"] for branch in branches] == ["600s"], branches)
     output, _ = cli.run("tenant", "show", TENANT)
-    expect(f"{branches[0]['branch_id']}  10m" in output, output)
+    expect(f"Rome 003  {branches[0]['branch_id']}  10m" in output, output)
     for wrong, reason in (("Rome 003=1s", "INVALID_FIELD"), ("Rome 999=10m", "BRANCH_NOT_FOUND"),
                           ("5e000000-0000-4000-8000-00000000000b=10m", "BRANCH_UNKNOWN")):
         told = cli.json("tenant", "set", TENANT, "--branch-auto-sync", wrong, status=1)
@@ -160,17 +164,18 @@ def check_a_device_without_its_server(cli):
     nowhere = [*device, "--server", "127.0.0.1:1"]
     output, error = cli.run("device", "sync", *nowhere, status=1)
     expect("SERVER_UNREACHABLE" in error, error)
-    expect(output == "visits 0  records 0  revision 0  outcome interrupted\n", output)
+    # Whose visits they would be is not known either.
+    expect(output == "visits -  records -  revision -  outcome interrupted\n", output)
     end = cli.json("device", "sync", *nowhere, status=1)
     expect((end["outcome"], end["reason"]) == ("interrupted", "SERVER_UNREACHABLE"), end)
-    expect((end["visits"], end["records"], end["revision"]) == (0, 0, 0), end)
+    expect((end["visits"], end["records"], end["revision"]) == (None, None, None), end)
     with tempfile.TemporaryDirectory() as folder:
         broken = os.path.join(folder, DEVICE + ".db")
         with open(broken, "w") as file:
             file.write("no database " * 100)
         output, error = cli.run("device", "sync", *device, "--state-dir", folder, status=1)
         expect("DEVICE_STORE_NOT_VALID" in error and broken in error, error)
-        expect(output == "visits 0  records 0  revision 0  outcome refused\n", output)
+        expect(output == "visits -  records -  revision -  outcome refused\n", output)
     # A tenant that the server does not know leaves no trace on the device.
     end = cli.json("device", "sync", *device, "--tenant", "mistyped", status=1)
     expect((end["outcome"], end["reason"]) == ("refused", "TENANT_UNKNOWN"), end)
@@ -220,13 +225,14 @@ def check_recording(cli):
 
 
 def check_what_the_rostering_system_reads(cli):
-    # What was uploaded together is one commit, and has no order in it.
-    events = sorted(cli.json_lines("care-events"), key=lambda delivery: delivery["event"]["occurred_time"])
+    # What was uploaded together is one commit, and has no order but the device's own.
+    events = cli.json_lines("care-events")
     expect([next(kind for kind in ("visit_started", "note", "visit_finished") if kind in event["event"])
             for event in events] == ["visit_started", "note", "visit_finished"], events)
     expect(all(event["carer_external_id"] == "003-rome/c1" for event in events), events)
+    expect([(event["device_uuid"], event["sequence"]) for event in events] == [(DEVICE, n) for n in (1, 2, 3)], events)
     output, _ = cli.run("care-events")
-    expect("note: All well; door code changed" in output, output)
+    expect(re.search(r"visit started\n.*note: All well; door code changed\n.*visit finished\n", output), output)
     with tempfile.TemporaryDirectory() as folder:
         place = os.path.join(folder, "place")
         expect(len(cli.json_lines("care-events", "--token-file", place)) == len(events), "not all events came")
@@ -262,6 +268,10 @@ def check_report(cli):
     expect(shown["take_overs"] == 0 and isinstance(shown["users"][0]["acknowledged_revision"], int), shown)
     output, _ = cli.run("syncs", DEVICE, "--most", "2")
     expect(len(output.splitlines()) == 3, output)
+    name = cli.json("carers", "--search", "003-rome/c1")["carers"][0]["name"]
+    expect(name in output.splitlines()[1] and DEVICE not in output, f"whose syncs are they? {output}")
+    refused = next(line for line in cli.run("syncs", DEVICE)[0].splitlines() if " refused" in line)
+    expect(re.search(r"  - +" + re.escape(name), refused), f"it was caught up at no revision: {refused}")
     for shown in (output, cli.run("device", "show", DEVICE)[0], cli.run("care-events")[0], cli.run("tenant", "show", TENANT)[0]):
         expect(re.search(r":\d\d CES?T\b", shown) and "JST" not in shown, f"not the tenant's time: {shown}")
 
@@ -296,6 +306,8 @@ def check_a_carers_history(cli):
     syncs = cli.json("syncs", "--carer", "c1")["syncs"]
     expect(len(syncs) == 5 and all(sync["device_uuid"] == DEVICE for sync in syncs), syncs)
     expect(cli.json("syncs", "--carer", "c2")["syncs"] == [], "the carer never synced")
+    output, _ = cli.run("syncs", "--carer", "c1")
+    expect(output.count(DEVICE) == 5, f"on which devices? {output}")
     cli.run("syncs", status=2)
     cli.run("syncs", DEVICE, "--carer", "c1", status=2)
 
@@ -427,6 +439,24 @@ def check_progress(cli):
     expect(re.search(r"syncing \[=+\] (\d+)/\1\r\x1b\[K$", shown), f"no bar that fills, or one that stays: {shown!r}")
 
 
+def check_a_terminals_tables(cli):
+    """A table that a terminal has no room for is narrower there, and nowhere else."""
+    wide = cli.run("devices")[0].splitlines()
+    columns = 200
+    expect(max(len(line) for line in wide) > columns, "the table has room already")
+    terminal, its_end = pty.openpty()
+    try:
+        fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        listing = subprocess.Popen([cli.program, "devices"], stdout=its_end, env=cli.environment)
+    finally:
+        os.close(its_end)
+    shown = re.sub(r"\x1b\[\d+m", "", read_to_the_end(terminal)).splitlines()
+    os.close(terminal)
+    expect(listing.wait(timeout=60) == 0 and max(len(line) for line in shown) <= columns, shown)
+    words = lambda lines: sorted(word for line in lines for word in line.split())
+    expect(words(shown) == words(wide), f"other words: {shown}")
+
+
 # Requirement: A3
 def check_blocking(cli):
     output, _ = cli.run("device", "block", DEVICE)
@@ -490,14 +520,14 @@ def check_following_as_text(cli, rota):
         expect(all(line.startswith("added ") for line in added), added)
         changed = pathlib.Path(folder) / "rota.json"
         changed.write_text(json.dumps(agency))
-        cli.run("import-rota", str(changed), "--date", "2026-11-21")
+        cli.run("import-rota", str(changed), "--any-date", "--date", "2026-11-21")
         told = follower.stdout.readline()
         expect(re.fullmatch(r"changed  2026-11-21 \d\d:\d\d-\d\d:\d\d  .+\n", told), told)
         follower.send_signal(signal.SIGINT)
         last = follower.stdout.read()
         expect(re.fullmatch(r"visits [1-9]\d*  records \d+  revision \d+  outcome succeeded\n", last), last)
         expect(follower.wait(timeout=30) == 0, "a follower that was stopped did not end well")
-    cli.run("import-rota", rota, "--date", "2026-11-21")
+    cli.run("import-rota", rota, "--any-date", "--date", "2026-11-21")
 
 
 # Requirement: S10
@@ -540,6 +570,7 @@ def main():
         check_the_delivery_record(cli, visit)
         check_integration_lag(cli)
         check_progress(cli)
+        check_a_terminals_tables(cli)
         check_blocking(cli)
         check_following(cli)
         check_following_as_text(cli, options.rota)

@@ -1,5 +1,6 @@
 #include "tools/caresync/device_report.h"
 
+#include <optional>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -116,6 +117,20 @@ TEST(DeviceReport, AServerOrAStoreThatSaysWhatIsWrongPointsAtNoneOfTheThree) {
   EXPECT_THAT(HelpForCall(ServerError(grpc::StatusCode::ABORTED, "SESSION_TAKEN_OVER", "")), Not(HasSubstr("[?]")));
   EXPECT_THAT(HelpFor(errors::DeviceStoreFailed("device.db", "disk full")), HasSubstr(none));
   EXPECT_THAT(HelpFor(absl::InternalError("damaged")), HasSubstr(none));
+}
+
+TEST(DeviceReport, OfADeviceThatWasNotReadNoNumberIsTold) {
+  const absl::Status refused = errors::DeviceOfOtherTenant("device.db", "other");
+  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();
+  DeviceReport(false, v1::SYNC_TYPE_STANDARD).TellEnd(refused, std::nullopt);
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), testing::StartsWith("visits -  records -  revision -  outcome "));
+  testing::internal::GetCapturedStderr();
+  testing::internal::CaptureStdout();
+  DeviceReport(true, v1::SYNC_TYPE_STANDARD).TellEnd(refused, std::nullopt);
+  const auto json = nlohmann::json::parse(testing::internal::GetCapturedStdout());
+  for (const char* number : {"visits", "records", "revision", "unsent_events"}) EXPECT_TRUE(json[number].is_null());
+  EXPECT_EQ(json["reason"], "DEVICE_OF_OTHER_TENANT");
 }
 
 TEST(DeviceReport, ASyncThatIsRefusedOrSucceedsNeedsNoHelp) {

@@ -100,6 +100,35 @@ TEST(MismatchTable, ShowsTheOtherDevicesBesideTheOneInUse) {
   EXPECT_EQ(RowOf(mismatch).at(5), absl::StrCat("Pixel 6 (also Pixel 4, ", kDevice, ")"));
 }
 
+TEST(MismatchTable, SaysWhoSnoozedItUntilWhenAndWhy) {
+  v1::Mismatch mismatch = Moved();
+  EXPECT_THAT(Lines({mismatch}).at(0), testing::Not(testing::HasSubstr("Handled"))) << "nobody did anything";
+  mismatch.set_state(v1::MISMATCH_STATE_SNOOZED);
+  mismatch.mutable_snoozed_until_time()->set_seconds(kNine + kHour);
+  v1::MismatchTransition& snoozed = *mismatch.add_transitions();
+  snoozed.set_person("ben@office");
+  std::vector<std::string> lines = Lines({Moved(), mismatch});
+  EXPECT_EQ(Cells(lines.at(0)).at(1), "Handled");
+  EXPECT_EQ(Cells(lines.at(2)).at(1), "until 2026-11-21 10:00:00 UTC by ben@office");
+  // A long note is shortened, at a character.
+  std::string note = "Called,\n";
+  for (int i = 0; i < 40; ++i) note += "\xC3\xA9";
+  snoozed.set_note(note);
+  lines = Lines({mismatch});
+  EXPECT_EQ(Cells(lines.at(1)).at(1),
+            absl::StrCat("until 2026-11-21 10:00:00 UTC by ben@office: Called, ", note.substr(8, 32 * 2), "..."));
+}
+
+TEST(MismatchTable, SaysWhoClosedIt) {
+  v1::Mismatch mismatch = Moved();
+  mismatch.set_state(v1::MISMATCH_STATE_CLOSED);
+  mismatch.mutable_end_time()->set_seconds(kNine);
+  v1::MismatchTransition& closed = *mismatch.add_transitions();
+  closed.set_person("ben@office");
+  closed.set_note("Told by phone");
+  EXPECT_EQ(Cells(Lines({mismatch}, /*ended=*/true).at(1)).at(1), "by ben@office: Told by phone");
+}
+
 TEST(MismatchTable, ShowsWhatStaysOnce) {
   v1::Mismatch mismatch = Moved();
   *mismatch.mutable_to() = mismatch.from();

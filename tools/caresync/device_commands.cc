@@ -91,15 +91,15 @@ absl::StatusOr<absl::TimeZone> DeviceZone(const DeviceStore& store) {
   return ZoneOrUtc(name);
 }
 
-// How the sync of an open device ended, its changes told; `held` is what the device holds, as far as it can be read.
+// How the sync of an open device ended, its changes told; `held` is what the device holds, once that was read.
 absl::Status SyncOpen(const Options& options, const OpenDevice& device, SyncRun run, DeviceReport& report,
-                      DeviceView& held) {
+                      std::optional<DeviceView>& held) {
   ASSIGN_OR_RETURN(held, ReadDeviceView(device.store, device.carer_id));
   // What has changed on the device since it was last told.
   const auto tell_changes = [&]() -> absl::Status {
     ASSIGN_OR_RETURN(DeviceView now, ReadDeviceView(device.store, device.carer_id));
     ASSIGN_OR_RETURN(const absl::TimeZone zone, DeviceZone(device.store));
-    report.TellChanges(held, now, zone);
+    report.TellChanges(*held, now, zone);
     held = std::move(now);
     return absl::OkStatus();
   };
@@ -134,7 +134,7 @@ absl::StatusOr<ExitCode> Sync(const Options& options, const DeviceWish& wish, co
   const absl::StatusOr<OpenDevice> opened = OpenDeviceOf(options, wish);
   if (IsUsageError(opened.status())) return opened.status();
   // Of a carer who was not found, or a device that cannot be read, nothing is known.
-  DeviceView held;
+  std::optional<DeviceView> held;
   absl::Status status = opened.status();
   if (opened.ok()) {
     run.device = opened->uuid;
@@ -143,7 +143,7 @@ absl::StatusOr<ExitCode> Sync(const Options& options, const DeviceWish& wish, co
     run.kill = sync.kill;
     status = SyncOpen(options, *opened, std::move(run), report, held);
   }
-  if (IsOutputError(status)) return status;
+  if (IsOutputError(status) || IsUsageError(status)) return status;
   report.TellEnd(status, held);
   return status.ok() ? 0 : 1;
 }
@@ -169,7 +169,7 @@ void PrintVisits(const DeviceView& view, absl::TimeZone zone) {
                     activities, people, Cell(visit.status, colour), Cell(visit.id, Colour::kDim)});
   }
   std::cout << FormatTable({"Start", "End", "Service user", "Address", "Activities", "Carers", "Status", "Visit"}, rows,
-                           UsesColour(STDOUT_FILENO));
+                           LookOf(STDOUT_FILENO));
   std::cout << absl::StrFormat("%d visits, %d unsent events, revision %d, times in %s\n", view.visits.size(),
                                view.unsent_events, view.revision, zone.name());
   if (!view.manual_sync_due_since) return;

@@ -23,6 +23,11 @@ Json RecordName(v1::RecordKind kind, const std::string& id) {
   return {{"kind", EnumText(v1::RecordKind_Name(kind), "RECORD_KIND_")}, {"record_id", id}};
 }
 
+std::string HeldText(const std::optional<DeviceView>& held) {
+  if (!held) return "visits -  records -  revision -";
+  return absl::StrFormat("visits %d  records %d  revision %d", held->visits.size(), held->records, held->revision);
+}
+
 // One of the three things that people can do about a failed sync.
 void PrintAdvice(const std::string& mark, const std::string& text) {
   std::cerr << "  [" << mark << "] " << text << "\n";
@@ -176,18 +181,16 @@ void DeviceReport::TellFailure(const absl::Status& status) {
   if (outcome != "refused" && outcome != "waiting") PrintThreeRows(status);
 }
 
-void DeviceReport::TellEnd(const absl::Status& status, const DeviceView& view) {
+void DeviceReport::TellEnd(const absl::Status& status, const std::optional<DeviceView>& held) {
   const std::string outcome = OutcomeText(status);
   if (!json_) {
     if (!status.ok()) TellFailure(status);
-    std::cout << absl::StrFormat("visits %d  records %d  revision %d  outcome %s\n", view.visits.size(), view.records,
-                                 view.revision, outcome)
-              << std::flush;
+    std::cout << HeldText(held) << "  outcome " << outcome << "\n" << std::flush;
     return;
   }
-  Json last = {{"visits", view.visits.size()},
-               {"records", view.records},
-               {"revision", view.revision},
+  Json last = {{"visits", held ? Json(held->visits.size()) : Json()},
+               {"records", held ? Json(held->records) : Json()},
+               {"revision", held ? Json(held->revision) : Json()},
                {"outcome", outcome},
                {"sync_type", EnumText(v1::SyncType_Name(type_), "SYNC_TYPE_")},
                {"session_id", session_id_},
@@ -195,7 +198,7 @@ void DeviceReport::TellEnd(const absl::Status& status, const DeviceView& view) {
                {"payload_bytes", payload_bytes_},
                {"events_accepted", accepted_},
                {"events_for_review", for_review_},
-               {"unsent_events", view.unsent_events}};
+               {"unsent_events", held ? Json(held->unsent_events) : Json()}};
   if (!status.ok()) {
     last["reason"] = ErrorReason(status);
     last["message"] = std::string(status.message());

@@ -4,6 +4,7 @@
 #define CARESYNC_TOOLS_CARESYNC_DEVICE_REPORT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -22,8 +23,9 @@ class DeviceReport {
   void Tell(const v1::SyncResponse& response);
   // The visits that were added, changed and removed.
   void TellChanges(const DeviceView& before, const DeviceView& after, absl::TimeZone zone);
-  // The last line; where the sync failed, what to do comes before it.
-  void TellEnd(const absl::Status& status, const DeviceView& view);
+  // The last line; where the sync failed, what to do comes before it. `held` is what the device holds; nullopt where
+  // that was not read, and so no number is told of it.
+  void TellEnd(const absl::Status& status, const std::optional<DeviceView>& held);
 
  private:
   void TellStarted(const v1::Started& started);

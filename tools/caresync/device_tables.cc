@@ -108,7 +108,7 @@ void PrintDevices(const std::vector<v1::Device>& devices, absl::TimeZone zone) {
   std::cout << FormatTable({"Branch", "Users", "Last API call time", "Last API call success", "Last successful sync",
                             "Manual sync due since", "Device name", "App version", "UUID", "Syncs in 7 days",
                             "Clean in 30 days", "State", "Reason"},
-                           rows, UsesColour(STDOUT_FILENO));
+                           rows, LookOf(STDOUT_FILENO));
 }
 
 void PrintDevice(const v1::Device& device, absl::TimeZone zone) {
@@ -157,7 +157,7 @@ void PrintDevice(const v1::Device& device, absl::TimeZone zone) {
   std::cout << "\n"
             << FormatTable({"User", "Last successful sync", "Manual sync due since", "Revision", "Carer ID", "State",
                             "Behind by", "Data"},
-                           rows, colour);
+                           rows, LookOf(STDOUT_FILENO));
 }
 
 namespace {
@@ -178,9 +178,22 @@ Cell OutcomeCell(const v1::SyncSummary& sync) {
   }
 }
 
+// From the tenant's last revision when it began to the one it was caught up at.
+std::string RevisionsText(const v1::SyncSummary& sync) {
+  return sync.end_revision() == 0 ? "-" : absl::StrCat(sync.start_revision(), "-", sync.end_revision());
+}
+
+Cell OtherEndCell(const v1::SyncSummary& sync, SyncsOf of, const std::map<std::string, std::string>& carer_names) {
+  if (of == SyncsOf::kCarer) return {sync.device_uuid(), Colour::kDim};
+  const auto name = carer_names.find(sync.carer_id());
+  if (name == carer_names.end() || name->second.empty()) return {sync.carer_id(), Colour::kDim};
+  return name->second;
+}
+
 }  // namespace
 
-void PrintSyncs(const std::vector<v1::SyncSummary>& syncs, absl::TimeZone zone) {
+void PrintSyncs(const std::vector<v1::SyncSummary>& syncs, SyncsOf of,
+                const std::map<std::string, std::string>& carer_names, absl::TimeZone zone) {
   std::vector<std::vector<Cell>> rows;
   for (const v1::SyncSummary& sync : syncs) {
     const absl::Time start = ToTime(sync.start_time());
@@ -196,13 +209,13 @@ void PrintSyncs(const std::vector<v1::SyncSummary>& syncs, absl::TimeZone zone) 
                     absl::StrCat(sync.removals_sent()),
                     absl::StrCat(sync.bytes_sent()),
                     absl::StrCat(sync.events_accepted(), "/", sync.events_received()),
-                    absl::StrCat(sync.start_revision(), "-", sync.end_revision()),
-                    {sync.device_uuid(), Colour::kDim},
+                    RevisionsText(sync),
+                    OtherEndCell(sync, of, carer_names),
                     {sync.session_id(), Colour::kDim}});
   }
   std::cout << FormatTable({"Started", "Took", "Type", "Outcome", "Stage", "Records", "Removals", "Bytes", "Events",
-                            "Revisions", "Device", "Session"},
-                           rows, UsesColour(STDOUT_FILENO));
+                            "Revisions", of == SyncsOf::kDevice ? "Carer" : "Device", "Session"},
+                           rows, LookOf(STDOUT_FILENO));
 }
 
 }  // namespace caresync::cli

@@ -102,11 +102,10 @@ absl::StatusOr<ExitCode> ListMismatches(const Options& options, const Mismatches
   }
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
   if (wish.group) {
-    std::cout << MismatchGroupTable(all.groups, {options.tenant, wish.branch, wish.carer}, zone,
-                                    UsesColour(STDOUT_FILENO));
+    std::cout << MismatchGroupTable(all.groups, {options.tenant, wish.branch, wish.carer}, zone, LookOf(STDOUT_FILENO));
     return 0;
   }
-  std::cout << MismatchTable(all.mismatches, wish.ended, zone, UsesColour(STDOUT_FILENO));
+  std::cout << MismatchTable(all.mismatches, wish.ended, zone, LookOf(STDOUT_FILENO));
   std::cout << all.mismatches.size() << (all.mismatches.size() == 1 ? " mismatch\n" : " mismatches\n");
   return 0;
 }
@@ -171,7 +170,7 @@ absl::StatusOr<ExitCode> Show(const Connection& connection, const Options& optio
   }
   ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
   const bool ended = mismatch.has_end_time();
-  std::cout << MismatchTable({mismatch}, ended, zone, UsesColour(STDOUT_FILENO));
+  std::cout << MismatchTable({mismatch}, ended, zone, LookOf(STDOUT_FILENO));
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "server/base/text.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
 
@@ -91,6 +92,35 @@ std::string CauseText(const v1::Mismatch& mismatch, absl::TimeZone zone) {
   }
 }
 
+// At most so many characters of a note in a row: --json has the whole.
+constexpr size_t kNoteShown = 40;
+
+// On one line, and shortened at a character.
+std::string ShortNote(const std::string& note) {
+  const std::string line = absl::StrReplaceAll(note, {{"\n", " "}});
+  size_t characters = 0;
+  for (size_t at = 0; at < line.size(); ++at) {
+    if (base::ContinuesCharacter(line[at])) continue;
+    if (characters++ == kNoteShown) return absl::StrCat(line.substr(0, at), "...");
+  }
+  return line;
+}
+
+// Who snoozed or closed it, until when, and why; empty where it is neither.
+std::string HandledText(const v1::Mismatch& mismatch, absl::TimeZone zone) {
+  const bool snoozed = mismatch.state() == v1::MISMATCH_STATE_SNOOZED;
+  if (!snoozed && mismatch.state() != v1::MISMATCH_STATE_CLOSED) return "";
+  std::string text;
+  if (snoozed && mismatch.has_snoozed_until_time()) {
+    text = absl::StrCat("until ", PeopleTime(ToTime(mismatch.snoozed_until_time()), zone));
+  }
+  if (mismatch.transitions().empty()) return text;
+  const v1::MismatchTransition& last = *mismatch.transitions().rbegin();
+  absl::StrAppend(&text, text.empty() ? "by " : " by ", last.person());
+  if (!last.note().empty()) absl::StrAppend(&text, ": ", ShortNote(last.note()));
+  return text;
+}
+
 // In quotes where a shell would make something else of it.
 std::string ShellWord(const std::string& text) {
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
@@ -102,9 +132,12 @@ std::string ShellWord(const std::string& text) {
 }  // namespace
 
 std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ended, absl::TimeZone zone,
-                          bool with_colour) {
+                          const Look& look) {
   std::vector<std::vector<Cell>> rows;
   rows.reserve(mismatches.size());
+  const bool handled = std::any_of(mismatches.begin(), mismatches.end(), [zone](const v1::Mismatch& mismatch) {
+    return !HandledText(mismatch, zone).empty();
+  });
   for (const v1::Mismatch& mismatch : mismatches) {
     std::vector<Cell>& row = rows.emplace_back();
     row = {StateCell(mismatch.state()),
@@ -114,6 +147,7 @@ std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ende
            ChangesText(mismatch),
            DeviceCell(mismatch),
            LastSuccessCell(mismatch.device(), zone)};
+    if (handled) row.insert(row.begin() + 1, HandledText(mismatch, zone));
     if (ended) {
       row.push_back(PeopleTime(ToTime(mismatch.end_time()), zone));
     } else {
@@ -123,12 +157,13 @@ std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ende
   }
   std::vector<std::string> columns = {"State",  "Visit start",         "Carer", "Service user", "Changes",
                                       "Device", "Last successful sync"};
+  if (handled) columns.insert(columns.begin() + 1, "Handled");
   if (ended) {
     columns.push_back("Ended");
   } else {
     columns.insert(columns.end(), {"Cause", "Advice"});
   }
-  return FormatTable(columns, rows, with_colour);
+  return FormatTable(columns, rows, look);
 }
 
 std::string MismatchLine(const v1::Mismatch& mismatch, absl::TimeZone zone, bool with_colour) {
@@ -155,7 +190,7 @@ std::string ListingCommand(const MismatchesOf& of) {
 }
 
 std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, const MismatchesOf& of,
-                               absl::TimeZone zone, bool with_colour) {
+                               absl::TimeZone zone, const Look& look) {
   std::vector<std::vector<Cell>> rows;
   rows.reserve(groups.size());
   std::string hints;
@@ -180,8 +215,7 @@ std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, con
     row.push_back(group.advice());
   }
   return absl::StrCat(
-      FormatTable({"Mismatches", "State", "Soonest visit", "Carer", "Device", "Cause", "Advice"}, rows, with_colour),
-      hints);
+      FormatTable({"Mismatches", "State", "Soonest visit", "Carer", "Device", "Cause", "Advice"}, rows, look), hints);
 }
 
 }  // namespace caresync::cli

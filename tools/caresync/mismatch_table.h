@@ -7,13 +7,15 @@
 
 #include "absl/time/time.h"
 #include "caresync/v1/mismatches.pb.h"
+#include "tools/caresync/output.h"
 
 namespace caresync::cli {
 
 // In the order given. Those that have `ended` are shown with when they did; others with why the device has not taken
-// the change, and what to do about it.
+// the change, and what to do about it. Where people snoozed or closed any, a column says who, until when, and the
+// beginning of what they noted.
 std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ended, absl::TimeZone zone,
-                          bool with_colour);
+                          const Look& look);
 
 // One by itself: its state, the visit, what happened, what to do about it; and where it is snoozed or closed who did
 // that.
@@ -32,7 +34,7 @@ std::string ListingCommand(const MismatchesOf& of);
 // Groups of mismatches in the order given, one in no group as one of 1; below them, of each burst and each outage, how
 // its members are listed of what was asked for.
 std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, const MismatchesOf& of,
-                               absl::TimeZone zone, bool with_colour);
+                               absl::TimeZone zone, const Look& look);
 
 }  // namespace caresync::cli
 

@@ -1,6 +1,8 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,25 +56,40 @@ absl::StatusOr<std::vector<v1::NotificationSettings>> ReadAll(const Connection& 
   return all;
 }
 
-void PrintTable(const std::vector<v1::NotificationSettings>& all) {
+// `branch_names`: by record ID, those that are known.
+void PrintTable(const std::vector<v1::NotificationSettings>& all,
+                const std::map<std::string, std::string>& branch_names) {
   std::vector<std::vector<Cell>> rows;
   for (const v1::NotificationSettings& settings : all) {
-    rows.push_back({settings.branch_id().empty() ? "default" : settings.branch_id(),
-                    settings.has_webhook() ? settings.webhook().url() : "none",
+    const bool is_default = settings.branch_id().empty();
+    const auto name = branch_names.find(settings.branch_id());
+    rows.push_back({is_default                   ? "default"
+                    : name == branch_names.end() ? "-"
+                                                 : name->second,
+                    is_default ? "-" : settings.branch_id(), settings.has_webhook() ? settings.webhook().url() : "none",
                     settings.email_addresses().empty() ? "none" : absl::StrJoin(settings.email_addresses(), ", "),
                     HoursText(settings),
                     settings.overdue_percent() == 0 ? "off" : absl::StrCat(settings.overdue_percent(), " %")});
   }
-  std::cout << FormatTable({"Branch ID", "Webhook", "E-mail", "Hours", "Overdue"}, rows, UsesColour(STDOUT_FILENO));
+  std::cout << FormatTable({"Branch", "Branch ID", "Webhook", "E-mail", "Hours", "Overdue"}, rows,
+                           LookOf(STDOUT_FILENO));
+}
+
+absl::StatusOr<ExitCode> PrintAll(const Connection& connection, const std::vector<v1::NotificationSettings>& all) {
+  std::map<std::string, std::string> branch_names;
+  const bool of_branches = std::any_of(
+      all.begin(), all.end(), [](const v1::NotificationSettings& settings) { return !settings.branch_id().empty(); });
+  if (of_branches) {
+    ASSIGN_OR_RETURN(branch_names, BranchNames(connection));
+  }
+  PrintTable(all, branch_names);
+  return 0;
 }
 
 absl::StatusOr<ExitCode> List(const Options& options) {
   const Connection connection(options);
   ASSIGN_OR_RETURN(const std::vector<v1::NotificationSettings> all, ReadAll(connection));
-  if (!options.json) {
-    PrintTable(all);
-    return 0;
-  }
+  if (!options.json) return PrintAll(connection, all);
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const v1::NotificationSettings& settings : all) list.push_back(ToJson(settings));
   PrintJson({{"settings", list}});
@@ -105,10 +122,9 @@ absl::StatusOr<ExitCode> Set(const Options& options, const Wish& wish) {
                    connection.Call(Caller(), &v1::TenantService::Stub::SetNotificationSettings, request));
   if (options.json) {
     PrintJson(ToJson(set));
-  } else {
-    PrintTable({set});
+    return 0;
   }
-  return 0;
+  return PrintAll(connection, {set});
 }
 
 absl::StatusOr<ExitCode> Remove(const Options& options, const std::string& branch) {

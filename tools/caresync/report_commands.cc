@@ -253,6 +253,18 @@ absl::StatusOr<ExitCode> RequestSync(const Options& options, const std::string& 
   return 0;
 }
 
+// By record ID, of those whom the report lists of the device; of nobody where `device_uuid` is empty.
+absl::StatusOr<std::map<std::string, std::string>> CarerNames(const Connection& connection,
+                                                              const std::string& device_uuid) {
+  std::map<std::string, std::string> names;
+  if (device_uuid.empty()) return names;
+  v1::GetDeviceRequest request;
+  request.set_device_uuid(std::string(device_uuid));
+  ASSIGN_OR_RETURN(const v1::Device device, connection.Call(Caller(), &v1::DeviceService::Stub::GetDevice, request));
+  for (const v1::DeviceUser& user : device.users()) names[user.carer_id()] = user.carer_name();
+  return names;
+}
+
 absl::StatusOr<ExitCode> ListSyncs(const Options& options, const SyncsWish& wish) {
   if (wish.most < 1) return errors::Usage("--most must be at least 1");
   if (wish.uuid.empty() == wish.carer.empty()) return errors::Usage("give either a device's UUID or --carer");
@@ -272,8 +284,9 @@ absl::StatusOr<ExitCode> ListSyncs(const Options& options, const SyncsWish& wish
     request.set_page_token(page.next_page_token());
   } while (!request.page_token().empty() && static_cast<int>(syncs.size()) < wish.most);
   if (!options.json) {
+    ASSIGN_OR_RETURN(const auto carer_names, CarerNames(connection, request.device_uuid()));
     ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
-    PrintSyncs(syncs, zone);
+    PrintSyncs(syncs, wish.carer.empty() ? SyncsOf::kDevice : SyncsOf::kCarer, carer_names, zone);
     return 0;
   }
   Json list = Json::array();

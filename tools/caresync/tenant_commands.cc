@@ -110,11 +110,16 @@ absl::Status FillPushWebhook(const TenantSettings& settings, Message& message) {
   return absl::OkStatus();
 }
 
+// The options of a call for this tenant, whichever the other commands are for.
+Options OfTenant(const Options& options, const std::string& tenant_id) {
+  Options of_tenant = options;
+  of_tenant.tenant = tenant_id;
+  return of_tenant;
+}
+
 // Of the branches that were named, by name or ID.
 absl::Status FillBranches(const Options& options, const TenantSettings& settings, v1::UpdateTenantRequest& request) {
-  // Names are looked up in the tenant that is set, whichever the other commands are for.
-  Options of_tenant = options;
-  of_tenant.tenant = settings.tenant_id;
+  const Options of_tenant = OfTenant(options, settings.tenant_id);
   const Connection connection(of_tenant);
   for (const std::string& text : settings.branch_auto_sync) {
     const size_t equals = text.rfind('=');
@@ -154,17 +159,22 @@ void PrintTenants(const std::vector<v1::Tenant>& tenants) {
   std::cout << FormatTable(
       {"Tenant", "Name", "Time zone", "Auto sync", "Download window", "Retention", "Wait after a restore",
        "Mismatch grace", "Mismatch lead", "Deliveries kept", "Least app version", "Created"},
-      rows, UsesColour(STDOUT_FILENO));
+      rows, LookOf(STDOUT_FILENO));
 }
 
 // Nothing where no branch has an interval of its own.
-void PrintBranches(const v1::Tenant& tenant) {
-  if (tenant.branch_auto_syncs().empty()) return;
+absl::Status PrintBranches(const Options& options, const v1::Tenant& tenant) {
+  if (tenant.branch_auto_syncs().empty()) return absl::OkStatus();
+  const Options of_tenant = OfTenant(options, tenant.tenant_id());
+  ASSIGN_OR_RETURN(const auto names, BranchNames(Connection(of_tenant)));
   std::vector<std::vector<Cell>> rows;
   for (const v1::BranchAutoSync& branch : tenant.branch_auto_syncs()) {
-    rows.push_back({branch.branch_id(), LengthText(branch.auto_sync_interval())});
+    const auto name = names.find(branch.branch_id());
+    rows.push_back(
+        {name == names.end() ? "-" : name->second, branch.branch_id(), LengthText(branch.auto_sync_interval())});
   }
-  std::cout << "\n" << FormatTable({"Branch ID", "Auto sync"}, rows, UsesColour(STDOUT_FILENO));
+  std::cout << "\n" << FormatTable({"Branch", "Branch ID", "Auto sync"}, rows, LookOf(STDOUT_FILENO));
+  return absl::OkStatus();
 }
 
 // Nothing where no device waits after a restore.
@@ -182,15 +192,15 @@ void PrintRestoreProgress(const v1::Tenant& tenant) {
             << PeopleTime(ToTime(progress.last_return_time()), zone) << ".\n";
 }
 
-ExitCode ShowTenant(const Options& options, const v1::Tenant& tenant) {
+absl::StatusOr<ExitCode> ShowTenant(const Options& options, const v1::Tenant& tenant) {
   if (options.json) {
     PrintJson(ToJson(tenant));
-  } else {
-    PrintTenants({tenant});
-    PrintBranches(tenant);
-    PrintRestoreProgress(tenant);
-    if (tenant.has_push_webhook()) std::cout << "\nPush webhook  " << Printable(tenant.push_webhook().url()) << "\n";
+    return 0;
   }
+  PrintTenants({tenant});
+  RETURN_IF_ERROR(PrintBranches(options, tenant));
+  PrintRestoreProgress(tenant);
+  if (tenant.has_push_webhook()) std::cout << "\nPush webhook  " << Printable(tenant.push_webhook().url()) << "\n";
   return 0;
 }
 
