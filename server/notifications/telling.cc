@@ -100,7 +100,7 @@ class Step {
   absl::StatusOr<absl::Time> TellAll(const std::string& branch, const store::NotificationSettings& settings,
                                      store::ToldHour hour) {
     ASSIGN_OR_RETURN(const Waiting waiting, TakeAll(branch));
-    ASSIGN_OR_RETURN(const std::vector<Open> open, StillOpen(waiting.mismatches));
+    ASSIGN_OR_RETURN(const std::vector<Open> open, StillOpen(branch, waiting.mismatches));
     const size_t most_alone = waiting.any_held ? 1 : limits::kMismatchesToldAlone;
     ASSIGN_OR_RETURN(const size_t notices, Tell(branch, settings, open, most_alone));
     // The rest is told by the next step, for which the hour is over as well.
@@ -114,7 +114,7 @@ class Step {
   absl::StatusOr<absl::Time> TellInHour(const std::string& branch, const store::NotificationSettings& settings,
                                         store::ToldHour hour, absl::Time until) {
     ASSIGN_OR_RETURN(const Waiting waiting, TakeRaised(branch));
-    ASSIGN_OR_RETURN(std::vector<Open> open, StillOpen(waiting.mismatches));
+    ASSIGN_OR_RETURN(std::vector<Open> open, StillOpen(branch, waiting.mismatches));
     if (HoldsBack(hour)) hour.set_held(hour.held() + HoldBackRest(branch, open));
     ASSIGN_OR_RETURN(const size_t notices, Tell(branch, settings, open, limits::kMismatchesToldAlone));
     hour.set_notices(hour.notices() + static_cast<uint32_t>(notices));
@@ -169,7 +169,7 @@ class Step {
     return waiting;
   }
 
-  absl::StatusOr<std::vector<Open>> StillOpen(const std::vector<CarerVisit>& mismatches) {
+  absl::StatusOr<std::vector<Open>> StillOpen(const std::string& branch, const std::vector<CarerVisit>& mismatches) {
     std::vector<Open> open;
     for (const CarerVisit& of : mismatches) {
       ASSIGN_OR_RETURN(std::optional<store::Mismatch> row, mismatch::GetUndamaged(transaction_, tenant_, of));
