@@ -448,6 +448,8 @@ inline constexpr size_t kBranchesLookedAt = 32;
 // A step ends when it has put so many notices in the outbox, as that of many branches with many addresses each: it has
 // room for them even where it is nearly full.
 inline constexpr size_t kNoticesPutAtOnce = 256;
+// Mismatches that an e-mail of many lists, those that start first: a page or two to read on a phone.
+inline constexpr size_t kMismatchesInMail = 50;
 // How often it is looked how many devices are overdue, and devices that one step counts.
 inline constexpr absl::Duration kOverdueLookEvery = absl::Minutes(10);
 inline constexpr size_t kDevicesCounted = 256;

@@ -9,12 +9,14 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/protobuf/util/time_util.h"
 #include "nlohmann/json.hpp"
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/base/uuid.h"
+#include "server/mismatch/wording.h"
 #include "server/records/record_key.h"
 
 namespace caresync::notifications {
@@ -50,6 +52,78 @@ ordered_json Changes(const v1::Mismatch& mismatch) {
 }
 
 std::string PeopleTime(absl::Time time, absl::TimeZone zone) { return absl::FormatTime("%d %B %Y, %H:%M", time, zone); }
+
+// ---- What an e-mail says of a change
+
+// None of it names anybody.
+const char* InWords(int kind) {
+  switch (kind) {
+    case v1::VISIT_CHANGE_KIND_NEW:
+      return "new";
+    case v1::VISIT_CHANGE_KIND_MOVED:
+      return "moved";
+    case v1::VISIT_CHANGE_KIND_OTHER_SERVICE_USER:
+      return "to another service user";
+    case v1::VISIT_CHANGE_KIND_ACTIVITIES:
+      return "other activities";
+    case v1::VISIT_CHANGE_KIND_DETAILS:
+      return "other details";
+    case v1::VISIT_CHANGE_KIND_TAKEN_AWAY:
+      return "taken away";
+    case v1::VISIT_CHANGE_KIND_CANCELLED:
+      return "cancelled";
+    case v1::VISIT_CHANGE_KIND_OUT_OF_WINDOW:
+      return "moved out of the days that phones hold";
+    default:
+      return "changed";
+  }
+}
+
+std::string ChangesInWords(const v1::Mismatch& mismatch) {
+  return absl::StrJoin(mismatch.changes(), ", ",
+                       [](std::string* out, int kind) { absl::StrAppend(out, InWords(kind)); });
+}
+
+std::string DayText(absl::Time time, absl::TimeZone zone) { return absl::FormatTime("%d %B %Y", time, zone); }
+
+// From its start to its end, the time of day written as `clock` says.
+std::string SpanText(const v1::VisitShown& shown, absl::TimeZone zone, const char* clock) {
+  const absl::Time start = base::FromTimestamp(shown.start_time()).value_or(absl::UnixEpoch());
+  const absl::Time end = base::FromTimestamp(shown.end_time()).value_or(start);
+  const std::string day = DayText(start, zone);
+  const std::string end_day = DayText(end, zone);
+  return absl::StrCat(day, ", ", absl::FormatTime(clock, start, zone), " to ",
+                      end_day == day ? "" : absl::StrCat(end_day, ", "), absl::FormatTime(clock, end, zone));
+}
+
+// When a visit was and when it is; empty where it was not, or is not any more.
+struct Times {
+  std::string before;
+  std::string now;
+
+  bool are_one() const { return before.empty() || now.empty() || before == now; }
+  const std::string& one() const { return now.empty() ? before : now; }
+};
+
+Times TimesOf(const v1::Mismatch& mismatch, absl::TimeZone zone) {
+  const auto times = [&](const char* clock) -> Times {
+    return {mismatch.has_from() ? SpanText(mismatch.from(), zone, clock) : "",
+            mismatch.has_to() ? SpanText(mismatch.to(), zone, clock) : ""};
+  };
+  const Times to_the_minute = times("%H:%M");
+  const auto& kinds = mismatch.changes();
+  const bool is_moved = std::find(kinds.begin(), kinds.end(), v1::VISIT_CHANGE_KIND_MOVED) != kinds.end();
+  // By seconds, or by the hour that the clock shows twice.
+  return is_moved && to_the_minute.are_one() ? times("%H:%M:%S %Z") : to_the_minute;
+}
+
+// A line of a mail of many.
+std::string LineOf(const v1::Mismatch& mismatch, absl::TimeZone zone) {
+  const Times times = TimesOf(mismatch, zone);
+  return absl::StrCat("- ", mismatch::CarerText(mismatch.carer_name(), mismatch.carer_id()), ", ",
+                      times.are_one() ? times.one() : absl::StrCat(times.before, " -> ", times.now), ": ",
+                      ChangesInWords(mismatch), "\n");
+}
 
 struct Summary {
   size_t carers = 0;
@@ -118,25 +192,32 @@ std::string MismatchesBody(const base::TenantId& tenant, const std::string& bran
   return Text(json);
 }
 
-MailText MismatchMail(const base::TenantId& tenant, const v1::Mismatch& mismatch, absl::Time start,
-                      absl::TimeZone zone) {
+MailText MismatchMail(const std::string& agency, const v1::Mismatch& mismatch, absl::Time start, absl::TimeZone zone) {
+  const Times times = TimesOf(mismatch, zone);
   MailText mail;
   mail.subject =
       absl::StrCat("A change of the rota has not reached a carer's phone (visit of ", PeopleTime(start, zone), ")");
-  mail.text = absl::StrCat(mismatch.headline(), "\n", mismatch.advice(), "\n\nVisit: ", PeopleTime(start, zone),
-                           "\nVisit ID: ", mismatch.visit_id(), "\nAgency: ", tenant.text(), "\n");
+  mail.text =
+      absl::StrCat(mismatch.headline(), "\n", mismatch.advice(), "\n\nWhat changed: ", ChangesInWords(mismatch), "\n",
+                   times.are_one() ? absl::StrCat("Visit: ", times.one())
+                                   : absl::StrCat("Before: ", times.before, "\nNow: ", times.now),
+                   "\nVisit ID: ", mismatch.visit_id(), "\nAgency: ", agency, "\n");
   return mail;
 }
 
-MailText MismatchesMail(const base::TenantId& tenant, const std::vector<Raised>& raised, absl::TimeZone zone) {
+MailText MismatchesMail(const std::string& agency, const std::vector<Raised>& raised,
+                        const std::vector<v1::Mismatch>& listed, absl::TimeZone zone) {
   const Summary summary = Sum(raised);
   MailText mail;
   mail.subject = absl::StrCat(raised.size(), " changes of the rota have not reached carers' phones");
-  mail.text =
-      absl::StrCat(raised.size(), " changes of the rota have not reached the phones of ", summary.carers,
-                   summary.carers == 1 ? " carer" : " carers", ". The first of their visits starts on ",
-                   PeopleTime(summary.first_start, zone),
-                   ".\nThe list of mismatches says which, the most urgent first.\n\nAgency: ", tenant.text(), "\n");
+  mail.text = absl::StrCat(raised.size(), " changes of the rota have not reached the phones of ", summary.carers,
+                           summary.carers == 1 ? " carer" : " carers", ". The first of their visits starts on ",
+                           PeopleTime(summary.first_start, zone), ".\n\n");
+  for (const v1::Mismatch& one : listed) absl::StrAppend(&mail.text, LineOf(one, zone));
+  if (listed.size() < raised.size()) absl::StrAppend(&mail.text, "and ", raised.size() - listed.size(), " more\n");
+  absl::StrAppend(&mail.text,
+                  "\nThe list of mismatches says what to do about each, the most urgent first.\n\nAgency: ", agency,
+                  "\n");
   return mail;
 }
 
@@ -147,7 +228,7 @@ std::string OverdueBody(const base::TenantId& tenant, const OverdueMessage& mess
   return Text(json);
 }
 
-MailText OverdueMail(const base::TenantId& tenant, const OverdueMessage& message) {
+MailText OverdueMail(const std::string& agency, const OverdueMessage& message) {
   MailText mail;
   mail.subject = message.is_over
                      ? absl::StrCat("More than ", message.percent, " % of a branch's phones are overdue")
@@ -157,7 +238,7 @@ MailText OverdueMail(const base::TenantId& tenant, const OverdueMessage& message
       message.is_over ? "The report of devices says which. Where they are so many at once, look at "
                         "the network and at the app before you ask each carer.\n"
                       : "",
-      "\nBranch ID: ", message.branch.empty() ? "none" : message.branch, "\nAgency: ", tenant.text(), "\n");
+      "\nBranch ID: ", message.branch.empty() ? "none" : message.branch, "\nAgency: ", agency, "\n");
   return mail;
 }
 

@@ -2,7 +2,8 @@
 //
 // To an agency's own systems: JSON, as docs/webhooks.md says. IDs, states and times, and no word that names a person or
 // tells of one: who receives it asks for what it may see. By e-mail: what the console's list says first, the carer's
-// name among it, and no word of whom the visit is to.
+// name among it, and what changed, from when to when, so that whoever reads it can tell the carer by phone; and no word
+// of whom the visit is to: where that changed, that it is somebody else.
 #ifndef CARESYNC_SERVER_NOTIFICATIONS_MESSAGE_H_
 #define CARESYNC_SERVER_NOTIFICATIONS_MESSAGE_H_
 
@@ -39,17 +40,18 @@ struct OverdueMessage {
 };
 std::string OverdueBody(const base::TenantId& tenant, const OverdueMessage& message);
 
-// ---- By e-mail, with times in `zone`
+// ---- By e-mail, from the `agency`, as its tenant's display name says, with times in `zone`
 
 struct MailText {
   // ASCII, and without a name: it is shown on locked screens.
   std::string subject;
   std::string text;
 };
-MailText MismatchMail(const base::TenantId& tenant, const v1::Mismatch& mismatch, absl::Time start,
-                      absl::TimeZone zone);
-MailText MismatchesMail(const base::TenantId& tenant, const std::vector<Raised>& raised, absl::TimeZone zone);
-MailText OverdueMail(const base::TenantId& tenant, const OverdueMessage& message);
+MailText MismatchMail(const std::string& agency, const v1::Mismatch& mismatch, absl::Time start, absl::TimeZone zone);
+// `listed`: those of them that it lists, a line each, in that order.
+MailText MismatchesMail(const std::string& agency, const std::vector<Raised>& raised,
+                        const std::vector<v1::Mismatch>& listed, absl::TimeZone zone);
+MailText OverdueMail(const std::string& agency, const OverdueMessage& message);
 
 }  // namespace caresync::notifications
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "caresync/store/outbox.pb.h"
+#include "caresync/store/stored.pb.h"
 #include "server/base/status_macros.h"
 #include "server/notifications/settings.h"
 #include "server/tenants/tenants.h"
@@ -27,6 +28,14 @@ absl::StatusOr<std::optional<outbox::Destination>> DestinationOf(const storage::
   const auto& named = settings.email_addresses();
   if (std::find(named.begin(), named.end(), address) == named.end()) return std::optional<outbox::Destination>();
   return std::optional<outbox::Destination>({.url = "", .key = "", .email_address = address});
+}
+
+// nullopt where it is not known any more.
+absl::StatusOr<std::optional<store::Tenant>> ReadTenant(const storage::Reader& reader, const base::TenantId& tenant) {
+  absl::StatusOr<store::Tenant> stored = tenants::GetTenant(reader, tenant);
+  if (absl::IsNotFound(stored.status()) || absl::IsDataLoss(stored.status())) return std::optional<store::Tenant>();
+  RETURN_IF_ERROR(stored.status());
+  return *std::move(stored);
 }
 
 absl::Status NothingFollows(commit::Transaction& /*transaction*/, uint64_t /*number*/,
@@ -61,11 +70,14 @@ void RegisterNotices(outbox::Dispatcher& dispatcher) {
 
 absl::StatusOr<absl::TimeZone> ZoneOf(const storage::Reader& reader, const base::TenantId& tenant) {
   absl::TimeZone zone = absl::UTCTimeZone();
-  const absl::StatusOr<store::Tenant> preferences = tenants::GetTenant(reader, tenant);
-  if (absl::IsNotFound(preferences.status()) || absl::IsDataLoss(preferences.status())) return zone;
-  RETURN_IF_ERROR(preferences.status());
-  absl::LoadTimeZone(preferences->time_zone(), &zone);
+  ASSIGN_OR_RETURN(const std::optional<store::Tenant> stored, ReadTenant(reader, tenant));
+  if (stored.has_value()) absl::LoadTimeZone(stored->time_zone(), &zone);
   return zone;
+}
+
+absl::StatusOr<std::string> AgencyOf(const storage::Reader& reader, const base::TenantId& tenant) {
+  ASSIGN_OR_RETURN(const std::optional<store::Tenant> stored, ReadTenant(reader, tenant));
+  return stored.has_value() && !stored->display_name().empty() ? stored->display_name() : tenant.text();
 }
 
 }  // namespace caresync::notifications

@@ -3,6 +3,7 @@
 #define CARESYNC_SERVER_NOTIFICATIONS_NOTICES_H_
 
 #include <cstddef>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -34,6 +35,10 @@ void RegisterNotices(outbox::Dispatcher& dispatcher);
 // The zone of a tenant's hours, and of the times that its people are told; UTC where that is not known any more. Errors
 // are those of reading.
 absl::StatusOr<absl::TimeZone> ZoneOf(const storage::Reader& reader, const base::TenantId& tenant);
+
+// What its people call the tenant: its display name; its ID where that is not known any more. Errors are those of
+// reading.
+absl::StatusOr<std::string> AgencyOf(const storage::Reader& reader, const base::TenantId& tenant);
 
 }  // namespace caresync::notifications
 

@@ -179,8 +179,9 @@ class Step {
         .branch = branch, .devices = count.devices, .overdue = count.overdue, .percent = percent, .is_over = is_over};
     const outbox::NewNotice notice = {
         .kind = kOverdueNotice, .subject = branch, .body = OverdueBody(tenant_, message), .branch_id = branch};
+    ASSIGN_OR_RETURN(const std::string agency, AgencyOf(transaction_, tenant_));
     ASSIGN_OR_RETURN(const size_t put,
-                     PutForAll(transaction_, settings, notice, OverdueMail(tenant_, message), random_));
+                     PutForAll(transaction_, settings, notice, OverdueMail(agency, message), random_));
     put_ += put;
     return absl::OkStatus();
   }

@@ -187,20 +187,17 @@ class Step {
     if (open.size() > most_alone) return TellAsOne(branch, settings, open);
     mismatch::Teller teller(transaction_, tenant_, as_of_);
     size_t notices = 0;
+    ASSIGN_OR_RETURN(const std::string agency, AgencyOf(transaction_, tenant_));
     for (const Open& one : open) {
-      const absl::StatusOr<v1::Mismatch> told = teller.Tell(one.of, one.row);
-      if (absl::IsDataLoss(told.status())) {
-        mismatch::LogDamage("mismatch_not_told", tenant_, one.of.carer, told.status());
-        continue;
-      }
-      RETURN_IF_ERROR(told.status());
+      ASSIGN_OR_RETURN(const std::optional<v1::Mismatch> told, TellOne(one, teller));
+      if (!told.has_value()) continue;
       const absl::Time start = mismatch::StartThatCounts(one.row);
       const outbox::NewNotice notice = {.kind = kMismatchNotice,
                                         .subject = told->visit_id(),
                                         .body = MismatchBody(tenant_, *told, start),
                                         .branch_id = branch};
       ASSIGN_OR_RETURN(const size_t put,
-                       PutForAll(transaction_, settings, notice, MismatchMail(tenant_, *told, start, zone_), random_));
+                       PutForAll(transaction_, settings, notice, MismatchMail(agency, *told, start, zone_), random_));
       put_ += put;
       ++notices;
     }
@@ -216,10 +213,42 @@ class Step {
                                       .subject = branch,
                                       .body = MismatchesBody(tenant_, branch, raised),
                                       .branch_id = branch};
-    ASSIGN_OR_RETURN(const size_t put,
-                     PutForAll(transaction_, settings, notice, MismatchesMail(tenant_, raised, zone_), random_));
+    ASSIGN_OR_RETURN(MailText mail, MailOfMany(settings, open, raised));
+    ASSIGN_OR_RETURN(const size_t put, PutForAll(transaction_, settings, notice, std::move(mail), random_));
     put_ += put;
     return size_t{1};
+  }
+
+  // Lists those that start first. Empty where nobody gets it: of each that it lists something is read.
+  absl::StatusOr<MailText> MailOfMany(const store::NotificationSettings& settings, const std::vector<Open>& open,
+                                      const std::vector<Raised>& raised) {
+    if (settings.email_addresses().empty()) return MailText();
+    std::vector<const Open*> by_start;
+    by_start.reserve(open.size());
+    for (const Open& one : open) by_start.push_back(&one);
+    std::stable_sort(by_start.begin(), by_start.end(), [](const Open* a, const Open* b) {
+      return mismatch::StartThatCounts(a->row) < mismatch::StartThatCounts(b->row);
+    });
+    mismatch::Teller teller(transaction_, tenant_, as_of_);
+    std::vector<v1::Mismatch> listed;
+    for (const Open* one : by_start) {
+      if (listed.size() == limits::kMismatchesInMail) break;
+      ASSIGN_OR_RETURN(std::optional<v1::Mismatch> told, TellOne(*one, teller));
+      if (told.has_value()) listed.push_back(*std::move(told));
+    }
+    ASSIGN_OR_RETURN(const std::string agency, AgencyOf(transaction_, tenant_));
+    return MismatchesMail(agency, raised, listed, zone_);
+  }
+
+  // nullopt where it cannot be told, which the log says.
+  absl::StatusOr<std::optional<v1::Mismatch>> TellOne(const Open& one, mismatch::Teller& teller) {
+    absl::StatusOr<v1::Mismatch> told = teller.Tell(one.of, one.row);
+    if (absl::IsDataLoss(told.status())) {
+      mismatch::LogDamage("mismatch_not_told", tenant_, one.of.carer, told.status());
+      return std::optional<v1::Mismatch>();
+    }
+    RETURN_IF_ERROR(told.status());
+    return *std::move(told);
   }
 
   void NoteNext(absl::Time next) {

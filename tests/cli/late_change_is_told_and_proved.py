@@ -20,6 +20,7 @@ from mail_receiver import MailReceiver
 from webhook_receiver import Receiver, status
 
 TENANT = "agency"
+AGENCY = "An Agency of Rome"
 SOURCE = "rota-import"
 KEY = bytes(range(32, 64))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -221,7 +222,9 @@ def check_mail(story, mismatch):
     expect(mail.receivers == mail.addresses("To") == [OFFICE] and mail.addresses("From") == [SENDER], mail.message)
     expect(f"{story.rota.start:%H:%M}" in mail.message["Subject"], mail.message["Subject"])
     expect(mismatch["carer_name"] not in mail.message["Subject"], mail.message["Subject"])
-    for said in (mismatch["headline"], mismatch["advice"], mismatch["visit_id"], TENANT):
+    changed = ("What changed: moved", f"Before: {story.rota.start:%d %B %Y, %H:%M} to ",
+               f"Now: {story.rota.new_start:%d %B %Y, %H:%M} to ")
+    for said in (mismatch["headline"], mismatch["advice"], *changed, mismatch["visit_id"], f"Agency: {AGENCY}"):
         expect(said in mail.text, f"{said!r} is not in:\n{mail.text}")
     expect(mismatch["to"]["service_user_name"] not in mail.text, "whom the visit is to is for those who may ask")
 
@@ -321,7 +324,7 @@ def play(story):
 
 
 def set_up(cli, rota, url):
-    cli.run("tenant", "create", TENANT, "--time-zone", "UTC")
+    cli.run("tenant", "create", TENANT, "--name", AGENCY, "--time-zone", "UTC")
     with tempfile.TemporaryDirectory() as folder:
         secret_file = os.path.join(folder, "secret")
         with open(secret_file, "w") as file:

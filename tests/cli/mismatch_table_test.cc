@@ -138,6 +138,16 @@ TEST(MismatchTable, ShowsWhatStaysOnce) {
   EXPECT_EQ(row.at(3), "Ada Shaw");
 }
 
+// Requirement: M2
+TEST(MismatchTable, WhereTheEndAloneMovedItShowsTheEnds) {
+  v1::Mismatch mismatch = Moved();
+  *mismatch.mutable_to() = mismatch.from();
+  mismatch.mutable_to()->mutable_end_time()->set_seconds(kNine + kHour / 2);
+  const std::string times = "2026-11-21 09:00:00 UTC, end 2026-11-21 10:00:00 UTC -> 2026-11-21 09:30:00 UTC";
+  EXPECT_EQ(RowOf(mismatch).at(1), times);
+  EXPECT_THAT(MismatchLine(mismatch, absl::UTCTimeZone(), false), testing::HasSubstr(times));
+}
+
 TEST(MismatchTable, OfANewVisitAndOfOneThatIsGoneThereIsOneStart) {
   v1::Mismatch mismatch = Moved();
   mismatch.clear_from();

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "caresync/store/notification.pb.h"
 #include "caresync/store/outbox.pb.h"
+#include "caresync/v1/tenants.pb.h"
 #include "nlohmann/json.hpp"
 #include "server/base/clock.h"
 #include "server/base/keys.h"
@@ -21,6 +22,7 @@
 #include "server/notifications/raises.h"
 #include "server/notifications/settings.h"
 #include "server/outbox/outbox_rows.h"
+#include "server/tenants/tenants.h"
 #include "tests/fakes/commits.h"
 #include "tests/fakes/engine.h"
 #include "tests/mismatch/mismatch_bench.h"
@@ -69,6 +71,13 @@ class TellingTest : public testing::Test {
       transaction.Put(Space::kRecords, base::keys::NotificationSettings(tenant_, branch), settings.SerializeAsString());
       return LookAtRaised(transaction);
     });
+  }
+
+  // One address, and no webhook.
+  void PutOffice() {
+    store::NotificationSettings settings;
+    settings.add_email_addresses("office@example.org");
+    PutSettings("", settings);
   }
 
   void Run(commit::Change change) {
@@ -501,6 +510,46 @@ TEST_F(TellingTest, EachAddressGetsAnEmailOfItsOwn) {
   EXPECT_EQ(mails[0].subject.find("Ann"), std::string::npos) << "a subject is shown on locked screens";
   EXPECT_NE(mails[0].text.find("Ann Smith"), std::string::npos) << mails[0].text;
   EXPECT_EQ(mails[0].text.find("Mary"), std::string::npos) << mails[0].text;
+}
+
+// Requirement: M2
+TEST_F(TellingTest, AnEmailSaysWhatChangedByTheTenantsClockAndUnderItsName) {
+  Run([this](commit::Transaction& transaction) {
+    v1::UpdateTenantRequest request;
+    request.set_tenant_id(tenant_.text());
+    request.set_display_name("Acme Home Care");
+    request.set_time_zone("Asia/Kolkata");
+    return tenants::UpdateTenant(transaction, request).status();
+  });
+  PutOffice();
+  Put({VisitAt(1, At(9))});
+  AdvanceTo(At(6, 21));
+  const std::vector<outbox::Mail>& mails = engine_->mailer().mails();
+  ASSERT_EQ(mails.size(), 1u);
+  EXPECT_NE(mails[0].text.find("\nWhat changed: new\nVisit: 02 March 2026, 14:30 to 15:30\n"), std::string::npos)
+      << mails[0].text;
+  EXPECT_NE(mails[0].text.find("\nAgency: Acme Home Care\n"), std::string::npos) << mails[0].text;
+}
+
+TEST_F(TellingTest, AnEmailOfManyListsThoseThatStartFirst) {
+  PutOffice();
+  std::vector<store::Record> visits;
+  const int count = static_cast<int>(limits::kMismatchesInMail) + 2;
+  // The last ones start first.
+  for (int i = 1; i <= count; ++i) visits.push_back(VisitAt(i, At(12) - absl::Minutes(i), {i % 2 + 1}));
+  Put(visits);
+  AdvanceTo(At(6, 21));
+  const std::vector<outbox::Mail>& mails = engine_->mailer().mails();
+  ASSERT_EQ(mails.size(), 1u);
+  const std::string& text = mails[0].text;
+  const size_t first = text.find("- Ann Smith, 02 March 2026, 11:08 to 12:08: new\n");
+  const size_t second = text.find("- Ben Jones, 02 March 2026, 11:09 to 12:09: new\n");
+  EXPECT_LT(first, second) << text;
+  EXPECT_NE(second, std::string::npos) << text;
+  EXPECT_NE(text.find("11:57 to 12:57"), std::string::npos) << text;
+  EXPECT_EQ(text.find("11:58 to 12:58"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nand 2 more\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("Mary"), std::string::npos) << text;
 }
 
 TEST_F(TellingTest, AnEmailThatFailsIsSentAgainUnderItsIdAndNotToAnAddressThatWasTakenAway) {

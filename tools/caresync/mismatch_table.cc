@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "server/base/text.h"
 #include "tools/caresync/json_form.h"
 #include "tools/caresync/output.h"
@@ -35,8 +36,22 @@ std::string Change(const std::string& from, const std::string& to) {
   return to.empty() ? from : absl::StrCat(from, " -> ", to);
 }
 
-std::string StartText(const v1::VisitShown& shown, absl::TimeZone zone) {
-  return shown.has_start_time() ? PeopleTime(ToTime(shown.start_time()), zone) : "";
+std::string TimeText(bool is_set, const google::protobuf::Timestamp& time, absl::TimeZone zone) {
+  return is_set ? PeopleTime(ToTime(time), zone) : "";
+}
+
+// When the visit starts; and where its end alone is another one, when it ends.
+std::string VisitTimes(const v1::Mismatch& mismatch, absl::TimeZone zone) {
+  const v1::VisitShown& from = mismatch.from();
+  const v1::VisitShown& to = mismatch.to();
+  const std::string start = Change(TimeText(from.has_start_time(), from.start_time(), zone),
+                                   TimeText(to.has_start_time(), to.start_time(), zone));
+  const bool both = mismatch.has_from() && mismatch.has_to();
+  const bool starts_as_before = ToTime(from.start_time()) == ToTime(to.start_time());
+  if (!both || !starts_as_before || ToTime(from.end_time()) == ToTime(to.end_time())) return start;
+  return absl::StrCat(
+      start, ", end ",
+      Change(TimeText(from.has_end_time(), from.end_time(), zone), TimeText(to.has_end_time(), to.end_time(), zone)));
 }
 
 // Records that are gone have no name.
@@ -141,7 +156,7 @@ std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ende
   for (const v1::Mismatch& mismatch : mismatches) {
     std::vector<Cell>& row = rows.emplace_back();
     row = {StateCell(mismatch.state()),
-           Change(StartText(mismatch.from(), zone), StartText(mismatch.to(), zone)),
+           VisitTimes(mismatch, zone),
            NameOr(mismatch.carer_name(), mismatch.carer_id()),
            Change(ServiceUserText(mismatch.from()), ServiceUserText(mismatch.to())),
            ChangesText(mismatch),
@@ -168,8 +183,7 @@ std::string MismatchTable(const std::vector<v1::Mismatch>& mismatches, bool ende
 
 std::string MismatchLine(const v1::Mismatch& mismatch, absl::TimeZone zone, bool with_colour) {
   const Cell state = StateCell(mismatch.state());
-  std::string line = absl::StrCat(Paint(state.text, state.colour, with_colour), "  ",
-                                  Change(StartText(mismatch.from(), zone), StartText(mismatch.to(), zone)), "  ",
+  std::string line = absl::StrCat(Paint(state.text, state.colour, with_colour), "  ", VisitTimes(mismatch, zone), "  ",
                                   Printable(Change(ServiceUserText(mismatch.from()), ServiceUserText(mismatch.to()))),
                                   "  ", Printable(mismatch.headline()));
   if (!mismatch.advice().empty()) absl::StrAppend(&line, " ", Printable(mismatch.advice()));
