@@ -1,6 +1,6 @@
 #include "server/records/record_key.h"
 
-#include "storage/tuple.h"
+#include "server/base/integrated_id.h"
 
 namespace caresync::records {
 namespace {
@@ -9,9 +9,6 @@ constexpr char kCarerReceiver = 'c';
 constexpr char kSourceReceiver = 's';
 constexpr char kGroupHolder = 'g';
 constexpr size_t kUuidBytes = 16;
-
-// The name space of integrated records' IDs: stored IDs derive from it, so it never changes.
-constexpr char kIntegratedRecords[] = "7d1f7c52-52a3-4b0e-9a55-6c2f3c1e9b84";
 
 // Carers and groups are named by their UUIDs.
 std::optional<base::RecordKey> RecordOf(const base::ReceiverId& holder, char letter, v1::RecordKind kind) {
@@ -79,14 +76,7 @@ std::optional<RecordName> ParentOf(const v1::CareEvent& event) {
 
 base::Uuid IntegratedId(const base::TenantId& tenant, std::string_view source, v1::RecordKind kind,
                         std::string_view external_id) {
-  static const base::Uuid kSpace = *base::Uuid::Parse(kIntegratedRecords);
-  const std::string name = storage::TupleWriter()
-                               .String(tenant.text())
-                               .String(source)
-                               .Byte(static_cast<uint8_t>(kind))
-                               .String(external_id)
-                               .Take();
-  return base::Uuid::Derived(kSpace, name);
+  return base::IntegratedId(tenant, source, static_cast<uint8_t>(kind), external_id);
 }
 
 }  // namespace caresync::records

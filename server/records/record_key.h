@@ -53,8 +53,7 @@ bool HangsOnAnother(v1::RecordKind kind);
 // The visit or service user that a care event hangs on; nullopt where it names not exactly one of them, by a UUID.
 std::optional<RecordName> ParentOf(const v1::CareEvent& event);
 
-// The ID of an integrated record: derived from tenant, source, kind and external ID (RFC 4122, version 5), so that what
-// is sent again, after a restore too, is the same record.
+// As base::IntegratedId.
 base::Uuid IntegratedId(const base::TenantId& tenant, std::string_view source, v1::RecordKind kind,
                         std::string_view external_id);
 

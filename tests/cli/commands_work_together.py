@@ -530,6 +530,44 @@ def check_following_as_text(cli, rota):
     cli.run("import-rota", rota, "--any-date", "--date", "2026-11-21")
 
 
+def check_visits_that_are_taken_out(cli, rota):
+    """A file is the whole rota of its day: who is on no route any more has no visit on any phone."""
+    with open(rota) as file:
+        agency = json.load(file)
+    stops = next(route for route in agency["routes"] if route["caregiver_id"] == "c1")["locations"]
+    visited = [stop["patient"] for route in agency["routes"] for stop in route.get("locations", [])]
+    stops.remove(next(stop for stop in stops if visited.count(stop["patient"]) == 1))
+    as_c1 = ["--uuid", TEXT_FOLLOWER, "--carer", "c1"]
+
+    def visits():
+        cli.json("device", "sync", *as_c1)
+        return {visit["visit_id"] for visit in cli.json("device", "visits", *as_c1)["visits"]}
+
+    before = visits()
+    with tempfile.TemporaryDirectory() as folder:
+        shorter = pathlib.Path(folder) / "rota.json"
+        shorter.write_text(json.dumps(agency))
+        day = ["import-rota", str(shorter), "--date", "2026-11-21"]
+        # A rostering system may not look which visits there are: it says so, and cancels none.
+        token = cli.json("token", "--role", "rostering", "--subject", "rota-import")["token"]
+        told = cli.json(*day, "--time-zone", "Europe/Rome", "--token", token, status=1)
+        expect(not told["earlier_visits_looked_up"] and told["unchanged"] == told["changes"], told)
+        expect(visits() == before, "a visit is gone")
+        output, _ = cli.run(*day)
+        expect("created 0  updated 1 " in output, output)
+        expect("1 service user is on no route: no visit; 1 of an earlier import withdrawn" in output, output)
+        after = visits()
+        expect(after < before and len(after) == len(before) - 1, f"{after} of {before}")
+        told = cli.json(*day)
+        expect((told["visits_withdrawn"], told["unchanged"]) == (0, told["changes"]), f"it changes again: {told}")
+        cli.run("import-rota", rota, "--date", "2026-11-21")
+        expect(visits() == before, "the visit that is in the rota again is not back")
+        # Who never had a visit that day gets none by its being cancelled.
+        told = cli.json("import-rota", str(shorter), "--date", "2026-11-20")
+        expect((told["service_users_without_visit"], told["visits_withdrawn"]) == (1, 0), told)
+        expect(told["earlier_visits_looked_up"] and told["created"] == told["visits"], told)
+
+
 # Requirement: S10
 def check_refused_and_unreachable(cli):
     cli.run("device", "update", DEVICE, "--users", "c3")
@@ -574,6 +612,7 @@ def main():
         check_blocking(cli)
         check_following(cli)
         check_following_as_text(cli, options.rota)
+        check_visits_that_are_taken_out(cli, options.rota)
         check_refused_and_unreachable(cli)
         print("every command does what it says")
 

@@ -77,7 +77,22 @@ TEST(RotaImport, CountsWhatTheFileHolds) {
   EXPECT_EQ(plan->service_users, 3u);
   EXPECT_EQ(plan->visits, 2u);
   EXPECT_EQ(plan->double_up_visits, 1u);
-  EXPECT_EQ(plan->without_visit, 1u);
+  EXPECT_EQ(plan->unvisited.size(), 1u);
+}
+
+TEST(RotaImport, OfWhomNoRouteVisitsAVisitOfThatDayIsToBeCancelled) {
+  const auto plan = PlanRota("rota.json", kRota, Settings());
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->unvisited.size(), 1u);
+  const v1::RosterChange& change = plan->unvisited[0];
+  EXPECT_EQ(change.source(), "rota-import");
+  EXPECT_EQ(change.external_id(), "007-reggio-emilia/2026-11-21/p3");
+  EXPECT_EQ(change.visit().service_user(), "007-reggio-emilia/p3");
+  EXPECT_TRUE(change.visit().cancelled());
+  EXPECT_EQ(change.visit().planned_activities_size(), 1);
+  EXPECT_EQ(change.visit().planned_activities(0).carer(), "");
+  EXPECT_EQ(change.visit().assignments_size(), 0) << "the store has them";
+  EXPECT_FALSE(Visits(*plan).contains(change.external_id())) << "it is sent only where the store has the visit";
 }
 
 TEST(RotaImport, BecomesABranchOfTheSharedCareService) {

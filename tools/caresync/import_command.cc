@@ -27,6 +27,7 @@
 #include "tools/caresync/rota_import.h"
 #include "tools/caresync/tenant_zone.h"
 #include "tools/caresync/token_claims.h"
+#include "tools/caresync/withdrawn_visits.h"
 
 namespace caresync::cli {
 namespace {
@@ -67,12 +68,17 @@ struct Tally {
   // Changes that had their result, and those that the file has.
   size_t answered = 0;
   size_t changes = 0;
+  // Visits of an earlier import that were taken off the phones.
+  size_t withdrawn = 0;
+  // It could be looked up which visits there were.
+  bool looked_up = true;
   uint64_t revision = 0;
 
   size_t of(v1::ChangeOutcome outcome) const { return outcomes[outcome]; }
   // Everything in the file is in the store, as the file has it.
   bool all_taken() const {
-    return answered == changes && rejections.empty() && waiting.empty() && of(v1::CHANGE_OUTCOME_SUPERSEDED) == 0;
+    return looked_up && answered == changes && rejections.empty() && waiting.empty() &&
+           of(v1::CHANGE_OUTCOME_SUPERSEDED) == 0;
   }
 };
 
@@ -108,6 +114,8 @@ absl::Status AddResults(const v1::ApplyChangesRequest& request, const v1::ApplyC
     }
     ++tally.answered;
     ++tally.outcomes[result.outcome()];
+    const bool is_cancelled = request.changes(i).visit().cancelled();
+    if (is_cancelled && result.outcome() == v1::CHANGE_OUTCOME_UPDATED) ++tally.withdrawn;
     if (result.outcome() == v1::CHANGE_OUTCOME_REJECTED) {
       tally.rejections.push_back({external_id, result.error().reason(), result.error().message()});
     }
@@ -152,6 +160,17 @@ absl::Status Send(const Connection& connection, const std::string& source, const
   return errors::ServerBrokeProtocol("the stream ended before every change had its answer");
 }
 
+std::string UnvisitedText(size_t unvisited, const Tally& tally) {
+  const std::string users = unvisited == 1 ? "1 service user is" : absl::StrCat(unvisited, " service users are");
+  if (!tally.looked_up) {
+    return absl::StrCat(users,
+                        " on no route: a visit that an earlier import gave stays, as --token may not look for it");
+  }
+  const std::string given =
+      tally.withdrawn == 0 ? "" : absl::StrCat("; ", tally.withdrawn, " of an earlier import withdrawn");
+  return absl::StrCat(users, " on no route: no visit", given);
+}
+
 void PrintTally(const Options& options, const std::string& file, const RotaPlan& plan, const Tally& tally) {
   if (options.json) {
     Json rejections = Json::array();
@@ -170,7 +189,9 @@ void PrintTally(const Options& options, const std::string& file, const RotaPlan&
                {"service_users", plan.service_users},
                {"visits", plan.visits},
                {"double_up_visits", plan.double_up_visits},
-               {"service_users_without_visit", plan.without_visit},
+               {"service_users_without_visit", plan.unvisited.size()},
+               {"earlier_visits_looked_up", tally.looked_up},
+               {"visits_withdrawn", tally.withdrawn},
                {"changes", tally.changes},
                {"answered", tally.answered},
                {"created", tally.of(v1::CHANGE_OUTCOME_CREATED)},
@@ -196,7 +217,7 @@ void PrintTally(const Options& options, const std::string& file, const RotaPlan&
     std::cout << absl::StrFormat("  cut off: only %d of %d changes had an answer; import it again\n", tally.answered,
                                  tally.changes);
   }
-  if (plan.without_visit > 0) std::cout << "  " << plan.without_visit << " service users are on no route: no visit\n";
+  if (!plan.unvisited.empty()) std::cout << "  " << UnvisitedText(plan.unvisited.size(), tally) << "\n";
   for (const Waiting& change : tally.waiting) {
     std::cout << "  " << Paint("waiting", Colour::kYellow, colour) << " " << Printable(change.external_id) << ": for "
               << Printable(absl::StrJoin(change.missing, ", ")) << "\n";
@@ -208,10 +229,23 @@ void PrintTally(const Options& options, const std::string& file, const RotaPlan&
   std::cout << std::flush;
 }
 
+// The file is the whole rota of its day: what an earlier import had beside it is cancelled.
+absl::Status AddWithdrawn(const Connection& connection, const std::string& source, RotaPlan& plan, Tally& tally) {
+  absl::StatusOr<std::vector<v1::RosterChange>> withdrawn = FindWithdrawn(connection, source, plan);
+  tally.looked_up = !absl::IsPermissionDenied(withdrawn.status());
+  if (!tally.looked_up) return absl::OkStatus();
+  RETURN_IF_ERROR(withdrawn.status());
+  for (v1::ApplyChangesRequest& request : InMessages(*std::move(withdrawn))) {
+    plan.requests.push_back(std::move(request));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> ImportFile(const Connection& connection, const RotaSettings& settings, const std::string& file) {
   ASSIGN_OR_RETURN(const std::string json, ReadFile(file, kRotaBytes));
-  ASSIGN_OR_RETURN(const RotaPlan plan, PlanRota(file, json, settings));
+  ASSIGN_OR_RETURN(RotaPlan plan, PlanRota(file, json, settings));
   Tally tally;
+  RETURN_IF_ERROR(AddWithdrawn(connection, settings.source, plan, tally));
   const absl::Status sent = Send(connection, settings.source, plan, tally);
   // What was answered is in the store, whatever came after.
   if (sent.ok() || tally.answered > 0) PrintTally(connection.options(), file, plan, tally);
@@ -264,6 +298,9 @@ void AddImportCommand(CLI::App& app, CommandLine& line) {
   CLI::App* command = app.add_subcommand("import-rota", "Load rota files: each becomes a branch with its day's visits");
   command->footer(
       "The people are made up, the same ones each time; importing a file again changes nothing.\n"
+      "A file is the whole rota of its branch on that day: where a service user in it is on no route, a visit that\n"
+      "an earlier import gave is cancelled. Of who is not in the file any more nothing is known: that visit stays.\n"
+      "With --token of a rostering system it cannot be looked up which visits there are: none is cancelled.\n"
       "Ends with 0 where all of every file was taken, else with 1.\n"
       "Example:\n  caresync import-rota demo/rotas/*.json --date 2026-11-21 --tenant demo");
   const auto wish = std::make_shared<ImportWish>();

@@ -257,32 +257,13 @@ uint32_t NhsBlock(const std::string& rota) {
   return number % 1000;
 }
 
-// Packs changes into messages.
-class RequestBuilder {
- public:
-  explicit RequestBuilder(const RotaSettings& settings) : settings_(settings) {}
-
-  void Add(std::string external_id, v1::RosterChange change) {
-    change.set_source(settings_.source);
-    change.set_external_id(std::move(external_id));
-    *change.mutable_changed_time() = base::ToTimestamp(settings_.changed);
-    const size_t size = change.ByteSizeLong();
-    if (requests_.empty() || requests_.back().changes_size() == static_cast<int>(base::limits::kRosterChanges) ||
-        bytes_ + size > kRequestBytes) {
-      requests_.emplace_back();
-      bytes_ = 0;
-    }
-    bytes_ += size;
-    *requests_.back().add_changes() = std::move(change);
-  }
-
-  std::vector<v1::ApplyChangesRequest> Take() { return std::move(requests_); }
-
- private:
-  const RotaSettings& settings_;
-  std::vector<v1::ApplyChangesRequest> requests_;
-  size_t bytes_ = 0;
-};
+// With who sends it, under which ID.
+v1::RosterChange Named(v1::RosterChange change, std::string external_id, const RotaSettings& settings) {
+  change.set_source(settings.source);
+  change.set_external_id(std::move(external_id));
+  *change.mutable_changed_time() = base::ToTimestamp(settings.changed);
+  return change;
+}
 
 absl::Time At(const RotaSettings& settings, double minutes) {
   return settings.day_start + absl::Milliseconds(std::llround(minutes * 60'000));
@@ -331,17 +312,53 @@ v1::RosterServiceUser ServiceUserOf(const Rota& rota, const Patient& patient, ui
   return person;
 }
 
-void AddBranch(const Rota& rota, RequestBuilder& builder) {
+void AddBranch(const Rota& rota, const RotaSettings& settings, std::vector<v1::RosterChange>& changes) {
   v1::RosterChange service;
   service.mutable_care_service()->set_name("Home care");
-  builder.Add(kCareService, std::move(service));
+  changes.push_back(Named(std::move(service), kCareService, settings));
   v1::RosterChange branch;
   branch.mutable_branch()->set_name(BranchName(rota.name));
   branch.mutable_branch()->set_care_service(kCareService);
-  builder.Add(rota.name, std::move(branch));
+  changes.push_back(Named(std::move(branch), rota.name, settings));
+}
+
+// Those of service users who are on a route; of the others what cancels them.
+void AddVisits(const Rota& rota, const RotaSettings& settings, std::vector<v1::RosterChange>& changes, RotaPlan& plan) {
+  for (const Patient& patient : rota.patients) {
+    const auto found = rota.stops.find(patient.id);
+    const std::vector<Stop> stops = found == rota.stops.end() ? std::vector<Stop>() : found->second;
+    v1::RosterChange change;
+    *change.mutable_visit() = VisitOf(rota, patient, stops, settings);
+    change = Named(std::move(change),
+                   absl::StrCat(rota.name, "/", absl::FormatCivilTime(settings.date), "/", patient.id), settings);
+    if (stops.empty()) {
+      change.mutable_visit()->set_cancelled(true);
+      plan.unvisited.push_back(std::move(change));
+      continue;
+    }
+    changes.push_back(std::move(change));
+    ++plan.visits;
+    if (stops.size() > 1) ++plan.double_up_visits;
+  }
 }
 
 }  // namespace
+
+std::vector<v1::ApplyChangesRequest> InMessages(std::vector<v1::RosterChange> changes) {
+  std::vector<v1::ApplyChangesRequest> requests;
+  size_t bytes = 0;
+  for (v1::RosterChange& change : changes) {
+    const size_t size = change.ByteSizeLong();
+    if (requests.empty() || requests.back().changes_size() == static_cast<int>(base::limits::kRosterChanges) ||
+        bytes + size > kRequestBytes) {
+      requests.emplace_back();
+      bytes = 0;
+    }
+    bytes += size;
+    *requests.back().add_changes() = std::move(change);
+  }
+  return requests;
+}
 
 absl::StatusOr<RotaPlan> PlanRota(const std::string& file, const std::string& json, const RotaSettings& settings) {
   ASSIGN_OR_RETURN(const Rota rota, RotaReader(file).Read(json));
@@ -351,33 +368,22 @@ absl::StatusOr<RotaPlan> PlanRota(const std::string& file, const std::string& js
   plan.idle_carers = rota.caregivers.size() - rota.busy_caregivers.size();
   plan.service_users = rota.patients.size();
 
-  RequestBuilder builder(settings);
-  AddBranch(rota, builder);
+  std::vector<v1::RosterChange> changes;
+  AddBranch(rota, settings, changes);
   for (const std::string& caregiver : rota.caregivers) {
     v1::RosterChange change;
     const std::string external_id = absl::StrCat(rota.name, "/", caregiver);
     change.mutable_carer()->set_name(MadeUpName(external_id));
     change.mutable_carer()->set_branch(rota.name);
-    builder.Add(external_id, std::move(change));
+    changes.push_back(Named(std::move(change), external_id, settings));
   }
   for (uint32_t i = 0; i < rota.patients.size(); ++i) {
     v1::RosterChange change;
     *change.mutable_service_user() = ServiceUserOf(rota, rota.patients[i], i);
-    builder.Add(absl::StrCat(rota.name, "/", rota.patients[i].id), std::move(change));
+    changes.push_back(Named(std::move(change), absl::StrCat(rota.name, "/", rota.patients[i].id), settings));
   }
-  for (const Patient& patient : rota.patients) {
-    const auto stops = rota.stops.find(patient.id);
-    if (stops == rota.stops.end()) {
-      ++plan.without_visit;
-      continue;
-    }
-    v1::RosterChange change;
-    *change.mutable_visit() = VisitOf(rota, patient, stops->second, settings);
-    builder.Add(absl::StrCat(rota.name, "/", absl::FormatCivilTime(settings.date), "/", patient.id), std::move(change));
-    ++plan.visits;
-    if (stops->second.size() > 1) ++plan.double_up_visits;
-  }
-  plan.requests = builder.Take();
+  AddVisits(rota, settings, changes, plan);
+  plan.requests = InMessages(std::move(changes));
   return plan;
 }
 

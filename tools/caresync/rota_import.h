@@ -26,10 +26,11 @@ struct RotaPlan {
   size_t service_users = 0;
   size_t visits = 0;
   size_t double_up_visits = 0;
-  // Service users whom no route visits: there is nobody to give the visit to, so none is made.
-  size_t without_visit = 0;
   // In an order in which no change waits for a later one; each within the bounds of a message.
   std::vector<v1::ApplyChangesRequest> requests;
+  // Of service users whom no route visits there is no visit. An earlier rota of the day may have had one: for each, the
+  // change that cancels it. It lacks the assignments, which the store alone has; it is in none of `requests`.
+  std::vector<v1::RosterChange> unvisited;
 };
 
 struct RotaSettings {
@@ -40,6 +41,9 @@ struct RotaSettings {
   // Evidence of the delay; no part of what is compared, so importing again changes nothing.
   absl::Time changed;
 };
+
+// Packs changes, in their order, into messages, each within its bounds.
+std::vector<v1::ApplyChangesRequest> InMessages(std::vector<v1::RosterChange> changes);
 
 // `file` names the rota in errors: ROTA_NOT_VALID, saying what is wrong where.
 absl::StatusOr<RotaPlan> PlanRota(const std::string& file, const std::string& json, const RotaSettings& settings);
