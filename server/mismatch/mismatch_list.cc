@@ -139,6 +139,8 @@ absl::StatusOr<v1::MismatchGroup> TellGroup(const GroupLine& line, const CarerVi
   group.set_count(static_cast<uint32_t>(line.count));
   group.set_carer_count(static_cast<uint32_t>(line.carers.size()));
   *group.mutable_soonest_start_time() = base::ToTimestamp(StartThatCounts(row));
+  ASSIGN_OR_RETURN(const uint32_t without_device, teller.CountWithoutDevice(line.carers));
+  group.set_carers_without_device(without_device);
   base::SetTime(base::ToStoredTime(line.earliest_change), [&] { return group.mutable_changed_from_time(); });
   base::SetTime(base::ToStoredTime(line.latest_change), [&] { return group.mutable_changed_until_time(); });
   if (line.kind == v1::MISMATCH_GROUP_KIND_OUTAGE) {

@@ -2,7 +2,9 @@
 #ifndef CARESYNC_SERVER_MISMATCH_TELLER_H_
 #define CARESYNC_SERVER_MISMATCH_TELLER_H_
 
+#include <cstdint>
 #include <optional>
+#include <set>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -11,6 +13,7 @@
 #include "caresync/store/stored.pb.h"
 #include "caresync/v1/mismatches.pb.h"
 #include "server/base/ids.h"
+#include "server/base/uuid.h"
 #include "server/devices/names.h"
 #include "server/devices/report_row.h"
 #include "server/mismatch/carer_devices.h"
@@ -34,6 +37,10 @@ class Teller {
 
   // The tenant's; UTC where it is not known any more.
   absl::StatusOr<absl::TimeZone> Zone();
+
+  // How many of the carers have signed in on no device: a read for each. One of whom that cannot be read is logged, and
+  // not among them. Other errors are those of reading.
+  absl::StatusOr<uint32_t> CountWithoutDevice(const std::set<base::Uuid>& carers) const;
 
  private:
   absl::Status Show(const store::VisitPart& part, v1::VisitShown& shown);

@@ -52,6 +52,21 @@ std::string SinceText(const google::protobuf::Timestamp& time, absl::TimeZone zo
   return absl::FormatTime("%H:%M on %d %B %Y", base::FromTimestamp(time).value_or(absl::InfinitePast()), zone);
 }
 
+std::string AdviceOnBurst(const v1::MismatchGroup& group) {
+  const uint32_t without = group.carers_without_device();
+  if (without > 0 && without == group.carer_count()) {
+    return "See whether the rota was meant to change so. None of the carers has signed in on a device: tell them by "
+           "phone, those with the next visits first, and see that devices are signed in.";
+  }
+  const std::string by_phone = without == 0 ? ""
+                                            : StrCat(" ", without, without == 1 ? " of them has" : " of them have",
+                                                     " not signed in on any device, and must be told by phone.");
+  return StrCat(
+      "See whether the rota was meant to change so, and whether the phones can reach the server; then ask the carers "
+      "for a manual sync, those with the next visits first.",
+      by_phone);
+}
+
 std::string TellByPhone(const Words& words, const std::string& rest) {
   return StrCat("Tell ", words.carer, " by phone", rest);
 }
@@ -150,9 +165,7 @@ std::string Advice(const v1::MismatchGroup& group) {
            "carers, those with the next visits first.";
   }
   if (group.kind() != v1::MISMATCH_GROUP_KIND_BURST) return group.most_urgent().advice();
-  return "See whether the rota was meant to change so, and whether the phones can reach the server; then ask the "
-         "carers "
-         "for a manual sync, those with the next visits first.";
+  return AdviceOnBurst(group);
 }
 
 std::string CarerText(const std::string& name, const std::string& carer_id) {

@@ -279,6 +279,20 @@ TEST(MismatchGroupTable, ShowsSinceWhenPhonesAreSilentThatFellSilentTogetherAndH
             "--last-sync-from 2026-11-21T07:00:00Z --last-sync-until 2026-11-21T08:00:00Z");
 }
 
+TEST(MismatchGroupTable, OfABurstItShowsWhereCarersHaveNoDevice) {
+  v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_BURST, 412);
+  const auto device = [&group] {
+    const std::string table = MismatchGroupTable({group}, {}, absl::UTCTimeZone(), false);
+    const std::vector<std::string> lines = absl::StrSplit(table, '\n');
+    return Cells(lines.at(1)).at(4);
+  };
+  EXPECT_EQ(device(), "several");
+  group.set_carers_without_device(3);
+  EXPECT_EQ(device(), "several (3 carers have none)");
+  group.set_carers_without_device(group.carer_count());
+  EXPECT_EQ(device(), "none");
+}
+
 TEST(ListingCommand, SaysWhatWasAskedForAsAShellTakesIt) {
   EXPECT_EQ(ListingCommand({}), "caresync mismatches");
   EXPECT_EQ(ListingCommand({.tenant = "demo", .branch = "", .carer = "003-rome/c5"}),

@@ -117,6 +117,7 @@ TEST_F(MismatchListTest, ARotaThatIsPublishedAgainIsOneGroupWhoseMembersCanBeLis
   EXPECT_EQ(burst.headline(),
             "The rota changed at once in many places, and 26 changes of visits of 2 carers have not reached their "
             "phones.");
+  EXPECT_EQ(burst.carers_without_device(), 2u);
   EXPECT_NE(burst.advice(), "");
 
   v1::ListMismatchesRequest request;
@@ -128,6 +129,26 @@ TEST_F(MismatchListTest, ARotaThatIsPublishedAgainIsOneGroupWhoseMembersCanBeLis
   EXPECT_EQ(Paged(request).size(), 28u);
   *request.mutable_changed_from_time() = base::ToTimestamp(At(6, 5));
   EXPECT_THAT(Paged(request), ElementsAre(27, 28));
+}
+
+TEST_F(MismatchListTest, OfABurstItIsToldHowManyCarersHaveNoDevice) {
+  PutPixel();
+  std::vector<store::Record> visits;
+  for (int i = 1; i <= 27; ++i) visits.push_back(VisitAt(i, At(9, i), {1 + i % 3}));
+  bench_.Put(visits);
+  bench_.AdvanceTo(At(6, 30));
+  std::vector<v1::MismatchGroup> groups = Groups();
+  ASSERT_EQ(groups.size(), 1u);
+  EXPECT_EQ(groups[0].carer_count(), 3u);
+  EXPECT_EQ(groups[0].carers_without_device(), 2u);
+  EXPECT_THAT(groups[0].advice(), testing::EndsWith("2 of them have not signed in on any device, and must be told by "
+                                                    "phone."));
+  // Which device carer 2 uses cannot be read: that is not none.
+  bench_.Write(
+      {storage::Space::kDevices, base::keys::DeviceInUse(bench_.tenant(), MismatchBench::Carer(2)), "\xFF\xFF"});
+  groups = Groups();
+  ASSERT_EQ(groups.size(), 1u);
+  EXPECT_EQ(groups[0].carers_without_device(), 1u);
 }
 
 TEST_F(MismatchListTest, PagesOfGroupsGoOnBehindTheLast) {

@@ -235,6 +235,18 @@ TEST(WordingTest, OfAnOutageItSaysSinceWhenAndWhereToLook) {
   EXPECT_THAT(Advice(group), Not(HasSubstr("Ann Smith")));
 }
 
+TEST(WordingTest, OfABurstWhoseCarersHaveNoDeviceItSaysToTellThemByPhone) {
+  v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_BURST);
+  group.set_carers_without_device(group.carer_count());
+  EXPECT_THAT(Advice(group), HasSubstr("tell them by phone"));
+  EXPECT_THAT(Advice(group), Not(HasSubstr("manual sync"))) << "there is none whom it could be asked of";
+  group.set_carers_without_device(2);
+  EXPECT_THAT(Advice(group), HasSubstr("manual sync"));
+  EXPECT_THAT(Advice(group), EndsWith(" 2 of them have not signed in on any device, and must be told by phone."));
+  group.set_carers_without_device(1);
+  EXPECT_THAT(Advice(group), EndsWith(" 1 of them has not signed in on any device, and must be told by phone."));
+}
+
 TEST(WordingTest, OfOneInNoGroupItSaysWhatIsSaidOfThat) {
   const v1::MismatchGroup group = GroupOf(v1::MISMATCH_GROUP_KIND_UNSPECIFIED);
   EXPECT_EQ(HeadlineOf(group), group.most_urgent().headline());

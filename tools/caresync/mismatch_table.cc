@@ -80,6 +80,15 @@ Cell DeviceCell(const v1::Mismatch& mismatch) {
   return absl::StrCat(NameOr(mismatch.device().device_name(), mismatch.device().device_uuid()), also);
 }
 
+// Of a group of several carers.
+Cell DevicesCell(const v1::MismatchGroup& group) {
+  const uint32_t without = group.carers_without_device();
+  if (without == 0) return "several";
+  if (without == group.carer_count()) return {"none", Colour::kYellow};
+  return {absl::StrCat("several (", without, without == 1 ? " carer has none)" : " carers have none)"),
+          Colour::kYellow};
+}
+
 Cell LastSuccessCell(const v1::MismatchDevice& device, absl::TimeZone zone) {
   if (!device.has_last_successful_sync_time()) return {"Never", Colour::kYellow};
   return PeopleTime(ToTime(device.last_successful_sync_time()), zone);
@@ -213,7 +222,7 @@ std::string MismatchGroupTable(const std::vector<v1::MismatchGroup>& groups, con
     std::vector<Cell>& row = rows.emplace_back();
     row = {absl::StrCat(group.count()), StateCell(first.state()), PeopleTime(ToTime(group.soonest_start_time()), zone)};
     if (group.kind() == v1::MISMATCH_GROUP_KIND_BURST) {
-      row.insert(row.end(), {absl::StrCat(group.carer_count(), " carers"), "several", "changed at once"});
+      row.insert(row.end(), {absl::StrCat(group.carer_count(), " carers"), DevicesCell(group), "changed at once"});
       absl::StrAppend(&hints, "Those ", group.count(), " that changed at once: ", ListingCommand(of),
                       " --changed-from ", IsoTime(ToTime(group.changed_from_time())), " --changed-until ",
                       IsoTime(ToTime(group.changed_until_time())), "\n");
