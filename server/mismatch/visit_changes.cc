@@ -119,6 +119,8 @@ class Notes {
     ASSIGN_OR_RETURN(const bool has_left, delivery_.IsSettled(of, change.before, false));
     if (has_left) return absl::OkStatus();
     store::Mismatch row = *old;
+    // It left at an earlier commit, which no row tells of and which the device may have been sent: whether the device
+    // still shows it is not known, and nor is an acknowledged revision.
     if (WasSettled(row)) BeginAnew(&old->now(), row);
     Fold(&old->now(), nullptr, after.WhyGone(carer), row);
     if (change.after.has_value()) row.set_branch_id(after.branch_id);
@@ -181,6 +183,7 @@ class Notes {
   // Everything before this change is on the device.
   void BeginAnew(const store::VisitPart* had, store::Mismatch& row) const {
     row.clear_acknowledged();
+    row.clear_acknowledged_revision();
     row.clear_withdrawn();
     if (had != nullptr) *row.mutable_acknowledged() = *had;
     row.clear_first_change_us();

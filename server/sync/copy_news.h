@@ -38,6 +38,8 @@ class CopyNews {
 
   // A commit is made that takes all along that was gathered. Its marks, in the order in which they were added.
   std::vector<NewMark> TakeAlong();
+  // The commit that is under way takes marks along.
+  bool marks_on_their_way() const { return marks_to_tell_; }
   // It is known what became of the commit. What is to be done now, in this order, unless it took no effect.
   std::vector<SessionAction> TakeFollowUps();
 

@@ -157,19 +157,20 @@ void Session::WriteRows(Durability durability) {
 
 void Session::On(RowsWrittenEvent event) {
   // Before what the event leads to, which may write again.
+  const bool with_marks = news_.marks_on_their_way();
   std::vector<SessionAction> follow_ups = news_.TakeFollowUps();
   // An unknown one may have taken effect.
   const bool written = event.not_begun.ok() && (event.result.outcome == CommitOutcome::kCommitted ||
                                                 event.result.outcome == CommitOutcome::kUnknown);
   // Before anything that is written next takes its place.
   if (event.not_begun.ok() && event.result.outcome == CommitOutcome::kCommitted) RecordDropped();
-  OnRowsWritten(event);
+  OnRowsWritten(event, with_marks);
   if (!written) return;
   // Behind all that the device waits for.
   for (SessionAction& action : follow_ups) actions_.push_back(std::move(action));
 }
 
-void Session::OnRowsWritten(const RowsWrittenEvent& event) {
+void Session::OnRowsWritten(const RowsWrittenEvent& event, bool with_marks) {
   writing_rows_ = false;
   if (phase_ == Phase::kBeginning) return OnBegun(event);
   const storage::CommitResult& result = event.result;
@@ -180,7 +181,9 @@ void Session::OnRowsWritten(const RowsWrittenEvent& event) {
       return End(*failure_);
     }
     if (!rows_.has_value()) return End(*failure_);
-    if (rows_->sync().outcome() == v1::SYNC_OUTCOME_UNDER_WAY) return WriteLastRows();
+    // Where marks may be lost, the rows would say without them what the device holds.
+    const bool may_write = result.outcome == CommitOutcome::kCommitted || !with_marks;
+    if (may_write && rows_->sync().outcome() == v1::SYNC_OUTCOME_UNDER_WAY) return WriteLastRows();
     // Another session wrote the device's rows meanwhile: the call alone is recorded.
     if (result.outcome == CommitOutcome::kConflict) return WriteRefusedCall();
     return End(*failure_);

@@ -164,7 +164,8 @@ class Session {
   ResumeToken TokenAt(const base::CommitPoint& head, const feed::Position& position) const;
   // `sent`: when what the device holds by it was sent; InfinitePast: in an earlier sync.
   void SetCursor(const ResumeToken& token, absl::Time sent = absl::InfinitePast());
-  void OnRowsWritten(const RowsWrittenEvent& event);
+  // `with_marks`: what was written takes marks along.
+  void OnRowsWritten(const RowsWrittenEvent& event, bool with_marks);
   void OnAck(const v1::Ack& ack);
   // The ack of a `caught_up`; `sent` as of SetCursor. False where the copy is not what the feed holds, which ends the
   // stream.

@@ -203,6 +203,38 @@ TEST_F(TakenBackTest, WhatAnotherDeviceWasSentKeepsNoneFromSettling) {
   EXPECT_EQ(bench_.StateOf(1, 1), State::PENDING);
 }
 
+// It left the window without a word, and the phone was sent that before the rota changed it.
+TEST_F(TakenBackTest, AVisitThatHadLeftTheWindowMayHaveBeenSentAsGone) {
+  bench_.SetWindow(absl::Hours(24), absl::Hours(1));
+  bench_.AcknowledgeAll(1, 1);
+  bench_.AdvanceTo(At(7));
+  ASSERT_EQ(bench_.Get(1, 1).due_us(), 0);
+  bench_.SetWindow(absl::Hours(1), absl::Hours(1));
+  ASSERT_TRUE(bench_.Stored(1).outside_window());
+  bench_.PutSync(1, 1, 2, Sync(v1::SYNC_OUTCOME_INTERRUPTED));
+  bench_.Stop();
+  bench_.Start();
+  MoveAndMoveBack();
+  bench_.SetWindow(absl::Hours(24), absl::Hours(1));
+  ASSERT_TRUE(NothingRemains(bench_.Get(1, 1)));
+  bench_.AdvanceTo(At(7, 20));
+  EXPECT_EQ(bench_.StateOf(1, 1), State::OPEN);
+}
+
+// The phone has not synced since. It is put back to when it held nothing of the visit, and is refused then.
+TEST_F(TakenBackTest, OfAVisitThatHadLeftTheWindowNobodyKnowsHowFarADeviceThatShowsItHasGot) {
+  bench_.SetWindow(absl::Hours(24), absl::Hours(1));
+  bench_.AcknowledgeAll(1, 1);
+  bench_.AdvanceTo(At(7));
+  bench_.SetWindow(absl::Hours(1), absl::Hours(1));
+  MoveAndMoveBack();
+  bench_.SetWindow(absl::Hours(24), absl::Hours(1));
+  ASSERT_TRUE(NothingRemains(bench_.Get(1, 1)));
+  bench_.Acknowledge(1, 1, feed::Position::EndOf(1));
+  bench_.AdvanceTo(At(7, 20));
+  EXPECT_EQ(bench_.StateOf(1, 1), State::OPEN);
+}
+
 TEST_F(TakenBackTest, OfARowThatDoesNotSayWhichChangeWasTheFirstNothingIsKnown) {
   MoveAndMoveBack();
   store::Mismatch row = bench_.Get(1, 1);

@@ -249,7 +249,7 @@ TEST_F(TellingTest, AnotherBranchThatGivesTheVisitFromNowOnIsToldToo) {
   EXPECT_EQ(Sent(0).url, kUrl);
   engine_->sender().Answer(0, outbox::SendOutcome::kTaken);
   Put({OfBranch(VisitAt(1, At(9)), kRome)});
-  AdvanceTo(At(6, 25));
+  AdvanceTo(At(6, 22));
   ASSERT_EQ(sent(), 2u);
   EXPECT_EQ(Sent(1).url, kOther);
   EXPECT_EQ(Body(1)["branch_id"], kRome);
@@ -262,7 +262,7 @@ TEST_F(TellingTest, ABranchThatGivesTheVisitNoMoreIsNotTold) {
   AdvanceTo(At(6, 21));
   ASSERT_EQ(sent(), 0u);
   Put({OfBranch(VisitAt(1, At(12)), kRome)});
-  AdvanceTo(At(6, 25));
+  AdvanceTo(At(6, 22));
   ASSERT_EQ(sent(), 1u);
   EXPECT_EQ(Sent(0).url, kOther);
   engine_->sender().Answer(0, outbox::SendOutcome::kTaken);

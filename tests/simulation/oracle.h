@@ -74,7 +74,8 @@ class Oracle {
   using OnFault = std::function<void(const std::string&)>;
   // What the oracle asks of the world around it.
   struct World {
-    // The stream of a session that has not ended; nullptr: there is none.
+    // The stream of a session, which may have ended: what it writes last may wait for something else to be written
+    // first. nullptr: there is none.
     std::function<StreamFacts*(const std::string& session_id)> session;
     // Whether the clock showed `time` at some moment since.
     std::function<bool(absl::Time time, const Moment& since)> may_have_shown;

@@ -45,7 +45,7 @@ SimulatedWorld::SimulatedWorld(uint64_t seed, Counts& counts, bool echo)
       ids_(seed + 1'000'000'000),
       rota_(random_, place_.begins),
       oracle_([this](const std::string& fault) { Fail(fault); },
-              {.session = [this](const std::string& session_id) { return SessionOf(session_id); },
+              {.session = [this](const std::string& session_id) { return FactsOf(session_id); },
                .may_have_shown = [this](absl::Time time, const Moment& since) { return MayHaveShown(time, since); },
                .latest_shown = [this](const Moment& since) { return LatestShown(since); },
                .may_have_called = [this](const base::TenantId& tenant, const base::Uuid& device,

@@ -375,6 +375,8 @@ class SimulatedWorld {
   void CompareDeliveries(const storage::Reader& reader, const Device& device, const base::Uuid& carer);
   // What the oracle asks: see Oracle::World.
   StreamFacts* SessionOf(const std::string& session_id);
+  // Of one that has ended, too.
+  StreamFacts* FactsOf(const std::string& session_id);
   bool MayHaveShown(absl::Time time, const Moment& since) const;
   absl::Time LatestShown(const Moment& since) const;
   bool MayHaveCalled(const base::TenantId& tenant, const base::Uuid& device, absl::Time time) const;
@@ -487,6 +489,8 @@ class SimulatedWorld {
   NaiveWaits waits_{RotaMaker::Sources().size()};
   bool retiring_ = false;
   std::vector<std::unique_ptr<SimulatedStream>> streams_;
+  // Those that are done: what a session wrote last may come behind its end.
+  std::vector<std::unique_ptr<SimulatedStream>> gone_;
   uint64_t arrivals_ = 0;
   // By device: the last of its streams, by the order in which they were opened, that has said `start`.
   std::map<std::pair<base::TenantId, base::Uuid>, uint64_t> last_start_;

@@ -124,6 +124,15 @@ StreamFacts* SimulatedWorld::SessionOf(const std::string& session_id) {
   return stream == streams_.end() ? nullptr : &(*stream)->facts();
 }
 
+StreamFacts* SimulatedWorld::FactsOf(const std::string& session_id) {
+  const auto is_its = [&session_id](const auto& one) { return one->facts().session_id == session_id; };
+  for (const auto* streams : {&streams_, &gone_}) {
+    const auto stream = std::find_if(streams->begin(), streams->end(), is_its);
+    if (stream != streams->end()) return &(*stream)->facts();
+  }
+  return nullptr;
+}
+
 // Between two times that it is set the clock goes on.
 bool SimulatedWorld::MayHaveShown(absl::Time time, const Moment& since) const {
   absl::Time from = since.time;
@@ -165,12 +174,13 @@ void SimulatedWorld::Reap() {
     if (reason == "DEVICE_NOT_READING" && !wrote_for_long)
       Fail("DEVICE_NOT_READING though nothing was leaving for long");
   }
-  std::erase_if(streams_, [this](const std::unique_ptr<SimulatedStream>& stream) {
-    if (!stream->done()) return false;
+  for (std::unique_ptr<SimulatedStream>& stream : streams_) {
+    if (!stream->done()) continue;
     const absl::Status& end = *stream->end();
     Count(absl::StrCat("ended ", end.ok() ? "OK" : base::Reason(end)));
-    return true;
-  });
+    gone_.push_back(std::move(stream));
+  }
+  std::erase(streams_, nullptr);
 }
 
 }  // namespace caresync::simulation
