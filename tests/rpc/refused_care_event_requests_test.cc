@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "caresync/v1/care_events.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "server/base/limits.h"
@@ -60,7 +61,7 @@ TEST_F(RefusedRequestTest, ListEventsForReview) {
 TEST_F(RefusedRequestTest, ResolveEvent) {
   using Request = v1::ResolveEventRequest;
   // A name that an event for review could have: a digest, then the event's ID.
-  const std::string name = absl::WebSafeBase64Escape(std::string(32, 'd') + kDevice);
+  const std::string name = absl::WebSafeBase64Escape(absl::StrCat(std::string(32, 'd'), kDevice));
   const auto reason = [&](const std::function<void(Request&)>& change) {
     Request right;
     right.set_review_id(name);
