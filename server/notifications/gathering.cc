@@ -57,6 +57,13 @@ void HoldBack(commit::Transaction& transaction, const std::string& branch, const
   transaction.Put(Space::kRecords, keys::HeldMismatch(transaction.tenant(), branch, of.carer, of.visit), std::string());
 }
 
+absl::StatusOr<bool> IsHeldBack(const storage::Reader& reader, const base::TenantId& tenant, const std::string& branch,
+                                const CarerVisit& of) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> row,
+                   reader.Get(Space::kRecords, keys::HeldMismatch(tenant, branch, of.carer, of.visit)));
+  return row.has_value();
+}
+
 absl::StatusOr<std::vector<CarerVisit>> ReadHeld(const storage::Reader& reader, const base::TenantId& tenant,
                                                  const std::string& branch, size_t most) {
   std::vector<CarerVisit> held;

@@ -39,6 +39,8 @@ absl::StatusOr<store::ToldHour> ReadHour(const storage::Reader& reader, const ba
 void PutHour(commit::Transaction& transaction, const std::string& branch, const store::ToldHour& hour);
 
 void HoldBack(commit::Transaction& transaction, const std::string& branch, const mismatch::CarerVisit& of);
+absl::StatusOr<bool> IsHeldBack(const storage::Reader& reader, const base::TenantId& tenant, const std::string& branch,
+                                const mismatch::CarerVisit& of);
 // Up to `most` of the branch's.
 absl::StatusOr<std::vector<mismatch::CarerVisit>> ReadHeld(const storage::Reader& reader, const base::TenantId& tenant,
                                                            const std::string& branch, size_t most);

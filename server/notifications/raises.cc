@@ -12,6 +12,8 @@
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
 #include "server/commit/tasks.h"
+#include "server/mismatch/due.h"
+#include "server/notifications/gathering.h"
 #include "server/notifications/settings.h"
 #include "server/notifications/task_state.h"
 
@@ -41,6 +43,13 @@ absl::StatusOr<std::vector<CarerVisit>> ToldAnew(const commit::Transaction& tran
 
 bool IsOpen(const std::optional<store::Mismatch>& row) {
   return row.has_value() && row->state() == store::Mismatch::OPEN;
+}
+
+// It is open as before, and waits for an hour to be over, which a further change of the visit leaves no time for.
+absl::StatusOr<bool> WaitsThoughNear(const commit::Transaction& transaction, const CarerVisit& of,
+                                     const store::Mismatch& row) {
+  if (!IsNear(mismatch::StartThatCounts(row), transaction.now())) return false;
+  return IsHeldBack(transaction, transaction.tenant(), row.branch_id(), of);
 }
 
 // Whether somebody is to be told of a branch; each is read once.
@@ -111,7 +120,10 @@ absl::Status NoteRaises(commit::Transaction& transaction) {
     ASSIGN_OR_RETURN(const std::optional<store::Mismatch> before,
                      mismatch::GetUndamaged(transaction.base(), transaction.tenant(), of));
     // Another branch has not been told of it.
-    if (IsOpen(before) && before->branch_id() == row->branch_id()) continue;
+    if (IsOpen(before) && before->branch_id() == row->branch_id()) {
+      ASSIGN_OR_RETURN(const bool is_urgent, WaitsThoughNear(transaction, of, *row));
+      if (!is_urgent) continue;
+    }
     transaction.Put(Space::kRecords, keys::RaisedMismatch(transaction.tenant(), row->branch_id(), of.carer, of.visit),
                     std::string());
     any = true;

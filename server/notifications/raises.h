@@ -26,9 +26,9 @@ namespace caresync::notifications {
 inline constexpr char kTellTask[] = "notifications/tell";
 
 // Notes each mismatch that the transaction opens, or opens again, or that is open and whose visit another branch gives
-// from now on, where somebody is to be told of the branch: a part of the rider of every transaction
-// (commit/sequencer.h), to be run behind that of mismatch/. It is noted under the branch that gives the visit then. One
-// that is open already, and changes otherwise, is no raise.
+// from now on, or that is held back and whose visit is near from now on (gathering.h), where somebody is to be told of
+// the branch: a part of the rider of every transaction (commit/sequencer.h), to be run behind that of mismatch/. It is
+// noted under the branch that gives the visit then. One that is open already, and changes otherwise, is no raise.
 //
 // Adds at most one row for each of them, the row of the task and its own. Errors are those of reading.
 absl::Status NoteRaises(commit::Transaction& transaction);

@@ -129,7 +129,7 @@ class Step {
     uint32_t held = 0;
     for (Open& one : open) {
       if (IsNear(mismatch::StartThatCounts(one.row), transaction_.now())) {
-        // It may have been held back before it was opened again.
+        // It may have been held back before it was opened again, or before its visit was moved.
         ForgetHeld(transaction_, branch, one.of);
         near.push_back(std::move(one));
       } else {
@@ -161,7 +161,7 @@ class Step {
       ASSIGN_OR_RETURN(waiting, TakeRaised(branch));
     }
     waiting.any_held = !held.empty();
-    // One that was held back and opened again is there twice.
+    // One that was held back and raised again is there twice.
     std::vector<CarerVisit>& all = waiting.mismatches;
     all.insert(all.end(), held.begin(), held.end());
     std::sort(all.begin(), all.end());

@@ -352,6 +352,23 @@ TEST_F(TellingTest, WhatIsNearIsToldAtOnceThoughTheRestIsHeldBack) {
   EXPECT_EQ(Held(), static_cast<size_t>(kHeld));
 }
 
+TEST_F(TellingTest, WhatIsHeldBackIsToldAtOnceWhereItsVisitIsMovedNear) {
+  SetWebhook("", kUrl);
+  PutOneAMinute();
+  PassTo(At(6, 40));
+  ASSERT_EQ(Held(), static_cast<size_t>(kHeld));
+  const auto last = [](absl::Time start) { return VisitAt(kByHand, start, {kByHand % 3 + 1}); };
+  Put({last(At(19))});
+  PassTo(At(6, 42));
+  EXPECT_EQ(sent(), limits::kNoticesInAnHour) << "it is still far";
+  Put({last(At(7, 10))});
+  PassTo(At(6, 44));
+  ASSERT_EQ(sent(), limits::kNoticesInAnHour + 1);
+  EXPECT_EQ(Body(limits::kNoticesInAnHour)["what"], "mismatch");
+  EXPECT_EQ(Body(limits::kNoticesInAnHour)["visit_id"], records::VisitName(kByHand).id.ToString());
+  EXPECT_EQ(Held(), static_cast<size_t>(kHeld) - 1);
+}
+
 TEST_F(TellingTest, AnHourThatFollowsTooMuchHoldsBackFromItsBeginningAndAQuietOneEndsThat) {
   SetWebhook("", kUrl);
   PutOneAMinute();
