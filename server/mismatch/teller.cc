@@ -6,9 +6,7 @@
 #include "server/base/errors.h"
 #include "server/base/proto_time.h"
 #include "server/base/status_macros.h"
-#include "server/devices/device_in_use.h"
 #include "server/mismatch/cause.h"
-#include "server/mismatch/damage.h"
 #include "server/mismatch/stage.h"
 #include "server/mismatch/visit_parts.h"
 #include "server/mismatch/wording.h"
@@ -79,16 +77,11 @@ absl::StatusOr<v1::Mismatch> Teller::Tell(const CarerVisit& of, const store::Mis
   return mismatch;
 }
 
-absl::StatusOr<uint32_t> Teller::CountWithoutDevice(const std::set<base::Uuid>& carers) const {
+absl::StatusOr<uint32_t> Teller::CountWithoutDevice(const std::set<base::Uuid>& carers) {
   uint32_t without = 0;
   for (const base::Uuid& carer : carers) {
-    const absl::StatusOr<std::optional<base::Uuid>> in_use = devices::ReadDeviceInUse(reader_, tenant_, carer);
-    if (absl::IsDataLoss(in_use.status())) {
-      LogDamage("device_in_use_not_known", tenant_, carer, in_use.status());
-      continue;
-    }
-    RETURN_IF_ERROR(in_use.status());
-    if (!in_use->has_value()) ++without;
+    ASSIGN_OR_RETURN(const CarerDevices* const all, devices_.WithoutOthers(carer));
+    if (!all->damaged && !all->in_use.has_value()) ++without;
   }
   return without;
 }

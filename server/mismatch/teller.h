@@ -38,9 +38,9 @@ class Teller {
   // The tenant's; UTC where it is not known any more.
   absl::StatusOr<absl::TimeZone> Zone();
 
-  // How many of the carers have signed in on no device: a read for each. One of whom that cannot be read is logged, and
-  // not among them. Other errors are those of reading.
-  absl::StatusOr<uint32_t> CountWithoutDevice(const std::set<base::Uuid>& carers) const;
+  // How many of the carers have signed in on no device; what is known of one already is not read again. One of whom
+  // that cannot be read is logged, and not among them. Other errors are those of reading.
+  absl::StatusOr<uint32_t> CountWithoutDevice(const std::set<base::Uuid>& carers);
 
  private:
   absl::Status Show(const store::VisitPart& part, v1::VisitShown& shown);
