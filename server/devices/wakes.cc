@@ -1,7 +1,10 @@
 #include "server/devices/wakes.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "nlohmann/json.hpp"
@@ -19,6 +22,10 @@ namespace {
 using observability::Level;
 using observability::Log;
 using storage::Space;
+
+// One that is refused comes again and again, and is refused sooner than its whole history is read. Where it was told
+// before so many it is told once more.
+constexpr size_t kMostSyncsLookedAt = 64;
 
 void PutWake(commit::Transaction& transaction, const base::Uuid& device, const store::DeviceWake& wake) {
   transaction.Put(Space::kDevices, base::keys::DeviceWake(transaction.tenant(), device), wake.SerializeAsString());
@@ -57,6 +64,30 @@ absl::Status NoteEnd(commit::Transaction& transaction, uint64_t number, const st
   return absl::OkStatus();
 }
 
+// What cannot be read counts as told: it is not to be told in one sync after the other.
+bool WasToldIn(std::string_view sync) {
+  const absl::StatusOr<store::SyncRow> row = base::ParseStored<store::SyncRow>(sync);
+  if (!row.ok()) return true;
+  if (row->stage() == v1::SYNC_STAGE_STARTED) return false;
+  // Events are taken before a refusal, too.
+  return row->stage() != v1::SYNC_STAGE_UPLOADING || row->outcome() != v1::SYNC_OUTCOME_REFUSED;
+}
+
+// Whether the device was told in one of its last syncs, of those behind the first `syncs`.
+absl::StatusOr<bool> WasToldBehind(const storage::Reader& reader, const base::TenantId& tenant,
+                                   const base::Uuid& device, uint64_t syncs) {
+  bool told = false;
+  RETURN_IF_ERROR(reader.Scan(Space::kDevices, base::keys::SyncsBefore(tenant, device, 0), kMostSyncsLookedAt,
+                              [&](std::string_view key, std::string_view sync) {
+                                base::Uuid of;
+                                uint64_t number = 0;
+                                if (!base::keys::ParseSync(key, &of, &number) || number <= syncs) return false;
+                                told = WasToldIn(sync);
+                                return !told;
+                              }));
+  return told;
+}
+
 }  // namespace
 
 absl::StatusOr<store::DeviceWake> ReadWake(const storage::Reader& reader, const base::TenantId& tenant,
@@ -88,9 +119,14 @@ absl::StatusOr<Asked> AskToSync(commit::Transaction& transaction, const base::Uu
 }
 
 absl::StatusOr<bool> IsToBeTold(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& device,
-                                uint64_t syncs) {
+                                const std::optional<store::DeviceReport>& report) {
   ASSIGN_OR_RETURN(const store::DeviceWake wake, ReadWake(reader, tenant, device));
-  return wake.asked_us() != 0 && wake.asked_after_syncs() == syncs;
+  if (wake.asked_us() == 0) return false;
+  if (!report.has_value() || report->syncs() <= wake.asked_after_syncs()) return true;
+  // The common case needs no row of the history.
+  if (report->last_succeeded().number() > wake.asked_after_syncs()) return false;
+  ASSIGN_OR_RETURN(const bool told, WasToldBehind(reader, tenant, device, wake.asked_after_syncs()));
+  return !told;
 }
 
 outbox::NoticeKind PushNotices() { return {.destination = PushService, .ended = NoteEnd}; }

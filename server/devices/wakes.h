@@ -1,10 +1,10 @@
 // Devices that are to sync now and are not connected. The asking is kept with the device, which is told it in its next
-// sync. Where the tenant has a push webhook, the agency's own push service is to wake it before that: a notice in the
-// outbox, with the device's UUID and no word of anybody.
+// sync that is not refused. Where the tenant has a push webhook, the agency's own push service is to wake it before
+// that: a notice in the outbox, with the device's UUID and no word of anybody.
 #ifndef CARESYNC_SERVER_DEVICES_WAKES_H_
 #define CARESYNC_SERVER_DEVICES_WAKES_H_
 
-#include <cstdint>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "caresync/store/stored.pb.h"
@@ -37,10 +37,11 @@ struct Asked {
 // reading.
 absl::StatusOr<Asked> AskToSync(commit::Transaction& transaction, const base::Uuid& device, base::RandomSource& random);
 
-// Whether the device is to be told in the sync that begins now: it was asked after its last one began. `syncs`: how
-// many of it are recorded before this one. Errors are those of reading.
+// Whether the device is to be told in the sync that begins now: since it was asked it had none in which it was told. In
+// one that was refused at first, or got no further than its start, it was not. `report`: as it stands before this sync.
+// Errors are those of reading.
 absl::StatusOr<bool> IsToBeTold(const storage::Reader& reader, const base::TenantId& tenant, const base::Uuid& device,
-                                uint64_t syncs);
+                                const std::optional<store::DeviceReport>& report);
 
 // Notices go where the tenant's push webhook points to when they are sent; what was taken is noted with the device.
 outbox::NoticeKind PushNotices();

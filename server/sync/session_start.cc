@@ -82,14 +82,14 @@ void Session::On(LoadedEvent event) {
     // Who was not listed yet was not told of other preferences than those that were read.
     if (follows()) actions_.push_back(ReadTenantAction{});
   }
-  // Who was not connected was not told.
-  if (facts_->sync_asked) notices_.sync_now = true;
   MakeRows(start_);
   // The start is an ack, of a sync that is refused too.
   acknowledged_ = HasOwnToken() ? PlaceOf(*start_token_) : Place{};
   // This take-over is the one too many: nothing is certified for a UUID that two phones share, not even to this one.
   if (!refusal_.has_value() && rows_->cloned()) refusal_ = errors::DeviceCloned();
   if (refusal_.has_value()) return BeginRefused();
+  // Who was not connected was not told. One that would be refused again is told when it is refused no more.
+  if (facts_->sync_asked) notices_.sync_now = true;
   if (start_.unsent_events() > 0) {
     PrepareRows();
     return WriteBegin(Durability::kDurable);

@@ -41,9 +41,8 @@ absl::StatusOr<StartFacts> ReadStartFacts(const storage::Reader& reader, const S
   const std::optional<store::Device>& device = facts.rows.rows.device;
   facts.branch_id = device.has_value() ? device->branch_id() : facts.carer_branch_id.value_or("");
   ASSIGN_OR_RETURN(facts.pending_drops, devices::ReadPendingDrops(reader, identity.tenant, facts.rows.rows));
-  const std::optional<store::DeviceReport>& report = facts.rows.rows.report;
-  ASSIGN_OR_RETURN(facts.sync_asked, devices::IsToBeTold(reader, identity.tenant, identity.device,
-                                                         report.has_value() ? report->syncs() : 0));
+  ASSIGN_OR_RETURN(facts.sync_asked,
+                   devices::IsToBeTold(reader, identity.tenant, identity.device, facts.rows.rows.report));
   ASSIGN_OR_RETURN(facts.summary, feed::ReadSummary(reader, identity.tenant, records::CarerReceiver(identity.carer)));
   if (tokens.copy.has_value()) {
     ASSIGN_OR_RETURN(facts.token_standing, commit::Standing(reader, identity.tenant, tokens.copy->cursor));

@@ -10,6 +10,7 @@
 #include "server/base/keys.h"
 #include "server/base/limits.h"
 #include "server/base/status_macros.h"
+#include "server/devices/device_rows.h"
 #include "server/devices/report.h"
 #include "tests/fakes/commits.h"
 #include "tests/outbox/outbox_bench.h"
@@ -44,8 +45,27 @@ class WakesTest : public outbox::OutboxBench {
     EXPECT_EQ(fakes::CommitAndWait(engine_.store(), put).outcome, storage::CommitOutcome::kCommitted);
   }
 
-  bool ToBeTold(int phone, uint64_t syncs) {
-    const absl::StatusOr<bool> told = IsToBeTold(*engine_.Snapshot(), tenant_, Phone(phone), syncs);
+  void PutSync(int phone, uint64_t number, v1::SyncStage stage, v1::SyncOutcome outcome) {
+    store::SyncRow sync;
+    sync.set_stage(stage);
+    sync.set_outcome(outcome);
+    const std::string key = base::keys::Sync(tenant_, Phone(phone), number);
+    const auto put = fakes::PutOf(storage::Space::kDevices, key, sync.SerializeAsString());
+    EXPECT_EQ(fakes::CommitAndWait(engine_.store(), put).outcome, storage::CommitOutcome::kCommitted);
+    PutReport(phone, number);
+  }
+
+  void Refuse(int phone, uint64_t number) { PutSync(phone, number, v1::SYNC_STAGE_STARTED, v1::SYNC_OUTCOME_REFUSED); }
+
+  void Interrupt(int phone, uint64_t number) {
+    PutSync(phone, number, v1::SYNC_STAGE_CONFIRMING, v1::SYNC_OUTCOME_INTERRUPTED);
+  }
+
+  bool ToBeTold(int phone) {
+    const auto snapshot = engine_.Snapshot();
+    const auto rows = ReadDeviceRows(*snapshot, tenant_, Phone(phone));
+    EXPECT_TRUE(rows.ok()) << rows.status();
+    const absl::StatusOr<bool> told = IsToBeTold(*snapshot, tenant_, Phone(phone), rows->report);
     EXPECT_TRUE(told.ok()) << told.status();
     return told.value_or(false);
   }
@@ -138,24 +158,40 @@ TEST_F(WakesTest, WithoutAWebhookTheAskingIsKeptAndNothingIsSent) {
 
 TEST_F(WakesTest, TheSyncBehindTheAskingIsToBeTold) {
   PutReport(1, 7);
-  EXPECT_FALSE(ToBeTold(1, 7));
+  EXPECT_FALSE(ToBeTold(1));
   AskToWake(1);
-  EXPECT_TRUE(ToBeTold(1, 7));
-  EXPECT_FALSE(ToBeTold(1, 8)) << "the one behind that was told";
-  EXPECT_FALSE(ToBeTold(2, 7)) << "another device was not asked";
+  EXPECT_TRUE(ToBeTold(1));
+  EXPECT_FALSE(ToBeTold(2)) << "another device was not asked";
+  Interrupt(1, 8);
+  EXPECT_FALSE(ToBeTold(1)) << "the one behind that was told";
 }
 
 TEST_F(WakesTest, TheFirstSyncOfADeviceIsToBeToldToo) {
   AskToWake(1);
-  EXPECT_TRUE(ToBeTold(1, 0));
-  EXPECT_FALSE(ToBeTold(1, 1));
+  EXPECT_TRUE(ToBeTold(1));
+  Interrupt(1, 1);
+  EXPECT_FALSE(ToBeTold(1));
 }
 
 TEST_F(WakesTest, AClockThatIsPutBackHasTheDeviceToldOnce) {
   AskToWake(1);
   engine_.clock().Advance(-absl::Hours(24));
-  EXPECT_TRUE(ToBeTold(1, 0));
-  EXPECT_FALSE(ToBeTold(1, 1));
+  EXPECT_TRUE(ToBeTold(1));
+  Interrupt(1, 1);
+  EXPECT_FALSE(ToBeTold(1));
+}
+
+TEST_F(WakesTest, ASyncThatIsRefusedTellsNothingAndTheNextOneIsToBeTold) {
+  Interrupt(1, 1);
+  AskToWake(1);
+  Refuse(1, 2);
+  EXPECT_TRUE(ToBeTold(1));
+  PutSync(1, 3, v1::SYNC_STAGE_UPLOADING, v1::SYNC_OUTCOME_REFUSED);
+  EXPECT_TRUE(ToBeTold(1)) << "its events were taken, and it was refused all the same";
+  Interrupt(1, 4);
+  EXPECT_FALSE(ToBeTold(1));
+  Refuse(1, 5);
+  EXPECT_FALSE(ToBeTold(1)) << "the one before was told";
 }
 
 }  // namespace
