@@ -128,6 +128,8 @@ class Session {
   bool HasOwnToken() const;
   // The rows of this session, from what was loaded.
   void MakeRows(const v1::Start& start);
+  // The session that this one ends hears no more of what it wrote last: what that settled is looked at by this one.
+  void AddCarersOfCopies();
   // Takes the plan up in them, in the device's copy: the token in `start` replaces what is recorded, downwards too.
   void PrepareRows();
   // The same of a sync in which nothing is downloaded: what the token in `start` proves is recorded where the device

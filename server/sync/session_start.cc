@@ -166,7 +166,15 @@ void Session::MakeRows(const v1::Start& start) {
     rows_->SignIn();
     news_.AddCarer(identity_.carer);
   }
+  if (another_open_) AddCarersOfCopies();
   NoteLostEvents();
+}
+
+void Session::AddCarersOfCopies() {
+  if (!facts_->rows.rows.report.has_value()) return;
+  for (const store::DeviceCopy& copy : facts_->rows.rows.report->copies()) {
+    if (const std::optional<base::Uuid> carer = base::Uuid::Parse(copy.carer_id())) news_.AddCarer(*carer);
+  }
 }
 
 bool Session::HasOwnToken() const {

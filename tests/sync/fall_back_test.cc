@@ -312,6 +312,39 @@ TEST_F(ChangeOfDeviceTest, WhatADeviceHoldsThatIsBroughtIntoUseIsResolved) {
   EXPECT_EQ(Row(engine_).state(), store::Mismatch::RESOLVED);
 }
 
+// The phone's connection went when its ack had come, and it is back before that is known to be written.
+TEST_F(ChangeOfDeviceTest, WhatAStreamSettledThatIsTakenOverMeanwhileIsResolved) {
+  v1::RosterChange longer = fakes::VisitChange("v1", "mary", {"ann"});
+  longer.mutable_visit()->set_notes("bring gloves");
+  engine_.ApplyChanges(kTenant, "rota", {longer});
+  engine_.Advance(absl::Minutes(20));
+  ASSERT_EQ(Row(engine_).state(), store::Mismatch::OPEN);
+
+  fakes::ScriptedPeer left(server_, {kTenant, first_.uuid(), ann_});
+  left.Say(first_.Start(ann_, v1::SYNC_TYPE_AUTO));
+  left.Settle();
+  const std::optional<v1::SyncResponse> changes = left.Take();
+  ASSERT_TRUE(changes.has_value());
+  std::optional<v1::SyncRequest> ack = first_.Apply(ann_, *changes);
+  ASSERT_TRUE(ack.has_value());
+  engine_.store().HoldBackDone(true);
+  left.Say(*std::move(ack));
+  left.Settle();
+  ASSERT_EQ(engine_.store().held_back(), 1u);
+
+  fakes::ScriptedPeer back(server_, {kTenant, first_.uuid(), ann_});
+  back.Say(first_.Start(ann_, v1::SYNC_TYPE_AUTO));
+  back.Settle();
+  ASSERT_TRUE(left.end().has_value());
+  EXPECT_EQ(base::Reason(*left.end()), "SESSION_TAKEN_OVER");
+  engine_.store().HoldBackDone(false);
+  engine_.store().ReleaseAll();
+  back.Settle();
+  ASSERT_TRUE(back.end().has_value());
+  EXPECT_TRUE(back.end()->ok()) << *back.end();
+  EXPECT_EQ(Row(engine_).state(), store::Mismatch::RESOLVED);
+}
+
 TEST_F(ChangeOfDeviceTest, AnEventThatIsKnownChangesNothing) {
   const v1::UploadedEvent event = Record(first_, ann_);
   EXPECT_TRUE(Sync(first_, v1::SYNC_TYPE_AUTO).ok());
