@@ -25,6 +25,10 @@ int BindError(const addrinfo& address) {
   return error;
 }
 
+// Of a name's several addresses it is enough that this machine has one: localhost is also that of an IPv6 which many
+// containers lack.
+bool IsOfAnotherMachine(int error) { return error == EADDRNOTAVAIL || error == EAFNOSUPPORT; }
+
 std::string TextOf(int error) {
   switch (error) {
     case EADDRINUSE:
@@ -55,10 +59,12 @@ std::string WhyNothingListens(const std::string& address) {
     return absl::StrCat("the host is not known here (", gai_strerror(unknown), "); correct it, or name an IP address");
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> all(found, &freeaddrinfo);
+  int fault = 0;
   for (const addrinfo* one = all.get(); one != nullptr; one = one->ai_next) {
-    if (const int error = BindError(*one); error != 0) return TextOf(error);
+    const int error = BindError(*one);
+    if (error != 0 && (fault == 0 || IsOfAnotherMachine(fault))) fault = error;
   }
-  return "nothing is in the way any more; start the server again";
+  return fault == 0 ? "nothing is in the way any more; start the server again" : TextOf(fault);
 }
 
 }  // namespace caresync::rpc

@@ -23,6 +23,14 @@ TEST(ListenFault, APortThatAnotherProgramListensOnIsSaidToBe) {
   EXPECT_THAT(WhyNothingListens(address), HasSubstr("nothing is in the way"));
 }
 
+// Where this machine has no IPv6, that address of localhost is not what is in the way.
+TEST(ListenFault, OfANameWithSeveralAddressesThePortThatIsUsedIsSaidToBe) {
+  const int listener = fakes::ListenOnLoopback(1);
+  EXPECT_THAT(WhyNothingListens(absl::StrCat("localhost:", fakes::PortOf(listener))),
+              StartsWith("another program uses the port"));
+  close(listener);
+}
+
 TEST(ListenFault, AnAddressOfAnotherMachineIsSaidToBe) {
   // Of documents: no machine has it.
   EXPECT_THAT(WhyNothingListens("192.0.2.1:0"), StartsWith("the address is none of this machine's"));
