@@ -73,7 +73,7 @@ absl::StatusOr<v1::ListDeliveriesRequest> ListRequest(const Connection& connecti
 // Errors: DEVICE_UNKNOWN; those of the call.
 absl::Status CheckKnown(const Connection& connection, const std::string& device_uuid) {
   v1::GetDeviceRequest request;
-  request.set_device_uuid(std::string(device_uuid));
+  request.set_device_uuid(device_uuid);
   return connection.Call(Caller(), &v1::DeviceService::Stub::GetDevice, request).status();
 }
 

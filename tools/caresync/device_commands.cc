@@ -132,7 +132,6 @@ absl::StatusOr<ExitCode> Sync(const Options& options, const DeviceWish& wish, co
                                              : v1::SYNC_TYPE_STANDARD;
   DeviceReport report(options.json, type);
   const absl::StatusOr<OpenDevice> opened = OpenDeviceOf(options, wish);
-  if (IsUsageError(opened.status())) return opened.status();
   // Of a carer who was not found, or a device that cannot be read, nothing is known.
   std::optional<DeviceView> held;
   absl::Status status = opened.status();

@@ -227,8 +227,7 @@ std::string WhoWasAsked(const v1::RequestSyncResponse& asked, absl::TimeZone zon
   if (asked.told()) return "the device is connected and was told to sync";
   if (!asked.wake_asked()) {
     return "the device is not connected, and is told in its next sync: the tenant has no push service that could wake "
-           "it "
-           "(caresync tenant set --push-webhook)";
+           "it (caresync tenant set --push-webhook)";
   }
   const std::string last = asked.has_last_woken_time() ? absl::StrCat("it last took such a notice at ",
                                                                       PeopleTime(ToTime(asked.last_woken_time()), zone))
@@ -259,7 +258,7 @@ absl::StatusOr<std::map<std::string, std::string>> CarerNames(const Connection& 
   std::map<std::string, std::string> names;
   if (device_uuid.empty()) return names;
   v1::GetDeviceRequest request;
-  request.set_device_uuid(std::string(device_uuid));
+  request.set_device_uuid(device_uuid);
   ASSIGN_OR_RETURN(const v1::Device device, connection.Call(Caller(), &v1::DeviceService::Stub::GetDevice, request));
   for (const v1::DeviceUser& user : device.users()) names[user.carer_id()] = user.carer_name();
   return names;
