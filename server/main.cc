@@ -32,6 +32,7 @@
 #include "server/base/sealed_token.h"
 #include "server/base/signals.h"
 #include "server/base/status_macros.h"
+#include "server/base/version.h"
 #include "server/commit/head_memo.h"
 #include "server/commit/sequencer.h"
 #include "server/commit/store_identity.h"
@@ -76,7 +77,6 @@ namespace {
 using observability::Level;
 using observability::Log;
 
-constexpr char kVersion[] = "0.1.0";
 constexpr int kBadOptions = 2;
 constexpr int kCannotStart = 1;
 constexpr int kStoreFailed = 1;
@@ -131,7 +131,7 @@ std::string NamesOfThoseGiven(const CLI::App& app) {
 // An exit code where the process ends at once.
 std::optional<int> ParseOptions(int argc, char** argv, Options& options) {
   CLI::App app("caresyncd: the sync server of caresync");
-  app.set_version_flag("--version", absl::StrCat("caresyncd ", kVersion));
+  app.set_version_flag("--version", absl::StrCat("caresyncd ", base::kVersion));
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_config("--config", "", "A file of options, as name=value lines")
       ->envname("CARESYNC_CONFIG")
@@ -424,7 +424,7 @@ int WaitForTheEnd(Node& node, const sigset_t& signals) {
 // What one wants to know first of a server that went wrong. Values of options may be secrets: their names only.
 void LogStart(const Node& node, const Options& options, const std::string& address) {
   Log(Level::kInfo, "started",
-      {{"version", kVersion},
+      {{"version", base::kVersion},
        {"listening", address},
        {"data", DataFolder(options).string()},
        {"store_made", absl::FormatTime(absl::RFC3339_sec, node.store_made(), absl::UTCTimeZone())},

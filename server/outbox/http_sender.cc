@@ -9,6 +9,7 @@
 
 #include "absl/base/internal/raw_logging.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/version.h"
 #include "server/outbox/curl_handle.h"
 
 namespace caresync::outbox {
@@ -16,8 +17,6 @@ namespace {
 
 // Woken by whatever happens; this is only how long it would take to notice that it was not.
 constexpr int kPollMilliseconds = 1'000;
-
-constexpr char kAgent[] = "caresync/0.1.0";
 
 bool IsTaken(long status) { return status >= 200 && status < 300; }
 
@@ -53,7 +52,7 @@ struct HttpSender::Transfer {
     handle.Set(CURLOPT_HTTPHEADER, headers.get());
     handle.Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     handle.Set(CURLOPT_POSTFIELDS, request.body.c_str());
-    handle.Set(CURLOPT_USERAGENT, kAgent);
+    handle.Set(CURLOPT_USERAGENT, absl::StrCat("caresync/", base::kVersion).c_str());
     handle.Set(CURLOPT_FOLLOWLOCATION, 0L);
     // One request on a connection has no use for more.
     handle.Set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));

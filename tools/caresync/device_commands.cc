@@ -16,6 +16,7 @@
 #include "server/base/random.h"
 #include "server/base/status_macros.h"
 #include "server/base/uuid.h"
+#include "server/base/version.h"
 #include "tools/caresync/arguments.h"
 #include "tools/caresync/carer_lookup.h"
 #include "tools/caresync/commands.h"
@@ -40,7 +41,7 @@ struct DeviceWish {
 
 struct SyncWish {
   std::string name = "caresync command line";
-  std::string app_version = "0.1.0";
+  std::string app_version = base::kVersion;
   std::string timeout = "10m";
   bool clean = false;
   bool automatic = false;

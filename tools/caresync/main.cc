@@ -5,6 +5,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "server/base/version.h"
 #include "tools/caresync/arguments.h"
 #include "tools/caresync/check_client/command.h"
 #include "tools/caresync/commands.h"
@@ -93,7 +94,7 @@ int TellMissingCommand(const CLI::App& app, bool json) {
 int Main(int argc, char** argv) {
   CommandLine line;
   CLI::App app("caresync: rotas in, what carers recorded out, and a whole device in a terminal.", "caresync");
-  app.set_version_flag("--version", "caresync 0.1.0");
+  app.set_version_flag("--version", absl::StrCat("caresync ", base::kVersion));
   app.fallthrough();
   app.footer(
       "A first five minutes:\n"
