@@ -1,6 +1,8 @@
 #include "server/deliveries/delivery_list.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,13 +21,17 @@
 #include "server/deliveries/delivery_devices.h"
 #include "server/deliveries/delivery_rows.h"
 #include "server/deliveries/entry_walk.h"
+#include "server/deliveries/lateness.h"
 #include "server/deliveries/outcome.h"
 #include "server/deliveries/visit_shown.h"
 #include "server/devices/names.h"
 #include "server/devices/sent.h"
+#include "server/mismatch/carer_devices.h"
+#include "server/mismatch/cause.h"
 #include "server/mismatch/damage.h"
 #include "server/records/carer_signs.h"
 #include "server/records/record_key.h"
+#include "server/tenants/tenants.h"
 
 namespace caresync::deliveries {
 namespace {
@@ -44,6 +50,7 @@ struct Filter {
   std::set<base::Uuid> carers_on_it;
   absl::Time from = absl::InfinitePast();
   absl::Time until = absl::InfiniteFuture();
+  bool late_only = false;
 
   bool Takes(const EntryPlace& place) const {
     return (!carer.has_value() || place.carer == *carer) && (!device.has_value() || carers_on_it.contains(place.carer));
@@ -51,6 +58,9 @@ struct Filter {
   bool Takes(const store::VisitEntry& row) const {
     const absl::Time committed = base::FromStoredTime(row.committed_us());
     return row.rota_change() && committed >= from && committed < until;
+  }
+  bool Takes(const v1::Delivery& delivery) const {
+    return !late_only || delivery.late_reason() != v1::DELIVERY_LATE_REASON_UNSPECIFIED;
   }
 };
 
@@ -78,6 +88,7 @@ absl::StatusOr<Filter> FilterIn(const v1::ListDeliveriesRequest& request) {
     if (!until.has_value()) return errors::InvalidArgument("committed_until_time", "is no time");
     filter.until = *until;
   }
+  filter.late_only = request.late_only();
   const bool of_a_time = request.has_committed_from_time() || request.has_committed_until_time();
   if (!visit.has_value() && !filter.carer.has_value() && !filter.device.has_value() && !of_a_time) {
     return errors::InvalidArgument("visit_id",
@@ -96,13 +107,14 @@ WalkOver WalkOf(const Filter& filter) {
 // Reads for one request.
 class Lister {
  public:
-  Lister(const storage::Reader& reader, const base::TenantId& tenant, const Filter& filter,
-         const devices::SyncsUnderWay& under_way)
+  Lister(const storage::Reader& reader, const base::TenantId& tenant, const Filter& filter, const devices::AsOf& as_of)
       : reader_(reader),
         tenant_(tenant),
         filter_(filter),
+        as_of_(as_of),
         names_(reader, tenant),
-        devices_(reader, tenant, filter.device, under_way) {}
+        devices_(reader, tenant, filter.device, as_of.syncs),
+        carers_(reader, tenant, as_of.syncs) {}
 
   // nullopt where the filter does not take it, and where it cannot be read.
   absl::StatusOr<std::optional<v1::Delivery>> Tell(const EntryPlace& place) {
@@ -114,16 +126,19 @@ class Lister {
     past_ =
         !filter_.visit.has_value() && base::FromStoredTime(entry->row.committed_us()) >= filter_.until + kClockSetBack;
     if (!filter_.Takes(entry->row)) return std::optional<v1::Delivery>();
-    absl::StatusOr<v1::Delivery> delivery = TellEntry(*entry);
-    return mismatch::UnlessDamaged(delivery.ok() ? absl::StatusOr<std::optional<v1::Delivery>>(*std::move(delivery))
-                                                 : absl::StatusOr<std::optional<v1::Delivery>>(delivery.status()),
-                                   "delivery_not_readable", tenant_, place.carer);
+    return mismatch::UnlessDamaged(TellIfWanted(*entry), "delivery_not_readable", tenant_, place.carer);
   }
 
   // What comes behind the last place is later than what is wanted.
   bool past() const { return past_; }
 
  private:
+  absl::StatusOr<std::optional<v1::Delivery>> TellIfWanted(const Entry& entry) {
+    ASSIGN_OR_RETURN(v1::Delivery delivery, TellEntry(entry));
+    if (!filter_.Takes(delivery)) return std::optional<v1::Delivery>();
+    return std::optional<v1::Delivery>(std::move(delivery));
+  }
+
   absl::StatusOr<v1::Delivery> TellEntry(const Entry& entry) {
     const std::optional<records::RecordName> visit = records::NameOf(entry.visit);
     if (!visit.has_value()) return errors::DamagedRow("an entry that is of no visit");
@@ -152,11 +167,55 @@ class Lister {
 
   absl::Status TellOfDevices(const Entry& entry, v1::Delivery& delivery) {
     ASSIGN_OR_RETURN(const std::vector<CarerOnDevice>* const all, devices_.Of(entry.carer));
-    if (all->empty()) return absl::OkStatus();
     ASSIGN_OR_RETURN(const std::vector<base::Revision> of_visit,
                      ReadRevisions(reader_, tenant_, entry.carer, entry.visit));
     for (const CarerOnDevice& device : *all) TellOfDevice(entry, of_visit, device, *delivery.add_devices());
+    ASSIGN_OR_RETURN(const std::optional<absl::Time> start, StartOf(entry, of_visit, delivery));
+    const std::optional<absl::Time> promised =
+        start.has_value() ? PromisedBy(entry.row, *start) : std::optional<absl::Time>();
+    if (!promised.has_value()) return absl::OkStatus();
+    *delivery.mutable_promised_time() = base::ToTimestamp(*promised);
+    return TellOfLateness(entry, *promised, *all, delivery);
+  }
+
+  // Of a visit that was taken away, as it was before that. nullopt: that is not kept.
+  absl::StatusOr<std::optional<absl::Time>> StartOf(const Entry& entry, const std::vector<base::Revision>& of_visit,
+                                                    const v1::Delivery& delivery) {
+    if (delivery.has_visit()) return base::FromTimestamp(delivery.visit().start_time());
+    const auto at = std::lower_bound(of_visit.begin(), of_visit.end(), entry.revision);
+    if (at == of_visit.begin()) return std::optional<absl::Time>();
+    ASSIGN_OR_RETURN(const std::optional<Entry> before,
+                     GetEntry(reader_, tenant_, entry.carer, *std::prev(at), entry.visit));
+    if (!before.has_value() || !before->row.has_payload()) return std::optional<absl::Time>();
+    ASSIGN_OR_RETURN(const v1::VisitShown shown, ShownTo(entry.carer, before->row.payload(), names_));
+    return base::FromTimestamp(shown.start_time());
+  }
+
+  // `all`: those of `delivery`, in their order.
+  absl::Status TellOfLateness(const Entry& entry, absl::Time promised, const std::vector<CarerOnDevice>& all,
+                              v1::Delivery& delivery) {
+    ASSIGN_OR_RETURN(const mismatch::CarerDevices* const carer, carers_.WithoutOthers(entry.carer));
+    const std::string in_use = carer->in_use.has_value() ? carer->in_use->device_uuid() : "";
+    const v1::DeviceDelivery* counts = nullptr;
+    for (size_t i = 0; i < all.size(); ++i) {
+      const v1::DeviceDelivery& device = delivery.devices(static_cast<int>(i));
+      if (device.device_uuid() == in_use && HeldSomething(all[i], promised)) counts = &device;
+    }
+    delivery.set_late_reason(LateReasonOf(delivery, promised, counts, as_of_.now));
+    const bool asks_of_another = filter_.device.has_value() && filter_.device->ToString() != in_use;
+    if (asks_of_another || !IsAwaited(delivery, counts)) return absl::OkStatus();
+    if (!preferences_.has_value()) {
+      ASSIGN_OR_RETURN(preferences_, tenants::GetTenant(reader_, tenant_));
+    }
+    const absl::Time change = base::FromStoredTime(entry.row.committed_us());
+    delivery.set_late_cause(mismatch::CauseOf(*carer, entry.carer, *preferences_, change));
     return absl::OkStatus();
+  }
+
+  // By then it had said something of the carer: one that came into use later could not show the change in time.
+  static bool HeldSomething(const CarerOnDevice& device, absl::Time by) {
+    if (device.marks.empty()) return false;
+    return !device.begins_with_first || base::FromStoredTime(device.marks.front().row.time_us()) <= by;
   }
 
   void TellOfDevice(const Entry& entry, const std::vector<base::Revision>& of_visit, const CarerOnDevice& device,
@@ -184,23 +243,27 @@ class Lister {
   const storage::Reader& reader_;
   const base::TenantId& tenant_;
   const Filter& filter_;
+  const devices::AsOf& as_of_;
   bool past_ = false;
   devices::Names names_;
   DeliveryDevices devices_;
+  mismatch::CarerDevicesReader carers_;
+  // Read where it is needed.
+  std::optional<store::Tenant> preferences_;
 };
 
 // What a token of another list does not go on with.
 std::string QueryOf(const v1::ListDeliveriesRequest& request) {
   return absl::StrCat("deliveries/", request.visit_id(), "/", request.carer_id(), "/", request.device_uuid(), "/",
                       request.committed_from_time().SerializeAsString(), "/",
-                      request.committed_until_time().SerializeAsString());
+                      request.committed_until_time().SerializeAsString(), "/", request.late_only() ? "late" : "");
 }
 
 }  // namespace
 
 absl::StatusOr<v1::ListDeliveriesResponse> ListDeliveries(const storage::Reader& reader, const base::TenantId& tenant,
                                                           const v1::ListDeliveriesRequest& request,
-                                                          const devices::SyncsUnderWay& under_way) {
+                                                          const devices::AsOf& as_of) {
   ASSIGN_OR_RETURN(Filter filter, FilterIn(request));
   ASSIGN_OR_RETURN(const int page_size, base::PageSize(request.page_size()));
   const std::string query = QueryOf(request);
@@ -211,7 +274,7 @@ absl::StatusOr<v1::ListDeliveriesResponse> ListDeliveries(const storage::Reader&
   const WalkOver over = WalkOf(filter);
   EntryWalk walk(reader, tenant, over);
   RETURN_IF_ERROR(walk.GoOnAfter(after));
-  Lister lister(reader, tenant, filter, under_way);
+  Lister lister(reader, tenant, filter, as_of);
 
   v1::ListDeliveriesResponse response;
   for (size_t looked_at = 0; looked_at < base::limits::kSearchedRows;) {

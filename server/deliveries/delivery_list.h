@@ -5,7 +5,7 @@
 #include "absl/status/statusor.h"
 #include "caresync/v1/deliveries.pb.h"
 #include "server/base/ids.h"
-#include "server/devices/syncs_under_way.h"
+#include "server/devices/report_row.h"
 #include "storage/store.h"
 
 namespace caresync::deliveries {
@@ -14,7 +14,7 @@ namespace caresync::deliveries {
 // cannot be read is left out, which the log says. Errors: INVALID_FIELD, PAGE_TOKEN_NOT_VALID, those of reading.
 absl::StatusOr<v1::ListDeliveriesResponse> ListDeliveries(const storage::Reader& reader, const base::TenantId& tenant,
                                                           const v1::ListDeliveriesRequest& request,
-                                                          const devices::SyncsUnderWay& under_way);
+                                                          const devices::AsOf& as_of);
 
 }  // namespace caresync::deliveries
 

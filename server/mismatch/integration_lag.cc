@@ -9,6 +9,7 @@
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/base/stored.h"
+#include "server/mismatch/promise.h"
 
 namespace caresync::mismatch {
 namespace {
@@ -51,19 +52,16 @@ void IntegrationLag::Way::Count(const RotaChange& change, absl::Time now) {
     ++untimed;
     return;
   }
-  const absl::Duration lag = now - *change.made;
-  if (lag < -limits::kLagClockAhead) {
+  if (IsAheadOfClock(*change.made, now)) {
     ++clock_ahead;
     return;
   }
-  // Of a visit that had begun nothing is promised.
-  if (change.start < *change.made) return;
-  if (lag > limits::kLagMost) {
+  if (!IsPromised(*change.made, change.start)) return;
+  if (IsTooLongAgo(*change.made, now)) {
     ++too_long_ago;
     return;
   }
-  const bool is_near = change.start - *change.made <= limits::kNearVisit;
-  ++(is_near ? near : ahead)[BucketOf(lag)];
+  ++(IsNear(*change.made, change.start) ? near : ahead)[BucketOf(now - *change.made)];
 }
 
 void IntegrationLag::NoteCommitted(const base::TenantId& tenant, absl::Span<const RotaChange> changes) {

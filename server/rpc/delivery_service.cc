@@ -34,7 +34,8 @@ grpc::ServerUnaryReactor* DeliveryService::ListDeliveries(grpc::CallbackServerCo
       Reading<v1::ListDeliveriesRequest, v1::ListDeliveriesResponse>(
           edge_,
           [this](const storage::Reader& reader, const base::TenantId& tenant, const v1::ListDeliveriesRequest& list) {
-            return deliveries::ListDeliveries(reader, tenant, list, sync::SyncsOf(edge_.sync));
+            const devices::AsOf as_of{.syncs = sync::SyncsOf(edge_.sync), .now = edge_.clock.Now()};
+            return deliveries::ListDeliveries(reader, tenant, list, as_of);
           }));
 }
 

@@ -54,6 +54,21 @@ TEST(DeliveryTable, TellsWhyTheVisitIsGoneAndThatThereIsNoDevice) {
   EXPECT_THAT(Table(delivery), ContainsRegex("Ann Smith +taken away +- +none +- +- +- +2026-11-21 09:00:00 UTC\n"));
 }
 
+// Requirement: I4
+TEST(DeliveryTable, SaysOfLateOnesWhyAndHasNoColumnForThatWhereNoneIs) {
+  v1::Delivery delivery = Moved();
+  EXPECT_THAT(Table(delivery), Not(HasSubstr("Late")));
+  delivery.set_late_reason(v1::DELIVERY_LATE_REASON_SENT_LATE);
+  EXPECT_THAT(Table(delivery), ContainsRegex(" Late\n(.*\n)*.*sent late by the rostering system\n"));
+  delivery.set_late_reason(v1::DELIVERY_LATE_REASON_WAITED);
+  EXPECT_THAT(Table(delivery), HasSubstr("waited for another record\n"));
+  delivery.set_late_reason(v1::DELIVERY_LATE_REASON_DEVICE);
+  EXPECT_THAT(Table(delivery), HasSubstr("acknowledged late\n"));
+  delivery.set_late_cause(v1::MISMATCH_CAUSE_SILENT);
+  delivery.add_devices()->set_device_name("Pixel 6");
+  EXPECT_THAT(Table(delivery), ContainsRegex("Pixel 6 .*silent\n"));
+}
+
 v1::GetDeviceViewResponse View() {
   v1::GetDeviceViewResponse view;
   view.mutable_view_time()->set_seconds(kNine);

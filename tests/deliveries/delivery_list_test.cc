@@ -26,7 +26,7 @@ class DeliveryListTest : public testing::Test {
  protected:
   absl::StatusOr<v1::ListDeliveriesResponse> Ask(const v1::ListDeliveriesRequest& request) const {
     return ListDeliveries(*bench_.Snapshot(), bench_.tenant(), request,
-                          {.opening = bench_.engine().opening().timeline});
+                          {.syncs = {.opening = bench_.engine().opening().timeline}, .now = bench_.Now()});
   }
   v1::ListDeliveriesResponse List(const v1::ListDeliveriesRequest& request) const {
     const auto listed = Ask(request);

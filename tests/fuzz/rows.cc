@@ -223,7 +223,7 @@ void ReadOffice(RunningAgency& running, const storage::Reader& reader) {
   v1::ListDeliveriesRequest of_time;
   *of_time.mutable_committed_from_time() = base::ToTimestamp(as_of.now - absl::Hours(24));
   for (const v1::ListDeliveriesRequest& list : {of_visit, of_device, of_time}) {
-    Take(deliveries::ListDeliveries(reader, agency.tenant, list, as_of.syncs));
+    Take(deliveries::ListDeliveries(reader, agency.tenant, list, as_of));
   }
   v1::GetDeviceViewRequest view;
   view.set_device_uuid(agency.device.uuid().ToString());

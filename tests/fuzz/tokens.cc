@@ -135,11 +135,11 @@ std::vector<std::string> ReadPages(RunningAgency& running, const std::vector<std
   v1::ListDeliveriesRequest of_visit;
   of_visit.set_visit_id(agency.visit.ToString());
   ask(of_visit,
-      [&](const auto& request) { return deliveries::ListDeliveries(*reader, agency.tenant, request, as_of.syncs); });
+      [&](const auto& request) { return deliveries::ListDeliveries(*reader, agency.tenant, request, as_of); });
   v1::ListDeliveriesRequest of_times;
   of_times.mutable_committed_from_time()->set_seconds(1);
   ask(of_times,
-      [&](const auto& request) { return deliveries::ListDeliveries(*reader, agency.tenant, request, as_of.syncs); });
+      [&](const auto& request) { return deliveries::ListDeliveries(*reader, agency.tenant, request, as_of); });
   ask(v1::ListEventsForReviewRequest(),
       [&](const auto& request) { return care_events::ListEventsForReview(*reader, agency.tenant, request); });
   return next;

@@ -57,6 +57,7 @@ TEST_F(IntegrationLagTest, NothingIsCountedAtFirst) {
   EXPECT_EQ(lag.committed().ahead().promise(), TimeUtil::HoursToDuration(24));
 }
 
+// Requirement: I4
 TEST_F(IntegrationLagTest, AVisitWithin72HoursIsNearAndAnotherIsAhead) {
   Commit(absl::Minutes(1), absl::Hours(72));
   Commit(absl::Minutes(1), absl::Hours(72) + absl::Microseconds(1));

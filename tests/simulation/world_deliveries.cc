@@ -112,11 +112,12 @@ void SimulatedWorld::CompareDeliveries(const storage::Reader& reader, const Devi
   request.set_device_uuid(device.app.uuid().ToString());
   request.set_carer_id(carer.ToString());
   request.set_page_size(kAll);
+  const devices::AsOf as_of{.syncs = sync::SyncsOf(server_->parts()), .now = clock_.Now()};
   // Visit and revision.
   std::set<std::pair<std::string, base::Revision>> applied;
   do {
     const absl::StatusOr<v1::ListDeliveriesResponse> page =
-        deliveries::ListDeliveries(reader, device.tenant, request, sync::SyncsOf(server_->parts()));
+        deliveries::ListDeliveries(reader, device.tenant, request, as_of);
     if (!page.ok()) return Fail(absl::StrCat("deliveries cannot be listed: ", page.status().ToString()));
     for (const v1::Delivery& delivery : page->deliveries()) {
       Count("delivery listed");

@@ -51,6 +51,7 @@ struct DeliveriesWish {
   // RFC 3339; empty: not given.
   std::string from;
   std::string to;
+  bool late_only = false;
 };
 
 absl::StatusOr<v1::ListDeliveriesRequest> ListRequest(const Connection& connection, const DeliveriesWish& wish) {
@@ -58,6 +59,7 @@ absl::StatusOr<v1::ListDeliveriesRequest> ListRequest(const Connection& connecti
   request.set_page_size(1000);
   request.set_visit_id(wish.visit);
   request.set_device_uuid(wish.device);
+  request.set_late_only(wish.late_only);
   if (!wish.from.empty()) {
     ASSIGN_OR_RETURN(*request.mutable_committed_from_time(), ParseInstant("--from", wish.from));
   }
@@ -183,13 +185,17 @@ void AddDeliveriesCommand(CLI::App& app, CommandLine& line) {
   command->footer(
       "Examples:\n  caresync deliveries --tenant demo --visit 6f9b1c1e-3c0f-4c6e-9d0e-0c2b5f6a7d81\n"
       "  caresync deliveries --tenant demo --carer 003-rome/c1 --from 2026-11-21T00:00:00Z\n"
-      "Give at least one of the options.");
+      "  caresync deliveries --tenant demo --late --from 2026-11-21T00:00:00Z\n"
+      "Give at least one of --visit, --carer, --device, --from and --to.");
   const auto wish = std::make_shared<DeliveriesWish>();
   command->add_option("--visit", wish->visit, "Only changes of this visit: its ID")->check(NotEmpty);
   command->add_option("--carer", wish->carer, "Only what concerned this carer: ID or external ID")->check(NotEmpty);
   command->add_option("--device", wish->device, "Only what became of it on this device: its UUID")->check(NotEmpty);
   command->add_option("--from", wish->from, "Only what was committed then or later")->check(NotEmpty);
   command->add_option("--to", wish->to, "Only what was committed before then")->check(NotEmpty);
+  command->add_flag("--late", wish->late_only,
+                    "Only what was not on the carer's phone as soon as is promised, and why (20 minutes, or 24 hours "
+                    "where the visit was more than 72 hours ahead)");
   command->callback([&line, wish] {
     line.run = [&line, wish]() -> absl::StatusOr<ExitCode> {
       const bool given = !wish->visit.empty() || !wish->carer.empty() || !wish->device.empty() || !wish->from.empty() ||

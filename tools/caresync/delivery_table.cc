@@ -49,6 +49,22 @@ std::string ChangeText(const v1::Delivery& delivery, absl::TimeZone zone) {
   return TimeText(delivery.visit().has_start_time(), delivery.visit().start_time(), zone);
 }
 
+// Why it was not seen as soon as is promised.
+Cell LateCell(const v1::Delivery& delivery) {
+  switch (delivery.late_reason()) {
+    case v1::DELIVERY_LATE_REASON_UNSPECIFIED:
+      return {"-"};
+    case v1::DELIVERY_LATE_REASON_SENT_LATE:
+      return {"sent late by the rostering system", Colour::kYellow};
+    case v1::DELIVERY_LATE_REASON_WAITED:
+      return {"waited for another record", Colour::kYellow};
+    default:
+      break;
+  }
+  if (delivery.late_cause() == v1::MISMATCH_CAUSE_UNSPECIFIED) return {"acknowledged late", Colour::kYellow};
+  return {EnumText(v1::MismatchCause_Name(delivery.late_cause()), "MISMATCH_CAUSE_"), Colour::kRed};
+}
+
 // What is known where the device showed nothing that could be listed.
 std::string KnownText(v1::DeviceViewKnown known) {
   switch (known) {
@@ -64,26 +80,33 @@ std::string KnownText(v1::DeviceViewKnown known) {
 }  // namespace
 
 std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries, absl::TimeZone zone, const Look& look) {
+  const bool has_late = std::any_of(deliveries.begin(), deliveries.end(), [](const v1::Delivery& delivery) {
+    return delivery.late_reason() != v1::DELIVERY_LATE_REASON_UNSPECIFIED;
+  });
   std::vector<std::vector<Cell>> rows;
   for (const v1::Delivery& delivery : deliveries) {
     const std::vector<Cell> change = {
         TimeText(delivery.has_committed_time(), delivery.committed_time(), zone),
         NameOr(delivery.carer_name(), delivery.carer_id()), ChangeText(delivery, zone),
         delivery.has_visit() ? NameOr(delivery.visit().service_user_name(), delivery.visit().service_user_id()) : "-"};
-    const std::string seen = TimeText(delivery.has_seen_time(), delivery.seen_time(), zone);
+    std::vector<Cell> end = {TimeText(delivery.has_seen_time(), delivery.seen_time(), zone)};
+    if (has_late) end.push_back(LateCell(delivery));
     for (const v1::DeviceDelivery& device : delivery.devices()) {
       std::vector<Cell>& row = rows.emplace_back(change);
       row.insert(row.end(), {NameOr(device.device_name(), device.device_uuid()), StateCell(device.state()),
                              TimeText(device.has_sent_time(), device.sent_time(), zone),
-                             TimeText(device.has_applied_time(), device.applied_time(), zone), seen});
+                             TimeText(device.has_applied_time(), device.applied_time(), zone)});
+      row.insert(row.end(), end.begin(), end.end());
     }
     if (!delivery.devices().empty()) continue;
     std::vector<Cell>& row = rows.emplace_back(change);
-    row.insert(row.end(), {Cell("none", Colour::kYellow), "-", "-", "-", seen});
+    row.insert(row.end(), {Cell("none", Colour::kYellow), "-", "-", "-"});
+    row.insert(row.end(), end.begin(), end.end());
   }
-  return FormatTable(
-      {"Committed", "Carer", "Visit start", "Service user", "Device", "State", "Sent", "Acknowledged", "Seen"}, rows,
-      look);
+  std::vector<std::string> titles = {"Committed", "Carer", "Visit start",  "Service user", "Device",
+                                     "State",     "Sent",  "Acknowledged", "Seen"};
+  if (has_late) titles.emplace_back("Late");
+  return FormatTable(titles, rows, look);
 }
 
 std::string DeviceViewText(const v1::GetDeviceViewResponse& view, const std::string& carer, absl::TimeZone zone,

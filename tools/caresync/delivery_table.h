@@ -11,7 +11,8 @@
 
 namespace caresync::cli {
 
-// A line for each change and device, in the order given; one for a change whose carer has no device.
+// A line for each change and device, in the order given; one for a change whose carer has no device. Why changes were
+// late is a column where one was.
 std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries, absl::TimeZone zone, const Look& look);
 
 // What is known of the device's copy of the carer, in a sentence, and the visits that it showed. `view` has those of
