@@ -352,6 +352,16 @@ std::string Waiting(const TenantId& tenant, const RecordKey& record) {
   return KeyIn(tenant, Table::kWaiting).String(record.bytes).Take();
 }
 
+KeyRange AllWaiting(const TenantId& tenant, std::string_view after) {
+  KeyRange all = RangeOf(KeyIn(tenant, Table::kWaiting));
+  return after.empty() ? all : After(std::move(all), std::string(after));
+}
+
+bool ParseWaiting(std::string_view key, RecordKey* record) {
+  TupleReader reader(key);
+  return OpenKey(reader, Table::kWaiting) && reader.String(&record->bytes) && reader.AtEnd();
+}
+
 std::string WaitingFor(const TenantId& tenant, const RecordKey& missing, const RecordKey& waiting) {
   return KeyIn(tenant, Table::kWaitingFor).String(missing.bytes).String(waiting.bytes).Take();
 }

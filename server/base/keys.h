@@ -118,6 +118,9 @@ storage::KeyRange AllReviewsOf(const TenantId& tenant, const RecordKey& carer);
 std::string ExternalId(const TenantId& tenant, std::string_view source, uint8_t kind,
                        std::string_view external_id);                  // 'x' -> record key's bytes
 std::string Waiting(const TenantId& tenant, const RecordKey& record);  // 'y' -> WaitingChange
+// What comes after `after` (a key; empty: all).
+storage::KeyRange AllWaiting(const TenantId& tenant, std::string_view after);
+bool ParseWaiting(std::string_view key, RecordKey* record);
 std::string WaitingFor(const TenantId& tenant, const RecordKey& missing, const RecordKey& waiting);  // 'z' -> empty
 storage::KeyRange AllWaitingFor(const TenantId& tenant, const RecordKey& missing);
 bool ParseWaitingFor(std::string_view key, RecordKey* missing, RecordKey* waiting);

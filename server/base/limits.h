@@ -60,6 +60,9 @@ inline constexpr size_t kAddressCharacters = 500;
 inline constexpr absl::Duration kVisitLength = absl::Hours(48);
 // Changes of one source that wait for a record not seen yet; and as many, apart, that waited and were refused.
 inline constexpr uint64_t kWaitingChanges = 10'000;
+// What a waiting change waits for, as a list tells it: all but those of a group, so that a page of them is no larger
+// than a client takes.
+inline constexpr size_t kMissingTold = 20;
 // Waiting changes applied in one commit.
 inline constexpr size_t kReleasedPerCommit = 50;
 // From one message of a stream of changes to the next. A rostering system sends its changes when it has some, and opens

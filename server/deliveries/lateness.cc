@@ -5,7 +5,7 @@
 #include "google/protobuf/timestamp.pb.h"
 #include "server/base/clock.h"
 #include "server/base/proto_time.h"
-#include "server/mismatch/promise.h"
+#include "server/records/promise.h"
 
 namespace caresync::deliveries {
 namespace {
@@ -38,9 +38,7 @@ std::optional<absl::Time> PromisedBy(const store::VisitEntry& row, absl::Time st
   const bool by_window = row.received_us() == 0;
   const absl::Time made = by_window ? committed : base::FromStoredTime(row.changed_us());
   const absl::Time received = by_window ? committed : base::FromStoredTime(row.received_us());
-  if (mismatch::IsAheadOfClock(made, received) || mismatch::IsTooLongAgo(made, received)) return std::nullopt;
-  if (!mismatch::IsPromised(made, start)) return std::nullopt;
-  return made + mismatch::PromiseOf(made, start);
+  return records::PromisedBy(made, received, start);
 }
 
 v1::DeliveryLateReason LateReasonOf(const v1::Delivery& delivery, absl::Time promised, const v1::DeviceDelivery* counts,

@@ -1,4 +1,4 @@
-// Whether a change of the rota was seen on the carer's phone as soon as is promised (server/mismatch/promise.h), and
+// Whether a change of the rota was seen on the carer's phone as soon as is promised (server/records/promise.h), and
 // where on its way it took too long. Pure functions.
 #ifndef CARESYNC_SERVER_DELIVERIES_LATENESS_H_
 #define CARESYNC_SERVER_DELIVERIES_LATENESS_H_

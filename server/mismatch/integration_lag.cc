@@ -9,7 +9,7 @@
 #include "server/base/limits.h"
 #include "server/base/proto_time.h"
 #include "server/base/stored.h"
-#include "server/mismatch/promise.h"
+#include "server/records/promise.h"
 
 namespace caresync::mismatch {
 namespace {
@@ -52,16 +52,16 @@ void IntegrationLag::Way::Count(const RotaChange& change, absl::Time now) {
     ++untimed;
     return;
   }
-  if (IsAheadOfClock(*change.made, now)) {
+  if (records::IsAheadOfClock(*change.made, now)) {
     ++clock_ahead;
     return;
   }
-  if (!IsPromised(*change.made, change.start)) return;
-  if (IsTooLongAgo(*change.made, now)) {
+  if (!records::IsPromised(*change.made, change.start)) return;
+  if (records::IsTooLongAgo(*change.made, now)) {
     ++too_long_ago;
     return;
   }
-  ++(IsNear(*change.made, change.start) ? near : ahead)[BucketOf(now - *change.made)];
+  ++(records::IsNear(*change.made, change.start) ? near : ahead)[BucketOf(now - *change.made)];
 }
 
 void IntegrationLag::NoteCommitted(const base::TenantId& tenant, absl::Span<const RotaChange> changes) {

@@ -82,14 +82,6 @@ v1::ChangeOutcome ToOutcome(PutOutcome outcome) {
   return v1::CHANGE_OUTCOME_UNSPECIFIED;
 }
 
-void AddMissing(const std::vector<Reference>& missing, v1::ChangeResult& result) {
-  for (const Reference& reference : missing) {
-    v1::MissingReference& added = *result.add_missing();
-    added.set_kind(reference.kind);
-    added.set_external_id(reference.external_id);
-  }
-}
-
 v1::ChangeResult Rejected(const absl::Status& status) {
   v1::ChangeResult result;
   result.set_outcome(v1::CHANGE_OUTCOME_REJECTED);
@@ -157,7 +149,7 @@ absl::StatusOr<v1::ChangeResult> ApplyValid(RecordStore& records, const v1::Rost
     v1::RosterChange kept = change;
     kept.set_source_version(std::max(latest, change.source_version()));
     RETURN_IF_ERROR(KeepWaiting(transaction, kept, key, resolved.missing_keys));
-    AddMissing(resolved.missing, result);
+    *result.mutable_missing() = ToMissing(resolved.missing);
   }
   // A group may wait for thousands, though its record is as it was.
   RETURN_IF_ERROR(records.CheckRows());

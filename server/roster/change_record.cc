@@ -134,6 +134,16 @@ std::vector<Reference> ReferencesOf(const v1::RosterChange& change) {
   return references;
 }
 
+google::protobuf::RepeatedPtrField<v1::MissingReference> ToMissing(const std::vector<Reference>& references) {
+  google::protobuf::RepeatedPtrField<v1::MissingReference> missing;
+  for (const Reference& reference : references) {
+    v1::MissingReference& added = *missing.Add();
+    added.set_kind(reference.kind);
+    added.set_external_id(reference.external_id);
+  }
+  return missing;
+}
+
 v1::RosterChange WithoutMembers(const v1::RosterChange& change, const std::vector<Reference>& missing) {
   if (!change.has_employee_group() || missing.empty()) return change;
   const std::set<Reference> gone(missing.begin(), missing.end());

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "caresync/store/stored.pb.h"
+#include "caresync/v1/deliveries.pb.h"
 #include "caresync/v1/records.pb.h"
 #include "caresync/v1/roster.pb.h"
+#include "google/protobuf/repeated_ptr_field.h"
 #include "server/base/uuid.h"
 
 namespace caresync::roster {
@@ -27,6 +29,9 @@ v1::RecordKind KindOf(const v1::RosterChange& change);
 
 // What a valid change refers to, each once, in the order of its fields.
 std::vector<Reference> ReferencesOf(const v1::RosterChange& change);
+
+// As the contract names them, in their order.
+google::protobuf::RepeatedPtrField<v1::MissingReference> ToMissing(const std::vector<Reference>& references);
 
 // The change without these carers among the members of its group.
 v1::RosterChange WithoutMembers(const v1::RosterChange& change, const std::vector<Reference>& missing);

@@ -7,6 +7,7 @@
 #include "server/base/status_macros.h"
 #include "server/base/stored.h"
 #include "server/commit/tasks.h"
+#include "server/records/record_key.h"
 
 namespace caresync::roster {
 namespace {
@@ -21,7 +22,7 @@ bool IsSameChange(v1::RosterChange a, v1::RosterChange b) {
   return a.SerializeAsString() == b.SerializeAsString();
 }
 
-std::set<RecordKey> MissingOf(const store::WaitingChange& waiting) {
+std::set<RecordKey> MissingKeysOf(const store::WaitingChange& waiting) {
   std::set<RecordKey> missing;
   for (const std::string& key : waiting.missing()) missing.insert({key});
   return missing;
@@ -57,7 +58,7 @@ absl::Status Uncount(const store::WaitingChange& kept, store::SourceState& state
 
 void DeleteRows(commit::Transaction& transaction, const RecordKey& record, const store::WaitingChange& waiting) {
   transaction.Delete(Space::kRecords, base::keys::Waiting(transaction.tenant(), record));
-  for (const RecordKey& missing : MissingOf(waiting)) {
+  for (const RecordKey& missing : MissingKeysOf(waiting)) {
     transaction.Delete(Space::kRecords, base::keys::WaitingFor(transaction.tenant(), missing, record));
   }
 }
@@ -66,7 +67,7 @@ void DeleteRows(commit::Transaction& transaction, const RecordKey& record, const
 void ReplaceRows(commit::Transaction& transaction, const RecordKey& record, const std::set<RecordKey>& before,
                  const store::WaitingChange& waiting) {
   transaction.Put(Space::kRecords, base::keys::Waiting(transaction.tenant(), record), waiting.SerializeAsString());
-  const std::set<RecordKey> after = MissingOf(waiting);
+  const std::set<RecordKey> after = MissingKeysOf(waiting);
   for (const RecordKey& missing : before) {
     if (after.contains(missing)) continue;
     transaction.Delete(Space::kRecords, base::keys::WaitingFor(transaction.tenant(), missing, record));
@@ -85,7 +86,7 @@ absl::Status KeepWaiting(commit::Transaction& transaction, const v1::RosterChang
                    GetKept(transaction, transaction.tenant(), record));
   const bool replaces = before.has_value() && !IsRefused(*before);
   const bool same = replaces && IsSameChange(before->change(), change);
-  if (same && MissingOf(*before) == missing) return absl::OkStatus();
+  if (same && MissingKeysOf(*before) == missing) return absl::OkStatus();
 
   ASSIGN_OR_RETURN(store::SourceState state, GetState(transaction, change.source()));
   // One that waits already may still be replaced.
@@ -99,7 +100,7 @@ absl::Status KeepWaiting(commit::Transaction& transaction, const v1::RosterChang
   *waiting.mutable_change() = change;
   waiting.set_since_us(same ? before->since_us() : base::ToStoredTime(transaction.now()));
   for (const RecordKey& key : missing) waiting.add_missing(key.bytes);
-  ReplaceRows(transaction, record, before.has_value() ? MissingOf(*before) : std::set<RecordKey>(), waiting);
+  ReplaceRows(transaction, record, before.has_value() ? MissingKeysOf(*before) : std::set<RecordKey>(), waiting);
   return absl::OkStatus();
 }
 
@@ -161,6 +162,20 @@ absl::StatusOr<std::vector<RecordKey>> WaitersFor(const storage::Reader& reader,
                               }));
   if (damaged) return base::errors::DamagedRow("a row of what waits for a record");
   return waiters;
+}
+
+std::vector<Reference> MissingOf(const base::TenantId& tenant, const store::WaitingChange& waiting, size_t most) {
+  const std::set<RecordKey> keys = MissingKeysOf(waiting);
+  std::vector<Reference> missing;
+  if (keys.empty()) return missing;
+  for (const Reference& reference : ReferencesOf(waiting.change())) {
+    if (missing.size() == most) break;
+    // What has not come is matched to nothing: it has the ID that it will be matched to.
+    const base::Uuid id =
+        records::IntegratedId(tenant, waiting.change().source(), reference.kind, reference.external_id);
+    if (keys.contains(records::KeyOf({reference.kind, id}))) missing.push_back(reference);
+  }
+  return missing;
 }
 
 }  // namespace caresync::roster

@@ -17,6 +17,7 @@
 #include "caresync/v1/roster.pb.h"
 #include "server/base/ids.h"
 #include "server/commit/transaction.h"
+#include "server/roster/change_record.h"
 
 namespace caresync::roster {
 
@@ -50,6 +51,9 @@ absl::Status ScheduleRelease(commit::Transaction& transaction, const base::Recor
 // Up to `most` records whose changes wait for `missing`.
 absl::StatusOr<std::vector<base::RecordKey>> WaitersFor(const storage::Reader& reader, const base::TenantId& tenant,
                                                         const base::RecordKey& missing, size_t most);
+
+// What the change waits for, as its sender names it: up to `most`, in the order of its fields.
+std::vector<Reference> MissingOf(const base::TenantId& tenant, const store::WaitingChange& waiting, size_t most);
 
 }  // namespace caresync::roster
 

@@ -3,6 +3,7 @@
 #include "server/deliveries/delivery_list.h"
 #include "server/deliveries/explain_visit.h"
 #include "server/deliveries/view_told.h"
+#include "server/roster/waiting_list.h"
 #include "server/rpc/unary.h"
 #include "server/sync/unrecorded_ends.h"
 
@@ -47,6 +48,18 @@ grpc::ServerUnaryReactor* DeliveryService::GetDeviceView(grpc::CallbackServerCon
           edge_,
           [this](const storage::Reader& reader, const base::TenantId& tenant, const v1::GetDeviceViewRequest& view) {
             return deliveries::TellDeviceView(reader, tenant, view, edge_.clock.Now());
+          }));
+}
+
+grpc::ServerUnaryReactor* DeliveryService::ListWaitingChanges(grpc::CallbackServerContext* context,
+                                                              const grpc::ByteBuffer* request,
+                                                              grpc::ByteBuffer* response) {
+  return ServeUnary<v1::ListWaitingChangesRequest, v1::ListWaitingChangesResponse>(
+      edge_, context, request, response, "DeliveryService.ListWaitingChanges", kReaders,
+      Reading<v1::ListWaitingChangesRequest, v1::ListWaitingChangesResponse>(
+          edge_, [this](const storage::Reader& reader, const base::TenantId& tenant,
+                        const v1::ListWaitingChangesRequest& list) {
+            return roster::ListWaiting(reader, tenant, list, edge_.clock.Now());
           }));
 }
 

@@ -7,9 +7,9 @@
 
 namespace caresync::rpc {
 
-using DeliveryServiceBase =
-    v1::DeliveryService::WithRawCallbackMethod_ExplainVisit<v1::DeliveryService::WithRawCallbackMethod_ListDeliveries<
-        v1::DeliveryService::WithRawCallbackMethod_GetDeviceView<v1::DeliveryService::Service>>>;
+using DeliveryServiceBase = v1::DeliveryService::WithRawCallbackMethod_ExplainVisit<
+    v1::DeliveryService::WithRawCallbackMethod_ListDeliveries<v1::DeliveryService::WithRawCallbackMethod_GetDeviceView<
+        v1::DeliveryService::WithRawCallbackMethod_ListWaitingChanges<v1::DeliveryService::Service>>>>;
 
 // Thread-safe. `edge` must outlive it.
 class DeliveryService : public DeliveryServiceBase {
@@ -22,6 +22,8 @@ class DeliveryService : public DeliveryServiceBase {
                                            grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetDeviceView(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                           grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListWaitingChanges(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                               grpc::ByteBuffer* response) override;
 
  private:
   Edge& edge_;

@@ -130,6 +130,7 @@ std::vector<KeyRange> RecordsRanges(const TenantId& tenant) {
           AllVisitEntriesByVisit(tenant, ""),
           AllVisitEntriesByRevision(tenant, ""),
           ToldMarks(tenant, ""),
+          AllWaiting(tenant, ""),
           AllWaitingFor(tenant, kOther)};
 }
 
@@ -303,6 +304,9 @@ TEST(Keys, ChildrenAndWaitingComeBack) {
   ASSERT_TRUE(ParseChild(Child(kTenant, kVisit, kOther), &first, &second));
   EXPECT_EQ(first, kVisit);
   EXPECT_EQ(second, kOther);
+  ASSERT_TRUE(ParseWaiting(Waiting(kTenant, kVisit), &first));
+  EXPECT_EQ(first, kVisit);
+  EXPECT_FALSE(ParseWaiting(WaitingFor(kTenant, kOther, kVisit), &first));
   ASSERT_TRUE(ParseWaitingFor(WaitingFor(kTenant, kOther, kVisit), &first, &second));
   EXPECT_EQ(first, kOther);
   EXPECT_EQ(second, kVisit);

@@ -299,6 +299,11 @@ def check_the_delivery_record(cli, visit):
         expect(refused["error"]["reason"] == "USAGE", refused)
     missing = cli.json("deliveries", "--carer", "nobody", status=1)
     expect(missing["error"]["reason"] == "CARER_NOT_FOUND", missing)
+    # A rota that was imported refers to nothing that it does not bring.
+    for wish in ([], ["--source", "rota-import", "--late"]):
+        expect(cli.json("waiting-changes", *wish) == {"changes": []}, "something waits")
+    lines = cli.run("waiting-changes")[0].splitlines()
+    expect(lines[0].startswith("Since ") and lines[-1] == "0 changes wait", lines)
 
     held = {of["visit_id"] for of in cli.json("device", "visits", "--uuid", DEVICE, "--carer", "c1")["visits"]}
     for wish in (["--carer", "c1"], []):

@@ -71,6 +71,7 @@ def check_empty_arguments(cli):
                       ["mismatches", "--carer", ""], ["mismatches", "--branch", ""],
                       ["explain-visit", "--carer", "", "--visit", DEVICE], ["explain-visit", "--carer", "c1", "--visit", ""],
                       ["deliveries", "--visit", ""], ["deliveries", "--carer", ""], ["device-view", ""], ["device-view", DEVICE, "--at", ""],
+                      ["waiting-changes", "--source", ""],
                       ["mismatches", "--changed-from", ""], ["mismatches", "--changed-until", ""],
                       ["devices", "--tenant", ""], ["device", "finish-visit", *as_device, ""],
                       ["device", "visits", *as_device, "--state-dir", ""], ["care-events", "--source", ""],
@@ -262,7 +263,7 @@ def check_outputs(cli):
     cli.run("device", "note", *device, visit, "Had breakfast")
     cli.run("device", "sync", *device)
     commands = (["devices"], ["mismatches"], ["explain-visit", "--carer", "c1", "--visit", visit],
-                ["deliveries", "--visit", visit], ["device-view", DEVICE], ["devices", "--csv", "-"], ["devices", "--json"], ["carers"], ["tenant", "list"], ["--help"],
+                ["deliveries", "--visit", visit], ["waiting-changes"], ["device-view", DEVICE], ["devices", "--csv", "-"], ["devices", "--json"], ["carers"], ["tenant", "list"], ["--help"],
                 ["device", "visits", *device], ["device", "sync", *device], ["token", "--role", "administrator"],
                 ["care-events"], ["check-client", "--list"])
     with open("/dev/full", "w") as full:

@@ -48,6 +48,7 @@ void ReadRecordsKey(const TenantId& tenant, const std::string& key) {
   if (keys::ParseVisitByEnd(key, &time, &first)) same(keys::VisitByEnd(tenant, time, first));
   if (keys::ParseVisitEnd(key, &carer, &time, &first)) same(keys::VisitEnd(tenant, carer, time, first));
   if (keys::ParseReviewItem(key, &text, &digest)) same(keys::ReviewItem(tenant, text, digest));
+  if (keys::ParseWaiting(key, &first)) same(keys::Waiting(tenant, first));
   if (keys::ParseWaitingFor(key, &first, &second)) same(keys::WaitingFor(tenant, first, second));
   if (keys::ParseMismatchLook(key, &time, &carer, &first)) same(keys::MismatchLook(tenant, time, carer, first));
   if (keys::ParseOpenMismatch(key, &carer, &first)) same(keys::OpenMismatch(tenant, carer, first));

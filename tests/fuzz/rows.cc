@@ -36,6 +36,7 @@
 #include "server/roster/care_event_stream.h"
 #include "server/roster/carers.h"
 #include "server/roster/take_message.h"
+#include "server/roster/waiting_list.h"
 #include "server/service_users/access_list.h"
 #include "server/service_users/care_plans.h"
 #include "server/sync/unrecorded_ends.h"
@@ -199,6 +200,7 @@ void ReadOffice(RunningAgency& running, const storage::Reader& reader) {
   const SmallAgency& agency = running.agency();
   Take(tenants::ListTenants(reader, {}));
   Take(roster::ListCarers(reader, agency.tenant, {}));
+  Take(roster::ListWaiting(reader, agency.tenant, {}, running.engine().clock().Now()));
   v1::ListCareEventsRequest events;
   events.set_visit_id(agency.visit.ToString());
   Take(care_events::ListCareEvents(reader, agency.tenant, events));

@@ -30,6 +30,7 @@
 #include "server/mismatch/mismatch_watch.h"
 #include "server/roster/care_event_stream.h"
 #include "server/roster/carers.h"
+#include "server/roster/waiting_list.h"
 #include "server/sync/resume_token.h"
 #include "server/sync/unrecorded_ends.h"
 #include "server/tenants/tenants.h"
@@ -140,6 +141,8 @@ std::vector<std::string> ReadPages(RunningAgency& running, const std::vector<std
   of_times.mutable_committed_from_time()->set_seconds(1);
   ask(of_times,
       [&](const auto& request) { return deliveries::ListDeliveries(*reader, agency.tenant, request, as_of); });
+  ask(v1::ListWaitingChangesRequest(),
+      [&](const auto& request) { return roster::ListWaiting(*reader, agency.tenant, request, as_of.now); });
   ask(v1::ListEventsForReviewRequest(),
       [&](const auto& request) { return care_events::ListEventsForReview(*reader, agency.tenant, request); });
   return next;

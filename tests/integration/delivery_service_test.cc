@@ -177,5 +177,26 @@ TEST_F(DeliveryServiceTest, TheRecordIsForTheOfficeOfItsTenantOnly) {
   }
 }
 
+TEST_F(DeliveryServiceTest, ListsWhatWaitsForARecordThatHasNotComeToTheOfficeOfItsTenantOnly) {
+  client_.Apply("acme", kSource, {fakes::VisitChange("evening", "nobody yet", {"ann"})});
+  const auto waiting = [&](const access::Identity& caller) {
+    v1::ListWaitingChangesResponse listed;
+    const std::string reason =
+        ReasonOf(client_.Call(*stub_, &Stub::ListWaitingChanges, caller, v1::ListWaitingChangesRequest(), &listed));
+    if (!reason.empty()) return reason;
+    return listed.changes().empty() ? std::string("none") : listed.changes(0).missing(0).external_id();
+  };
+  for (const Role role : {Role::kAdministrator, Role::kCoordinator, Role::kSupport}) {
+    EXPECT_EQ(waiting(As(role, "acme")), "nobody yet");
+    EXPECT_EQ(waiting(As(role, "other")), "none");
+  }
+  for (const access::Identity& caller :
+       {As(Role::kRostering, "acme", kSource), AsDevice("acme", request_.carer_id(), kPhone), AsOperator()}) {
+    EXPECT_EQ(waiting(caller), "ROLE_NOT_ALLOWED");
+  }
+  client_.Apply("acme", kSource, {fakes::ServiceUserChange("nobody yet")});
+  EXPECT_EQ(waiting(As(Role::kSupport, "acme")), "none");
+}
+
 }  // namespace
 }  // namespace caresync::integration

@@ -116,6 +116,7 @@ std::vector<Callable> EveryCall() {
       Unary("ExplainVisit", kPeople, &v1::DeliveryService::Stub::ExplainVisit),
       Unary("ListDeliveries", kPeople, &v1::DeliveryService::Stub::ListDeliveries),
       Unary("GetDeviceView", kPeople, &v1::DeliveryService::Stub::GetDeviceView),
+      Unary("ListWaitingChanges", kPeople, &v1::DeliveryService::Stub::ListWaitingChanges),
       Unary("GetIntegrationLag", kPeople, &v1::MismatchService::Stub::GetIntegrationLag),
       Unary("ListCarers", {Role::kRostering, Role::kAdministrator, Role::kCoordinator, Role::kSupport},
             &v1::RosterService::Stub::ListCarers),

@@ -61,5 +61,17 @@ TEST_F(RefusedRequestTest, GetDeviceView) {
   EXPECT_EQ(reason([](Request& r) { r.set_page_size(limits::kPageSizeMost + 1); }), "INVALID_FIELD page_size");
 }
 
+TEST_F(RefusedRequestTest, ListWaitingChanges) {
+  using Request = v1::ListWaitingChangesRequest;
+  const auto reason = [&](const std::function<void(Request&)>& change) {
+    return ReasonOf(&v1::DeliveryService::Stub::ListWaitingChanges, change, As(Role::kSupport, "acme"), Request());
+  };
+  EXPECT_EQ(reason([](Request&) {}), "");
+  EXPECT_EQ(reason([](Request& r) { r.set_source("Not A Source"); }), "INVALID_FIELD source");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_size(-1); }), "INVALID_FIELD page_size");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_size(limits::kPageSizeMost + 1); }), "INVALID_FIELD page_size");
+  EXPECT_EQ(reason([](Request& r) { r.set_page_token("nonsense"); }), "PAGE_TOKEN_NOT_VALID");
+}
+
 }  // namespace
 }  // namespace caresync::rpc

@@ -38,6 +38,7 @@ void AddNotificationCommands(CLI::App& app, CommandLine& line);
 void AddMismatchGroup(CLI::App& app, CommandLine& line);
 void AddExplainVisitCommand(CLI::App& app, CommandLine& line);
 void AddDeliveriesCommand(CLI::App& app, CommandLine& line);
+void AddWaitingCommand(CLI::App& app, CommandLine& line);
 void AddDeviceViewCommand(CLI::App& app, CommandLine& line);
 // The group `device`, to which the two below add.
 CLI::App& AddDeviceGroup(CLI::App& app);

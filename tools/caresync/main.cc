@@ -115,6 +115,7 @@ int Main(int argc, char** argv) {
   AddMismatchGroup(app, line);
   AddExplainVisitCommand(app, line);
   AddDeliveriesCommand(app, line);
+  AddWaitingCommand(app, line);
   AddDeviceViewCommand(app, line);
   AddLagCommand(app, line);
   AddOutboxCommand(app, line);

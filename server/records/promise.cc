@@ -1,16 +1,12 @@
-#include "server/mismatch/promise.h"
+#include "server/records/promise.h"
 
 #include "server/base/limits.h"
 
-namespace caresync::mismatch {
+namespace caresync::records {
 
 namespace limits = base::limits;
 
 bool IsNear(absl::Time made, absl::Time start) { return start - made <= limits::kNearVisit; }
-
-absl::Duration PromiseOf(absl::Time made, absl::Time start) {
-  return IsNear(made, start) ? limits::kNearPromise : limits::kAheadPromise;
-}
 
 bool IsPromised(absl::Time made, absl::Time start) { return start >= made; }
 
@@ -18,4 +14,9 @@ bool IsAheadOfClock(absl::Time made, absl::Time now) { return now - made < -limi
 
 bool IsTooLongAgo(absl::Time made, absl::Time now) { return now - made > limits::kLagMost; }
 
-}  // namespace caresync::mismatch
+std::optional<absl::Time> PromisedBy(absl::Time made, absl::Time received, absl::Time start) {
+  if (IsAheadOfClock(made, received) || IsTooLongAgo(made, received) || !IsPromised(made, start)) return std::nullopt;
+  return made + (IsNear(made, start) ? limits::kNearPromise : limits::kAheadPromise);
+}
+
+}  // namespace caresync::records

@@ -1,17 +1,16 @@
 // How soon a change of the rota is to be seen on a carer's phone (requirement I4): counted from when it was made in its
 // rostering system, by how near its visit was then. Pure functions.
-#ifndef CARESYNC_SERVER_MISMATCH_PROMISE_H_
-#define CARESYNC_SERVER_MISMATCH_PROMISE_H_
+#ifndef CARESYNC_SERVER_RECORDS_PROMISE_H_
+#define CARESYNC_SERVER_RECORDS_PROMISE_H_
+
+#include <optional>
 
 #include "absl/time/time.h"
 
-namespace caresync::mismatch {
+namespace caresync::records {
 
 // A change that is made at `made` is one of a visit that is near: it starts within limits::kNearVisit.
 bool IsNear(absl::Time made, absl::Time start);
-
-// limits::kNearPromise, or kAheadPromise.
-absl::Duration PromiseOf(absl::Time made, absl::Time start);
 
 // Of a visit that had begun when it was changed nothing is promised.
 bool IsPromised(absl::Time made, absl::Time start);
@@ -21,6 +20,10 @@ bool IsPromised(absl::Time made, absl::Time start);
 bool IsAheadOfClock(absl::Time made, absl::Time now);
 bool IsTooLongAgo(absl::Time made, absl::Time now);
 
-}  // namespace caresync::mismatch
+// By when it is to be seen: limits::kNearPromise after `made`, or kAheadPromise. nullopt: nothing is promised of it, by
+// what is said above as of `received`, when the server took it in.
+std::optional<absl::Time> PromisedBy(absl::Time made, absl::Time received, absl::Time start);
 
-#endif  // CARESYNC_SERVER_MISMATCH_PROMISE_H_
+}  // namespace caresync::records
+
+#endif  // CARESYNC_SERVER_RECORDS_PROMISE_H_
