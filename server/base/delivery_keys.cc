@@ -112,11 +112,6 @@ KeyRange ToldMarks(const TenantId& tenant, std::string_view after) {
   return AllBehind(tenant, Table::kToldMark, after);
 }
 
-bool ParseToldMark(std::string_view key, Revision* revision, uint64_t* number) {
-  TupleReader reader(key);
-  return OpenKey(reader, Table::kToldMark) && reader.Uint64(revision) && reader.Uint64(number) && reader.AtEnd();
-}
-
 std::string Keeping(const TenantId& tenant) { return KeyIn(tenant, Table::kKeeping).Take(); }
 
 }  // namespace caresync::base::keys

@@ -272,7 +272,6 @@ bool ParseUntoldMark(std::string_view key, Uuid* device, Uuid* carer, uint64_t* 
 std::string ToldMark(const TenantId& tenant, Revision revision, uint64_t number);
 // What comes after `after` (a key; empty: all).
 storage::KeyRange ToldMarks(const TenantId& tenant, std::string_view after);
-bool ParseToldMark(std::string_view key, Revision* revision, uint64_t* number);
 std::string Keeping(const TenantId& tenant);  // 'Y' -> Keeping
 
 // ---- tenants/, in Space::kRecords

@@ -80,11 +80,6 @@ TEST(Keys, ToldMarksLieByRevisionAndNumber) {
   EXPECT_LT(first, second);
   EXPECT_FALSE(In(ToldMarks(kTenant, first), first));
   EXPECT_TRUE(In(ToldMarks(kTenant, first), second));
-  Revision revision = 0;
-  uint64_t number = 0;
-  ASSERT_TRUE(ParseToldMark(first, &revision, &number));
-  EXPECT_EQ(std::tuple(revision, number), std::tuple(Revision{9}, uint64_t{2}));
-  EXPECT_FALSE(ParseToldMark(Keeping(kTenant), &revision, &number));
 }
 
 }  // namespace
