@@ -188,8 +188,11 @@ void NaiveMismatches::OnCommit(const NaiveModel& model, const State& after, absl
       const bool nothing = !change.before.has_value() && !change.after.has_value();
       // As time goes by, or because the window is another one: nobody said anything of the visit.
       const bool leaves_window = !written && !change.after.has_value();
-      const bool had_left = written && nothing && before.outside.contains(name) && !(same_bytes && same_state);
-      if (leaves_window || (!had_left && (same || nothing))) continue;
+      // It was outside the window, and comes back without this carer, or is another there.
+      const bool comes_back = before.outside.contains(name) && !after.outside.contains(name);
+      const bool is_another = written && !(same_bytes && same_state);
+      const bool had_left = nothing && before.outside.contains(name) && (comes_back || is_another);
+      if (!had_left && (leaves_window || same || nothing)) continue;
       const NaiveCopy* const copy = copy_of(carer);
       if (!is_late) change.settled_before = IsSettled(model, carer, name, copy);
       if (copy != nullptr) change.reached = is_late ? feed::Position() : copy->position;

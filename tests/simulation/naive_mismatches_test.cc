@@ -44,7 +44,10 @@ class NaiveMismatchesTest : public ::testing::Test {
     return change;
   }
 
-  // The feed says at once what the carer may see.
+  Name VisitName() const {
+    return {v1::RECORD_KIND_VISIT, records::IntegratedId(tenant_, kSource, v1::RECORD_KIND_VISIT, "visit").ToString()};
+  }
+
   void Commit(const std::vector<v1::RosterChange>& changes, absl::Time made) {
     Look(made);
     State state = model_.NextState();
@@ -52,6 +55,24 @@ class NaiveMismatchesTest : public ::testing::Test {
       change.set_source(kSource);
       model_.Apply(state, change);
     }
+    Commit(std::move(state), made);
+  }
+
+  void MoveOutOfWindow(absl::Time made) {
+    State state = model_.NextState();
+    state.outside.insert(VisitName());
+    Commit(std::move(state), made);
+  }
+
+  void MoveIntoWindow(absl::Time made) {
+    State state = model_.NextState();
+    state.outside.erase(VisitName());
+    Commit(std::move(state), made);
+  }
+
+  // The feed says at once what the carer may see.
+  void Commit(State state, absl::Time made) {
+    Look(made);
     Feed feed;
     for (const auto& [name, version] : state.ViewOf(ann_).versions) {
       const auto before = model_.head().feeds.at(ann_)->find(name);
@@ -78,10 +99,7 @@ class NaiveMismatchesTest : public ::testing::Test {
     mismatches_.Look(model_, now, true, copies_, was_sent_);
   }
 
-  NaiveMismatch& Row() {
-    const std::string visit = records::IntegratedId(tenant_, kSource, v1::RECORD_KIND_VISIT, "visit").ToString();
-    return mismatches_.rows().at({ann_, {v1::RECORD_KIND_VISIT, visit}});
-  }
+  NaiveMismatch& Row() { return mismatches_.rows().at({ann_, VisitName()}); }
 
   const std::string kSource = "north";
   const base::TenantId tenant_ = *base::TenantId::Parse("acme");
@@ -188,6 +206,20 @@ TEST_F(NaiveMismatchesTest, AChangeOfTimesThatAreOverIsNone) {
   visit.mutable_visit()->set_notes("bring gloves");
   Commit({visit}, At(16));
   EXPECT_EQ(Row().last_change, At(7));
+}
+
+TEST_F(NaiveMismatchesTest, AVisitThatComesBackIntoTheWindowCancelledIsAChangeForADeviceThatFellBackMeanwhile) {
+  Acknowledge(At(7, 10));
+  MoveOutOfWindow(At(7, 20));
+  Acknowledge(At(7, 25));
+  v1::RosterChange cancelled = Visit(14);
+  cancelled.mutable_visit()->set_cancelled(true);
+  Commit({cancelled}, At(7, 30));
+  EXPECT_EQ(Row().last_change, At(7)) << "the device held it no more";
+  copy_->position = feed::Position::EndOf(1);
+  MoveIntoWindow(At(8));
+  EXPECT_EQ(Row().last_change, At(8));
+  EXPECT_FALSE(Row().held);
 }
 
 TEST_F(NaiveMismatchesTest, WhatADeviceSaysOfOneThatIsOpenResolvesIt) {
