@@ -58,15 +58,12 @@ class NaiveMismatchesTest : public ::testing::Test {
     Commit(std::move(state), made);
   }
 
-  void MoveOutOfWindow(absl::Time made) {
+  // What starts from then on is outside the window.
+  void MoveOpening(absl::Time opening, absl::Time made) {
     State state = model_.NextState();
-    state.outside.insert(VisitName());
-    Commit(std::move(state), made);
-  }
-
-  void MoveIntoWindow(absl::Time made) {
-    State state = model_.NextState();
-    state.outside.erase(VisitName());
+    store::WindowEdges edges;
+    edges.mutable_opening()->set_time_us(absl::ToUnixMicros(opening));
+    model_.MoveEdges(state, edges);
     Commit(std::move(state), made);
   }
 
@@ -210,14 +207,14 @@ TEST_F(NaiveMismatchesTest, AChangeOfTimesThatAreOverIsNone) {
 
 TEST_F(NaiveMismatchesTest, AVisitThatComesBackIntoTheWindowCancelledIsAChangeForADeviceThatFellBackMeanwhile) {
   Acknowledge(At(7, 10));
-  MoveOutOfWindow(At(7, 20));
+  MoveOpening(At(12), At(7, 20));
   Acknowledge(At(7, 25));
   v1::RosterChange cancelled = Visit(14);
   cancelled.mutable_visit()->set_cancelled(true);
   Commit({cancelled}, At(7, 30));
   EXPECT_EQ(Row().last_change, At(7)) << "the device held it no more";
   copy_->position = feed::Position::EndOf(1);
-  MoveIntoWindow(At(8));
+  MoveOpening(At(20), At(8));
   EXPECT_EQ(Row().last_change, At(8));
   EXPECT_FALSE(Row().held);
 }
