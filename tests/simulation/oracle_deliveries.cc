@@ -140,7 +140,9 @@ HeardCopy::What Oracle::TakeStart(const StreamFacts& facts, const store::SyncRow
   const bool finished = row.outcome() == v1::SYNC_OUTCOME_SUCCEEDED;
   const bool is_lost = is_none && IsOngoing(row.outcome()) && of_lost_state;
   if (!finished && !is_lost && !StandsAt(heard, *token)) return HeardCopy::What::kNotJudged;
-  if (facts.spoiled_at_start && !heard.foreign) return HeardCopy::What::kNotJudged;
+  // That a copy has diverged may be known of the other phone's.
+  const bool is_known_wrong = heard.foreign && !facts.of_pair;
+  if (facts.spoiled_at_start && !is_known_wrong) return HeardCopy::What::kNotJudged;
   heard.visits = std::make_shared<const HeldVisits>(VisitsOf(facts.held_at_start));
   return HeardCopy::What::kHolds;
 }

@@ -204,6 +204,17 @@ TEST_F(OracleOfDeliveriesTest, ASpoiledCopyIsNotKept) {
   EXPECT_THAT(Kept(), IsEmpty());
 }
 
+TEST_F(OracleOfDeliveriesTest, ASpoiledCopyOfOneOfTwoPhonesIsNotKeptThoughACopyOfTheUuidIsKnownToHaveDiverged) {
+  StartWithCopy();
+  facts_.spoiled_at_start = true;
+  facts_.of_pair = true;
+  store::DeviceCopy copy = CopyAt(1);
+  copy.set_diverged(true);
+  Begin({copy}, {MarkOf(1, now_)});
+  EXPECT_THAT(faults_, IsEmpty());
+  EXPECT_THAT(Kept(), IsEmpty());
+}
+
 TEST_F(OracleOfDeliveriesTest, ACopyThatWasDroppedIsKeptAsNone) {
   StartWithCopy();
   Begin({CopyAt(1)}, {MarkOf(1, now_ - absl::Minutes(1))});
