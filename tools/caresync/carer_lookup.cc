@@ -26,12 +26,10 @@ namespace {
 absl::StatusOr<std::vector<v1::CarerSummary>> ListAll(const Connection& connection, v1::ListCarersRequest request) {
   request.set_page_size(1000);
   std::vector<v1::CarerSummary> carers;
-  do {
-    ASSIGN_OR_RETURN(const v1::ListCarersResponse page,
-                     connection.Call(Caller(), &v1::RosterService::Stub::ListCarers, request));
-    carers.insert(carers.end(), page.carers().begin(), page.carers().end());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  RETURN_IF_ERROR(connection.CallPages(Caller(), &v1::RosterService::Stub::ListCarers, request,
+                                       [&](const v1::ListCarersResponse& page) {
+                                         carers.insert(carers.end(), page.carers().begin(), page.carers().end());
+                                       }));
   return carers;
 }
 

@@ -77,6 +77,20 @@ class Connection {
     return response;
   }
 
+  // The same of a list, page by page to the last one; `take` gets each page. One may be empty and not the last.
+  template <typename Stub, typename Request, typename Response, typename Take>
+  absl::Status CallPages(const Caller& caller,
+                         grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*), Request request,
+                         const Take& take) const {
+    do {
+      const absl::StatusOr<Response> page = Call(caller, method, request);
+      if (!page.ok()) return page.status();
+      take(*page);
+      request.set_page_token(page->next_page_token());
+    } while (!request.page_token().empty());
+    return absl::OkStatus();
+  }
+
  private:
   const Options& options_;
   // Why no call may go out, if so.

@@ -85,13 +85,10 @@ absl::StatusOr<ExitCode> ListDeliveries(const Options& options, const Deliveries
   if (!wish.device.empty()) RETURN_IF_ERROR(CheckKnown(connection, wish.device));
   ASSIGN_OR_RETURN(v1::ListDeliveriesRequest request, ListRequest(connection, wish));
   std::vector<v1::Delivery> deliveries;
-  // A page may be empty and not the last.
-  do {
-    ASSIGN_OR_RETURN(const v1::ListDeliveriesResponse page,
-                     connection.Call(Caller(), &v1::DeliveryService::Stub::ListDeliveries, request));
-    deliveries.insert(deliveries.end(), page.deliveries().begin(), page.deliveries().end());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  RETURN_IF_ERROR(connection.CallPages(
+      Caller(), &v1::DeliveryService::Stub::ListDeliveries, request, [&](const v1::ListDeliveriesResponse& page) {
+        deliveries.insert(deliveries.end(), page.deliveries().begin(), page.deliveries().end());
+      }));
   if (options.json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const v1::Delivery& delivery : deliveries) list.push_back(ToJson(delivery));

@@ -71,17 +71,14 @@ struct AllPages {
   std::vector<v1::MismatchGroup> groups;
 };
 
-// One of a filtered list may be empty and not the last.
 absl::StatusOr<AllPages> ReadPages(const Connection& connection, v1::ListMismatchesRequest request) {
   request.set_page_size(1000);
   AllPages all;
-  do {
-    ASSIGN_OR_RETURN(const v1::ListMismatchesResponse page,
-                     connection.Call(Caller(), &v1::MismatchService::Stub::ListMismatches, request));
-    all.mismatches.insert(all.mismatches.end(), page.mismatches().begin(), page.mismatches().end());
-    all.groups.insert(all.groups.end(), page.groups().begin(), page.groups().end());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  RETURN_IF_ERROR(connection.CallPages(
+      Caller(), &v1::MismatchService::Stub::ListMismatches, request, [&](const v1::ListMismatchesResponse& page) {
+        all.mismatches.insert(all.mismatches.end(), page.mismatches().begin(), page.mismatches().end());
+        all.groups.insert(all.groups.end(), page.groups().begin(), page.groups().end());
+      }));
   return all;
 }
 

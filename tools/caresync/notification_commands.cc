@@ -47,12 +47,10 @@ absl::StatusOr<std::vector<v1::NotificationSettings>> ReadAll(const Connection& 
   v1::ListNotificationSettingsRequest request;
   request.set_tenant_id(connection.options().tenant);
   std::vector<v1::NotificationSettings> all;
-  do {
-    ASSIGN_OR_RETURN(const v1::ListNotificationSettingsResponse page,
-                     connection.Call(Caller(), &v1::TenantService::Stub::ListNotificationSettings, request));
-    all.insert(all.end(), page.settings().begin(), page.settings().end());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  RETURN_IF_ERROR(connection.CallPages(Caller(), &v1::TenantService::Stub::ListNotificationSettings, request,
+                                       [&](const v1::ListNotificationSettingsResponse& page) {
+                                         all.insert(all.end(), page.settings().begin(), page.settings().end());
+                                       }));
   return all;
 }
 

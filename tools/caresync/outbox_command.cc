@@ -36,12 +36,10 @@ absl::StatusOr<ExitCode> ListOutbox(const Options& options, bool given_up) {
   request.set_given_up(given_up);
   request.set_page_size(1000);
   std::vector<v1::OutboxNotice> notices;
-  do {
-    ASSIGN_OR_RETURN(const v1::ListOutboxResponse page,
-                     connection.Call(Caller(), &v1::TenantService::Stub::ListOutbox, request));
-    notices.insert(notices.end(), page.notices().begin(), page.notices().end());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  RETURN_IF_ERROR(connection.CallPages(Caller(), &v1::TenantService::Stub::ListOutbox, request,
+                                       [&](const v1::ListOutboxResponse& page) {
+                                         notices.insert(notices.end(), page.notices().begin(), page.notices().end());
+                                       }));
   if (!options.json) {
     ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
     PrintNotices(notices, zone);

@@ -144,12 +144,10 @@ absl::StatusOr<ExitCode> ListDevices(const Options& options, const ReportWish& w
   if (!wish.csv.empty()) return ExportDevices(connection, request, wish.csv);
   request.set_page_size(1000);
   std::vector<v1::Device> devices;
-  do {
-    ASSIGN_OR_RETURN(const v1::ListDevicesResponse page,
-                     connection.Call(Caller(), &v1::DeviceService::Stub::ListDevices, request));
-    devices.insert(devices.end(), page.devices().begin(), page.devices().end());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  RETURN_IF_ERROR(connection.CallPages(Caller(), &v1::DeviceService::Stub::ListDevices, request,
+                                       [&](const v1::ListDevicesResponse& page) {
+                                         devices.insert(devices.end(), page.devices().begin(), page.devices().end());
+                                       }));
   if (!options.json) {
     ASSIGN_OR_RETURN(const absl::TimeZone zone, ShownZone(connection));
     PrintDevices(devices, zone);

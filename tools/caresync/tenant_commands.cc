@@ -269,12 +269,10 @@ absl::StatusOr<ExitCode> ListTenants(const Options& options) {
   const Connection connection(options);
   v1::ListTenantsRequest request;
   std::vector<v1::Tenant> tenants;
-  do {
-    ASSIGN_OR_RETURN(const v1::ListTenantsResponse page,
-                     connection.Call(Operator(), &v1::TenantService::Stub::ListTenants, request));
-    tenants.insert(tenants.end(), page.tenants().begin(), page.tenants().end());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  RETURN_IF_ERROR(connection.CallPages(Operator(), &v1::TenantService::Stub::ListTenants, request,
+                                       [&](const v1::ListTenantsResponse& page) {
+                                         tenants.insert(tenants.end(), page.tenants().begin(), page.tenants().end());
+                                       }));
   if (!options.json) {
     PrintTenants(tenants);
     return 0;

@@ -29,13 +29,10 @@ absl::StatusOr<ExitCode> ListWaiting(const Options& options, const WaitingWish& 
   request.set_source(wish.source);
   request.set_late_only(wish.late_only);
   std::vector<v1::WaitingRosterChange> changes;
-  // A page may be empty and not the last.
-  do {
-    ASSIGN_OR_RETURN(const v1::ListWaitingChangesResponse page,
-                     connection.Call(Caller(), &v1::DeliveryService::Stub::ListWaitingChanges, request));
-    changes.insert(changes.end(), page.changes().begin(), page.changes().end());
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  RETURN_IF_ERROR(connection.CallPages(Caller(), &v1::DeliveryService::Stub::ListWaitingChanges, request,
+                                       [&](const v1::ListWaitingChangesResponse& page) {
+                                         changes.insert(changes.end(), page.changes().begin(), page.changes().end());
+                                       }));
   if (options.json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const v1::WaitingRosterChange& change : changes) list.push_back(ToJson(change));
