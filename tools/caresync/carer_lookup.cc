@@ -117,6 +117,7 @@ absl::StatusOr<std::string> BranchNamed(const std::vector<v1::CarerSummary>& car
   if (found.empty()) return errors::BranchNotFound(text);
   if (found.size() == 1) return found.begin()->first;
   std::vector<std::string> candidates;
+  candidates.reserve(found.size());
   for (const auto& [id, branch] : found) {
     candidates.push_back(Printable(absl::StrCat(id, "  ", branch.name, "  ", absl::StrJoin(branch.sources, ", "))));
   }

@@ -261,7 +261,7 @@ void TellFileError(const Options& options, const std::string& file, const absl::
 // `given` empty: the tenant's.
 absl::StatusOr<absl::TimeZone> RotaZone(const Connection& connection, const std::string& given) {
   if (!given.empty()) return ZoneOf(given);
-  const absl::StatusOr<absl::TimeZone> zone = TenantZone(connection);
+  absl::StatusOr<absl::TimeZone> zone = TenantZone(connection);
   if (!absl::IsPermissionDenied(zone.status())) return zone;
   return errors::Usage(
       "the credential may not read the tenant's time zone, which says when the day starts. Give --time-zone, such as "

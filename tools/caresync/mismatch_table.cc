@@ -44,8 +44,8 @@ std::string TimeText(bool is_set, const google::protobuf::Timestamp& time, absl:
 std::string VisitTimes(const v1::Mismatch& mismatch, absl::TimeZone zone) {
   const v1::VisitShown& from = mismatch.from();
   const v1::VisitShown& to = mismatch.to();
-  const std::string start = Change(TimeText(from.has_start_time(), from.start_time(), zone),
-                                   TimeText(to.has_start_time(), to.start_time(), zone));
+  std::string start = Change(TimeText(from.has_start_time(), from.start_time(), zone),
+                             TimeText(to.has_start_time(), to.start_time(), zone));
   const bool both = mismatch.has_from() && mismatch.has_to();
   const bool starts_as_before = ToTime(from.start_time()) == ToTime(to.start_time());
   if (!both || !starts_as_before || ToTime(from.end_time()) == ToTime(to.end_time())) return start;
@@ -121,7 +121,7 @@ constexpr size_t kNoteShown = 40;
 
 // On one line, and shortened at a character.
 std::string ShortNote(const std::string& note) {
-  const std::string line = absl::StrReplaceAll(note, {{"\n", " "}});
+  std::string line = absl::StrReplaceAll(note, {{"\n", " "}});
   size_t characters = 0;
   for (size_t at = 0; at < line.size(); ++at) {
     if (base::ContinuesCharacter(line[at])) continue;

@@ -36,7 +36,7 @@ struct Wish {
 };
 
 // Far more than a secret has.
-constexpr size_t kSecretFileBytes = 4 * 1024;
+constexpr size_t kSecretFileBytes = size_t{4} * 1024;
 
 absl::StatusOr<std::string> BranchOf(const Connection& connection, const std::string& branch) {
   if (branch.empty()) return std::string();

@@ -18,6 +18,7 @@ namespace {
 
 void PrintNotices(const std::vector<v1::OutboxNotice>& notices, absl::TimeZone zone) {
   std::vector<std::vector<Cell>> rows;
+  rows.reserve(notices.size());
   for (const v1::OutboxNotice& notice : notices) {
     rows.push_back({PeopleTime(ToTime(notice.create_time()), zone), notice.kind(), notice.subject(),
                     notice.email_address().empty() ? "webhook" : notice.email_address(),

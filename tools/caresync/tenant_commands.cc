@@ -96,7 +96,7 @@ absl::Status FillLengths(const TenantSettings& settings, Message& message) {
 }
 
 // Far more than a secret has.
-constexpr size_t kSecretFileBytes = 4 * 1024;
+constexpr size_t kSecretFileBytes = size_t{4} * 1024;
 
 // Where the push webhook is given, in a tenant or in an update of one.
 template <typename Message>
