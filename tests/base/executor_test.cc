@@ -14,6 +14,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
+// What work looks at is declared before the executor, whose end waits for the work.
+
 TEST(ThreadExecutor, OneThreadRunsWorkInTheOrderItWasPosted) {
   std::vector<int> ran;
   {
@@ -24,9 +26,9 @@ TEST(ThreadExecutor, OneThreadRunsWorkInTheOrderItWasPosted) {
 }
 
 TEST(ThreadExecutor, ItsThreadsRunWorkAtTheSameTime) {
-  ThreadExecutor executor(2);
   std::promise<void> first, second;
   std::promise<bool> met;
+  ThreadExecutor executor(2);
   executor.Post([&] {
     first.set_value();
     met.set_value(second.get_future().wait_for(std::chrono::seconds(60)) == std::future_status::ready);
@@ -39,9 +41,9 @@ TEST(ThreadExecutor, ItsThreadsRunWorkAtTheSameTime) {
 }
 
 TEST(ThreadExecutor, ItsDelayIsHowLongTheNextWorkHasWaited) {
+  std::promise<void> busy, go_on, empty;
   ThreadExecutor executor(1);
   EXPECT_EQ(executor.Delay(0), absl::ZeroDuration());
-  std::promise<void> busy, go_on, empty;
   executor.Post([&] {
     busy.set_value();
     go_on.get_future().wait();
@@ -60,8 +62,8 @@ TEST(ThreadExecutor, ItsDelayIsHowLongTheNextWorkHasWaited) {
 }
 
 TEST(ThreadExecutor, ItsDelayIsWhatAllThatWaitsWillTakeWhereThatIsMore) {
-  ThreadExecutor executor(1);
   std::promise<void> waits, begin, busy, go_on;
+  ThreadExecutor executor(1);
   executor.Post([&] {
     waits.set_value();
     begin.get_future().wait();
@@ -91,8 +93,8 @@ TEST(ThreadExecutor, ItsDelayIsWhatAllThatWaitsWillTakeWhereThatIsMore) {
 }
 
 TEST(ThreadExecutor, OfItsPaceNothingStaysOfOneThatHeldItUp) {
-  ThreadExecutor executor(1);
   std::promise<void> busy, go_on, held_up, end_hold_up, last;
+  ThreadExecutor executor(1);
   executor.Post([&] {
     busy.set_value();
     go_on.get_future().wait();
@@ -113,9 +115,9 @@ TEST(ThreadExecutor, OfItsPaceNothingStaysOfOneThatHeldItUp) {
 }
 
 TEST(ThreadExecutor, ItTellsForHowLongSomeWorkHasWaitedWithoutABreak) {
+  std::promise<void> busy, go_on, second, go_on_again, empty;
   ThreadExecutor executor(1);
   EXPECT_EQ(executor.Standing(), absl::ZeroDuration());
-  std::promise<void> busy, go_on, second, go_on_again, empty;
   executor.Post([&] {
     busy.set_value();
     go_on.get_future().wait();
@@ -139,11 +141,11 @@ TEST(ThreadExecutor, ItTellsForHowLongSomeWorkHasWaitedWithoutABreak) {
 }
 
 TEST(ThreadExecutor, TimersFireInTheOrderOfTheirTimes) {
-  ThreadExecutor executor(1);
   std::vector<int> ran;
   std::promise<void> finished;
   // All are set before the thread is free to fire any.
   std::promise<void> begin;
+  ThreadExecutor executor(1);
   executor.Post([&] { begin.get_future().wait(); });
   executor.PostAfter(absl::Milliseconds(30), [&] {
     ran.push_back(3);
@@ -158,8 +160,8 @@ TEST(ThreadExecutor, TimersFireInTheOrderOfTheirTimes) {
 }
 
 TEST(ThreadExecutor, ATimerFiresNoSoonerThanItsDelay) {
-  ThreadExecutor executor(1);
   std::promise<std::chrono::steady_clock::time_point> fired;
+  ThreadExecutor executor(1);
   const auto set = std::chrono::steady_clock::now();
   executor.PostAfter(absl::Milliseconds(20), [&] { fired.set_value(std::chrono::steady_clock::now()); });
   EXPECT_GE(fired.get_future().get() - set, std::chrono::milliseconds(20));
@@ -182,10 +184,10 @@ TEST(ThreadExecutor, ATimerFiresWhileTheThreadThatWaitedForTheOneBeforeItIsAtWor
 
 TEST(ThreadExecutor, ACancelledTimerDoesNotFire) {
   std::atomic<bool> fired = false;
+  std::promise<void> later;
   ThreadExecutor executor(1);
   const TimerId timer = executor.PostAfter(absl::Milliseconds(5), [&] { fired = true; });
   const bool cancelled = executor.Cancel(timer);
-  std::promise<void> later;
   executor.PostAfter(absl::Milliseconds(20), [&] { later.set_value(); });
   later.get_future().wait();
   // Where the machine was so slow that it fired first, Cancel said so.
