@@ -77,8 +77,7 @@ class Sender {
 };
 
 // All send at once.
-absl::Status MeasureIngest(FleetStage& stage, std::vector<Sender>& senders) {
-  Phase& phase = stage.report.AddPhase("ingest");
+absl::Status MeasureIngest(FleetStage& stage, std::vector<Sender>& senders, Phase& phase) {
   stage.report.Measure(phase, [&] {
     const Deadline deadline(stage.options.duration);
     std::vector<std::thread> threads;
@@ -95,6 +94,17 @@ absl::Status MeasureIngest(FleetStage& stage, std::vector<Sender>& senders) {
   return absl::OkStatus();
 }
 
+// What the server has been sent before: together with the phase's own, all the changes that its log holds.
+uint64_t ChangesImported(const Agency& agency) {
+  uint64_t changes = 0;
+  for (size_t i = 0; i < agency.sources().size(); ++i) {
+    for (const v1::ApplyChangesRequest& request : agency.imported(i)) {
+      changes += static_cast<uint64_t>(request.changes_size());
+    }
+  }
+  return changes;
+}
+
 }  // namespace
 
 absl::Status RunIngest(Stage& stage) {
@@ -103,7 +113,9 @@ absl::Status RunIngest(Stage& stage) {
     ASSIGN_OR_RETURN(std::unique_ptr<RotaFeed> feed, stage.agency.NewFeed(i));
     senders.emplace_back(std::move(feed), ComingDays(stage.agency.imported(i)));
   }
-  RETURN_IF_ERROR(MeasureIngest(stage, senders));
+  Phase& phase = stage.report.AddPhase("ingest");
+  phase.sums["changes before"] = ChangesImported(stage.agency);
+  RETURN_IF_ERROR(MeasureIngest(stage, senders, phase));
   for (const Sender& sender : senders) {
     for (const Exchange& exchange : sender.exchanges()) {
       RETURN_IF_ERROR(stage.agency.model().Take(exchange.request, exchange.response));
@@ -121,7 +133,7 @@ absl::Status RunIngestOnLimit(FleetStage& stage) {
       std::make_unique<RotaFeed>(stage.connections.office(), authorization, stage.connections.server()),
       ComingDays(rota));
   senders.back().KeepNothing();
-  return MeasureIngest(stage, senders);
+  return MeasureIngest(stage, senders, stage.report.AddPhase("ingest"));
 }
 
 }  // namespace caresync::loadtest

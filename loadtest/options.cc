@@ -67,6 +67,11 @@ void AddOptions(CLI::App& app, Options& options, std::string& date, double& seco
   app.add_option("--limit", options.limit,
                  "Run against caresync-limit, which does no work, with what --scenario record has written here")
       ->check(CLI::ExistingFile);
+  app.add_option(
+         "--commits-of", options.commits_of,
+         "With store: write what a caresyncd has committed that ran on this new data directory and was stopped, "
+         "once and all of it; without it, visits are written, a row each")
+      ->check(CLI::ExistingDirectory);
   app.add_option("--seed", options.seed, "Of everything that is random")->capture_default_str();
   app.add_option("--sources", options.sources,
                  "With ingest: rostering systems that send the rotas, each people of its own")
@@ -200,6 +205,7 @@ std::string WrongOfScenario(const Options& options) {
   if (options.scenario == "stalled" && options.devices < kStalledDevicesLeast) {
     return absl::StrCat("--scenario stalled needs ", kStalledDevicesLeast, " --devices at least");
   }
+  if (!options.commits_of.empty() && options.scenario != "store") return "--commits-of is for the scenario store";
   if (options.sources > 1 && options.scenario != "ingest") return "--sources is for the scenario ingest";
   const std::string store = BareStoreDirectory(options.data_dir);
   std::error_code none;

@@ -34,6 +34,8 @@ struct Options {
   std::string dialogues;
   // The dialogues that the server that does no work is to say: the devices sync with that one. Empty: with caresyncd.
   std::string limit;
+  // With store: the data directory of a caresyncd that was stopped, whose commits are written. Empty: visits are.
+  std::string commits_of;
   uint32_t seed = 1;
   // How many rostering systems send rotas.
   int sources = 1;

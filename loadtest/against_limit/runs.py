@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -15,6 +16,8 @@ class RunFailed(Exception):
 SCENARIOS = ("empty", "delta", "clean", "idle", "follow", "ingest")
 # What is made only to compare another scenario with.
 OF_ANOTHER = {"store": "ingest"}
+# The run of "store" that writes the rows of the run of "ingest" before it.
+ROWS = "limit/rows"
 
 
 class Runner:
@@ -40,8 +43,9 @@ class Runner:
             return json.load(stream)
 
 
-def steps(options, dialogues):
-    """The runs of one repetition in their order: name, scenario, devices, further arguments. What is compared is neighbours."""
+def steps(options, dialogues, data_dir):
+    """The runs of one repetition in their order: name, scenario, devices, further arguments. What is compared is neighbours.
+    `data_dir` is new: what ingest writes there is then written once more by RocksDB alone."""
     limit = ("--limit", dialogues)
     return (
         ("limit/empty", "empty", options.devices, limit),
@@ -55,7 +59,8 @@ def steps(options, dialogues):
         ("ours/follow", "follow", options.following, ()),
         ("limit/store", "store", options.devices, ()),
         ("limit/ingest", "ingest", options.devices, limit),
-        ("ours/ingest", "ingest", options.devices, ()),
+        ("ours/ingest", "ingest", options.devices, ("--data-dir", data_dir)),
+        (ROWS, "store", options.devices, ("--commits-of", data_dir)),
     )
 
 
@@ -91,11 +96,13 @@ def measure(runner, options, tell, repetitions):
     for repetition in range(options.repetitions):
         runs = {}
         repetitions.append(runs)
-        for name, scenario, devices, arguments in steps(options, dialogues):
+        data_dir = os.path.join(runner.directory, "ingest")
+        for name, scenario, devices, arguments in steps(options, dialogues, data_dir):
             if not wanted(scenario, options):
                 continue
             tell(f"repetition {repetition + 1} of {options.repetitions}: {name}")
             runs[name] = runner.run(scenario, devices, *arguments)
+        shutil.rmtree(data_dir, ignore_errors=True)
     if options.registered:
         measure_starts(runner, options, tell, repetitions)
 

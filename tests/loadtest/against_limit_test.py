@@ -12,8 +12,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "cli"))
 
 from caresync_process import expect  # noqa: E402
 
-PROMISES = {"empty_syncs", "clean_bytes", "delta_cost", "delta_after_moves", "delta_among_many", "ingest", "memory",
-            "follow_p99", "start"}
+PROMISES = {"empty_syncs", "clean_bytes", "delta_cost", "delta_after_moves", "delta_among_many", "ingest",
+            "ingest_alone", "memory", "follow_p99", "start"}
 
 
 def run(options, *arguments, status=0):

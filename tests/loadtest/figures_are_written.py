@@ -147,6 +147,24 @@ def a_store_is_made_once(fleet, directory):
     expect(os.path.join(directory, "of", "store") in fleet.refuses(*store, "--rota", fleet.rota), "what is written to is not named")
 
 
+def what_a_server_wrote_of_rotas_is_written_again(fleet, directory):
+    of, again = os.path.join(directory, "of", "server"), os.path.join(directory, "of", "rows")
+    ingest = phase_of(fleet.run("--scenario", "ingest", "--duration", "0.5", "--data-dir", of), "ingest")
+    expect(ingest["sums"]["changes before"] > 0, f"what was imported is in the log, too: {ingest['sums']}")
+    store = ("--scenario", "store", "--commits-of", of)
+    rows = phase_of(fleet.run(*store, "--data-dir", again), "store")
+    expect_series(rows, "write")
+    changes = ingest["sums"]["changes"] + ingest["sums"]["changes before"]
+    expect(rows["sums"]["rows"] > 5 * changes, f"a change is several rows: {rows['sums']} of {changes} changes")
+    # A message is committed at once; only the imports' commits come beside those, and a task's now and then.
+    expect(rows["series"]["write"]["count"] < 2 * changes / 100 + 50, f"commits of devices are left out: {rows['series']}")
+    expect(again in fleet.refuses(*store, "--data-dir", again, "--rota", fleet.rota), "a store that exists is not named")
+    expect("--commits-of" in fleet.refuses("--scenario", "empty", "--rota", fleet.rota, "--commits-of", of), "devices that sync")
+    empty = os.path.join(directory, "of", "nobody")
+    os.mkdir(empty)
+    fleet.run("--scenario", "store", "--commits-of", empty, status=1)
+
+
 def ordinary_devices_come_one_by_one(fleet):
     # Two of twenty: with this seed both in the first half of a second. Together they would come after a whole one.
     figures = fleet.run("--scenario", "herd", "--duration", "0.1", "--seed", "9", devices=20)
@@ -232,6 +250,7 @@ def main():
         a_slow_phase_is_a_fault(fleet)
         too_much_memory_is_a_fault(fleet)
         a_store_is_made_once(fleet, directory)
+        what_a_server_wrote_of_rotas_is_written_again(fleet, directory)
         ordinary_devices_come_one_by_one(fleet)
         what_was_not_shown_does_not_pass(fleet)
         overload_tells_what_is_left_of_the_best(fleet)

@@ -40,7 +40,6 @@ using storage::Space;
 
 constexpr char kUrl[] = "https://ops.example.org/caresync";
 constexpr char kOther[] = "https://rome.example.org/caresync";
-constexpr char kSecret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 constexpr char kRome[] = "00000000-0000-4000-8000-0000000000aa";
 
 // Carers 1 to 3 have no phones: no change reaches them, and each is raised 20 minutes after it.
