@@ -1,7 +1,6 @@
 #include "storage/rocks_store.h"
 
 #include <rocksdb/db.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/perf_level.h>
 #include <rocksdb/write_batch.h>
 
@@ -16,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "storage/mutex.h"
+#include "storage/rocks_errors.h"
 #include "storage/rocks_format.h"
 #include "storage/rocks_options.h"
 #include "storage/rocks_survey.h"
@@ -47,35 +47,6 @@ absl::StatusOr<std::optional<std::string>> ToValue(const rocksdb::Status& status
   if (!status.ok()) return ReadError(status);
   return std::optional<std::string>(value.ToString());
 }
-
-// Hears of flushes and compactions that failed, after which RocksDB takes no writes until it is resumed.
-class ErrorWatch : public rocksdb::EventListener {
- public:
-  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
-    MutexLock lock(mutex_);
-    error_ = *status;
-  }
-
-  void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) override {
-    MutexLock lock(mutex_);
-    error_ = info.new_bg_error;
-  }
-
-  void Clear() {
-    MutexLock lock(mutex_);
-    error_ = rocksdb::Status::OK();
-  }
-
-  absl::Status error() const {
-    MutexLock lock(mutex_);
-    if (error_.ok()) return absl::OkStatus();
-    return absl::UnavailableError(absl::StrCat("the store has stopped writing: ", error_.ToString()));
-  }
-
- private:
-  mutable Mutex mutex_;
-  rocksdb::Status error_ ABSL_GUARDED_BY(mutex_);
-};
 
 class RocksSnapshot : public Snapshot {
  public:
@@ -227,7 +198,7 @@ class RocksStore::Engine {
 
  private:
   Engine(std::unique_ptr<RocksDirectory> directory, const RocksSetup& setup)
-      : directory_(std::move(directory)), setup_(setup), watch_(std::make_shared<ErrorWatch>()) {}
+      : directory_(std::move(directory)), setup_(setup), errors_(std::make_shared<RocksErrors>()) {}
 
   absl::Status OpenDatabase();
   // Before anything is changed: what is there can be read, and all that was acknowledged is there.
@@ -244,13 +215,13 @@ class RocksStore::Engine {
   // Whether a write can be tried now; resumes RocksDB where it had stopped.
   absl::Status Probe() ABSL_LOCKS_EXCLUDED(mutex_);
   void CommitGroup(std::vector<Pending>& group) ABSL_LOCKS_EXCLUDED(mutex_);
-  // False where it cannot be known what of it was written.
-  bool WriteGroup(GroupWrites& writes) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What became of the accepted commits.
+  CommitResult WriteGroup(GroupWrites& writes) ABSL_LOCKS_EXCLUDED(mutex_);
   void FailForGood(absl::Status why) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::unique_ptr<RocksDirectory> directory_;
   const RocksSetup setup_;
-  const std::shared_ptr<ErrorWatch> watch_;
+  const std::shared_ptr<RocksErrors> errors_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   Families families_{};
   std::optional<UnbrokenLogs> logs_;
@@ -286,7 +257,8 @@ absl::StatusOr<std::unique_ptr<RocksStore::Engine>> RocksStore::Engine::Open(con
 
 absl::Status RocksStore::Engine::OpenDatabase() {
   rocksdb::DBOptions options = DatabaseOptions();
-  options.listeners.push_back(watch_);
+  options.listeners.push_back(errors_);
+  if (setup_.listener != nullptr) options.listeners.push_back(setup_.listener);
   // Commits were acknowledged here before: an absent database is a loss, not a beginning.
   options.create_if_missing = directory_->acknowledged().value_or(0) == 0;
   directory_->KeepLogsAside();
@@ -410,7 +382,7 @@ absl::Status RocksStore::Engine::Health() const {
     if (!failure_.ok()) return failure_;
     if (!condition_.ok()) return condition_;
   }
-  return watch_->error();
+  return errors_->Stopped();
 }
 
 void RocksStore::Engine::RunCommitter() {
@@ -461,39 +433,43 @@ absl::Status RocksStore::Engine::Probe() {
                                                      " bytes are free, ", setup_.reserved_bytes,
                                                      " are kept; make room or enlarge it"));
   }
-  if (watch_->error().ok()) return absl::OkStatus();
+  if (errors_->Stopped().ok()) return absl::OkStatus();
   rocksdb::Status resumed = db_->Resume();
   if (!resumed.ok()) return absl::UnavailableError(absl::StrCat("the store has stopped: ", resumed.ToString()));
-  watch_->Clear();
+  errors_->Forget();
   return absl::OkStatus();
 }
 
 void RocksStore::Engine::CommitGroup(std::vector<Pending>& group) {
   GroupWrites writes(*db_, families_);
   for (Pending& pending : group) pending.result = writes.Add(pending.commit);
-  if (!writes.accepted() || WriteGroup(writes)) return;
+  if (!writes.accepted()) return;
+  const CommitResult written = WriteGroup(writes);
+  if (written.outcome == CommitOutcome::kCommitted) return;
   for (Pending& pending : group) {
-    if (pending.result.outcome != CommitOutcome::kCommitted) continue;
-    pending.result = {CommitOutcome::kUnknown, "the log of the store could not be written"};
+    if (pending.result.outcome == CommitOutcome::kCommitted) pending.result = written;
   }
 }
 
-bool RocksStore::Engine::WriteGroup(GroupWrites& writes) {
+CommitResult RocksStore::Engine::WriteGroup(GroupWrites& writes) {
   rocksdb::WriteOptions options;
   options.sync = writes.durable();
   rocksdb::Status status = db_->Write(options, &writes.batch());
   if (!status.ok()) {
+    if (absl::Status refused = errors_->Refused(status); !refused.ok()) {
+      return {CommitOutcome::kUnavailable, std::string(refused.message())};
+    }
     // The kernel may have dropped what it could not flush and would report the next flush as good: nothing that is
     // written to this log any more can be trusted, and what it holds is known only after it is opened anew.
     FailForGood(absl::UnavailableError(
         absl::StrCat("a write to the store failed (", status.ToString(), "); check the disk and restart the server")));
-    return false;
+    return {CommitOutcome::kUnknown, "the log of the store could not be written"};
   }
-  if (!writes.durable()) return true;
+  if (!writes.durable()) return {};
   absl::Status marked = directory_->Acknowledge(db_->GetLatestSequenceNumber());
   // The commits are safe; the disk that could not take sixteen bytes in place is not.
   if (!marked.ok()) FailForGood(std::move(marked));
-  return true;
+  return {};
 }
 
 void RocksStore::Engine::FailForGood(absl::Status why) {

@@ -11,6 +11,7 @@
 
 namespace rocksdb {
 class Env;
+class EventListener;
 }  // namespace rocksdb
 
 namespace caresync::storage {
@@ -25,6 +26,8 @@ struct RocksSetup {
   uint64_t reserved_bytes = kReservedBytes;
   // What the database's files go through; must outlive the store. Null: the system itself.
   rocksdb::Env* env = nullptr;
+  // Hears what the store hears of the database, after it. Null: nobody does.
+  std::shared_ptr<rocksdb::EventListener> listener = nullptr;
   // What a space may hold in memory before it goes to a file. 0: as it is tuned.
   size_t memtable_bytes = 0;
 };

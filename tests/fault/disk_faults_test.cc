@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/listener.h>
 
 #include <chrono>
 #include <future>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/synchronization/notification.h"
 #include "storage/mutex.h"
 #include "storage/rocks_store.h"
 #include "tests/fakes/commits.h"
@@ -122,14 +124,30 @@ IOStatus FaultyDisk::NewWritableFile(const std::string& path, const rocksdb::Fil
   return status;
 }
 
+// Holds RocksDB where it has told of its first failure and has not stopped yet. Thread-safe.
+class MomentOfFailure : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status* /*status*/) override {
+    if (!come_.HasBeenNotified()) come_.Notify();
+    passed_.WaitForNotification();
+  }
+  void WaitFor() const { come_.WaitForNotification(); }
+  void LetPass() { passed_.Notify(); }
+
+ private:
+  absl::Notification come_;
+  absl::Notification passed_;
+};
+
 class DiskFaultsTest : public testing::Test {
  protected:
   DiskFaultsTest() { Open(); }
 
-  void Open() {
+  void Open(std::shared_ptr<rocksdb::EventListener> listener = nullptr) {
     store_.reset();
-    auto opened =
-        RocksStore::Open(parent_ / "store", {.reserved_bytes = 0, .env = env_.get(), .memtable_bytes = kMemtableBytes});
+    auto opened = RocksStore::Open(
+        parent_ / "store",
+        {.reserved_bytes = 0, .env = env_.get(), .listener = std::move(listener), .memtable_bytes = kMemtableBytes});
     ASSERT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
   }
@@ -177,7 +195,9 @@ TEST_F(DiskFaultsTest, WithoutRoomForTablesItStopsAndGoesOnWhenThereIsRoomAgain)
   ASSERT_EQ(Put("large", 2 * kMemtableBytes).outcome, CommitOutcome::kCommitted);
   // With this one the memory that is full goes to the disk.
   ASSERT_EQ(Put("small").outcome, CommitOutcome::kCommitted);
-  ASSERT_TRUE(fakes::Eventually([&] { return !store_->Health().ok(); }));
+  // RocksDB tells of the fault a moment before it takes no more: until then a commit may still go through.
+  ASSERT_TRUE(fakes::Eventually([&] { return Put("in between").outcome == CommitOutcome::kUnavailable; }));
+  EXPECT_FALSE(store_->Health().ok());
   EXPECT_EQ(Put("not taken").outcome, CommitOutcome::kUnavailable);
   EXPECT_TRUE(store_->Failure().ok());
   EXPECT_TRUE(Has("large"));
@@ -189,6 +209,28 @@ TEST_F(DiskFaultsTest, WithoutRoomForTablesItStopsAndGoesOnWhenThereIsRoomAgain)
   EXPECT_TRUE(Has("large"));
   EXPECT_TRUE(Has("small"));
   EXPECT_FALSE(Has("not taken"));
+  EXPECT_TRUE(Has("later"));
+}
+
+// The same where a commit comes just then: RocksDB has told that a table failed, and does not refuse writes yet.
+// Nothing is wrong with the log.
+TEST_F(DiskFaultsTest, ACommitAtTheVeryMomentATableFailsDoesNotMakeThatFinal) {
+  const auto moment = std::make_shared<MomentOfFailure>();
+  ASSERT_NO_FATAL_FAILURE(Open(moment));
+  disk_->Set(DiskFault::kNoRoomForTables);
+  ASSERT_EQ(Put("large", 2 * kMemtableBytes).outcome, CommitOutcome::kCommitted);
+  ASSERT_EQ(Put("small").outcome, CommitOutcome::kCommitted);
+  moment->WaitFor();
+  EXPECT_EQ(Put("just then").outcome, CommitOutcome::kCommitted);
+  moment->LetPass();
+  ASSERT_TRUE(fakes::Eventually([&] { return Put("in between").outcome == CommitOutcome::kUnavailable; }));
+  EXPECT_FALSE(store_->Health().ok());
+  EXPECT_TRUE(store_->Failure().ok()) << store_->Failure();
+
+  disk_->Set(DiskFault::kNone);
+  EXPECT_TRUE(fakes::Eventually([&] { return Put("later").outcome == CommitOutcome::kCommitted; }));
+  ASSERT_NO_FATAL_FAILURE(Open());
+  EXPECT_TRUE(Has("just then"));
   EXPECT_TRUE(Has("later"));
 }
 

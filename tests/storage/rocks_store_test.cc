@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "tests/fakes/commits.h"
+#include "tests/fakes/eventually.h"
 #include "tests/fakes/temporary_directory.h"
 
 namespace caresync::storage {
@@ -24,7 +25,7 @@ using fakes::ValueOf;
 using ::testing::HasSubstr;
 
 // Tests are about the store and not about a tester's full disk.
-constexpr RocksSetup kNoReserve = {.reserved_bytes = 0};
+const RocksSetup kNoReserve = {.reserved_bytes = 0};
 
 std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
@@ -58,8 +59,16 @@ class BusyStore {
   std::promise<void> go_on_;
 };
 
-// What a crash of the process leaves: the files of a store that is still open.
-void CrashCopy(const std::string& from, const std::string& to) { fs::copy(from, to, fs::copy_options::recursive); }
+// What a crash of the process leaves: the files of a store that is still open. RocksDB may just be deleting one that it
+// needs no more, which ends a copy; the next one is of what the directory then holds.
+void CrashCopy(const std::string& from, const std::string& to) {
+  ASSERT_TRUE(fakes::Eventually([&] {
+    fs::remove_all(to);
+    std::error_code error;
+    fs::copy(from, to, fs::copy_options::recursive, error);
+    return !error;
+  }));
+}
 
 // The newest log of the database.
 fs::path LogOf(const std::string& directory) {
