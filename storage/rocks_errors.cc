@@ -12,16 +12,15 @@ bool OfAWrite(BackgroundErrorReason reason) {
   return reason == BackgroundErrorReason::kWriteCallback || reason == BackgroundErrorReason::kMemTable;
 }
 
+absl::Status StoppedBy(const rocksdb::Status& error) {
+  return absl::UnavailableError(absl::StrCat("the store has stopped writing: ", error.ToString()));
+}
+
 }  // namespace
 
 absl::Status RocksErrors::Stopped() const {
   MutexLock lock(mutex_);
-  return StoppedLocked();
-}
-
-absl::Status RocksErrors::StoppedLocked() const {
-  if (stopped_.ok()) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("the store has stopped writing: ", stopped_.ToString()));
+  return stopped_.ok() ? absl::OkStatus() : StoppedBy(stopped_);
 }
 
 void RocksErrors::Forget() {
@@ -33,7 +32,7 @@ absl::Status RocksErrors::Refused(const rocksdb::Status& status) {
   MutexLock lock(mutex_);
   if (write_failed_ || !tables_failed_) return absl::OkStatus();
   stopped_ = status;
-  return StoppedLocked();
+  return StoppedBy(status);
 }
 
 void RocksErrors::OnBackgroundError(BackgroundErrorReason reason, rocksdb::Status* status) {

@@ -33,8 +33,6 @@ class RocksErrors : public rocksdb::EventListener {
   void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo& info) override;
 
  private:
-  absl::Status StoppedLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
   mutable Mutex mutex_;
   rocksdb::Status stopped_ ABSL_GUARDED_BY(mutex_);
   // Whether there ever was one of these. RocksDB tells of a write that failed, too, before it returns from it.

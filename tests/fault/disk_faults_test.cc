@@ -184,6 +184,24 @@ TEST_P(LogFaultsTest, ALogThatTookNoWriteIsFinal) {
   EXPECT_EQ(Put("after").outcome, CommitOutcome::kCommitted);
 }
 
+// Tables that failed before, and were written since, do not make it less so: such a write may lie in the log.
+TEST_P(LogFaultsTest, ALogThatTookNoWriteIsFinalThoughATableHadFailedBefore) {
+  disk_->Set(DiskFault::kNoRoomForTables);
+  ASSERT_EQ(Put("large", 2 * kMemtableBytes).outcome, CommitOutcome::kCommitted);
+  ASSERT_TRUE(fakes::Eventually([&] { return Put("in between").outcome == CommitOutcome::kUnavailable; }));
+  disk_->Set(DiskFault::kNone);
+  ASSERT_TRUE(fakes::Eventually([&] { return Put("before").outcome == CommitOutcome::kCommitted; }));
+
+  disk_->Set(GetParam());
+  EXPECT_EQ(Put("not taken").outcome, CommitOutcome::kUnknown);
+  disk_->Set(DiskFault::kNone);
+  EXPECT_EQ(Put("later").outcome, CommitOutcome::kUnavailable);
+  EXPECT_EQ(store_->Failure().code(), absl::StatusCode::kUnavailable);
+  ASSERT_NO_FATAL_FAILURE(Open());
+  EXPECT_TRUE(Has("before"));
+  EXPECT_FALSE(Has("later"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, LogFaultsTest, testing::Values(DiskFault::kLogFlushFails, DiskFault::kNoRoomForLogs),
                          [](const auto& fault) {
                            return fault.param == DiskFault::kLogFlushFails ? "FlushFails" : "NoRoom";

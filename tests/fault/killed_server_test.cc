@@ -40,7 +40,7 @@ constexpr char kSource[] = "rota";
 // The last one's phone follows.
 constexpr int kCarerCount = 3;
 constexpr const char* kCarers[kCarerCount] = {"ann", "bob", "cyd"};
-// Where a carer takes notes, in turn: one visit has room for limits::kEventsOfRecord, which 430 rounds come to.
+// Where a carer takes notes, in turn: hundreds of rounds are more than the limits::kEventsOfRecord of one visit.
 constexpr int kOwnVisits = 8;
 constexpr int kChangesOfAMessage = 3;
 // One message of so many has the group's members too, and one sync of so many makes a new copy.
@@ -158,7 +158,7 @@ class RosteringSystem {
   std::string refused_;
 };
 
-// A carer with a phone that follows, or one who takes notes at a visit of her own and syncs, now and then a new copy.
+// A carer with a phone that follows, or one who takes notes at visits of her own and syncs, now and then a new copy.
 class CarerWithPhone {
  public:
   CarerWithPhone(const Client& client, std::string name, const std::string& carer, std::vector<std::string> visits,
